@@ -1,0 +1,2 @@
+Console.WriteLine(KafkaFeeder.Librdkafka.TryLoad(out var problem) ? Confluent.Kafka.Library.VersionString : problem);
+return 0;
