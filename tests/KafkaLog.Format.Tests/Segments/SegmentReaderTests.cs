@@ -74,7 +74,18 @@ public sealed class SegmentReaderTests
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
         Assert.Equal(whole.Length, reader.Position);
         Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
-        Assert.Null(reader.PassTail());
+        Assert.Null(reader.FindTail());
+    }
+
+    [Fact]
+    public void A_whole_last_batch_with_a_wrong_CRC_is_damage_not_a_torn_tail()
+    {
+        var whole = Some.Segment(CompressionType.None, 2, 2);
+        whole[^1] ^= 1;
+        using var folder = new TempFolder();
+        var damage = Assert.Single(Some.ReadAll(folder, whole).Damage);
+        Assert.False(damage.IsTornTail);
+        Assert.Contains("stored CRC-32C", damage.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

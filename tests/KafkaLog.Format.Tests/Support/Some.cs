@@ -70,9 +70,11 @@ internal static class Some
                     break;
                 case SegmentReadStatus.Corrupt:
                     damage.Add(reader.Damage!);
+                    reader.Pass(damage[^1]);
                     break;
-                case SegmentReadStatus.NeedMore when reader.PassTail() is { } tail:
+                case SegmentReadStatus.NeedMore when reader.FindTail() is { } tail:
                     damage.Add(tail);
+                    reader.Pass(tail);
                     break;
                 default:
                     return (records, damage);
