@@ -155,7 +155,7 @@ public class FeederOptionsTests
     [InlineData("watcher: { interval: 1 }\nwatcher: { interval: 2 }", "conf.yaml:6: watcher is given twice; it is on line 5 already.")]
     [InlineData("cleaner: { interval: 999999999999d }", "conf.yaml:5: cleaner.interval is \"999999999999d\"; it must be at least 100ms and at most 366d.")]
     [InlineData("logging: { dir: /l, interval: 7 }", "conf.yaml:5: logging.interval is 7s; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or 86400.")]
-    [InlineData("logging: { dir: /l, component: a/b }", "conf.yaml:5: logging.component is \"a/b\"; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).")]
+    [InlineData("logging: { dir: /l, component: a/b }", "conf.yaml:5: logging.component is \"a/b\"; expected 1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).")]
     [InlineData("logging: { component: a }", "conf.yaml:5: logging.dir is missing; expected the directory for KafkaFeeder's own log.")]
     [InlineData("status: { listen: 8796 }", "conf.yaml:5: status.listen is \"8796\"; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.")]
     [InlineData("status: { listen: \"127.0.0.1:65536\" }", "conf.yaml:5: status.listen is \"127.0.0.1:65536\"; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.")]

@@ -121,7 +121,7 @@ public class HostileFileTests
 
     [Fact]
     public void A_name_that_forges_a_log_line_is_shown_escaped() => Assert.Contains(
-        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).",
+        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).",
         Load.Shortened(Load.Logs("topics:\n  \"a\\n\\e[31mfaked\": { topic: t, broker: b }").Faults));
 
     [Fact]
