@@ -25,7 +25,7 @@ internal sealed record OrderServiceOptions
     public required string Run { get; init; }
 
     /// <summary>The command; <paramref name="run"/> does the work and returns the exit code.</summary>
-    public static RootCommand Command(TimeProvider time, Func<OrderServiceOptions, CancellationToken, int> run)
+    public static RootCommand Command(TimeProvider time, Func<OrderServiceOptions, int> run)
     {
         var directory = new Option<string>("--dir") { Description = "where the segments go", Required = true };
         var component = new Option<string>("--component") { Description = "the log's name in their names", DefaultValueFactory = _ => "orders" };
@@ -42,18 +42,16 @@ internal sealed record OrderServiceOptions
         {
             directory, component, count, producers, rate, interval, runName,
         };
-        command.SetAction((parsed, cancel) => Task.Run(() => run(
-            new OrderServiceOptions
-            {
-                Directory = parsed.GetRequiredValue(directory),
-                Component = parsed.GetRequiredValue(component),
-                Count = parsed.GetRequiredValue(count),
-                Producers = parsed.GetRequiredValue(producers),
-                Rate = parsed.GetRequiredValue(rate),
-                Interval = TimeSpan.FromSeconds(parsed.GetRequiredValue(interval)),
-                Run = parsed.GetRequiredValue(runName),
-            },
-            cancel), CancellationToken.None));
+        command.SetAction(parsed => run(new OrderServiceOptions
+        {
+            Directory = parsed.GetRequiredValue(directory),
+            Component = parsed.GetRequiredValue(component),
+            Count = parsed.GetRequiredValue(count),
+            Producers = parsed.GetRequiredValue(producers),
+            Rate = parsed.GetRequiredValue(rate),
+            Interval = TimeSpan.FromSeconds(parsed.GetRequiredValue(interval)),
+            Run = parsed.GetRequiredValue(runName),
+        }));
         return command;
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using KafkaLog.Sink;
 using OrderService;
 using Serilog;
@@ -7,9 +8,19 @@ using Serilog.Debugging;
 
 TimeProvider time = TimeProvider.System;
 SelfLog.Enable(line => Console.Error.WriteLine(line));
-return await OrderServiceOptions.Command(time, Serve).Parse(args).InvokeAsync().ConfigureAwait(false);
+using var stop = new CancellationTokenSource();
+using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+return OrderServiceOptions.Command(time, Serve).Parse(args).Invoke();
 
-int Serve(OrderServiceOptions options, CancellationToken cancel)
+// Ends in order: what was logged is written, and the last line says how much that was.
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.Cancel();
+}
+
+int Serve(OrderServiceOptions options)
 {
     KafkaLogSink sink;
     try
@@ -38,7 +49,7 @@ int Serve(OrderServiceOptions options, CancellationToken cancel)
             null,
             TimeSpan.FromSeconds(1),
             TimeSpan.FromSeconds(1));
-        Produce(options, logger, cancel);
+        Produce(options, logger, stop.Token);
     }
 
     TimeSpan took = time.GetElapsedTime(started);
