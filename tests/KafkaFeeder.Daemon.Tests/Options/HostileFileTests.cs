@@ -125,6 +125,11 @@ public class HostileFileTests
         Load.Shortened(Load.Logs("topics:\n  \"a\\n\\e[31mfaked\": { topic: t, broker: b }").Faults));
 
     [Fact]
+    public void A_directory_that_forges_a_log_line_is_shown_escaped() => Assert.Equal(
+        "/logs/a\\u000afaked/kafkafeeder.yaml: the file is empty.",
+        Assert.Single(ConfigLoader.LoadLogsText("", "/logs/a\nfaked/kafkafeeder.yaml").Faults).ToString());
+
+    [Fact]
     public void Every_beginning_of_a_good_file_is_read_or_refused_and_never_throws()
     {
         const string text = """
