@@ -1,10 +1,11 @@
 using System.Text;
+using KafkaFeeder.Tests;
 using KafkaLog.Sink.Tests.Support;
 using Microsoft.Extensions.Configuration;
-using Serilog;
 using Serilog.Core;
 using Serilog.Formatting.Json;
 using Serilog.Settings.Configuration;
+using Serilog;
 using Xunit;
 
 namespace KafkaLog.Sink.Tests;

@@ -1,11 +1,12 @@
+using KafkaFeeder.Tests;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Segments;
 using KafkaLog.Sink.Tests.Support;
-using Serilog;
 using Serilog.Core;
 using Serilog.Events;
-using Serilog.Formatting;
 using Serilog.Formatting.Display;
+using Serilog.Formatting;
+using Serilog;
 using Xunit;
 
 namespace KafkaLog.Sink.Tests;
@@ -191,7 +192,7 @@ public class KafkaLogSinkTests
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.In("logs");
+        string directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders" });
         using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
@@ -212,7 +213,7 @@ public class KafkaLogSinkTests
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.In("logs");
+        string directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders", BatchBytes = 1024, QueueLimitBytes = 2048 });
         using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
@@ -235,7 +236,7 @@ public class KafkaLogSinkTests
     public void When_the_directory_vanishes_writing_goes_on_in_a_new_one()
     {
         using var folder = new TempFolder();
-        string directory = folder.In("logs");
+        string directory = folder.File("logs");
         using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders", FileSizeLimitBytes = 1 });
         using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
         logger.Information("{N}", 1);
@@ -250,7 +251,7 @@ public class KafkaLogSinkTests
     public void An_audited_event_is_on_the_disk_or_the_call_throws()
     {
         using var folder = new TempFolder();
-        string directory = folder.In("logs");
+        string directory = folder.File("logs");
         using Logger logger = new LoggerConfiguration().AuditTo.KafkaLog(directory, "audit", keyTemplate: "k-{N}").CreateLogger();
 
         logger.Information("{N}", 1);
@@ -263,7 +264,7 @@ public class KafkaLogSinkTests
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.In("logs");
+        string directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using Logger logger = new LoggerConfiguration().AuditTo.KafkaLog(directory, "audit").CreateLogger();
 

@@ -1,6 +1,7 @@
 using System.Net;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Options;

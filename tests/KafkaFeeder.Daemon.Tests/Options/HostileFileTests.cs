@@ -4,6 +4,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Options;
