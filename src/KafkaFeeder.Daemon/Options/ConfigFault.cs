@@ -9,10 +9,14 @@ namespace KafkaFeeder.Daemon.Options;
 /// <param name="Text">The rest of the sentence, which begins after the key: <c>is "8MiBx"; expected …</c>.</param>
 public sealed record ConfigFault(string File, int Line, string Key, string Text)
 {
-    /// <summary><c>conf.yaml:12: shipper.max_in_flight is "8MiBx"; expected a size such as 8MiB or 500KB.</c></summary>
+    /// <summary>Longer than any path.</summary>
+    private const int MaxPathShown = 4096;
+
+    /// <summary>On one line, whatever the file's name: <c>conf.yaml:12: shipper.max_in_flight is "8MiBx"; expected a size such as 8MiB or 500KB.</c></summary>
     public override string ToString()
     {
-        string place = Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}: ") : $"{File}: ";
+        string file = Quote.Plain(File, MaxPathShown);
+        string place = Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"{file}:{Line}: ") : $"{file}: ";
         return Key.Length > 0 ? $"{place}{Key} {Text}" : place + Text;
     }
 }

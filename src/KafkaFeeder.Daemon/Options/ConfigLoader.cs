@@ -34,6 +34,7 @@ public static class ConfigLoader
         }
         var reader = new FeederOptionsReader(fileName, collector, new FaultCollector(fileName, warnings));
         FeederOptions options = reader.Read(root) with { Warnings = warnings };
+        collector.SortByLine();
         return collector.Count == 0 ? options : null;
     }
 
@@ -53,6 +54,7 @@ public static class ConfigLoader
         if (YamlReader.Read(text, collector) is { } root
             && new LogOptionsReader(fileName, collector).Read(root) is (var logs, var faulty))
         {
+            collector.SortByLine();
             return new ParsedLogs { Logs = logs, Faults = faults, FaultyComponents = faulty, FileReadable = true };
         }
         return new ParsedLogs { Faults = faults };

@@ -24,7 +24,15 @@ internal sealed class FaultCollector(string file, List<ConfigFault> list)
         }
         else if (listed == MaxListed)
         {
-            list.Add(new ConfigFault(file, line, "", $"there are more faults; only the first {MaxListed} are listed."));
+            list.Add(new ConfigFault(file, 0, "", $"there are more faults; only the first {MaxListed} are listed."));
         }
+    }
+
+    /// <summary>Brings them into the order of the file; what concerns no line comes last.</summary>
+    public void SortByLine()
+    {
+        ConfigFault[] ordered = [.. list.Skip(_firstIndex).OrderBy(fault => fault.Line == 0 ? int.MaxValue : fault.Line)];
+        list.RemoveRange(_firstIndex, list.Count - _firstIndex);
+        list.AddRange(ordered);
     }
 }

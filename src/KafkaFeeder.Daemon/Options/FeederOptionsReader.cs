@@ -1,4 +1,5 @@
 using System.Net;
+using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Options;
 
@@ -39,12 +40,12 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
     {
         var defaults = new LoggingOptions { Dir = "" };
         string component = map.Text("component") ?? defaults.Component;
-        if (!NameRule.IsValid(component))
+        if (!SegmentName.IsValidComponent(component))
         {
-            map.Fault("component", $"is {Quote.Value(component)}; expected {NameRule.Expected}.");
+            map.Fault("component", $"is {Quote.Value(component)}; expected {NameRule.ExpectedComponent}.");
         }
         TimeSpan interval = map.Duration("interval", defaults.Interval, Second, Second, Day);
-        if (Day.Ticks % interval.Ticks != 0 || interval.Ticks % Second.Ticks != 0)
+        if (!RollPolicy.IsValidInterval(interval))
         {
             map.Fault("interval", $"is {DurationText.Format(interval)}; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or 86400.");
         }

@@ -1,3 +1,5 @@
+using KafkaLog.Format.Segments;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>Reads a <c>kafkafeeder.yaml</c>, entry by entry: a fault in one leaves the others good.</summary>
@@ -35,9 +37,9 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
     private void ReadEntry(YamlEntry entry, string path)
     {
         int faultsBefore = faults.Count;
-        if (!NameRule.IsValid(entry.Key))
+        if (!SegmentName.IsValidComponent(entry.Key))
         {
-            faults.Add(entry.Line, path, $"is no name for a component; expected {NameRule.Expected}.");
+            faults.Add(entry.Line, path, $"is no name for a component; expected {NameRule.ExpectedComponent}.");
         }
         var map = new MapReader(entry.Value with { Line = entry.Line }, path, faults);
         LogOptions log = ReadLog(entry, map);

@@ -4,6 +4,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Options;
@@ -121,8 +122,13 @@ public class HostileFileTests
 
     [Fact]
     public void A_name_that_forges_a_log_line_is_shown_escaped() => Assert.Contains(
-        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).",
+        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).",
         Load.Shortened(Load.Logs("topics:\n  \"a\\n\\e[31mfaked\": { topic: t, broker: b }").Faults));
+
+    [Fact]
+    public void A_directory_that_forges_a_log_line_is_shown_escaped() => Assert.Equal(
+        "/logs/a\\u000afaked/kafkafeeder.yaml: the file is empty.",
+        Assert.Single(ConfigLoader.LoadLogsText("", "/logs/a\nfaked/kafkafeeder.yaml").Faults).ToString());
 
     [Fact]
     public void Every_beginning_of_a_good_file_is_read_or_refused_and_never_throws()

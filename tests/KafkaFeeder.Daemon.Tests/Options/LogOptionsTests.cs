@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Options;
@@ -148,13 +149,13 @@ public class LogOptionsTests
     [InlineData("žluť")]
     public void A_name_that_Kafka_does_not_take_is_refused_for_topics_and_components(string name)
     {
-        const string expected = "1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).";
+        const string expected = "of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).";
 
         Assert.Equal(
-            [$"kafkafeeder.yaml:3: topics.app.topic is \"{name}\"; expected {expected}"],
+            [$"kafkafeeder.yaml:3: topics.app.topic is \"{name}\"; expected 1 to 249 {expected}"],
             Load.Shortened(Load.Logs($"topics:\n  app:\n    topic: '{name}'\n    broker: b").Faults));
         Assert.Equal(
-            [$"kafkafeeder.yaml:2: topics.{name} is no name for a component; expected {expected}"],
+            [$"kafkafeeder.yaml:2: topics.{name} is no name for a component; expected 1 to 200 {expected}"],
             Load.Shortened(Load.Logs($"topics:\n  '{name}':\n    topic: t\n    broker: b").Faults));
     }
 
