@@ -1,0 +1,139 @@
+using System.Text;
+using FsCheck;
+using FsCheck.Fluent;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaLog.Format.Checksums;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Checkpoints;
+
+public sealed class CheckpointTextTests
+{
+    private const string Name = "20261121_100000_3600_UTC-orders.szn";
+
+    internal static readonly Checkpoint Some = new()
+    {
+        Component = "orders",
+        Directory = "/var/log/my apps/ž",
+        Generation = 42,
+        PossibleDuplicates = 7,
+        Segments =
+        [
+            new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef), 500, true, 0x01020304),
+            new SegmentCheckpoint("20261121_110000_3600_UTC-orders.szn", new Watermark(61, 3, 4, null, 0), 900, false, null),
+        ],
+    };
+
+    [Fact]
+    public void It_reads_like_this()
+    {
+        var body = """
+            kafkafeeder-checkpoint 1
+            component orders
+            directory %2Fvar%2Flog%2Fmy%20apps%2F%C5%BE
+            generation 42
+            possible-duplicates 7
+            segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 bytes 500 done head 01020304 last 400:deadbeef
+            segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 bytes 900 open head - last -
+
+            """;
+        Assert.Equal(WithCrc(body), Encoding.UTF8.GetString(CheckpointText.Write(Some)));
+    }
+
+    [Fact]
+    public void What_was_written_is_what_is_read() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll<NonNegativeInt[], string>((numbers, directory) =>
+        {
+            var checkpoint = Of(numbers, directory);
+            var read = CheckpointText.Read(CheckpointText.Write(checkpoint));
+            Assert.Equal(checkpoint with { Segments = read.Segments }, read);
+            Assert.Equal(checkpoint.Segments, read.Segments);
+        }));
+
+    [Fact]
+    public void A_checkpoint_of_a_later_version_is_never_begun_anew_over()
+    {
+        var later = Encoding.UTF8.GetBytes(WithCrc("kafkafeeder-checkpoint 2\nwhatever it says\n"));
+        var e = Assert.Throws<NewerCheckpointException>(() => CheckpointText.Read(later));
+        Assert.Contains("version 2", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("kafkafeeder-checkpoint 1\n")]
+    [InlineData("something else 1\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration -1\npossible-duplicates 0\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 99999999999999999999\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + "\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 99999999999 offset 1 bytes 1 open head - last -\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head xyz last -\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head - last 5\n")]
+    public void What_has_a_right_sum_and_makes_no_sense_is_unreadable(string body) =>
+        Assert.Throws<CheckpointException>(() => CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body))));
+
+    public static TheoryData<string, string> Inconsistent => new()
+    {
+        { "position 500 record 0 offset 12 bytes 499 open", "beyond its size" },
+        { "position 400 record 0 offset 12 bytes 500 done", "called done" },
+        { "position 500 record 1 offset 12 bytes 500 done", "called done" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Inconsistent))]
+    public void An_inconsistent_checkpoint_is_refused_when_read(string segment, string fault)
+    {
+        var body = $"kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment {Name} {segment} head - last -\n";
+        var e = Assert.Throws<CheckpointException>(() => CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body))));
+        Assert.Contains(fault, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_inconsistent_checkpoint_is_refused_when_written()
+    {
+        var good = Some.Segments[1];
+        foreach (var bad in (SegmentCheckpoint[])
+        [
+            good with { Name = "20261121_110000_3600_UTC-payments.szn" },
+            good with { Name = "../20261121_110000_3600_UTC-orders.szn" },
+            good with { Name = Name },
+            good with { Watermark = good.Watermark with { Position = -1 } },
+            good with { Watermark = good.Watermark with { Record = -1 } },
+            good with { Watermark = good.Watermark with { NextOffset = -1 } },
+            good with { Watermark = good.Watermark with { LastBatchPosition = -1 } },
+            good with { Bytes = 60 },
+            good with { IsDone = true },
+        ])
+        {
+            Assert.Throws<CheckpointException>(() => CheckpointText.Write(Some with { Segments = [Some.Segments[0], bad] }));
+        }
+    }
+
+    private static string WithCrc(string body) => $"{body}crc32c {Crc32C.Compute(Encoding.UTF8.GetBytes(body)):x8}\n";
+
+    /// <summary>A consistent checkpoint of any numbers.</summary>
+    private static Checkpoint Of(NonNegativeInt[] numbers, string? directory)
+    {
+        var next = 0;
+        int Take() => numbers.Length == 0 ? 0 : numbers[next++ % numbers.Length].Get;
+
+        return new Checkpoint
+        {
+            Component = "a.B-c_9",
+            Directory = "/" + Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(directory ?? "")),
+            Generation = (long)Take() << 20,
+            PossibleDuplicates = Take(),
+            Segments =
+            [
+                .. Enumerable.Range(0, Take() % 5).Select(i =>
+                {
+                    var isDone = Take() % 2 == 0;
+                    var bytes = ((long)Take() << 30) + Take();
+                    long? last = Take() % 2 == 0 ? null : Take();
+                    var mark = new Watermark(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
+                    return new SegmentCheckpoint($"2026112{i}_100000_3600_UTC-a.B-c_9.szn", mark, bytes, isDone, Take() % 3 == 0 ? null : (uint)Take() * 2);
+                }),
+            ],
+        };
+    }
+}

@@ -1,0 +1,174 @@
+using FsCheck;
+using FsCheck.Fluent;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+public sealed class AcknowledgementTrackerTests
+{
+    private static readonly Watermark Start = new(1000, 0, 100, 900, 3);
+
+    [Fact]
+    public void A_batch_that_failed_holds_the_watermark_whatever_is_acknowledged_behind_it()
+    {
+        var tracker = new AcknowledgementTracker(default);
+        var batches = Enumerable.Range(0, 3).Select(i => SomeBatch.Of(i * 20, i * 2, 2)).ToList();
+        batches.ForEach(tracker.Add);
+
+        tracker.Settle(batches[0]);
+        tracker.Settle(batches[2]);
+        Assert.Equal(new Watermark(20, 0, 2, 0, batches[0].StoredCrc), tracker.Watermark);
+        Assert.Equal([batches[1]], tracker.Pending);
+
+        tracker.Settle(batches[1]);
+        Assert.Equal(new Watermark(60, 0, 6, 40, batches[2].StoredCrc), tracker.Watermark);
+        Assert.Equal(0, tracker.PendingCount);
+    }
+
+    [Fact]
+    public void A_record_that_failed_in_the_middle_of_a_batch_holds_the_watermark_at_its_own_number()
+    {
+        var tracker = new AcknowledgementTracker(Start);
+        var batch = SomeBatch.Of(1000, 100, 4);
+        tracker.Add(batch);
+        batch.Settle(0);
+        batch.Settle(1);
+        batch.Settle(3);
+
+        Assert.Equal(Start with { Record = 2, NextOffset = 102 }, tracker.Watermark);
+        batch.Settle(2);
+        Assert.Equal(Start with { Record = 4, NextOffset = 104 }, tracker.Watermark);
+        tracker.Settle(batch);
+        Assert.Equal(new Watermark(1040, 0, 104, 1000, batch.StoredCrc), tracker.Watermark);
+    }
+
+    [Fact]
+    public void Records_settled_in_a_later_batch_do_not_count_before_the_one_in_front_of_it()
+    {
+        var tracker = new AcknowledgementTracker(Start);
+        var first = SomeBatch.Of(1000, 100, 1);
+        var second = SomeBatch.Of(1010, 101, 3);
+        tracker.Add(first);
+        tracker.Add(second);
+        second.Settle(0);
+
+        Assert.Equal(Start, tracker.Watermark);
+        tracker.Settle(first);
+        Assert.Equal(new Watermark(1010, 1, 102, 1000, first.StoredCrc), tracker.Watermark);
+    }
+
+    [Fact]
+    public void Damage_that_was_passed_proves_nothing_of_what_lies_before_it()
+    {
+        var tracker = new AcknowledgementTracker(Start);
+        tracker.AddPassed(1000, 1234, 100);
+        Assert.Equal(new Watermark(1234, 0, 100, null, 0), tracker.Watermark);
+    }
+
+    [Fact]
+    public void A_batch_that_does_not_touch_the_one_before_is_refused()
+    {
+        var tracker = new AcknowledgementTracker(Start);
+        Assert.Throws<InvalidOperationException>(() => tracker.Add(SomeBatch.Of(1001, 100, 1)));
+        Assert.Throws<InvalidOperationException>(() => tracker.AddPassed(999, 1100, 100));
+        Assert.Equal(Start, tracker.Watermark);
+        Assert.Equal(1000, tracker.EndPosition);
+    }
+
+    /// <summary>Each number is an action: what it does by its rest, with which batch by its quotient.</summary>
+    [Fact]
+    public void Whatever_happens_in_whatever_order_the_watermark_is_that_of_the_model() =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(10_000), Prop.ForAll<ushort[]>(Run));
+
+    private static void Run(ushort[] actions)
+    {
+        var tracker = new AcknowledgementTracker(Start);
+        var model = new Model();
+        var settledBefore = new Queue<OutboundBatch>();
+        var last = tracker.Watermark;
+        foreach (var action in actions)
+        {
+            var which = action / 8;
+            switch (action % 8)
+            {
+                case 0 or 1:
+                    var batch = SomeBatch.Of(model.End, model.NextOffset, 1 + (which % 5));
+                    tracker.Add(batch);
+                    model.Add(batch);
+                    break;
+                case 2:
+                    tracker.AddPassed(model.End, model.End + which + 1, model.NextOffset);
+                    model.AddPassed(which + 1);
+                    break;
+                case 3 or 4 when model.Unsettled.Count > 0:
+                    var settled = model.Unsettled[which % model.Unsettled.Count];
+                    tracker.Settle(settled);
+                    model.Unsettled.Remove(settled);
+                    settledBefore.Enqueue(settled);
+                    break;
+                case 5 when settledBefore.TryPeek(out var again):
+                    tracker.Settle(again);
+                    break;
+                case 6:
+                    tracker.Settle(SomeBatch.Of(model.End, model.NextOffset, 1)); // never added
+                    break;
+                case 7 when model.Unsettled.Count > 0:
+                    var partly = model.Unsettled[which % model.Unsettled.Count];
+                    partly.Settle(which % partly.RecordsCount);
+                    break;
+            }
+
+            var now = tracker.Watermark;
+            Assert.Equal(model.Watermark, now);
+            Assert.True((now.Position, now.Record).CompareTo((last.Position, last.Record)) >= 0, $"went back from {last} to {now}");
+            Assert.All(model.Unsettled, b => Assert.True(now.Position <= b.Position));
+            Assert.Equal(model.Unsettled, tracker.Pending);
+            Assert.Equal(model.Unsettled.Count, tracker.PendingCount);
+            Assert.Equal(model.End, tracker.EndPosition);
+            last = now;
+        }
+    }
+
+    /// <summary>The obvious way: keep everything, look at all of it each time.</summary>
+    private sealed class Model
+    {
+        private readonly List<(OutboundBatch? Batch, long End, long NextOffset)> _all = [];
+
+        public List<OutboundBatch> Unsettled { get; } = [];
+
+        public long End => _all.Count == 0 ? Start.Position : _all[^1].End;
+
+        public long NextOffset => _all.Count == 0 ? Start.NextOffset : _all[^1].NextOffset;
+
+        public Watermark Watermark
+        {
+            get
+            {
+                var mark = Start;
+                foreach (var (batch, end, nextOffset) in _all)
+                {
+                    if (batch is not null && Unsettled.Contains(batch))
+                    {
+                        var leading = batch.Settled?.TakeWhile(s => s).Count() ?? 0;
+                        return leading == 0 ? mark : mark with { Record = leading, NextOffset = batch.BaseOffset + leading };
+                    }
+
+                    mark = batch is null ? new Watermark(end, 0, nextOffset, null, 0) : new Watermark(end, 0, nextOffset, batch.Position, batch.StoredCrc);
+                }
+
+                return mark;
+            }
+        }
+
+        public void Add(OutboundBatch batch)
+        {
+            _all.Add((batch, batch.EndPosition, batch.NextOffset));
+            Unsettled.Add(batch);
+        }
+
+        public void AddPassed(long bytes) => _all.Add((null, End + bytes, NextOffset));
+    }
+}
