@@ -10,12 +10,14 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// <item>between the renames: the present generation as <c>.previous</c>, and nothing in its place;</item>
 /// <item>before the directory is synced: this generation or the one before it.</item>
 /// </list>
-/// So at least one whole generation is always there, and none is ever ahead of the acknowledgements.
+/// So at least one whole generation is always there, and none is ever ahead of the acknowledgements. A present generation
+/// that could not be read is written over and never becomes <c>.previous</c>: that may be the only whole one.
 /// </summary>
 internal sealed class CheckpointFile(string path)
 {
     private readonly string _new = path + ".new";
     private readonly string _previous = path + ".previous";
+    private bool _isPresentUnreadable;
 
     /// <summary>Where the present generation is.</summary>
     public string Path => path;
@@ -38,12 +40,13 @@ internal sealed class CheckpointFile(string path)
             DurableFile.Sync(file.SafeFileHandle, _new);
         }
 
-        if (File.Exists(path))
+        if (File.Exists(path) && !_isPresentUnreadable)
         {
             File.Move(path, _previous, overwrite: true);
         }
 
         File.Move(_new, path, overwrite: true);
+        _isPresentUnreadable = false;
         DurableFile.SyncDirectory(System.IO.Path.GetDirectoryName(path)!);
     }
 
@@ -69,6 +72,7 @@ internal sealed class CheckpointFile(string path)
             }
             catch (Exception e) when (e is CheckpointException or UnauthorizedAccessException or (IOException and not NewerCheckpointException))
             {
+                _isPresentUnreadable |= candidate == path;
                 onUnreadable($"The checkpoint {candidate} cannot be used: {e.Message}. {consequence}");
             }
         }
