@@ -1,0 +1,46 @@
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Shipping;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Checkpoints;
+
+public sealed class DuplicateWindowTests
+{
+    [Fact]
+    public void What_was_sent_and_not_confirmed_may_arrive_twice()
+    {
+        var window = DuplicateWindow.Between(Confirmed(("a", 10, false), ("b", 20, false)), Sent(("a", 15), ("b", 20)), _ => true);
+        Assert.Equal(new DuplicateWindow(5, $", segment {Name("a")} offsets 10..14"), window);
+    }
+
+    [Fact]
+    public void A_segment_that_the_checkpoint_does_not_know_counts_from_its_start() =>
+        Assert.Equal(new DuplicateWindow(7, $", segment {Name("n")} offsets 0..6"), DuplicateWindow.Between(Confirmed(), Sent(("n", 7)), _ => true));
+
+    [Fact]
+    public void A_segment_that_is_done_or_gone_is_not_sent_again() =>
+        Assert.Equal(new DuplicateWindow(0, ""), DuplicateWindow.Between(Confirmed(("a", 10, true), ("b", 5, false)), Sent(("a", 15), ("b", 9)), name => name != Name("b")));
+
+    [Fact]
+    public void A_journal_behind_the_checkpoint_means_nothing() =>
+        Assert.Equal(new DuplicateWindow(0, ""), DuplicateWindow.Between(Confirmed(("a", 10, false)), Sent(("a", 3)), _ => true));
+
+    [Fact]
+    public void Of_many_segments_five_are_named()
+    {
+        var window = DuplicateWindow.Between(Confirmed(), Sent([.. "abcdefgh".Select(c => (c.ToString(), 2L))]), _ => true);
+        Assert.Equal(16, window.Records);
+        Assert.EndsWith("-e.szn offsets 0..1 and 3 more segments", window.Where, StringComparison.Ordinal);
+    }
+
+    private static string Name(string component) => $"20261121_100000_3600_UTC-{component}.szn";
+
+    private static Checkpoint Confirmed(params (string Name, long NextOffset, bool IsDone)[] segments) => new()
+    {
+        Component = "orders",
+        Directory = "/var/log",
+        Segments = [.. segments.Select(s => new SegmentCheckpoint(Name(s.Name), new Watermark(100, 0, s.NextOffset, null, 0), 100, s.IsDone, null))],
+    };
+
+    private static Dictionary<string, (long, long)> Sent(params (string Name, long NextOffset)[] segments) => segments.ToDictionary(s => Name(s.Name), s => (100L, s.NextOffset));
+}

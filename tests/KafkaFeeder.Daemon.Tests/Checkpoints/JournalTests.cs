@@ -1,0 +1,173 @@
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Checkpoints;
+
+public sealed class JournalTests : IDisposable
+{
+    private const string First = "20261121_100000_3600_UTC-orders.szn";
+    private const string Second = "20261121_110000_3600_UTC-orders.szn";
+
+    private static readonly Checkpoint Start = new()
+    {
+        Component = "orders",
+        Directory = "/var/log",
+        Segments =
+        [
+            new SegmentCheckpoint(First, new Watermark(300, 0, 30, null, 0), 300, true, null),
+            new SegmentCheckpoint(Second, new Watermark(100, 0, 10, null, 0), 900, false, null),
+        ],
+    };
+
+    private readonly TempFolder _folder = new();
+
+    private string JournalPath => _folder.File("orders.journal");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void It_begins_as_a_copy_of_the_checkpoint()
+    {
+        File.WriteAllText(JournalPath, "kafkafeeder-journal 1 boot x\n" + First + " 999 99\n");
+        using var journal = Journal.Restore(JournalPath, Start);
+        Assert.Equal(new Dictionary<string, (long, long)> { [Second] = (100, 10) }, Sent());
+        Assert.False(Journal.ReadLast(JournalPath).HasRebooted);
+    }
+
+    [Fact]
+    public void A_line_is_there_before_the_batch_is_sent()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        journal.Sending(Second, 200, 20);
+        Assert.Equal((200, 20), Sent()[Second]); // what a kill at this moment leaves
+    }
+
+    [Fact]
+    public void A_batch_that_is_sent_again_is_noted_already()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        journal.Sending(Second, 200, 20);
+        journal.Sending(Second, 300, 30);
+        var bytes = new FileInfo(JournalPath).Length;
+        journal.Sending(Second, 200, 20);
+        Assert.Equal(bytes, new FileInfo(JournalPath).Length);
+        Assert.Equal((300, 30), Sent()[Second]);
+    }
+
+    [Fact]
+    public void A_last_line_that_was_cut_short_is_ignored_wherever_it_was_cut()
+    {
+        string whole;
+        using (var journal = Journal.Restore(JournalPath, Start))
+        {
+            journal.Sending(Second, 200, 20);
+            whole = File.ReadAllText(JournalPath);
+            journal.Sending(Second, 30_000, 3_000);
+        }
+
+        var torn = File.ReadAllText(JournalPath);
+        for (var bytes = whole.Length; bytes < torn.Length; bytes++)
+        {
+            File.WriteAllText(JournalPath, torn[..bytes]);
+            Assert.Equal((200, 20), Sent()[Second]);
+        }
+    }
+
+    [Fact]
+    public void Nonsense_in_it_is_passed_over()
+    {
+        File.WriteAllText(JournalPath, $"kafkafeeder-journal 1 boot x\n{First} 5 1\n\0\0\0 what\n{First} five 2\n{First} -7 3\n\n{Second} 6 2\n");
+        Assert.Equal(new Dictionary<string, (long, long)> { [First] = (5, 1), [Second] = (6, 2) }, Sent());
+        Assert.True(Journal.ReadLast(JournalPath).HasRebooted);
+    }
+
+    [Fact]
+    public void Where_there_was_no_run_before_nothing_was_sent_and_nothing_restarted()
+    {
+        var (sent, hasRebooted) = Journal.ReadLast(JournalPath);
+        Assert.Empty(sent);
+        Assert.False(hasRebooted);
+    }
+
+    [Fact]
+    public void It_is_written_anew_at_a_mebibyte_and_keeps_the_furthest_of_each_segment()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        journal.Sending(First, 4_000, 400);
+        var largest = 0L;
+        for (var i = 0; i < 60_000; i++)
+        {
+            journal.Sending(Second, 1_000 + i, 100 + i);
+            largest = Math.Max(largest, new FileInfo(JournalPath).Length);
+        }
+
+        Assert.InRange(largest, 1 << 20, (1 << 20) + 200);
+        Assert.InRange(new FileInfo(JournalPath).Length, 1, 3 << 19);
+        Assert.Equal(new Dictionary<string, (long, long)> { [First] = (4_000, 400), [Second] = (60_999, 60_099) }, Sent());
+        Assert.False(File.Exists(JournalPath + ".new"));
+    }
+
+    [Fact]
+    public void A_segment_that_is_confirmed_is_not_kept_when_it_is_written_anew()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        journal.Sending(First, 4_000, 400);
+        journal.Forget(First);
+        for (var i = 0; i < 30_000; i++)
+        {
+            journal.Sending(Second, 1_000 + i, 100 + i);
+        }
+
+        Assert.Equal([Second], Sent().Keys);
+    }
+
+    [Fact]
+    public void When_it_cannot_be_written_anew_the_batch_is_not_sent_and_the_old_one_stays_right()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        var next = 1_000;
+        while (new FileInfo(JournalPath).Length <= 1 << 20)
+        {
+            journal.Sending(Second, next, next);
+            next++;
+        }
+
+        Directory.CreateDirectory(JournalPath + ".new"); // in the way of the new file
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.ThrowsAny<Exception>(() => journal.Sending(Second, 1_000_000, 1_000_000));
+            Assert.Equal((next - 1, next - 1), Sent()[Second]);
+        }
+
+        Directory.Delete(JournalPath + ".new");
+        journal.Sending(Second, 1_000_000, 1_000_000);
+        Assert.Equal((1_000_000, 1_000_000), Sent()[Second]);
+    }
+
+    [Fact]
+    public void When_the_new_one_cannot_take_its_place_nothing_is_noted_in_a_file_that_nobody_reads()
+    {
+        var journal = Journal.Restore(JournalPath, Start);
+        var next = 1_000;
+        while (new FileInfo(JournalPath).Length <= 1 << 20)
+        {
+            journal.Sending(Second, next, next);
+            next++;
+        }
+
+        var aside = JournalPath + ".aside";
+        File.Move(JournalPath, aside);
+        Directory.CreateDirectory(JournalPath); // the rename fails
+        Assert.ThrowsAny<IOException>(() => journal.Sending(Second, 1_000_000, 1_000_000));
+        Directory.Delete(JournalPath);
+        File.Move(aside, JournalPath);
+
+        journal.Sending(Second, 1_000_001, 1_000_001);
+        Assert.Equal((1_000_001, 1_000_001), Sent()[Second]);
+        journal.Dispose();
+    }
+
+    private Dictionary<string, (long EndPosition, long NextOffset)> Sent() => new(Journal.ReadLast(JournalPath).Sent);
+}
