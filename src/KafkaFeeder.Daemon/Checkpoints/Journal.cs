@@ -24,7 +24,7 @@ internal sealed class Journal : IDisposable
     {
         _path = path;
         _sent = sent;
-        _file = Rewrite();
+        (_file, _position) = Rewrite();
     }
 
     /// <summary>Starts a run's journal as a copy of the checkpoint.</summary>
@@ -67,8 +67,9 @@ internal sealed class Journal : IDisposable
 
         if (_position > RewriteBytes)
         {
+            var (file, position) = Rewrite();
             _file.Dispose();
-            _file = Rewrite();
+            (_file, _position) = (file, position);
         }
 
         Write(Line(segment, endPosition, nextOffset));
@@ -87,22 +88,30 @@ internal sealed class Journal : IDisposable
     private static string Line(string segment, long endPosition, long nextOffset) =>
         string.Create(CultureInfo.InvariantCulture, $"{segment} {endPosition} {nextOffset}\n");
 
-    /// <summary>A new file with one line a segment, renamed into place.</summary>
-    private SafeFileHandle Rewrite()
+    /// <summary>A new file with one line a segment, renamed into place. If that fails, the old one goes on being used.</summary>
+    private (SafeFileHandle File, long Position) Rewrite()
     {
-        var path = _path + ".new";
-        File.Delete(path);
-        _file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
-        _position = 0;
         var text = new StringBuilder(Magic).Append(BootId()).Append('\n');
         foreach (var (segment, (endPosition, nextOffset)) in _sent)
         {
             text.Append(Line(segment, endPosition, nextOffset));
         }
 
-        Write(text.ToString());
-        File.Move(path, _path, overwrite: true);
-        return _file;
+        var bytes = Encoding.ASCII.GetBytes(text.ToString());
+        var path = _path + ".new";
+        File.Delete(path);
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        try
+        {
+            RandomAccess.Write(file, bytes, 0);
+            File.Move(path, _path, overwrite: true);
+            return (file, bytes.Length);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     private void Write(string text)
