@@ -43,8 +43,8 @@ internal sealed class CheckpointKeeper : IDisposable
     public bool HasFailed { get; private set; }
 
     /// <summary>
-    /// Loads the checkpoint, counts what may arrive twice (what the last run's journal says was sent beyond it), and
-    /// copies the checkpoint over the journal.
+    /// Loads the checkpoint, counts what may arrive twice (what the last run's journal says was sent beyond it) and saves
+    /// the count, and copies the checkpoint over the journal.
     /// </summary>
     /// <exception cref="IOException">The state directories cannot be used.</exception>
     public static CheckpointKeeper Open(StateDirectory state, string component, LogStatus status, TimeSpan interval, ILogger logger, TimeProvider time)
@@ -63,19 +63,20 @@ internal sealed class CheckpointKeeper : IDisposable
 
         var (sent, hasRebooted) = Journal.ReadLast(journalPath);
         var twice = DuplicateWindow.Between(start, sent, name => File.Exists(Path.Combine(status.Directory, name)));
+        if (twice.Records > 0)
+        {
+            // On disk before the journal is written over. A crash between the two counts them once more, never once less.
+            start = start with { Generation = start.Generation + 1, PossibleDuplicates = start.PossibleDuplicates + twice.Records };
+            file.Save(start);
+        }
+
         var keeper = new CheckpointKeeper(file, Journal.Restore(journalPath, start), start, time);
-        keeper.AddPossibleDuplicates(twice.Records);
-        status.AddPossibleDuplicates(keeper._possibleDuplicates);
+        status.AddPossibleDuplicates(start.PossibleDuplicates);
         var open = start.Segments.FirstOrDefault(s => !s.IsDone);
         FeederLog.Resumed(logger, component, open is null ? "the start" : $"{open.Name}:{open.Watermark.Position}", twice.Records, twice.Where);
         if (hasRebooted && start.Segments.Count > 0)
         {
             FeederLog.Rebooted(logger, component, interval);
-        }
-
-        if (twice.Records > 0)
-        {
-            keeper.Write(start.Segments); // counted once, even if this run ends before it ships anything
         }
 
         return keeper;
