@@ -15,13 +15,16 @@ internal sealed class Quarantine(string directory, string component) : IDisposab
     /// <summary>The most that is copied of one stretch of damage, in bytes: it may be a whole file of something else.</summary>
     private const long MaxDamageBytes = 64 << 20;
 
+    /// <summary>As much as a batch may hold that is read: what is too large for the brokers must not be so here.</summary>
+    private const int MaxRecordBytes = 64 << 20;
+
     private LogWriter? _records;
 
     /// <summary>Sets a record aside.</summary>
     /// <exception cref="IOException">It is not safe yet: do not pass it.</exception>
     public void Add(in Record record)
     {
-        _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component });
+        _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component, MaxRecordBytes = MaxRecordBytes });
         _records.Append(
             new NewRecord
             {
