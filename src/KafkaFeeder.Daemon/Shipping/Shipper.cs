@@ -338,16 +338,19 @@ internal sealed class Shipper : IDisposable
         }
 
         var kind = outcome.Kind;
+        var hasProgressed = false;
         if (outcome.Rejected is { Count: > 0 } rejected)
         {
             if (batch is { IsIsolated: false, RecordsCount: > 1 })
             {
                 batch.IsIsolated = true; // one bad record fails all that went with it: find which
                 kind = OutcomeKind.Retriable;
+                hasProgressed = true;
             }
             else if (_log.OnReject == RejectAction.Quarantine)
             {
                 SetAsideOrKeep(lane, batch, rejected);
+                hasProgressed = kind != OutcomeKind.Held;
                 if (batch.LeadingSettled == batch.RecordsCount)
                 {
                     _status.AddShipped(batch.RecordsCount - rejected.Count, batch.Bytes);
@@ -362,7 +365,7 @@ internal sealed class Shipper : IDisposable
         }
 
         _keeper.Touch(0); // records at its front may be settled now
-        var wait = batch.IsIsolated && kind != OutcomeKind.Held ? TimeSpan.Zero : _retries.Failed(kind);
+        var wait = hasProgressed ? TimeSpan.Zero : _retries.Failed(kind);
         _trouble = (kind, outcome.Error ?? kind.ToString());
         if (MayTell())
         {
