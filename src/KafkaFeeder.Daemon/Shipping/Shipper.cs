@@ -311,6 +311,12 @@ internal sealed class Shipper : IDisposable
     private void Acknowledged(SegmentLane lane, OutboundBatch batch)
     {
         _status.AddShipped(batch.RecordsCount, batch.Bytes);
+        EndTrouble();
+        Settle(lane, batch);
+    }
+
+    private void EndTrouble()
+    {
         if (!_isRecovering && _trouble is not null)
         {
             _trouble = null;
@@ -318,7 +324,6 @@ internal sealed class Shipper : IDisposable
         }
 
         _retries.Succeeded();
-        Settle(lane, batch);
     }
 
     private void Settle(SegmentLane lane, OutboundBatch batch)
@@ -354,6 +359,7 @@ internal sealed class Shipper : IDisposable
                 if (batch.LeadingSettled == batch.RecordsCount)
                 {
                     _status.AddShipped(batch.RecordsCount - rejected.Count, batch.Bytes);
+                    EndTrouble();
                     Settle(lane, batch);
                     return;
                 }
