@@ -94,14 +94,14 @@ internal sealed class Shipper : IDisposable
         var began = _time.GetTimestamp();
         while (_inFlight > 0 && _time.GetElapsedTime(began) < _options.DrainTimeout)
         {
-            TakeOutcomes();
+            TakeLastOutcomes();
             if (_inFlight > 0)
             {
                 await WaitAsync(LongPause, CancellationToken.None).ConfigureAwait(false);
             }
         }
 
-        TakeOutcomes();
+        TakeLastOutcomes();
         TrySave();
         UpdateStatus(now: true);
         _status.State = LogState.Stopped;
@@ -160,6 +160,19 @@ internal sealed class Shipper : IDisposable
         var pause = Task.Delay(atMost, _time, cancel.Token);
         await Task.WhenAny(outcome, pause).ConfigureAwait(false);
         await cancel.CancelAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>While stopping: what cannot be set aside stays unsettled, and everything else is saved.</summary>
+    private void TakeLastOutcomes()
+    {
+        try
+        {
+            TakeOutcomes();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Fail(e.Message);
+        }
     }
 
     private bool SendWhatFits()
