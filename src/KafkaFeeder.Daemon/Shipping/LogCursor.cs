@@ -22,6 +22,7 @@ internal sealed class LogCursor : IDisposable
     private readonly SortedDictionary<SegmentName, SegmentLane> _lanes = [];
     private readonly SortedSet<SegmentName> _unread = [];
     private readonly HashSet<SegmentLane> _open = [];
+    private bool _hasNews;
 
     /// <param name="directory">The real path of the log's directory.</param>
     /// <param name="component">The log's component.</param>
@@ -48,38 +49,43 @@ internal sealed class LogCursor : IDisposable
     /// <summary>Segments that are held open.</summary>
     public int OpenCount => _open.Count;
 
-    /// <summary>Segments that are open, or yet to be read.</summary>
+    /// <summary>True if there is nothing left to read.</summary>
     public bool IsReadToEnd => _unread.Count == 0;
 
-    /// <summary>Looks for segments that came or went. True if the set of segments is another one.</summary>
-    /// <exception cref="IOException">The directory cannot be read.</exception>
+    /// <summary>Whether, since this was asked last, there is something new to save that no outcome tells of: segments came, went or ended, or damage was passed.</summary>
+    public bool TakeNews()
+    {
+        var had = _hasNews;
+        _hasNews = false;
+        return had;
+    }
+
+    /// <summary>Looks for segments that came or went.</summary>
+    /// <exception cref="IOException">The directory cannot be read, or a loss cannot be accounted for; it is looked at again.</exception>
     /// <exception cref="UnauthorizedAccessException">The directory may not be read.</exception>
-    public bool Refresh()
+    public void Refresh()
     {
         if (!_set.Refresh(_time.GetUtcNow()))
         {
-            return false;
+            return;
         }
 
         var present = _set.Names.ToHashSet();
-        var changed = false;
         foreach (var name in _set.Names.Where(name => !_lanes.ContainsKey(name)))
         {
             Add(new SegmentLane(name, SizeOf(name)));
-            changed = true;
+            _hasNews = true;
         }
 
         foreach (var lane in _lanes.Values.Where(lane => !present.Contains(lane.Name)).ToList())
         {
-            changed |= Vanished(lane);
+            Vanished(lane);
         }
 
         foreach (var lane in _lanes.Values.Reverse().Where(l => l.IsDone).Take(RecheckedSegments))
         {
             ReopenIfGrown(lane);
         }
-
-        return changed;
     }
 
     /// <summary>Reads the next batch of the log. Null: there is none now.</summary>
@@ -99,6 +105,7 @@ internal sealed class LogCursor : IDisposable
                 do
                 {
                     status = lane.Read(now, hasLater: name != _unread.Max, _book);
+                    _hasNews |= status == LaneStatus.Passed;
                 }
                 while (status == LaneStatus.Passed);
 
@@ -198,6 +205,7 @@ internal sealed class LogCursor : IDisposable
 
         if (!lane.IsOpen)
         {
+            _hasNews = true;
             _open.Remove(lane);
             if (lane.IsUnlinked)
             {
@@ -207,13 +215,12 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>A name is gone. What is open is read to its end; what was never opened is lost, unless it was done.</summary>
-    private bool Vanished(SegmentLane lane)
+    private void Vanished(SegmentLane lane)
     {
         if (lane.IsOpen)
         {
-            var isNews = !lane.IsUnlinked;
             lane.IsUnlinked = true;
-            return isNews;
+            return;
         }
 
         if (!lane.IsDone && lane.Bytes > lane.Tracker.Watermark.Position)
@@ -223,7 +230,7 @@ internal sealed class LogCursor : IDisposable
 
         _unread.Remove(lane.Name);
         _lanes.Remove(lane.Name);
-        return true;
+        _hasNews = true;
     }
 
     private long SizeOf(SegmentName name)

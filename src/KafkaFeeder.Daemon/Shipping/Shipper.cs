@@ -102,6 +102,11 @@ internal sealed class Shipper : IDisposable
         }
 
         TakeLastOutcomes();
+        if (_cursor.TakeNews())
+        {
+            _keeper.Touch(0);
+        }
+
         TrySave();
         UpdateStatus(now: true);
         _status.State = LogState.Stopped;
@@ -133,6 +138,11 @@ internal sealed class Shipper : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or UnsupportedBatchException)
         {
             Fail(e.Message);
+        }
+
+        if (_cursor.TakeNews())
+        {
+            _keeper.Touch(0);
         }
 
         if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes))
