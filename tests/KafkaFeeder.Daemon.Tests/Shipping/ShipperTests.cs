@@ -1,0 +1,442 @@
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaLog.Format.Records;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>Order, retries and the checkpoint while files are as they should be.</summary>
+public sealed class ShipperTests : IDisposable
+{
+    private readonly ShippingRig _rig = new();
+
+    private FakeTransport Transport => _rig.Transport;
+
+    public void Dispose() => _rig.Dispose();
+
+    [Fact]
+    public void Everything_of_every_segment_is_delivered_once_and_in_order()
+    {
+        var one = _rig.Segment(["1", "2"], ["3"]);
+        var two = _rig.Segment(["4"], ["5", "6"]);
+        _rig.Start();
+        _rig.Drain();
+
+        Assert.Equal(["1", "2", "3", "4", "5", "6"], Transport.Topic);
+        Assert.True(_rig.Saved(one).IsDone);
+        Assert.True(_rig.Saved(two).IsDone);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Equal(0, _rig.Status.LagBytes);
+        Assert.Equal(6, _rig.Status.ShippedRecords);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        Assert.Equal(0, _rig.Budget.UsedBytes);
+    }
+
+    [Fact]
+    public void Acknowledgements_in_any_order_move_the_checkpoint_only_over_what_has_none_missing_before_it()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        _rig.Start();
+        _rig.Turn();
+        var sent = Transport.InFlight.ToList();
+        Assert.Equal(3, sent.Count);
+
+        Transport.Acknowledge(sent[2]);
+        Transport.Acknowledge(sent[1]);
+        _rig.Turn(3);
+        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+
+        Transport.Acknowledge(sent[0]);
+        _rig.Turn(3);
+        Assert.Equal(batches[2].Position + batches[2].Header.TotalBytes, _rig.Saved(path).Watermark.Position);
+    }
+
+    [Fact]
+    public void A_segment_whose_writer_goes_after_its_last_record_was_confirmed_is_saved_as_done()
+    {
+        using (var writer = _rig.Writer())
+        {
+            ShippingRig.Append(writer, "1");
+            _rig.Start();
+            _rig.Drain(3);
+            Assert.False(Assert.Single(_rig.Saved()!.Segments).IsDone);
+        }
+
+        _rig.Drain(3);
+        Assert.True(Assert.Single(_rig.Saved()!.Segments).IsDone); // or it is never cleaned
+    }
+
+    [Fact]
+    public void While_recovering_nothing_new_is_sent_and_then_only_what_is_not_settled_in_order()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2", "3");
+        ShippingRig.Append(writer, "4");
+        _rig.Start();
+        _rig.Turn();
+        var sent = Transport.InFlight.ToList();
+
+        Transport.Acknowledge(sent[0]);
+        Transport.Fail(sent[1], OutcomeKind.Retriable, acknowledged: 1);
+        ShippingRig.Append(writer, "5");
+        _rig.Turn(3);
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Turn(3);
+        Assert.Equal(3, Transport.Sent.Count); // one is still on the way
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+
+        Transport.Fail(sent[2], OutcomeKind.Retriable);
+        _rig.Turn(3);
+        Assert.Equal(3, Transport.Sent.Count); // the wait is not over
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Turn(3);
+        Assert.Equal(["3"], Transport.Sent[3].Values);
+        Assert.Equal(["4"], Transport.Sent[4].Values);
+        Assert.Equal(["5"], Transport.Sent[5].Values);
+
+        _rig.Drain(3);
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+        Assert.Equal(2, _rig.Status.ResentRecords);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Theory]
+    [InlineData(nameof(OutcomeKind.Retriable), nameof(LogState.Retrying))]
+    [InlineData(nameof(OutcomeKind.Held), nameof(LogState.Held))]
+    [InlineData(nameof(OutcomeKind.Fatal), nameof(LogState.Retrying))]
+    [InlineData(nameof(OutcomeKind.Unknown), nameof(LogState.Retrying))]
+    public void Whatever_goes_wrong_how_often_goes_on_by_itself_in_order(string kind, string state)
+    {
+        var path = _rig.Segment(["1", "2"], ["3"], ["4"]);
+        _rig.Start();
+        for (var i = 0; i < 20; i++)
+        {
+            _rig.Turn();
+            Transport.FailAll(Enum.Parse<OutcomeKind>(kind));
+            _rig.Turn(2);
+            Assert.Equal(state, _rig.Status.State.ToString());
+            Assert.NotNull(_rig.Status.Error);
+            _rig.Time.Advance(TimeSpan.FromSeconds(61));
+        }
+
+        Assert.Equal(60, Transport.Sent.Count);
+        Assert.Equal(0, _rig.Saved()?.Segments[0].Watermark.Position ?? 0);
+        _rig.Drain(3);
+        Assert.Equal(["1", "2", "3", "4"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Null(_rig.Status.Error);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void Failures_are_waited_out_longer_and_longer_also_when_the_batch_is_sent_record_by_record()
+    {
+        _rig.Segment(["1", "bad", "2"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn(2);
+        Assert.True(Transport.Sent[^1].Batch.IsIsolated);
+
+        var before = Transport.Sent.Count;
+        for (var i = 0; i < 600; i++) // a minute
+        {
+            Transport.FailAll(OutcomeKind.Retriable);
+            _rig.Turn();
+            _rig.Time.Advance(TimeSpan.FromMilliseconds(100));
+        }
+
+        Assert.InRange(Transport.Sent.Count - before, 5, 40);
+    }
+
+    [Fact]
+    public void What_may_be_stored_twice_is_saved_before_it_is_sent_again()
+    {
+        _rig.Segment(["1", "2", "3"]);
+        _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
+        _rig.Start();
+        _rig.Turn();
+        Transport.Fail(Transport.InFlight[0], OutcomeKind.Unknown, persisted: 2);
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromSeconds(61));
+        _rig.Turn();
+
+        Assert.Equal(2, Transport.Sent.Count);
+        Assert.Equal(2, _rig.Saved()!.PossibleDuplicates);
+        _rig.Drain(2);
+        Assert.Equal(["1", "2", "1", "2", "3"], Transport.Topic);
+        Assert.Equal(2, _rig.Status.PossibleDuplicates);
+    }
+
+    [Fact]
+    public void Without_a_transport_that_keeps_order_one_window_is_on_the_way_at_a_time()
+    {
+        Transport.KeepsOrder = false;
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(2, Transport.InFlight.Count);
+
+        ShippingRig.Append(writer, "3");
+        Transport.Acknowledge(Transport.InFlight[0]);
+        _rig.Turn(3);
+        Assert.Equal(2, Transport.Sent.Count); // "2" may yet be retried below: "3" would pass it
+
+        Transport.Acknowledge(Transport.InFlight[0]);
+        _rig.Turn();
+        Assert.Equal(["3"], Transport.Sent[2].Values);
+    }
+
+    [Fact]
+    public void Without_a_transport_that_keeps_order_the_window_holds_no_more_than_one_request_does()
+    {
+        Transport.KeepsOrder = false;
+        _rig.Segment([.. Enumerable.Range(0, 40).Select(b => Enumerable.Range(0, 500).Select(i => $"{b}.{i}").ToArray())]);
+        _rig.Start();
+        _rig.Turn(3);
+        Assert.InRange(Transport.InFlight.Sum(s => s.Records.Count), 500, 8_500);
+        _rig.Drain();
+        Assert.Equal(20_000, Transport.Topic.Count);
+        Assert.Equal(Enumerable.Range(0, 40).SelectMany(b => Enumerable.Range(0, 500).Select(i => $"{b}.{i}")), Transport.Topic);
+    }
+
+    [Fact]
+    public void Who_does_not_want_order_does_not_wait_for_it()
+    {
+        Transport.KeepsOrder = false;
+        _rig.Log = _rig.Log with { StrictOrder = false };
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        _rig.Start();
+        _rig.Turn();
+        Transport.Acknowledge(Transport.InFlight[0]);
+        ShippingRig.Append(writer, "3");
+        _rig.Turn();
+        Assert.Equal(3, Transport.Sent.Count);
+    }
+
+    [Fact]
+    public void No_more_is_on_the_way_than_the_window_allows()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1_000 };
+        _rig.Segment([.. Enumerable.Range(0, 100).Select(i => new[] { new string('x', 100) + i })]);
+        _rig.Start();
+        _rig.Turn(5);
+        Assert.InRange(Transport.InFlight.Sum(s => s.Batch.Bytes), 900, 1_200);
+        Assert.Equal(_rig.Status.InFlightBytes, Transport.InFlight.Sum(s => s.Batch.Bytes));
+        _rig.Drain();
+        Assert.Equal(100, Transport.Topic.Count);
+    }
+
+    [Fact]
+    public void One_refused_record_is_set_aside_and_its_neighbours_are_delivered()
+    {
+        var path = _rig.Segment(["1", "2", "bad", "3"], ["4"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Drain();
+
+        Assert.Equal(["1", "2", "3", "4"], Transport.Topic.Order(StringComparer.Ordinal));
+        Assert.Equal(["bad"], _rig.Quarantined());
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("rejected", Path.GetFileName(path), "offset 2: MsgSizeTooLarge"), (entry.Kind, entry.Segment, entry.Reason));
+        Assert.Equal(1, _rig.Status.RejectedRecords);
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Fact]
+    public void A_log_whose_last_record_was_refused_is_not_called_in_trouble_for_ever()
+    {
+        _rig.Segment(["1"], ["bad"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Drain();
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Null(_rig.Status.Error);
+
+        _rig.Segment(["also bad", "bad", "bad"]);
+        Transport.Refuses = _ => true;
+        _rig.Drain();
+        Assert.Equal(["bad", "also bad", "bad", "bad"], _rig.Quarantined());
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Null(_rig.Status.Error);
+    }
+
+    [Fact]
+    public void A_refused_record_is_set_aside_however_large_it_is()
+    {
+        var large = new string('x', 40 << 20);
+        _rig.Segment([large]);
+        Transport.Refuses = value => value.Length > 100;
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(large.Length, Assert.Single(_rig.Quarantined()).Length);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void With_on_reject_hold_the_log_stands_still_at_the_record_until_somebody_helps()
+    {
+        _rig.Log = _rig.Log with { OnReject = RejectAction.Hold };
+        var path = _rig.Segment(["1", "bad", "2"], ["3"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        for (var i = 0; i < 20; i++)
+        {
+            _rig.Drain(3);
+        }
+
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Empty(_rig.Quarantined());
+        Assert.Empty(_rig.Ledger());
+        Assert.Equal((0, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+
+        Transport.Refuses = _ => false;
+        _rig.Drain();
+        Assert.Equal(["1", "2", "3", "bad"], Transport.Topic.Order(StringComparer.Ordinal));
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void A_record_that_cannot_be_set_aside_is_not_passed()
+    {
+        var path = _rig.Segment(["1", "bad"], ["2"]);
+        Transport.Refuses = value => value == "bad";
+        Directory.CreateDirectory(_rig.LedgerPath); // the ledger cannot be written
+        _rig.Start();
+        _rig.Drain();
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+
+        Directory.Delete(_rig.LedgerPath);
+        _rig.Drain();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Contains("bad", _rig.Quarantined());
+        Assert.Equal("rejected", Assert.Single(_rig.Ledger()).Kind);
+    }
+
+    [Fact]
+    public async Task A_stop_saves_what_is_confirmed_even_if_a_refused_record_cannot_be_set_aside()
+    {
+        var path = _rig.Segment(["1"], ["bad"]);
+        _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
+        Transport.Refuses = value => value == "bad";
+        Directory.CreateDirectory(_rig.LedgerPath);
+        var shipper = _rig.Start();
+        shipper.RunOnce();
+        Transport.AnswerAll();
+        await shipper.RunAsync(new CancellationToken(canceled: true)).WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Equal(LogState.Stopped, _rig.Status.State);
+        Assert.Equal(ShippingRig.BatchesOf(path)[1].Position, _rig.Saved(path).Watermark.Position);
+    }
+
+    [Fact]
+    public async Task After_a_clean_stop_nothing_is_sent_twice()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1", "2");
+        _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
+        var shipper = _rig.Start();
+        shipper.RunOnce();
+        var stop = shipper.RunAsync(new CancellationToken(canceled: true));
+        Transport.AnswerAll();
+        await stop.WaitAsync(TimeSpan.FromSeconds(20));
+        _rig.Crash();
+
+        ShippingRig.Append(writer, "3");
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+    }
+
+    [Fact]
+    public void A_resume_in_the_middle_of_a_batch_sends_only_the_rest()
+    {
+        var path = _rig.Segment(["1", "2", "3", "4"], ["5"]);
+        _rig.Start();
+        _rig.Turn();
+        Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 3);
+        _rig.Turn();
+        Assert.Equal((0, 3, 3), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record, _rig.Saved(path).Watermark.NextOffset));
+        _rig.Crash();
+        Transport.Sent.Clear();
+
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(["4"], Transport.Sent[0].Values);
+        Assert.Equal(["5"], Transport.Sent[1].Values);
+        Assert.Equal(2, _rig.Status.PossibleDuplicates);
+        _rig.Drain(3);
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+    }
+
+    [Fact]
+    public void While_the_checkpoint_cannot_be_saved_nothing_more_is_sent_and_it_goes_on_by_itself()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        _rig.Start();
+        _rig.Drain(2);
+
+        var aside = _rig.CheckpointDirectory + ".aside";
+        Directory.Move(_rig.CheckpointDirectory, aside);
+        File.WriteAllText(_rig.CheckpointDirectory, "in its place");
+        ShippingRig.Append(writer, "2");
+        _rig.Drain(2);
+        var sent = Transport.Sent.Count;
+        ShippingRig.Append(writer, "3");
+        _rig.Drain(5);
+        Assert.Equal(sent, Transport.Sent.Count);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.True(_rig.Status.CheckpointFailures > 0);
+
+        File.Delete(_rig.CheckpointDirectory);
+        Directory.Move(aside, _rig.CheckpointDirectory);
+        _rig.Drain(5);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void A_batch_that_the_transport_cannot_read_is_accounted_for_and_passed()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        Transport.Throws = new CorruptBatchException("as the test says");
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.Equal(["2"], Transport.Topic);
+        Assert.Equal("damaged", Assert.Single(_rig.Ledger()).Kind);
+        Assert.True(File.Exists(Path.Combine(_rig.RejectedDirectory, Path.GetFileName(path) + ".0.damaged")));
+    }
+
+    [Fact]
+    public void A_batch_that_this_version_does_not_read_is_never_passed()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        _rig.Start();
+        for (var i = 0; i < 5; i++)
+        {
+            Transport.Throws = new UnsupportedBatchException("as the test says");
+            _rig.Turn();
+            Assert.Empty(Transport.Sent);
+            Assert.Equal(LogState.Failed, _rig.Status.State);
+            Assert.Equal("as the test says", _rig.Status.Error);
+            _rig.Time.Advance(TimeSpan.FromSeconds(61));
+        }
+
+        Transport.Throws = null;
+        _rig.Drain(3);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+}

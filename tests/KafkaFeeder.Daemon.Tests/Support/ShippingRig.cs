@@ -1,0 +1,247 @@
+using System.Text;
+using System.Text.Json;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Support;
+
+/// <summary>
+/// A log on a real disk, a shipper, and brokers that do as told. After each turn it makes sure that the checkpoint on
+/// disk is not ahead of what was acknowledged or set aside.
+/// </summary>
+internal sealed class ShippingRig : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly StateDirectory _state;
+
+    public ShippingRig()
+    {
+        Logs = _folder.File("logs");
+        Directory.CreateDirectory(Logs);
+        Log = SomeLog.In(Logs);
+        _state = new StateDirectory(_folder.File("checkpoint"), _folder.File("journal"));
+        _state.Create();
+        Status = new LogStatus(Log, Logs);
+    }
+
+    /// <summary>Where the segments are.</summary>
+    public string Logs { get; }
+
+    public string CheckpointDirectory => _folder.File("checkpoint");
+
+    public string JournalDirectory => _folder.File("journal");
+
+    public LogOptions Log { get; set; }
+
+    public ShipperOptions Options { get; set; } = new() { CheckpointInterval = TimeSpan.Zero };
+
+    public InFlightBudget Budget { get; } = new(64 << 20);
+
+    public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // as files are stamped by the system's clock
+
+    public FakeTransport Transport { get; } = new();
+
+    /// <summary>Of the run that goes on, or of the last one.</summary>
+    public LogStatus Status { get; private set; }
+
+    public Shipper? Shipper { get; private set; }
+
+    /// <summary>A writer of the log. It lives until it is disposed of.</summary>
+    public LogWriter Writer(long maxSegmentBytes = 1 << 20) => new(new LogWriterOptions
+    {
+        Directory = Logs,
+        Component = Log.Component,
+        MaxSegmentBytes = maxSegmentBytes,
+        Linger = TimeSpan.FromMinutes(1),
+        MaxRecordBytes = 64 << 20,
+        Interval = TimeSpan.FromDays(1),
+    });
+
+    /// <summary>A finished segment of batches with these records; its path.</summary>
+    public string Segment(params string[][] batches)
+    {
+        using (var writer = Writer())
+        {
+            foreach (var batch in batches)
+            {
+                Append(writer, batch);
+            }
+        }
+
+        return Directory.GetFiles(Logs, "*.szn").Order(StringComparer.Ordinal).Last();
+    }
+
+    /// <summary>Appends a batch of these records.</summary>
+    public static void Append(LogWriter writer, params string[] values)
+    {
+        foreach (var value in values)
+        {
+            writer.Append(new NewRecord(1_000, Encoding.UTF8.GetBytes(value)));
+        }
+
+        writer.Flush();
+    }
+
+    /// <summary>Begins a run, as the daemon does at its start.</summary>
+    public Shipper Start()
+    {
+        Status = new LogStatus(Log, Logs);
+        var keeper = CheckpointKeeper.Open(_state, Log.Component, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
+        var book = new LossBook(new Ledger(_state.LedgerPath, Time), new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance);
+        return Shipper = new Shipper(Log, Options, Transport, Budget, keeper, book, Status, NullLogger.Instance, Time);
+    }
+
+    /// <summary>The run ends as by SIGKILL: nothing is saved, and no outcome is taken any more.</summary>
+    public void Crash()
+    {
+        Shipper?.Dispose();
+        Shipper = null;
+        Transport.InFlight.Clear();
+    }
+
+    /// <summary>So many turns.</summary>
+    public void Turn(int count = 1)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            Shipper!.RunOnce();
+            AssertNotAhead();
+        }
+    }
+
+    /// <summary>Turns, a second apart, with the brokers well, until there is nothing left to do.</summary>
+    public void Drain(int turns = 30)
+    {
+        for (var i = 0; i < turns; i++)
+        {
+            Turn();
+            Transport.AnswerAll();
+            Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Turn();
+    }
+
+    /// <summary>The checkpoint as it is on disk.</summary>
+    public Checkpoint? Saved()
+    {
+        var path = _state.CheckpointPath(Logs, Log.Component);
+        return File.Exists(path) ? CheckpointText.Read(File.ReadAllBytes(path)) : null;
+    }
+
+    public SegmentCheckpoint Saved(string segment) => Saved()!.Segments.Single(s => s.Name == Path.GetFileName(segment));
+
+    /// <summary>The ledger, as <c>kind reason</c> with the positions.</summary>
+    public List<(string Kind, string Segment, long Position, long EndPosition, string Reason)> Ledger() =>
+        !File.Exists(_state.LedgerPath) ? [] :
+        [
+            .. File.ReadAllLines(_state.LedgerPath).Select(line => JsonDocument.Parse(line).RootElement).Select(e => (
+                e.GetProperty("kind").GetString()!,
+                e.GetProperty("segment").GetString()!,
+                e.GetProperty("position").GetInt64(),
+                e.GetProperty("endPosition").GetInt64(),
+                e.GetProperty("reason").GetString()!)),
+        ];
+
+    public string LedgerPath => _state.LedgerPath;
+
+    public string RejectedDirectory => _state.RejectedDirectory(Logs, Log.Component);
+
+    /// <summary>The values in quarantine.</summary>
+    public List<string> Quarantined()
+    {
+        var values = new List<string>();
+        if (Directory.Exists(RejectedDirectory))
+        {
+            foreach (var path in Directory.GetFiles(RejectedDirectory, "*.szn").Order(StringComparer.Ordinal))
+            {
+                values.AddRange(ValuesOf(path));
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>The values of a segment.</summary>
+    public static List<string> ValuesOf(string path)
+    {
+        var values = new List<string>();
+        using var reader = SegmentReader.Open(path);
+        while (reader.TryRead() == SegmentReadStatus.Batch)
+        {
+            var each = new RecordBatchDecoder().Decode(reader.Batch.Span);
+            while (each.MoveNext())
+            {
+                values.Add(Encoding.UTF8.GetString(each.Current.Value));
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>Where the batches of a segment lie.</summary>
+    public static List<(long Position, RecordBatchHeader Header)> BatchesOf(string path)
+    {
+        var batches = new List<(long, RecordBatchHeader)>();
+        using var reader = SegmentReader.Open(path);
+        while (true)
+        {
+            switch (reader.TryRead())
+            {
+                case SegmentReadStatus.Batch:
+                    batches.Add((reader.BatchPosition, reader.Header));
+                    break;
+                case SegmentReadStatus.Corrupt:
+                    reader.Pass(reader.Damage!);
+                    break;
+                default:
+                    return batches;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        Shipper?.Dispose();
+        _folder.Dispose();
+    }
+
+    private void AssertNotAhead()
+    {
+        if (!Directory.Exists(CheckpointDirectory) || Saved() is not { } saved)
+        {
+            return;
+        }
+
+        HashSet<string>? quarantined = null;
+        var damaged = Ledger().Where(e => e.Kind == "damaged").Select(e => (e.Segment, e.Position)).ToHashSet();
+        foreach (var segment in saved.Segments)
+        {
+            var path = Path.Combine(Logs, segment.Name);
+            if (!File.Exists(path))
+            {
+                continue;
+            }
+
+            foreach (var (position, header) in BatchesOf(path).Where(b => b.Position <= segment.Watermark.Position && !damaged.Contains((segment.Name, b.Position))))
+            {
+                var records = position < segment.Watermark.Position ? header.RecordsCount : segment.Watermark.Record;
+                for (var i = 0; i < records; i++)
+                {
+                    if (!Transport.Acknowledged.Contains((segment.Name, header.BaseOffset + i)))
+                    {
+                        quarantined ??= [.. Quarantined()];
+                        Assert.True(quarantined.Contains(ValuesOf(path)[(int)header.BaseOffset + i]), $"The checkpoint is at {segment.Watermark}, but offset {header.BaseOffset + i} of {segment.Name} is neither acknowledged nor in quarantine.");
+                    }
+                }
+            }
+        }
+    }
+}
