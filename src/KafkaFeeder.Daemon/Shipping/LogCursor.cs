@@ -23,6 +23,7 @@ internal sealed class LogCursor : IDisposable
     private readonly SortedSet<SegmentName> _unread = [];
     private readonly HashSet<SegmentLane> _open = [];
     private bool _hasNews;
+    private bool _isReconciled; // false: what the last look at the directory showed was not dealt with to its end
 
     /// <param name="directory">The real path of the log's directory.</param>
     /// <param name="component">The log's component.</param>
@@ -65,11 +66,12 @@ internal sealed class LogCursor : IDisposable
     /// <exception cref="UnauthorizedAccessException">The directory may not be read.</exception>
     public void Refresh()
     {
-        if (!_set.Refresh(_time.GetUtcNow()))
+        if (!_set.Refresh(_time.GetUtcNow()) && _isReconciled)
         {
             return;
         }
 
+        _isReconciled = false;
         var present = _set.Names.ToHashSet();
         foreach (var name in _set.Names.Where(name => !_lanes.ContainsKey(name)))
         {
@@ -86,6 +88,8 @@ internal sealed class LogCursor : IDisposable
         {
             ReopenIfGrown(lane);
         }
+
+        _isReconciled = true;
     }
 
     /// <summary>Reads the next batch of the log. Null: there is none now.</summary>
@@ -210,6 +214,7 @@ internal sealed class LogCursor : IDisposable
             if (lane.IsUnlinked)
             {
                 _lanes.Remove(lane.Name);
+                _isReconciled = false; // there may be a new file under its name
             }
         }
     }
