@@ -143,16 +143,19 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>Whether a file that was called done has grown since; then it is read on.</summary>
+    /// <summary>
+    /// Whether a file that was called done has another size now; then it is read on. Smaller, it is another file under
+    /// the same name, or has lost its end: opening it tells which.
+    /// </summary>
     public bool ReopenIfGrown(SegmentLane lane)
     {
-        var bytes = SizeOf(lane.Name);
-        if (!lane.IsDone || bytes <= lane.Bytes)
+        var file = new FileInfo(Path.Combine(_directory, lane.Name.FileName));
+        if (!lane.IsDone || !file.Exists || file.Length == lane.Bytes)
         {
             return false;
         }
 
-        lane.Reopen(bytes);
+        lane.Reopen(file.Length);
         _unread.Add(lane.Name);
         return true;
     }
@@ -215,6 +218,10 @@ internal sealed class LogCursor : IDisposable
             {
                 _lanes.Remove(lane.Name);
                 _isReconciled = false; // there may be a new file under its name
+            }
+            else
+            {
+                ReopenIfGrown(lane); // another file may have taken its name while it was read
             }
         }
     }
