@@ -1,0 +1,406 @@
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>Files that are not as their writer left them, or vanish, or whose writer lives or died.</summary>
+public sealed class ShipperFileFaultTests : IDisposable
+{
+    private readonly ShippingRig _rig = new();
+
+    private FakeTransport Transport => _rig.Transport;
+
+    public void Dispose() => _rig.Dispose();
+
+    [Fact]
+    public void The_torn_tail_of_a_dead_writer_is_never_sent_and_the_next_segment_follows()
+    {
+        var path = _rig.Segment(["1"], ["2", "3"]);
+        var tail = ShippingRig.BatchesOf(path)[1].Position;
+        Cut(path, new FileInfo(path).Length - 1);
+        _rig.Segment(["4"]);
+        _rig.Start();
+        _rig.Drain();
+
+        Assert.Equal(["1", "4"], Transport.Topic);
+        Assert.Equal([("torn", Path.GetFileName(path), tail, new FileInfo(path).Length)], _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
+        Assert.Equal(new FileInfo(path).Length - tail, _rig.Status.TornBytes);
+        Assert.True(_rig.Saved(path).IsDone);
+
+        _rig.Crash();
+        _rig.Start();
+        _rig.Drain();
+        Assert.Single(_rig.Ledger());
+        Assert.Equal(["1", "4"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_torn_tail_cut_at_any_byte_is_passed_and_what_stands_before_it_is_delivered()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var whole = File.ReadAllBytes(path);
+        var tail = (int)ShippingRig.BatchesOf(path)[1].Position;
+        for (var bytes = tail; bytes <= whole.Length; bytes++)
+        {
+            using var rig = new ShippingRig();
+            File.WriteAllBytes(Path.Combine(rig.Logs, Path.GetFileName(path)), whole[..bytes]);
+            rig.Start();
+            rig.Drain(3);
+            Assert.Equal(bytes == whole.Length ? ["1", "2"] : ["1"], rig.Transport.Topic);
+            Assert.Equal(bytes == tail || bytes == whole.Length ? 0 : 1, rig.Ledger().Count);
+            Assert.True(rig.Saved(path).IsDone);
+        }
+    }
+
+    [Fact]
+    public void A_first_batch_that_was_torn_tells_no_identity_so_it_is_waited_for_before_it_is_passed()
+    {
+        var path = _rig.Segment(["1", "2"]);
+        Cut(path, 70);
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Empty(_rig.Ledger());
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Drain(5);
+        Assert.Empty(Transport.Topic);
+        Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
+    }
+
+    [Fact]
+    public void An_unfinished_batch_is_waited_for_while_its_writer_lives()
+    {
+        var path = _rig.Segment(["1"], ["2", "3"]);
+        var whole = File.ReadAllBytes(path);
+        File.Delete(path);
+        using (var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1)) // a writer's lock
+        {
+            file.Write(whole.AsSpan(0, whole.Length - 5));
+            _rig.Start();
+            _rig.Drain();
+            _rig.Time.Advance(TimeSpan.FromHours(1));
+            _rig.Drain();
+            Assert.Equal(["1"], Transport.Topic);
+            Assert.Empty(_rig.Ledger());
+
+            file.Write(whole.AsSpan(whole.Length - 5));
+            _rig.Drain();
+        }
+
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Fact]
+    public void Damage_in_the_middle_costs_its_batch_and_nothing_else()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        var whole = File.ReadAllBytes(path);
+        whole[batches[1].Position + 40] ^= 0x10;
+        File.WriteAllBytes(path, whole);
+        _rig.Start();
+        _rig.Drain();
+
+        Assert.Equal(["1", "3"], Transport.Topic);
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("damaged", batches[1].Position, batches[2].Position), (entry.Kind, entry.Position, entry.EndPosition));
+        Assert.Equal(batches[2].Position - batches[1].Position, _rig.Status.DamagedBytes);
+        Assert.Equal(
+            whole[(int)batches[1].Position..(int)batches[2].Position],
+            File.ReadAllBytes(Path.Combine(_rig.RejectedDirectory, $"{Path.GetFileName(path)}.{batches[1].Position}.damaged")));
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Fact]
+    public void A_batch_that_is_damaged_on_disk_before_it_can_be_sent_again_is_accounted_for()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        _rig.Start();
+        _rig.Turn();
+        Transport.FailAll(Daemon.Transport.OutcomeKind.Retriable);
+        _rig.Turn();
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = batches[1].Position + 64;
+            file.WriteByte(0xff);
+        }
+
+        _rig.Drain();
+        Assert.Equal(["1", "3"], Transport.Topic);
+        Assert.Equal("damaged", Assert.Single(_rig.Ledger()).Kind);
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Fact]
+    public void A_segment_that_was_removed_unread_is_lost_once_and_loudly()
+    {
+        var first = _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Start();
+        _rig.Turn();
+        Assert.Single(Transport.InFlight);
+        var bytes = new FileInfo(second).Length;
+        File.Delete(second);
+        _rig.Drain(3);
+
+        Assert.Equal(["1"], Transport.Topic);
+        Assert.Equal([("lost", Path.GetFileName(second), 0L, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
+        Assert.Equal(bytes, _rig.Status.LostBytes);
+        Assert.Equal(Path.GetFileName(first), Assert.Single(_rig.Saved()!.Segments).Name);
+
+        _rig.Crash();
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.Single(_rig.Ledger());
+    }
+
+    [Fact]
+    public void A_segment_that_was_removed_while_the_daemon_was_away_is_lost()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var bytes = new FileInfo(path).Length;
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        var confirmed = _rig.Saved(path).Watermark.Position;
+        _rig.Crash();
+        File.Delete(path);
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.Equal([("lost", confirmed, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+    }
+
+    [Fact]
+    public void A_loss_that_could_not_be_noted_is_noted_when_it_can_be_and_shipping_goes_on()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        _rig.Segment(["3"]);
+        _rig.Time.Advance(TimeSpan.FromMinutes(1)); // so that one look at the directory is enough
+        _rig.Start();
+        _rig.Turn();
+        Directory.CreateDirectory(_rig.LedgerPath);
+        File.Delete(second);
+        _rig.Drain(5);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+
+        Directory.Delete(_rig.LedgerPath);
+        _rig.Drain();
+        Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
+        Assert.Equal(["1", "3"], Transport.Topic);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void A_segment_that_is_removed_while_it_is_read_is_read_to_its_end()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Start();
+        _rig.Turn();
+        File.Delete(path);
+        _rig.Drain(10);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.Empty(_rig.Saved()!.Segments);
+    }
+
+    [Fact]
+    public void A_new_segment_under_the_name_of_one_that_was_removed_while_it_was_read_is_shipped_too()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(["4"], ["5"]));
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Start();
+        _rig.Turn();
+        File.Delete(path);
+        _rig.Turn();
+        File.WriteAllBytes(path, replacement);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void A_segment_that_was_replaced_by_another_of_the_same_name_is_shipped_from_its_start(int batches)
+    {
+        using var other = new ShippingRig();
+        var values = Enumerable.Range(0, batches).Select(i => $"new {i} of another length").ToArray();
+        var replacement = other.Segment([.. values.Select(v => new[] { v })]);
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.True(_rig.Saved(path).IsDone);
+
+        File.Move(replacement, path, overwrite: true);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", .. values], Transport.Topic);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+    }
+
+    [Fact]
+    public void A_segment_that_was_replaced_while_the_daemon_was_away_is_shipped_from_its_start()
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["4"], ["5"], ["6"], ["7"]);
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        Assert.False(_rig.Saved(path).IsDone);
+        _rig.Crash();
+
+        File.Move(replacement, path, overwrite: true);
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["1", "4", "5", "6", "7"], Transport.Topic);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+    }
+
+    [Fact]
+    public void A_segment_that_has_shrunk_behind_the_checkpoint_is_told_and_passed()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        _rig.Start();
+        _rig.Drain(3);
+        var path = Directory.GetFiles(_rig.Logs).Single();
+        _rig.Crash();
+        var end = new FileInfo(path).Length;
+        writer.Dispose();
+        Cut(path, end - 3);
+
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.Equal([("lost", end - 3, end)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Fact]
+    public void What_lies_before_the_checkpoint_and_is_not_what_was_confirmed_is_shipped_again()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        ShippingRig.Append(writer, "3");
+        _rig.Start();
+        _rig.Drain(3);
+        var path = Directory.GetFiles(_rig.Logs).Single();
+        var last = ShippingRig.BatchesOf(path)[2].Position;
+        _rig.Crash();
+        writer.Dispose();
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = last;
+            file.Write(new byte[(int)(file.Length - last)]); // what a power cut leaves of pages that were never written
+        }
+
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "2", "3", "1", "2"], Transport.Topic);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+    }
+
+    [Fact]
+    public void Two_live_writers_of_one_component_are_shipped_at_once()
+    {
+        using var one = _rig.Writer();
+        using var two = _rig.Writer();
+        Transport.AcksAtOnce = true;
+        ShippingRig.Append(one, "1a");
+        ShippingRig.Append(two, "2a");
+        _rig.Start();
+        _rig.Turn(2);
+        ShippingRig.Append(two, "2b");
+        ShippingRig.Append(one, "1b");
+        _rig.Turn(2);
+        Assert.Equal(["1a", "1b", "2a", "2b"], Transport.Topic.Order(StringComparer.Ordinal));
+        Assert.Equal(2, Directory.GetFiles(_rig.Logs).Length);
+    }
+
+    [Fact]
+    public void A_segment_with_an_older_name_that_comes_late_is_shipped()
+    {
+        using var other = new ShippingRig();
+        _rig.Segment(["1"]);
+        _rig.Start();
+        _rig.Drain(3);
+        File.Move(other.Segment(["0"]), Path.Combine(_rig.Logs, "20200101_000000_3600_UTC-orders.szn"));
+        DrainReplaced();
+        Assert.Equal(["1", "0"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_file_that_was_called_done_and_grows_is_read_on()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var whole = File.ReadAllBytes(path);
+        var half = (int)ShippingRig.BatchesOf(path)[1].Position;
+        Cut(path, half);
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.True(_rig.Saved(path).IsDone);
+
+        using (var file = new FileStream(path, FileMode.Append))
+        {
+            file.Write(whole.AsSpan(half));
+        }
+
+        _rig.Segment(["3"]); // something changes in the directory
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3"], Transport.Topic.Order(StringComparer.Ordinal));
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Fact]
+    public void A_directory_that_goes_away_loses_nothing_when_it_comes_back()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"], ["2"]);
+        _rig.Segment(["3"]);
+        _rig.Start();
+        _rig.Turn();
+        Directory.Move(_rig.Logs, _rig.Logs + ".aside");
+        _rig.Drain(5);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.Empty(_rig.Ledger());
+
+        Directory.Move(_rig.Logs + ".aside", _rig.Logs);
+        _rig.Drain();
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    private static void Cut(string path, long bytes)
+    {
+        using var file = File.OpenWrite(path);
+        file.SetLength(bytes);
+    }
+
+    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    private void DrainReplaced()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+            _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        }
+    }
+}
