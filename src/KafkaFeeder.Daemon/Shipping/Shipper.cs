@@ -192,6 +192,11 @@ internal sealed class Shipper : IDisposable
         {
             if (_resends.TryPeek(out var again))
             {
+                if (!FitsWindow(again))
+                {
+                    break;
+                }
+
                 SendAgain(again);
                 _resends.Dequeue();
             }
@@ -199,6 +204,12 @@ internal sealed class Shipper : IDisposable
             {
                 if (lane.Current is { } batch)
                 {
+                    if (!FitsWindow(batch))
+                    {
+                        _resends.Enqueue(batch); // the first of the next window
+                        break;
+                    }
+
                     SendOrKeep(lane, batch, lane.CurrentBytes);
                 }
                 else
@@ -239,6 +250,12 @@ internal sealed class Shipper : IDisposable
         return _inFlightBytes < _options.MaxInFlightBytes && _budget.Allows(_inFlightCost);
     }
 
+    /// <summary>Whether a batch goes into one request with what is on the way, where that matters.</summary>
+    private bool FitsWindow(OutboundBatch batch) =>
+        _inFlight == 0
+        || !IsStrict
+        || (_windowRecords + batch.RecordsCount <= StrictWindowRecords && _inFlightBytes + batch.Bytes <= StrictWindowBytes);
+
     /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
     private void SendOrKeep(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
@@ -256,6 +273,7 @@ internal sealed class Shipper : IDisposable
     private void Send(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
         _keeper.Sending(batch.SegmentName, batch.EndPosition, batch.NextOffset);
+        batch.WasSent = true;
         _inFlight++;
         _inFlightBytes += batch.Bytes;
         _windowRecords += batch.RecordsCount;
@@ -290,7 +308,11 @@ internal sealed class Shipper : IDisposable
 
         try
         {
-            _status.AddResent(batch.RecordsCount - (batch.Settled?.Count(s => s) ?? 0));
+            if (batch.WasSent)
+            {
+                _status.AddResent(batch.RecordsCount - (batch.Settled?.Count(s => s) ?? 0));
+            }
+
             SendOrKeep(lane, batch, bytes.AsSpan(0, (int)batch.Bytes));
         }
         finally

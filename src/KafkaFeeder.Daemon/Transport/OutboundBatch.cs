@@ -42,6 +42,9 @@ internal sealed class OutboundBatch
     /// <summary>True: send the records one by one, to find those that the broker will never take among their neighbours.</summary>
     public bool IsIsolated { get; set; }
 
+    /// <summary>True once it was given to a transport; set by the shipper.</summary>
+    public bool WasSent { get; set; }
+
     /// <summary>Memory that is bound until the outcome is there, in bytes; set by the transport.</summary>
     public long CostBytes { get; set; }
 
