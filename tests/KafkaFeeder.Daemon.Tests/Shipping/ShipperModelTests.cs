@@ -8,7 +8,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 /// <summary>Random runs: append, roll, writers that come and go, outcomes of every kind, crashes at any moment.</summary>
 public sealed class ShipperModelTests
 {
-    private const int Seeds = 60;
+    private const int Seeds = 40;
     private const int Steps = 120;
 
     [Theory]

@@ -201,10 +201,37 @@ public sealed class ShipperTests : IDisposable
         _rig.Segment([.. Enumerable.Range(0, 40).Select(b => Enumerable.Range(0, 500).Select(i => $"{b}.{i}").ToArray())]);
         _rig.Start();
         _rig.Turn(3);
-        Assert.InRange(Transport.InFlight.Sum(s => s.Records.Count), 500, 8_500);
+        Assert.Equal(8_000, Transport.InFlight.Sum(s => s.Records.Count));
         _rig.Drain();
-        Assert.Equal(20_000, Transport.Topic.Count);
         Assert.Equal(Enumerable.Range(0, 40).SelectMany(b => Enumerable.Range(0, 500).Select(i => $"{b}.{i}")), Transport.Topic);
+    }
+
+    [Fact]
+    public void A_batch_that_does_not_fit_into_the_request_begins_the_next()
+    {
+        Transport.KeepsOrder = false;
+        string[] Batch(int first) => [.. Enumerable.Range(first, 5_000).Select(i => $"{i}")];
+        _rig.Segment(Batch(0), Batch(5_000), Batch(10_000));
+        _rig.Start();
+        for (var i = 0; i < 3; i++)
+        {
+            _rig.Turn(3);
+            Assert.Equal(5_000, Assert.Single(Transport.InFlight).Records.Count);
+            if (i == 1)
+            {
+                Transport.FailAll(OutcomeKind.Retriable); // and again after a failure
+                _rig.Turn();
+                _rig.Time.Advance(TimeSpan.FromMinutes(1));
+                _rig.Turn(3);
+                Assert.Equal(5_000, Assert.Single(Transport.InFlight).Records.Count);
+            }
+
+            Transport.AnswerAll();
+        }
+
+        _rig.Drain(3);
+        Assert.Equal(Enumerable.Range(0, 15_000).Select(i => $"{i}"), Transport.Topic);
+        Assert.Equal(5_000, _rig.Status.ResentRecords);
     }
 
     [Fact]
