@@ -367,6 +367,27 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stop_does_not_wait_for_acknowledgements_beyond_its_limit()
+    {
+        _rig.Segment(["1"]);
+        var shipper = _rig.Start();
+        shipper.RunOnce();
+        var stop = shipper.RunAsync(new CancellationToken(canceled: true));
+        var waited = TimeSpan.Zero;
+        while (!stop.IsCompleted)
+        {
+            _rig.Time.Advance(TimeSpan.FromMilliseconds(1));
+            waited += TimeSpan.FromMilliseconds(1);
+            await Task.Yield();
+        }
+
+        await stop;
+        Assert.True(waited >= _rig.Options.DrainTimeout);
+        Assert.Equal(LogState.Stopped, _rig.Status.State);
+        Assert.Single(Transport.InFlight);
+    }
+
+    [Fact]
     public async Task After_a_clean_stop_nothing_is_sent_twice()
     {
         using var writer = _rig.Writer();

@@ -1,0 +1,70 @@
+using System.Text;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+public sealed class QuarantineTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    private string Rejected => _folder.File("rejected");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_record_is_kept_whole_and_is_on_disk_when_the_call_returns()
+    {
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = _folder.Path, Component = "orders" }))
+        {
+            writer.Append(new NewRecord(1, "key"u8, "value"u8) { Headers = new[] { new RecordHeader("h"u8.ToArray(), "1"u8.ToArray()), new RecordHeader("h"u8.ToArray(), null) } });
+            writer.Append(new NewRecord { Timestamp = -1, HasKey = true });
+        }
+
+        var before = All(_folder.Segments().Single());
+        Assert.Equal(["1 key value h=1,h=null", "-1  null "], before);
+        using var quarantine = new Quarantine(Rejected, "orders");
+        using var reader = SegmentReader.Open(_folder.Segments().Single());
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
+        for (var i = 1; records.MoveNext(); i++)
+        {
+            quarantine.Add(records.Current);
+            Assert.Equal(before.Take(i), All(Directory.GetFiles(Rejected).Single()));
+        }
+    }
+
+    [Fact]
+    public void Damaged_bytes_are_copied_as_they_lie_however_often()
+    {
+        File.WriteAllBytes(_folder.File("some.szn"), [.. Enumerable.Range(0, 200_000).Select(i => (byte)i)]);
+        using var file = SegmentHandle.OpenForReading(_folder.File("some.szn"));
+        using var quarantine = new Quarantine(Rejected, "orders");
+        quarantine.AddDamage(file, "some.szn", 10, 150_000);
+        quarantine.AddDamage(file, "some.szn", 10, 150_000);
+        quarantine.AddDamage(file, "some.szn", 199_990, 300_000); // cut short meanwhile
+        Assert.Equal(File.ReadAllBytes(_folder.File("some.szn"))[10..150_000], File.ReadAllBytes(Path.Combine(Rejected, "some.szn.10.damaged")));
+        Assert.Equal(10, new FileInfo(Path.Combine(Rejected, "some.szn.199990.damaged")).Length);
+    }
+
+    private static List<string> All(string path)
+    {
+        var all = new List<string>();
+        using var reader = SegmentReader.Open(path);
+        while (reader.TryRead() == SegmentReadStatus.Batch)
+        {
+            var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
+            while (records.MoveNext())
+            {
+                var r = records.Current;
+                var headers = r.CopyHeaders().Select(h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}");
+                all.Add($"{r.Timestamp} {(r.HasKey ? Encoding.UTF8.GetString(r.Key) : "null")} {(r.HasValue ? Encoding.UTF8.GetString(r.Value) : "null")} {string.Join(",", headers)}");
+            }
+        }
+
+        return all;
+    }
+}
