@@ -546,7 +546,7 @@ internal sealed class Shipper : IDisposable
         _status.InFlightBytes = _inFlightBytes;
         _status.Segments = _cursor.Lanes.Count;
         var first = _cursor.Lanes.FirstOrDefault(l => !l.IsDone);
-        _status.OldestUnshipped = first?.Tracker.Pending.FirstOrDefault()?.BaseTimestamp ?? 0;
+        _status.OldestUnshipped = _cursor.Lanes.FirstOrDefault(l => l.Tracker.PendingCount > 0)?.Tracker.Pending.First().BaseTimestamp ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
         var connection = _inFlight > 0 ? _transport.LastError : null;
         _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? connection;

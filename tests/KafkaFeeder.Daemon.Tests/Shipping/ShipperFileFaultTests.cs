@@ -335,6 +335,20 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
+    public void The_oldest_unshipped_record_is_found_behind_a_live_segment_that_is_all_confirmed()
+    {
+        using var one = _rig.Writer();
+        using var two = _rig.Writer();
+        ShippingRig.Append(one, "1");
+        _rig.Start();
+        _rig.Drain(2);
+        Assert.Equal(0, _rig.Status.OldestUnshipped);
+        ShippingRig.Append(two, "2");
+        _rig.Turn(2);
+        Assert.Equal(1_000, _rig.Status.OldestUnshipped);
+    }
+
+    [Fact]
     public void A_segment_with_an_older_name_that_comes_late_is_shipped()
     {
         using var other = new ShippingRig();
