@@ -108,7 +108,9 @@ path_without_java() {
     for program in /usr/bin/* /bin/*; do
         case ${program##*/} in java | apt-get | id) ;; *) ln -sf "$program" "$TEMP/bin/" ;; esac
     done
-    printf '#!/bin/sh\necho "$@" >>%s/apt-said\nprintf "#!/bin/sh\\necho version \\\\\"17.0\\\\\" >&2\\n" >%s/bin/java\nchmod +x %s/bin/java\n' "$TEMP" "$TEMP" "$TEMP" >"$TEMP/bin/apt-get"
+    printf '%s\n' '#!/bin/sh' "echo 'openjdk version \"17.0.1\"' >&2" >"$TEMP/java"
+    chmod +x "$TEMP/java"
+    printf '%s\n' '#!/bin/sh' "echo \"\$@\" >>$TEMP/apt-said" "cp $TEMP/java $TEMP/bin/java" >"$TEMP/bin/apt-get"
     chmod +x "$TEMP/bin/apt-get"
 }
 missing_java_is_said_to_who_is_not_root() {
