@@ -1,0 +1,28 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace KafkaLog.Format.Checksums;
+
+/// <summary>CRC-32C (Castagnoli), the checksum of magic 2. Source: RFC 3720 B.4; Kafka's <c>Crc32C</c>.</summary>
+public static class Crc32C
+{
+    /// <summary>The checksum of <paramref name="bytes"/>: "123456789" gives 0xe3069283.</summary>
+    public static uint Compute(ReadOnlySpan<byte> bytes) => ~Step(0xFFFFFFFF, bytes);
+
+    // BitOperations.Crc32C is the bare step: the start value and the final complement are ours.
+    private static uint Step(uint crc, ReadOnlySpan<byte> bytes)
+    {
+        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
+        foreach (var word in words)
+        {
+            crc = BitOperations.Crc32C(crc, word);
+        }
+
+        foreach (var b in bytes[(words.Length * sizeof(ulong))..])
+        {
+            crc = BitOperations.Crc32C(crc, b);
+        }
+
+        return crc;
+    }
+}

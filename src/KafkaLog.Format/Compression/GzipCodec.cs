@@ -1,0 +1,85 @@
+using System.Buffers;
+using System.IO.Compression;
+using KafkaLog.Format.Records;
+
+namespace KafkaLog.Format.Compression;
+
+/// <summary>gzip, by the framework's zlib.</summary>
+internal sealed class GzipCodec : ICompressionCodec
+{
+    private const int ChunkBytes = 32 * 1024;
+
+    public CompressionType Type => CompressionType.Gzip;
+
+    public void Compress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination)
+    {
+        using var sink = new BufferWriterStream(destination);
+        using var gzip = new GZipStream(sink, CompressionLevel.Fastest, leaveOpen: true);
+        gzip.Write(source);
+    }
+
+    public unsafe void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes)
+    {
+        fixed (byte* first = source)
+        {
+            using var stream = new UnmanagedMemoryStream(first, source.Length);
+            using var gzip = new GZipStream(stream, CompressionMode.Decompress);
+            var total = 0L;
+            try
+            {
+                while (true)
+                {
+                    var read = gzip.Read(destination.GetSpan(ChunkBytes));
+                    if (read == 0)
+                    {
+                        return;
+                    }
+
+                    total += read;
+                    if (total > maxBytes)
+                    {
+                        throw new CorruptBatchException($"{source.Length} bytes of gzip decompress to more than the cap of {maxBytes} bytes");
+                    }
+
+                    destination.Advance(read);
+                }
+            }
+            catch (InvalidDataException e)
+            {
+                throw new CorruptBatchException($"the gzip block of {source.Length} bytes is damaged behind {total} decompressed bytes: {e.Message}", e);
+            }
+        }
+    }
+
+    /// <summary>A stream that only appends to a buffer writer.</summary>
+    private sealed class BufferWriterStream(IBufferWriter<byte> destination) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException("write-only");
+
+        public override long Position
+        {
+            get => throw new NotSupportedException("write-only");
+            set => throw new NotSupportedException("write-only");
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer) => destination.Write(buffer);
+
+        public override void Write(byte[] buffer, int offset, int count) => destination.Write(buffer.AsSpan(offset, count));
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("write-only");
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("write-only");
+
+        public override void SetLength(long value) => throw new NotSupportedException("write-only");
+    }
+}

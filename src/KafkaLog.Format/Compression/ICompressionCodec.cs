@@ -1,0 +1,26 @@
+using System.Buffers;
+
+namespace KafkaLog.Format.Compression;
+
+/// <summary>One way to compress a block of bytes. Implementations hold no state between calls.</summary>
+public interface ICompressionCodec
+{
+    /// <summary>What stands in the attributes of a batch.</summary>
+    CompressionType Type { get; }
+
+    /// <summary>Compresses a whole block behind what <paramref name="destination"/> holds already.</summary>
+    void Compress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination);
+
+    /// <summary>Decompresses a whole block.</summary>
+    /// <exception cref="Records.CorruptBatchException">The block is damaged, or larger than <paramref name="maxBytes"/>.</exception>
+    void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes);
+}
+
+/// <summary>The codecs that this version has.</summary>
+public static class CompressionCodecs
+{
+    private static readonly GzipCodec Gzip = new();
+
+    /// <summary>The codec of a type; null for <see cref="CompressionType.None"/> and for what is not there.</summary>
+    public static ICompressionCodec? For(CompressionType type) => type == CompressionType.Gzip ? Gzip : null;
+}

@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaLog.Format.Native;
+
+/// <summary>
+/// The calls that the framework lacks or gets wrong: its flush swallows the errors of fsync on Linux, it cannot sync a
+/// directory, and it cannot open a file without following links or blocking on a FIFO. Linux (glibc, musl) only, but
+/// for fsync and flock, which every Unix has.
+/// </summary>
+internal static partial class SystemCalls
+{
+    public const int ReadOnly = 0;
+    public const int NonBlocking = 0x800;
+    public const int CloseOnExec = 0x80000;
+
+    // These two have other numbers on ARM than on x86; all other architectures of .NET on Linux agree with one of them.
+    public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
+    public static readonly int Directory = IsArm ? 0x4000 : 0x10000;
+
+    public const int LockExclusive = 2;
+    public const int LockNonBlocking = 4;
+    public const int Unlock = 8;
+
+    public const int AtEmptyPath = 0x1000;
+    public const uint StatxBasicStats = 0x7ff;
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Armv6;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Fsync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxResult result);
+
+    /// <summary>The kernel's <c>struct statx</c>, the same on every architecture (statx(2)).</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    public struct StatxResult
+    {
+        [FieldOffset(16)] public uint Links;
+        [FieldOffset(28)] public ushort Mode;
+        [FieldOffset(32)] public ulong Inode;
+        [FieldOffset(40)] public ulong Size;
+        [FieldOffset(112)] public long ModifiedSeconds;
+        [FieldOffset(120)] public uint ModifiedNanoseconds;
+        [FieldOffset(136)] public uint DeviceMajor;
+        [FieldOffset(140)] public uint DeviceMinor;
+
+        public readonly bool IsRegularFile => (Mode & 0xF000) == 0x8000;
+    }
+}

@@ -1,0 +1,39 @@
+namespace KafkaLog.Format.Records;
+
+/// <summary>A record to be appended. The bytes are copied before the append returns.</summary>
+public readonly ref struct NewRecord
+{
+    /// <summary>A record without a key.</summary>
+    public NewRecord(long timestamp, ReadOnlySpan<byte> value)
+    {
+        Timestamp = timestamp;
+        Value = value;
+        HasValue = true;
+    }
+
+    /// <summary>A record with a key.</summary>
+    public NewRecord(long timestamp, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+        : this(timestamp, value)
+    {
+        Key = key;
+        HasKey = true;
+    }
+
+    /// <summary>ms since 1970-01-01 UTC.</summary>
+    public long Timestamp { get; init; }
+
+    /// <summary>The key; looked at only if <see cref="HasKey"/>.</summary>
+    public ReadOnlySpan<byte> Key { get; init; }
+
+    /// <summary>False: the key is null, which is not the same as empty.</summary>
+    public bool HasKey { get; init; }
+
+    /// <summary>The value; looked at only if <see cref="HasValue"/>.</summary>
+    public ReadOnlySpan<byte> Value { get; init; }
+
+    /// <summary>False: the value is null (a tombstone), which is not the same as empty.</summary>
+    public bool HasValue { get; init; }
+
+    /// <summary>The headers, in order; names may repeat.</summary>
+    public ReadOnlySpan<RecordHeader> Headers { get; init; }
+}

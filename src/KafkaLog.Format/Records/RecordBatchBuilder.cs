@@ -1,0 +1,165 @@
+using System.Buffers;
+using KafkaLog.Format.Compression;
+
+namespace KafkaLog.Format.Records;
+
+/// <summary>
+/// Gathers records into one batch of magic 2. The records are encoded behind room for the header, so that an
+/// uncompressed batch is finished in place. Not thread-safe. A record is
+/// <c>length attributes timestampDelta offsetDelta keyLength key valueLength value headersCount headers</c>,
+/// all numbers varints (Kafka's <c>DefaultRecord</c>).
+/// </summary>
+internal sealed class RecordBatchBuilder : IDisposable
+{
+    private byte[] _buffer;
+    private int _end = RecordBatchHeader.Bytes;
+    private long _baseTimestamp;
+    private long _maxTimestamp;
+
+    public RecordBatchBuilder(int capacityBytes) => _buffer = ArrayPool<byte>.Shared.Rent(capacityBytes + RecordBatchHeader.Bytes);
+
+    /// <summary>Records in the batch so far.</summary>
+    public int RecordsCount { get; private set; }
+
+    /// <summary>Bytes of the batch so far, uncompressed, header included.</summary>
+    public int Bytes => _end;
+
+    /// <summary>An upper bound of the bytes that <paramref name="record"/> adds.</summary>
+    public static long MaxEncodedBytes(in NewRecord record)
+    {
+        long bytes = 1 + (6 * Varint.MaxBytes) + record.Key.Length + (long)record.Value.Length;
+        foreach (var header in record.Headers)
+        {
+            bytes += (2 * Varint.MaxBytes) + header.Name.Length + (header.Value?.Length ?? 0);
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Adds a record behind the others.</summary>
+    public void Append(in NewRecord record)
+    {
+        if (RecordsCount == 0)
+        {
+            _baseTimestamp = record.Timestamp;
+            _maxTimestamp = record.Timestamp;
+        }
+
+        var timestampDelta = record.Timestamp - _baseTimestamp;
+        var bodyBytes = BodyBytes(record, timestampDelta, RecordsCount);
+        Reserve(bodyBytes + Varint.MaxBytes);
+
+        var to = _buffer.AsSpan(_end);
+        var at = Varint.Write(to, bodyBytes);
+        to[at++] = 0; // attributes: none are defined
+        at += Varint.Write(to[at..], timestampDelta);
+        at += Varint.Write(to[at..], RecordsCount);
+        at += WriteBytes(to[at..], record.Key, record.HasKey);
+        at += WriteBytes(to[at..], record.Value, record.HasValue);
+        at += Varint.Write(to[at..], record.Headers.Length);
+        foreach (var header in record.Headers)
+        {
+            at += WriteBytes(to[at..], header.Name.Span, true);
+            at += WriteBytes(to[at..], header.Value.GetValueOrDefault().Span, header.Value.HasValue);
+        }
+
+        _end += at;
+        RecordsCount++;
+        _maxTimestamp = Math.Max(_maxTimestamp, record.Timestamp);
+    }
+
+    /// <summary>
+    /// Finishes the batch: compresses the records, fills in the header. The bytes are valid until the next call of
+    /// anything here, or until <paramref name="compressed"/> is used again.
+    /// </summary>
+    /// <param name="baseOffset">The offset of the first record.</param>
+    /// <param name="segmentId">What stands as producer id: the segment's identity (docs/decisions/0003).</param>
+    /// <param name="codec">How to compress; a batch that would not get smaller is stored as it is.</param>
+    /// <param name="compressed">Room for the compressed batch; cleared first.</param>
+    public ReadOnlySpan<byte> Complete(long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed)
+    {
+        var header = new RecordBatchHeader
+        {
+            BaseOffset = baseOffset,
+            PartitionLeaderEpoch = -1,
+            Magic = 2,
+            LastOffsetDelta = RecordsCount - 1,
+            BaseTimestamp = _baseTimestamp,
+            MaxTimestamp = _maxTimestamp,
+            ProducerId = segmentId,
+            ProducerEpoch = 0,
+            BaseSequence = SegmentId.SequenceOf(baseOffset),
+            RecordsCount = RecordsCount,
+        };
+
+        if (codec is not null)
+        {
+            compressed.ResetWrittenCount();
+            compressed.GetSpan(RecordBatchHeader.Bytes)[..RecordBatchHeader.Bytes].Clear();
+            compressed.Advance(RecordBatchHeader.Bytes);
+            codec.Compress(_buffer.AsSpan(RecordBatchHeader.Bytes, _end - RecordBatchHeader.Bytes), compressed);
+            if (compressed.WrittenCount < _end)
+            {
+                var batch = System.Runtime.InteropServices.MemoryMarshal.AsMemory(compressed.WrittenMemory).Span;
+                (header with { Attributes = (short)codec.Type }).WriteTo(batch);
+                return batch;
+            }
+        }
+
+        header.WriteTo(_buffer.AsSpan(0, _end));
+        return _buffer.AsSpan(0, _end);
+    }
+
+    /// <summary>Makes the builder empty, for the next batch.</summary>
+    public void Reset()
+    {
+        _end = RecordBatchHeader.Bytes;
+        RecordsCount = 0;
+    }
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
+
+    private static int BodyBytes(in NewRecord record, long timestampDelta, int recordsCount)
+    {
+        var bytes = 1 + Varint.SizeOf(timestampDelta) + Varint.SizeOf(recordsCount)
+            + BytesOf(record.Key.Length, record.HasKey) + BytesOf(record.Value.Length, record.HasValue)
+            + Varint.SizeOf(record.Headers.Length);
+        foreach (var header in record.Headers)
+        {
+            bytes += BytesOf(header.Name.Length, true) + BytesOf(header.Value?.Length ?? 0, header.Value.HasValue);
+        }
+
+        return bytes;
+    }
+
+    private static int BytesOf(int length, bool present) => present ? Varint.SizeOf(length) + length : 1;
+
+    private static int WriteBytes(Span<byte> to, ReadOnlySpan<byte> bytes, bool present)
+    {
+        if (!present)
+        {
+            return Varint.Write(to, -1);
+        }
+
+        var at = Varint.Write(to, bytes.Length);
+        bytes.CopyTo(to[at..]);
+        return at + bytes.Length;
+    }
+
+    private void Reserve(int bytes)
+    {
+        if (_buffer.Length - _end >= bytes)
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(_end + bytes), _buffer.Length * 2));
+        _buffer.AsSpan(0, _end).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+}

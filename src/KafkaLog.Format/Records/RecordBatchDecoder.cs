@@ -1,0 +1,42 @@
+using System.Buffers;
+using KafkaLog.Format.Compression;
+
+namespace KafkaLog.Format.Records;
+
+/// <summary>
+/// Opens the records of a stored batch whose CRC was checked. Keeps one buffer for decompression, so use one decoder
+/// for many batches, and one batch at a time. Not thread-safe.
+/// </summary>
+public sealed class RecordBatchDecoder
+{
+    private readonly int _maxRecordsBytes;
+    private ArrayBufferWriter<byte>? _decompressed;
+
+    /// <summary>A decoder.</summary>
+    /// <param name="maxRecordsBytes">The most that the records of a batch may decompress to, in bytes.</param>
+    public RecordBatchDecoder(int maxRecordsBytes = 64 << 20) => _maxRecordsBytes = maxRecordsBytes;
+
+    /// <summary>Starts to read the records of a batch.</summary>
+    /// <param name="batch">The whole batch, header included.</param>
+    /// <exception cref="CorruptBatchException">The records do not decompress, or to more than the cap.</exception>
+    /// <exception cref="UnsupportedBatchException">The codec is one that this version does not read.</exception>
+    public RecordEnumerator Decode(ReadOnlySpan<byte> batch)
+    {
+        var header = RecordBatchHeader.Read(batch);
+        var records = batch[RecordBatchHeader.Bytes..];
+        if (header.Compression != CompressionType.None)
+        {
+            var codec = CompressionCodecs.For(header.Compression)
+                ?? throw new UnsupportedBatchException($"the record batch at base offset {header.BaseOffset} is compressed with {header.Compression}, which this version does not read");
+            _decompressed ??= new ArrayBufferWriter<byte>();
+            _decompressed.ResetWrittenCount();
+            codec.Decompress(records, _decompressed, _maxRecordsBytes);
+            records = _decompressed.WrittenSpan;
+        }
+
+        return new RecordEnumerator(header, records);
+    }
+
+    /// <summary>Gives back the memory of a large batch; the next one allocates what it needs.</summary>
+    public void Trim() => _decompressed = null;
+}

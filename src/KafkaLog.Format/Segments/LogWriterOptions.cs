@@ -1,0 +1,109 @@
+using KafkaLog.Format.Compression;
+
+namespace KafkaLog.Format.Segments;
+
+/// <summary>How safe a record is when its append returns.</summary>
+public enum Durability
+{
+    /// <summary>In memory; written within the linger. Lost with the process.</summary>
+    Buffered,
+
+    /// <summary>Handed to the system: survives the process, not the machine.</summary>
+    Flushed,
+
+    /// <summary>Forced to the disk: survives the machine.</summary>
+    Synced,
+}
+
+/// <summary>What an append does when the queue of buffered records is full.</summary>
+public enum WhenFull
+{
+    /// <summary>Waits for room. While the disk refuses writes it throws instead, so that the caller is told.</summary>
+    Block,
+
+    /// <summary>Drops the record and counts it.</summary>
+    Drop,
+}
+
+/// <summary>How a <see cref="LogWriter"/> writes.</summary>
+public sealed record LogWriterOptions
+{
+    /// <summary>Where the segments go; created if it is missing.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>The log's name in the names of its segments.</summary>
+    public required string Component { get; init; }
+
+    /// <summary>When segments roll; it divides an hour or a day. An hour: what the original rolls by.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>The size at which a segment rolls before its time. 1 GiB: Kafka's own default for a segment.</summary>
+    public long MaxSegmentBytes { get; init; } = 1L << 30;
+
+    /// <summary>How batches are compressed.</summary>
+    public CompressionType Compression { get; init; } = CompressionType.None;
+
+    /// <summary>The size at which a batch is closed, uncompressed. 64 KiB: large enough for brokers to take at full speed.</summary>
+    public int BatchBytes { get; init; } = 64 * 1024;
+
+    /// <summary>How long a buffered record may wait for its batch to fill.</summary>
+    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The most that waits in memory to be written. 16 MiB: seconds of a slow disk.</summary>
+    public long MaxQueueBytes { get; init; } = 16L << 20;
+
+    /// <summary>The largest record that is taken, in bytes. A broker's default limit is 1 MiB for a whole batch.</summary>
+    public int MaxRecordBytes { get; init; } = 32 << 20;
+
+    /// <summary>What happens when <see cref="MaxQueueBytes"/> is reached.</summary>
+    public WhenFull WhenFull { get; init; } = WhenFull.Block;
+
+    /// <summary>The clock.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>
+    /// Told what went wrong where no caller can be: in the background, and when closing. Called from the writer's thread;
+    /// it must not call the writer.
+    /// </summary>
+    public Action<LogWriteException>? OnError { get; init; }
+
+    /// <summary>False: nothing happens by itself; a test calls <see cref="LogWriter.RunOnce"/>.</summary>
+    internal bool RunsInBackground { get; init; } = true;
+
+    /// <summary>All that is wrong with these options, a sentence each.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var faults = new List<string>();
+        Check(!string.IsNullOrWhiteSpace(Directory), "Directory is empty; it must name where the segments go.");
+        Check(SegmentName.IsValidComponent(Component), $"Component is '{Component}'; it must be 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'.");
+        Check(RollPolicy.IsValidInterval(Interval), $"Interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
+        Check(MaxSegmentBytes > 0, $"MaxSegmentBytes is {MaxSegmentBytes}; it must be at least 1.");
+        Check(Compression == CompressionType.None || CompressionCodecs.For(Compression) is not null, $"Compression is {Compression}, which this version does not write.");
+        Check(BatchBytes is >= 1024 and <= 16 << 20, $"BatchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
+        Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"Linger is {Linger}; it must be 0 to 1 minute.");
+        Check(MaxQueueBytes >= BatchBytes, $"MaxQueueBytes is {MaxQueueBytes}; it must be at least BatchBytes ({BatchBytes}).");
+        Check(MaxRecordBytes is >= 1 and <= 64 << 20, $"MaxRecordBytes is {MaxRecordBytes}; it must be 1 byte to 64 MiB.");
+        return faults;
+
+        void Check(bool holds, string fault)
+        {
+            if (!holds)
+            {
+                faults.Add(fault);
+            }
+        }
+    }
+}
+
+/// <summary>
+/// Records could not be written or made durable. They are not reported durable; unless the message says otherwise they
+/// stay queued and are written when the disk lets them.
+/// </summary>
+public sealed class LogWriteException : IOException
+{
+    /// <summary>An error that says what could not be done where.</summary>
+    public LogWriteException(string message, Exception? cause)
+        : base(message, cause)
+    {
+    }
+}

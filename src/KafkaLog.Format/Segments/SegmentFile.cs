@@ -1,0 +1,107 @@
+using KafkaLog.Format.Records;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaLog.Format.Segments;
+
+/// <summary>
+/// One open segment of a writer. Created exclusively, so nobody else's file is ever appended to; open with a shared
+/// lock, which tells readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and
+/// behind them at most one torn batch.
+/// </summary>
+internal sealed class SegmentFile : IDisposable
+{
+    private readonly SafeFileHandle _file;
+
+    private SegmentFile(string path, SafeFileHandle file, DateTimeOffset opened)
+    {
+        Path = path;
+        _file = file;
+        Opened = opened;
+        Id = SegmentId.Create();
+    }
+
+    public string Path { get; }
+
+    public DateTimeOffset Opened { get; }
+
+    /// <summary>The segment's identity: it stands as producer id in each of its batches.</summary>
+    public long Id { get; }
+
+    /// <summary>Where the next batch goes, in bytes.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>The offset of the next record.</summary>
+    public long NextOffset { get; private set; }
+
+    /// <summary>False while batches are written that no sync has covered.</summary>
+    public bool IsSynced { get; private set; }
+
+    /// <summary>Creates the segment; null if the name is taken.</summary>
+    public static SegmentFile? TryCreate(string directory, SegmentName name, DateTimeOffset opened)
+    {
+        var path = System.IO.Path.Combine(directory, name.FileName);
+        try
+        {
+            // Share.Read: on Unix a shared flock for as long as the handle is open.
+            return new SegmentFile(path, File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read), opened);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Writes a batch behind the others. On an error nothing of it counts; the file is cut back to what did.</summary>
+    /// <exception cref="IOException">The system's reason.</exception>
+    public void Write(ReadOnlySpan<byte> batch, int recordsCount)
+    {
+        try
+        {
+            RandomAccess.Write(_file, batch, Position);
+        }
+        catch (Exception e) when (IsWriteFailure(e))
+        {
+            CutBack();
+            throw new IOException($"cannot write {batch.Length} bytes at position {Position} of {Path}: {e.Message}", e);
+        }
+
+        Position += batch.Length;
+        NextOffset += recordsCount;
+        IsSynced = false;
+    }
+
+    /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
+    public bool IsAbandoned { get; private set; }
+
+    /// <exception cref="DurabilityException">The segment is abandoned then.</exception>
+    public void Sync()
+    {
+        try
+        {
+            DurableFile.Sync(_file, Path);
+            IsSynced = true;
+        }
+        catch (DurabilityException)
+        {
+            IsAbandoned = true;
+            throw;
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>What the framework makes of ENOSPC, EIO, EROFS, EFBIG and a vanished mount.</summary>
+    internal static bool IsWriteFailure(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
+
+    private void CutBack()
+    {
+        try
+        {
+            RandomAccess.SetLength(_file, Position);
+        }
+        catch (Exception e) when (IsWriteFailure(e))
+        {
+            IsAbandoned = true;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using KafkaLog.Format.Native;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaLog.Format.Segments;
+
+/// <summary>Opens segments for reading, wary of what else may lie under such a name.</summary>
+public static class SegmentHandle
+{
+    private const int NoSuchFile = 2;
+    private const int TooManyLinks = 40;
+
+    /// <summary>
+    /// Opens a regular file for reading, without a lock, without following a link in the last part of the path, and
+    /// without blocking on a FIFO or a device.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="IOException">It cannot be opened, or it is not a regular file.</exception>
+    public static SafeFileHandle OpenForReading(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+
+        var descriptor = SystemCalls.Open(path, SystemCalls.ReadOnly | SystemCalls.NoFollow | SystemCalls.NonBlocking | SystemCalls.CloseOnExec, 0);
+        if (descriptor < 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            throw errno switch
+            {
+                NoSuchFile => new FileNotFoundException($"{path} does not exist", path),
+                TooManyLinks => new IOException($"{path} is a symbolic link; a segment must be a regular file"),
+                _ => new IOException($"cannot open {path}: {new Win32Exception(errno).Message} (errno {errno})"),
+            };
+        }
+
+        var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        try
+        {
+            _ = Stat(handle);
+            return handle;
+        }
+        catch (IOException e)
+        {
+            handle.Dispose();
+            throw new IOException($"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The file's identity, size and time.</summary>
+    /// <exception cref="IOException">It cannot be asked, or is not a regular file.</exception>
+    public static SegmentStat Stat(SafeFileHandle segment)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return new SegmentStat(0, 0, RandomAccess.GetLength(segment), new DateTimeOffset(File.GetLastWriteTimeUtc(segment)));
+        }
+
+        if (SystemCalls.Statx(segment, "", SystemCalls.AtEmptyPath, SystemCalls.StatxBasicStats, out var stat) != 0)
+        {
+            throw new IOException($"cannot stat: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+        }
+
+        if (!stat.IsRegularFile)
+        {
+            throw new IOException("not a regular file");
+        }
+
+        return new SegmentStat(
+            ((ulong)stat.DeviceMajor << 32) | stat.DeviceMinor,
+            stat.Inode,
+            (long)stat.Size,
+            DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100));
+    }
+}
+
+/// <summary>What the system says of an open segment.</summary>
+/// <param name="Device">The file system; 0 where unknown.</param>
+/// <param name="Inode">The file's number in it; 0 where unknown. Reused after a deletion, so never an identity by itself.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="Modified">Its last modification.</param>
+public readonly record struct SegmentStat(ulong Device, ulong Inode, long Bytes, DateTimeOffset Modified);

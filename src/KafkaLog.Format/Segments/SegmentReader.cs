@@ -1,0 +1,313 @@
+using System.Buffers;
+using KafkaLog.Format.Records;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaLog.Format.Segments;
+
+/// <summary>What <see cref="SegmentReader.TryRead"/> came upon.</summary>
+public enum SegmentReadStatus
+{
+    /// <summary>A whole batch with a valid CRC: <see cref="SegmentReader.Header"/> and <see cref="SegmentReader.Batch"/>.</summary>
+    Batch,
+
+    /// <summary>The file ends here, perhaps in the middle of a batch. Nothing was consumed; ask again when it has grown.</summary>
+    NeedMore,
+
+    /// <summary>Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. The reader stands at that batch.</summary>
+    Corrupt,
+}
+
+/// <summary>
+/// Reads the batches of one segment, also while it is being written. One damaged byte costs at most the batch it is in:
+/// the next whole batch is found again. Memory is bounded by the largest batch, whatever the bytes say. Not thread-safe.
+/// </summary>
+public sealed class SegmentReader : IDisposable
+{
+    /// <summary>The largest batch that is read unless told otherwise, in bytes.</summary>
+    public const int DefaultMaxBatchBytes = 64 << 20;
+
+    private const int ReadBytes = 256 * 1024;
+
+    private readonly SafeFileHandle _file;
+    private readonly int _maxBatchBytes;
+    private readonly BatchFinder _finder;
+    private byte[] _buffer = [];
+    private long _bufferStart;
+    private int _bufferBytes;
+    private long? _segmentId;
+    private long _searchedEnd = -1;
+
+    /// <summary>A reader.</summary>
+    /// <param name="file">The open segment; the reader closes it.</param>
+    /// <param name="path">Its path, for messages.</param>
+    /// <param name="position">Where to begin: 0, or the end of a batch.</param>
+    /// <param name="nextOffset">The offset of the first record behind <paramref name="position"/>, or less.</param>
+    /// <param name="maxBatchBytes">The largest batch to read; larger ones count as damage.</param>
+    public SegmentReader(SafeFileHandle file, string path, long position = 0, long nextOffset = 0, int maxBatchBytes = DefaultMaxBatchBytes)
+    {
+        _file = file;
+        Path = path;
+        Position = position;
+        NextOffset = nextOffset;
+        _maxBatchBytes = maxBatchBytes;
+        _finder = new BatchFinder(file, maxBatchBytes);
+        _segmentId = ReadSegmentId(file, maxBatchBytes);
+    }
+
+    /// <summary>The segment's path.</summary>
+    public string Path { get; }
+
+    /// <summary>The open segment.</summary>
+    public SafeFileHandle File => _file;
+
+    /// <summary>The first byte that was not consumed.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>The offset that the next record must have at least.</summary>
+    public long NextOffset { get; private set; }
+
+    /// <summary>Where the batch that was read begins.</summary>
+    public long BatchPosition { get; private set; }
+
+    /// <summary>The header of the batch that was read.</summary>
+    public RecordBatchHeader Header { get; private set; }
+
+    /// <summary>The batch that was read, header included; valid until the next read.</summary>
+    public ReadOnlyMemory<byte> Batch { get; private set; }
+
+    /// <summary>The damage that was found.</summary>
+    public SegmentDamage? Damage { get; private set; }
+
+    /// <summary>Opens a segment by its path.</summary>
+    /// <exception cref="IOException">It cannot be opened, or is not a regular file.</exception>
+    public static SegmentReader Open(string path, long position = 0)
+    {
+        var file = SegmentHandle.OpenForReading(path);
+        try
+        {
+            return new SegmentReader(file, path, position);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// The identity that the writer gave the segment (<see cref="SegmentId"/>); null if the segment is empty, damaged at
+    /// its start, or by a writer that gives none.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static long? ReadSegmentId(SafeFileHandle file, int maxBatchBytes = DefaultMaxBatchBytes) =>
+        new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
+
+    /// <summary>Reads the next batch.</summary>
+    /// <exception cref="UnsupportedBatchException">A sound message of magic 0 or 1, which this version does not read.</exception>
+    /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
+    public SegmentReadStatus TryRead()
+    {
+        Batch = default;
+        Damage = null;
+        var fault = Examine(out var needsMore);
+        if (fault is not null && !needsMore)
+        {
+            // The writer may have cut a torn write back and written anew between our reads: look once more.
+            DropBuffer();
+            fault = Examine(out needsMore);
+        }
+
+        if (needsMore)
+        {
+            DropBuffer(); // what lies behind Position may still change
+            return SegmentReadStatus.NeedMore;
+        }
+
+        return fault is null ? SegmentReadStatus.Batch : SearchBehind(fault);
+    }
+
+    /// <summary>
+    /// To be called when <see cref="TryRead"/> says <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer is
+    /// gone: what lies between <see cref="Position"/> and the end will never be completed. Returns it as damage, and
+    /// stands behind it; null if there is nothing.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
+    public SegmentDamage? PassTail()
+    {
+        var end = RandomAccess.GetLength(_file);
+        if (end <= Position)
+        {
+            return null;
+        }
+
+        // A damaged length may claim more than there is, with good batches behind it.
+        var found = _finder.Find(Position + 1, end, NextOffset, _segmentId);
+        var damage = found is { } next
+            ? new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one")
+            : new SegmentDamage(Position, end, true, "the file ends in the middle of a batch");
+        Position = damage.EndPosition;
+        DropBuffer();
+        return damage;
+    }
+
+    /// <summary>Gives the buffer back while there is nothing to read.</summary>
+    public void DropBuffer()
+    {
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+        }
+
+        _bufferBytes = 0;
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose()
+    {
+        DropBuffer();
+        Batch = default;
+        _file.Dispose();
+    }
+
+    /// <summary>Looks at the batch at Position. Returns what is wrong with it; null with needsMore false: it was consumed.</summary>
+    private string? Examine(out bool needsMore)
+    {
+        needsMore = false;
+        var head = Fill(RecordBatchHeader.Bytes);
+        if (head.Length < RecordBatchHeader.Bytes)
+        {
+            ThrowIfLegacy(head);
+            needsMore = true;
+            return null;
+        }
+
+        var header = RecordBatchHeader.Read(head);
+        if (header.Magic <= 1)
+        {
+            ThrowIfLegacy(head);
+        }
+
+        if (BatchCheck.FaultOf(header, _maxBatchBytes) is { } fault)
+        {
+            return fault;
+        }
+
+        var batch = Fill((int)header.TotalBytes);
+        if (batch.Length < header.TotalBytes)
+        {
+            needsMore = true;
+            return null;
+        }
+
+        var computed = RecordBatchHeader.ComputeCrc(batch);
+        if (computed != header.StoredCrc)
+        {
+            return $"stored CRC-32C 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+        }
+
+        Accept(header);
+        return null;
+    }
+
+    private void Accept(RecordBatchHeader header)
+    {
+        if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset)
+            && header.BaseSequence == SegmentId.SequenceOf(NextOffset))
+        {
+            header = header with { BaseOffset = NextOffset }; // damaged where the CRC does not reach; the sequence tells it
+        }
+
+        _segmentId ??= SegmentId.Of(header);
+        Header = header;
+        BatchPosition = Position;
+        Batch = _buffer.AsMemory((int)(Position - _bufferStart), (int)header.TotalBytes);
+        Position += header.TotalBytes;
+        NextOffset = header.NextOffset;
+    }
+
+    private SegmentReadStatus SearchBehind(string fault)
+    {
+        DropBuffer();
+        var end = RandomAccess.GetLength(_file);
+        if (end == _searchedEnd || _finder.Find(Position + 1, end, NextOffset, _segmentId) is not { } next)
+        {
+            _searchedEnd = end; // until the file grows, the same search finds the same nothing
+            return SegmentReadStatus.NeedMore;
+        }
+
+        Damage = new SegmentDamage(Position, next, false, fault);
+        Position = next;
+        return SegmentReadStatus.Corrupt;
+    }
+
+    /// <summary>The bytes from Position on, as many as there are, at most <paramref name="bytes"/>.</summary>
+    private ReadOnlySpan<byte> Fill(int bytes)
+    {
+        var start = (int)(Position - _bufferStart);
+        if (_bufferBytes == 0 || Position < _bufferStart || start > _bufferBytes)
+        {
+            _bufferStart = Position;
+            _bufferBytes = 0;
+            start = 0;
+        }
+
+        if (_bufferBytes - start < bytes)
+        {
+            MakeRoom(ref start, bytes);
+            while (_bufferBytes - start < bytes)
+            {
+                var read = RandomAccess.Read(_file, _buffer.AsSpan(_bufferBytes), _bufferStart + _bufferBytes);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                _bufferBytes += read;
+            }
+        }
+
+        return _buffer.AsSpan(start, Math.Min(bytes, _bufferBytes - start));
+    }
+
+    /// <summary>Moves what is unread to the front; a larger buffer if a batch needs one.</summary>
+    private void MakeRoom(ref int start, int bytes)
+    {
+        var kept = _bufferBytes - start;
+        if (_buffer.Length < bytes || _buffer.Length == 0)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, ReadBytes));
+            _buffer.AsSpan(start, kept).CopyTo(larger);
+            if (_buffer.Length > 0)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer);
+            }
+
+            _buffer = larger;
+        }
+        else
+        {
+            _buffer.AsSpan(start, kept).CopyTo(_buffer);
+        }
+
+        _bufferStart += start;
+        _bufferBytes = kept;
+        start = 0;
+    }
+
+    private void ThrowIfLegacy(ReadOnlySpan<byte> head)
+    {
+        var total = BatchCheck.LegacyTotalBytesOrZero(head);
+        if (total == 0 || total > _maxBatchBytes)
+        {
+            return;
+        }
+
+        var magic = head[RecordBatchHeader.MagicPosition];
+        var message = Fill((int)total);
+        if (message.Length == total && BatchCheck.IsLegacyMessage(message))
+        {
+            throw new UnsupportedBatchException($"{Path} holds a message of magic {magic} at position {Position}, which this version does not read");
+        }
+    }
+}
