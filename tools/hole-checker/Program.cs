@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.Reflection;
 using HoleChecker.CommandLine;
 using HoleChecker.Generating;
@@ -27,7 +28,7 @@ HelpWithMore.Install(root, new Dictionary<Command, string>
 });
 
 var arguments = root.Parse(args);
-if (arguments.Errors.Count > 0)
+if (arguments.Action is ParseErrorAction) // not so with --help, which needs no other option
 {
     foreach (var error in arguments.Errors)
     {

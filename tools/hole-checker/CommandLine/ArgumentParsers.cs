@@ -32,6 +32,22 @@ internal static class ArgumentParsers
         return default;
     };
 
+    /// <summary>One of some words.</summary>
+    public static Func<ArgumentResult, T> OneOf<T>(params (string Word, T Value)[] choices) => result =>
+    {
+        var text = result.Tokens[^1].Value;
+        foreach (var choice in choices)
+        {
+            if (string.Equals(choice.Word, text, StringComparison.OrdinalIgnoreCase))
+            {
+                return choice.Value;
+            }
+        }
+
+        result.AddError($"{Name(result)} is \"{text}\"; it must be {string.Join(", ", choices.Select(choice => choice.Word))}.");
+        return choices[0].Value;
+    };
+
     /// <summary>name=value, any number of them; a later one wins.</summary>
     public static KeyValuePair<string, string>[] Properties(ArgumentResult result)
     {
