@@ -44,19 +44,17 @@ internal static class VerifyCommand
             Description = "How many different messages there must be, over all runs and producers",
             CustomParser = result => ArgumentParsers.Number(0)(result),
         };
-        var idle = new Option<TimeSpan>("--idle-timeout")
+        var idle = new Option<TimeSpan?>("--idle-timeout")
         {
-            HelpName = "10s",
-            Description = "How long to wait for something new",
-            DefaultValueFactory = _ => new VerifyOptions { BootstrapServers = "", Topic = "" }.IdleTimeout,
-            CustomParser = ArgumentParsers.Duration,
+            HelpName = "DURATION",
+            Description = $"How long to wait for something new, as 500ms, 10s, 2m [default: {VerifyOptions.DefaultTimeout.TotalSeconds}s]",
+            CustomParser = result => ArgumentParsers.Duration(result),
         };
-        var connect = new Option<TimeSpan>("--connect-timeout")
+        var connect = new Option<TimeSpan?>("--connect-timeout")
         {
-            HelpName = "10s",
-            Description = "How long to wait for the brokers' first answer",
-            DefaultValueFactory = _ => new VerifyOptions { BootstrapServers = "", Topic = "" }.ConnectTimeout,
-            CustomParser = ArgumentParsers.Duration,
+            HelpName = "DURATION",
+            Description = $"How long to wait for the brokers' first answer [default: {VerifyOptions.DefaultTimeout.TotalSeconds}s]",
+            CustomParser = result => ArgumentParsers.Duration(result),
         };
         var properties = new Option<KeyValuePair<string, string>[]>("-X")
         {
@@ -82,8 +80,8 @@ internal static class VerifyCommand
                 BootstrapServers = arguments.GetRequiredValue(bootstrap),
                 Topic = arguments.GetRequiredValue(topic),
                 Expected = arguments.GetValue(expect),
-                IdleTimeout = arguments.GetValue(idle),
-                ConnectTimeout = arguments.GetValue(connect),
+                IdleTimeout = arguments.GetValue(idle) ?? VerifyOptions.DefaultTimeout,
+                ConnectTimeout = arguments.GetValue(connect) ?? VerifyOptions.DefaultTimeout,
                 Properties = arguments.GetValue(properties) ?? [],
                 Pattern = read,
             },

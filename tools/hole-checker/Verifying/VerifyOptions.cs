@@ -12,11 +12,14 @@ internal sealed record VerifyOptions
     /// <summary>Different numbers over all runs and producers; null: what there should be is not known.</summary>
     public long? Expected { get; init; }
 
-    /// <summary>How long to wait for something new before giving up. 10 s: longer than the election of a leader.</summary>
-    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>10 s: longer than the election of a leader takes.</summary>
+    public static TimeSpan DefaultTimeout { get; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long to wait for something new before giving up.</summary>
+    public TimeSpan IdleTimeout { get; init; } = DefaultTimeout;
 
     /// <summary>How long to wait for the brokers' first answer.</summary>
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan ConnectTimeout { get; init; } = DefaultTimeout;
 
     /// <summary>Properties of librdkafka, such as security.protocol.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
