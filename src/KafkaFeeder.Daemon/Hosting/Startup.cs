@@ -52,6 +52,7 @@ internal sealed class Startup : IDisposable
 
         exitCode = ExitCode.Failed;
         var options = adapt(loaded);
+        MemoryPolicy.Apply();
         if (!Librdkafka.TryLoad(out var problem))
         {
             Console.Error.WriteLine(problem);

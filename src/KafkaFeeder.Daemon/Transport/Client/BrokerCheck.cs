@@ -19,7 +19,18 @@ internal static class BrokerCheck
         var problems = new List<string>();
         foreach (var group in logs.GroupBy(l => l.Options.Broker).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
-            using var client = Connect(options.BrokerGroups[group.Key]);
+            IAdminClient client;
+            try
+            {
+                client = Connect(options.BrokerGroups[group.Key]);
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
+            {
+                problems.Add($"{options.SourceFile}: kafka_brokers.{group.Key}.properties: {e.Message}");
+                continue;
+            }
+
+            using var connected = client;
             foreach (var topic in group.GroupBy(l => l.Options.Topic).OrderBy(t => t.Key, StringComparer.Ordinal))
             {
                 try
