@@ -5,7 +5,7 @@ public readonly record struct RecordHeader(ReadOnlyMemory<byte> Name, ReadOnlyMe
 {
     /// <summary>A header whose name and value are text.</summary>
     public RecordHeader(string name, string? value)
-        : this(System.Text.Encoding.UTF8.GetBytes(name), value is null ? null : System.Text.Encoding.UTF8.GetBytes(value).AsMemory())
+        : this(System.Text.Encoding.UTF8.GetBytes(name), value is null ? default(ReadOnlyMemory<byte>?) : System.Text.Encoding.UTF8.GetBytes(value))
     {
     }
 }

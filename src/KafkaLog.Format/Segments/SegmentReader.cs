@@ -13,7 +13,7 @@ public enum SegmentReadStatus
     /// <summary>The file ends here, perhaps in the middle of a batch. Nothing was consumed; ask again when it has grown.</summary>
     NeedMore,
 
-    /// <summary>Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. The reader stands at that batch.</summary>
+    /// <summary>Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. Nothing was consumed: see <see cref="SegmentReader.Pass"/>.</summary>
     Corrupt,
 }
 
@@ -36,6 +36,7 @@ public sealed class SegmentReader : IDisposable
     private int _bufferBytes;
     private long? _segmentId;
     private long _searchedEnd = -1;
+    private string? _tailFault;
 
     /// <summary>A reader.</summary>
     /// <param name="file">The open segment; the reader closes it.</param>
@@ -59,6 +60,9 @@ public sealed class SegmentReader : IDisposable
 
     /// <summary>The open segment.</summary>
     public SafeFileHandle File => _file;
+
+    /// <summary>True if the segment's writer gave it an identity: it is ours, and takes the lock.</summary>
+    public bool HasSegmentId => _segmentId is not null;
 
     /// <summary>The first byte that was not consumed.</summary>
     public long Position { get; private set; }
@@ -109,6 +113,7 @@ public sealed class SegmentReader : IDisposable
     {
         Batch = default;
         Damage = null;
+        _tailFault = null;
         var fault = Examine(out var needsMore);
         if (fault is not null && !needsMore)
         {
@@ -128,11 +133,11 @@ public sealed class SegmentReader : IDisposable
 
     /// <summary>
     /// To be called when <see cref="TryRead"/> says <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer is
-    /// gone: what lies between <see cref="Position"/> and the end will never be completed. Returns it as damage, and
-    /// stands behind it; null if there is nothing.
+    /// gone: what lies between <see cref="Position"/> and the end will never be completed. Returns it as damage; null if
+    /// there is nothing. Nothing is consumed.
     /// </summary>
-    /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
-    public SegmentDamage? PassTail()
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public SegmentDamage? FindTail()
     {
         var end = RandomAccess.GetLength(_file);
         if (end <= Position)
@@ -141,13 +146,22 @@ public sealed class SegmentReader : IDisposable
         }
 
         // A damaged length may claim more than there is, with good batches behind it.
-        var found = _finder.Find(Position + 1, end, NextOffset, _segmentId);
-        var damage = found is { } next
+        return _finder.Find(Position + 1, end, NextOffset, _segmentId) is { } next
             ? new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one")
-            : new SegmentDamage(Position, end, true, "the file ends in the middle of a batch");
+            : new SegmentDamage(Position, end, _tailFault is null, _tailFault ?? "the file ends in the middle of a batch");
+    }
+
+    /// <summary>Passes damage, when it has been accounted for.</summary>
+    public void Pass(SegmentDamage damage)
+    {
+        ArgumentNullException.ThrowIfNull(damage);
+        if (damage.Position != Position)
+        {
+            throw new ArgumentException($"The damage begins at position {damage.Position}, the reader stands at {Position}.", nameof(damage));
+        }
+
         Position = damage.EndPosition;
         DropBuffer();
-        return damage;
     }
 
     /// <summary>Gives the buffer back while there is nothing to read.</summary>
@@ -232,12 +246,12 @@ public sealed class SegmentReader : IDisposable
         var end = RandomAccess.GetLength(_file);
         if (end == _searchedEnd || _finder.Find(Position + 1, end, NextOffset, _segmentId) is not { } next)
         {
+            _tailFault = fault;
             _searchedEnd = end; // until the file grows, the same search finds the same nothing
             return SegmentReadStatus.NeedMore;
         }
 
         Damage = new SegmentDamage(Position, next, false, fault);
-        Position = next;
         return SegmentReadStatus.Corrupt;
     }
 

@@ -1,0 +1,39 @@
+namespace KafkaFeeder.Daemon.Options;
+
+/// <summary>One Kafka cluster, under the name that logs refer to. Equal when all its settings are.</summary>
+public sealed record BrokerGroupOptions
+{
+    public required string Name { get; init; }
+
+    /// <summary><c>host:port</c> each; never empty.</summary>
+    public required IReadOnlyList<string> Brokers { get; init; }
+
+    /// <summary>Settings of librdkafka, secrets filled in, in the order of the file.</summary>
+    public IReadOnlyList<BrokerProperty> Properties { get; init; } = [];
+
+    public bool Equals(BrokerGroupOptions? other) => other is not null
+        && Name == other.Name
+        && Brokers.SequenceEqual(other.Brokers)
+        && Properties.SequenceEqual(other.Properties);
+
+    public override int GetHashCode() => HashCode.Combine(Name, Brokers.Count, Properties.Count);
+}
+
+/// <summary>One setting of librdkafka. Its text form hides the value of a secret; <see cref="Value"/> does not.</summary>
+/// <param name="Name"><c>security.protocol</c></param>
+/// <param name="Value">In the clear: for the client library alone.</param>
+/// <param name="IsSecret">By its name, or because it came from a file or the environment.</param>
+public sealed record BrokerProperty(string Name, string Value, bool IsSecret)
+{
+    private static readonly string[] SecretWords =
+        ["password", "passphrase", "secret", "key", "token", "credential", "sasl.jaas", "oauthbearer.config"];
+
+    /// <summary>The value as it may be shown.</summary>
+    public string ShownValue => IsSecret ? "(hidden)" : Value;
+
+    /// <summary>Rather one too many: <c>ssl.key.location</c> is hidden as well.</summary>
+    public static bool HasSecretName(string name) =>
+        SecretWords.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase));
+
+    public override string ToString() => $"{Name}={ShownValue}";
+}

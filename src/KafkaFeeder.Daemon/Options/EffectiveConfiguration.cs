@@ -1,0 +1,59 @@
+using System.Globalization;
+
+namespace KafkaFeeder.Daemon.Options;
+
+/// <summary>The settings as they are in force, for the log and the status page: defaults filled in, secrets hidden.</summary>
+public static class EffectiveConfiguration
+{
+    /// <summary>Key path and value, in the order of the documentation.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Of(FeederOptions options)
+    {
+        var lines = new List<KeyValuePair<string, string>>();
+        void Add(string key, string value) => lines.Add(new(key, value));
+
+        Add("log_dir", options.LogDir);
+        Add("checkpoint_dir", options.CheckpointDir);
+        Add("journal_dir", options.JournalDir);
+        if (options.Logging is { } logging)
+        {
+            Add("logging.component", logging.Component);
+            Add("logging.dir", logging.Dir);
+            Add("logging.interval", DurationText.Format(logging.Interval));
+        }
+        foreach (BrokerGroupOptions group in options.BrokerGroups.Values)
+        {
+            Add($"kafka_brokers.{group.Name}.brokers", string.Join(", ", group.Brokers));
+            foreach (BrokerProperty property in group.Properties)
+            {
+                Add($"kafka_brokers.{group.Name}.properties.{property.Name}", property.ShownValue);
+            }
+        }
+        Add("watcher.interval", DurationText.Format(options.Watcher.Interval));
+        Add("cleaner.interval", DurationText.Format(options.Cleaner.Interval));
+        Add("status.listen", options.Status.Listen?.ToString() ?? "off");
+        Add("shipper.checkpoint_interval", DurationText.Format(options.Shipper.CheckpointInterval));
+        Add("shipper.max_in_flight", SizeText.Format(options.Shipper.MaxInFlightBytes));
+        Add("shipper.memory_limit", SizeText.Format(options.Shipper.MemoryLimitBytes));
+        Add("shipper.drain_timeout", DurationText.Format(options.Shipper.DrainTimeout));
+        return lines;
+    }
+
+    /// <summary>As <see cref="Of(FeederOptions)"/>, for one log.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Of(LogOptions log) =>
+    [
+        new("topic", log.Topic),
+        new("broker", log.Broker),
+        new("directory", log.Directory),
+        new("retention", log.Retention is { } retention ? DurationText.Format(retention) : "for ever"),
+        new("ack", ((int)log.Ack).ToString(CultureInfo.InvariantCulture)),
+        new("partitioner", log.Partitioner switch
+        {
+            PartitionerKind.Fnv1aRandom => "fnv1a_random",
+            PartitionerKind.Random => "random",
+            _ => "murmur2_random",
+        }),
+        new("on_reject", log.OnReject == RejectAction.Hold ? "hold" : "quarantine"),
+        new("origin_headers", log.OriginHeaders ? "true" : "false"),
+        new("strict_order", log.StrictOrder switch { true => "true", false => "false", null => "by what the brokers can do" }),
+    ];
+}

@@ -1,0 +1,182 @@
+using System.Net;
+using KafkaLog.Format.Segments;
+
+namespace KafkaFeeder.Daemon.Options;
+
+/// <summary>Reads <c>conf.yaml</c>, in our spelling and in the original's.</summary>
+internal sealed class FeederOptionsReader(string file, FaultCollector faults, FaultCollector warnings)
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Day = TimeSpan.FromDays(1);
+
+    // Shorter would be busy waiting; tests and demos use it to be quick.
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(100);
+
+    private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
+
+    /// <summary>Whatever was found; of use only if no fault was added.</summary>
+    public FeederOptions Read(YamlNode root)
+    {
+        var map = new MapReader(root, "", faults);
+        var options = new FeederOptions
+        {
+            SourceFile = file,
+            LogDir = Directory(map, "log_dir", "the directory whose logs are shipped"),
+            CheckpointDir = Directory(map, "checkpoint_dir", "the directory for what Kafka has confirmed"),
+            JournalDir = Directory(map, "journal_dir", "the directory for what has been read"),
+            Logging = map.Section("logging") is { } logging ? ReadLogging(logging) : null,
+            BrokerGroups = ReadBrokerGroups(map),
+            Watcher = map.Section("watcher") is { } watcher ? ReadWatcher(watcher) : new WatcherOptions(),
+            Cleaner = map.Section("cleaner") is { } cleaner ? ReadCleaner(cleaner) : new CleanerOptions(),
+            Status = map.Section("status") is { } status ? ReadStatus(status) : new StatusOptions(),
+            Shipper = map.Section("shipper") is { } shipper ? ReadShipper(shipper) : new ShipperOptions(),
+        };
+        map.Finish();
+        CheckDirectories(options, map);
+        return options;
+    }
+
+    private LoggingOptions ReadLogging(MapReader map)
+    {
+        var defaults = new LoggingOptions { Dir = "" };
+        string component = map.Text("component") ?? defaults.Component;
+        if (!SegmentName.IsValidComponent(component))
+        {
+            map.Fault("component", $"is {Quote.Value(component)}; expected {NameRule.ExpectedComponent}.");
+        }
+        TimeSpan interval = map.Duration("interval", defaults.Interval, Second, Second, Day);
+        if (!RollPolicy.IsValidInterval(interval))
+        {
+            map.Fault("interval", $"is {DurationText.Format(interval)}; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or 86400.");
+        }
+        var logging = new LoggingOptions
+        {
+            Component = component,
+            Dir = Directory(map, "dir", "the directory for KafkaFeeder's own log"),
+            Interval = interval,
+        };
+        map.Finish();
+        return logging;
+    }
+
+    private static WatcherOptions ReadWatcher(MapReader map)
+    {
+        var watcher = new WatcherOptions { Interval = map.Duration("interval", new WatcherOptions().Interval, Second, Shortest, Day) };
+        map.Finish();
+        return watcher;
+    }
+
+    private static CleanerOptions ReadCleaner(MapReader map)
+    {
+        var cleaner = new CleanerOptions { Interval = map.Duration("interval", new CleanerOptions().Interval, Second, Shortest, 366 * Day) };
+        map.Finish();
+        return cleaner;
+    }
+
+    private static StatusOptions ReadStatus(MapReader map)
+    {
+        var status = new StatusOptions();
+        if (map.Text("listen") is { } text)
+        {
+            bool isOff = text is "off" or "false";
+            IPEndPoint? address = isOff ? null : ListenAddress(text);
+            if (address is null && !isOff)
+            {
+                map.Fault("listen", $"is {Quote.Value(text)}; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.");
+            }
+            status = status with { Listen = address };
+        }
+        map.Finish();
+        return status;
+    }
+
+    private static ShipperOptions ReadShipper(MapReader map)
+    {
+        var defaults = new ShipperOptions();
+        var shipper = new ShipperOptions
+        {
+            CheckpointInterval = map.Duration("checkpoint_interval", defaults.CheckpointInterval, Second, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
+            // Below 64 KiB not even one ordinary batch fits; above 1 GiB its records would not fit into memory.
+            MaxInFlightBytes = map.Size("max_in_flight", defaults.MaxInFlightBytes, 64L << 10, 1L << 30),
+            // 32 MiB is what the idle process takes.
+            MemoryLimitBytes = map.Size("memory_limit", defaults.MemoryLimitBytes, 32L << 20, 64L << 30),
+            DrainTimeout = map.Duration("drain_timeout", defaults.DrainTimeout, Second, Shortest, TimeSpan.FromHours(1)),
+        };
+        map.Finish();
+        if (shipper.MaxInFlightBytes > shipper.MemoryLimitBytes)
+        {
+            map.Fault("max_in_flight", $"is {SizeText.Format(shipper.MaxInFlightBytes)}; it must not exceed shipper.memory_limit, which is {SizeText.Format(shipper.MemoryLimitBytes)}.");
+        }
+        return shipper;
+    }
+
+    /// <summary>The original has the groups under <c>hekad:</c>, beside paths of a program that is no longer there.</summary>
+    private Dictionary<string, BrokerGroupOptions> ReadBrokerGroups(MapReader map)
+    {
+        var groups = new Dictionary<string, BrokerGroupOptions>(StringComparer.Ordinal);
+        var reader = new BrokerGroupReader(_folder, faults);
+        reader.ReadInto(groups, map.Section("kafka_brokers"));
+        if (map.Section("hekad") is { } hekad)
+        {
+            reader.ReadInto(groups, hekad.Section("kafka_brokers"));
+            foreach (string key in (string[])["main_conf_path", "bin_path", "conf_dir"])
+            {
+                if (hekad.Has(key))
+                {
+                    warnings.Add(hekad.LineOf(key), hekad.PathOf(key), "has no meaning here: there is no hekad; the line can go.");
+                }
+            }
+            hekad.Finish();
+        }
+        if (groups.Count == 0 && !map.Has("kafka_brokers") && !map.Has("hekad"))
+        {
+            faults.Add(0, "kafka_brokers", "is missing; expected broker groups such as kafka_brokers: { kafka: [kafka1:9092] }.");
+        }
+        else if (groups.Count == 0 && faults.Count == 0)
+        {
+            faults.Add(map.LineOf("kafka_brokers"), "kafka_brokers", "names no broker group; expected one such as kafka: [kafka1:9092].");
+        }
+        return groups;
+    }
+
+    private string Directory(MapReader map, string key, string whatItIs)
+    {
+        string text = map.MandatoryText(key, whatItIs);
+        return text.Length == 0 ? "" : Path.TrimEndingDirectorySeparator(Path.GetFullPath(text, _folder));
+    }
+
+    private void CheckDirectories(FeederOptions options, MapReader map)
+    {
+        (string Key, string Path)[] directories =
+            [("log_dir", options.LogDir), ("checkpoint_dir", options.CheckpointDir), ("journal_dir", options.JournalDir)];
+        foreach ((string key, string path) in directories)
+        {
+            string? same = directories.TakeWhile(other => other.Key != key).FirstOrDefault(other => other.Path == path).Key;
+            if (same is not null && path.Length > 0)
+            {
+                map.Fault(key, $"is {Quote.Value(path)}, as {same} is; each needs a directory of its own.");
+            }
+            else if (key != "log_dir" && path.StartsWith(options.LogDir + "/", StringComparison.Ordinal) && options.LogDir.Length > 0)
+            {
+                warnings.Add(map.LineOf(key), key, "lies below log_dir: whoever may write logs there may be able to change it.");
+            }
+        }
+    }
+
+    /// <summary>Strict, for the framework takes "8796" for the address 0.0.34.92.</summary>
+    private static IPEndPoint? ListenAddress(string text)
+    {
+        int colon = text.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), out ushort port) || !char.IsAsciiDigit(text[colon + 1]))
+        {
+            return null;
+        }
+        string host = text[..colon];
+        if (host == "localhost")
+        {
+            return new IPEndPoint(IPAddress.Loopback, port);
+        }
+        bool isWhole = host.Count(c => c == '.') == 3 || (host[0] == '[' && host[^1] == ']');
+        return isWhole && IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) ? new IPEndPoint(address, port) : null;
+    }
+}

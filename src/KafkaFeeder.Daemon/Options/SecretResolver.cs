@@ -1,0 +1,71 @@
+using System.Text;
+
+namespace KafkaFeeder.Daemon.Options;
+
+/// <summary>
+/// Fills <c>${file:/path}</c> and <c>${env:NAME}</c> into a property's value; <c>$${</c> stands for a literal <c>${</c>.
+/// Messages name the file or the variable, never what was in it.
+/// </summary>
+/// <param name="baseDirectory">What relative paths are relative to.</param>
+/// <param name="environment">The value of a variable, or null.</param>
+internal sealed class SecretResolver(string baseDirectory, Func<string, string?> environment)
+{
+    /// <summary>A certificate chain in PEM has some 10 KiB.</summary>
+    private const int MaxFileBytes = 64 << 10;
+
+    /// <param name="text">The value as it stands in the file.</param>
+    /// <param name="value">The value with the secrets in it.</param>
+    /// <param name="isSecret">Whether any part came from a file or the environment.</param>
+    /// <returns>Null, or the fault, as the rest of a sentence.</returns>
+    public string? Resolve(string text, out string value, out bool isSecret)
+    {
+        var filled = new StringBuilder();
+        (value, isSecret) = ("", false);
+        int position = 0;
+        while (text.IndexOf("${", position, StringComparison.Ordinal) is >= 0 and int start)
+        {
+            if (start > position && text[start - 1] == '$')
+            {
+                filled.Append(text, position, start - 1 - position).Append("${");
+                position = start + 2;
+                continue;
+            }
+            int end = text.IndexOf('}', start);
+            string reference = end < 0 ? text[start..] : text[start..(end + 1)];
+            if (Fetch(reference, out string secret) is { } fault)
+            {
+                return fault;
+            }
+            filled.Append(text, position, start - position).Append(secret);
+            isSecret = true;
+            position = end + 1;
+        }
+        value = filled.Append(text, position, text.Length - position).ToString();
+        return null;
+    }
+
+    private string? Fetch(string reference, out string secret)
+    {
+        secret = "";
+        if (reference.StartsWith("${file:", StringComparison.Ordinal) && reference.Length > 8 && reference[^1] == '}')
+        {
+            string path = Path.Combine(baseDirectory, reference[7..^1]);
+            string? fault = BoundedFile.ReadText(path, MaxFileBytes, out string content);
+            secret = WithoutLastNewline(content);
+            return fault is null && secret.Length > 0
+                ? null
+                : $"refers to the file {Quote.Value(path)}: {fault ?? "it is empty"}.";
+        }
+        if (reference.StartsWith("${env:", StringComparison.Ordinal) && reference.Length > 7 && reference[^1] == '}')
+        {
+            string name = reference[6..^1];
+            secret = WithoutLastNewline(environment(name) ?? "");
+            return secret.Length > 0 ? null : $"refers to the environment variable {Quote.Value(name)}, which is not set.";
+        }
+        return "has a ${ that is neither ${file:/path} nor ${env:NAME}; for a literal ${ write $${.";
+    }
+
+    /// <summary>Editors and <c>echo</c> end a file with one that is no part of the secret.</summary>
+    private static string WithoutLastNewline(string text) =>
+        text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
+}

@@ -1,0 +1,104 @@
+using KafkaFeeder.Daemon.Transport;
+
+namespace KafkaFeeder.Daemon.Shipping;
+
+/// <summary>
+/// Knows, for one segment, the position before which everything is settled: acknowledged by the brokers, or accounted
+/// for in another way (quarantine, damage). A later success never passes an earlier failure. Pure; not thread-safe.
+/// <list type="bullet">
+/// <item>The batches in it are in the order in which they were read, and touch each other.</item>
+/// <item>The watermark is the begin of the first batch that is not settled, or the end of the last one that was added.</item>
+/// <item>The watermark never goes back.</item>
+/// </list>
+/// </summary>
+internal sealed class AcknowledgementTracker
+{
+    private readonly LinkedList<Entry> _entries = new();
+    private readonly Dictionary<OutboundBatch, LinkedListNode<Entry>> _byBatch = new(ReferenceEqualityComparer.Instance);
+    private Watermark _settled;
+
+    /// <summary>A tracker for a segment that was confirmed up to <paramref name="start"/> before.</summary>
+    public AcknowledgementTracker(Watermark start)
+    {
+        _settled = start;
+        EndPosition = start.Position;
+    }
+
+    /// <summary>The byte behind the last that was added.</summary>
+    public long EndPosition { get; private set; }
+
+    /// <summary>Batches that are not settled.</summary>
+    public int PendingCount => _byBatch.Count;
+
+    /// <summary>The batches that are not settled, in order.</summary>
+    public IEnumerable<OutboundBatch> Pending => _entries.Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
+
+    /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
+    public Watermark Watermark =>
+        _entries.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }
+            ? _settled with { Record = record, NextOffset = batch.BaseOffset + record }
+            : _settled;
+
+    /// <summary>A batch is about to be sent.</summary>
+    public void Add(OutboundBatch batch)
+    {
+        ThrowIfApart(batch.Position);
+        _byBatch.Add(batch, _entries.AddLast(new Entry(batch, batch.EndPosition, batch.NextOffset)));
+        EndPosition = batch.EndPosition;
+    }
+
+    /// <summary>Bytes are passed over: accounted for elsewhere before this is called.</summary>
+    public void AddPassed(long position, long endPosition, long nextOffset)
+    {
+        ThrowIfApart(position);
+        _entries.AddLast(new Entry(null, endPosition, nextOffset) { IsSettled = true });
+        EndPosition = endPosition;
+        Advance();
+    }
+
+    /// <summary>All records of a batch are settled. An unknown batch, or one that was settled before, changes nothing.</summary>
+    public void Settle(OutboundBatch batch)
+    {
+        if (_byBatch.Remove(batch, out var node))
+        {
+            node.ValueRef.IsSettled = true;
+            Advance();
+        }
+    }
+
+    private void Advance()
+    {
+        while (_entries.First is { Value.IsSettled: true } first)
+        {
+            var entry = first.Value;
+            _settled = entry.Batch is { } batch
+                ? new Watermark(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc)
+                : new Watermark(entry.EndPosition, 0, entry.NextOffset, null, 0);
+            _entries.RemoveFirst();
+        }
+    }
+
+    private void ThrowIfApart(long position)
+    {
+        if (position != EndPosition)
+        {
+            throw new InvalidOperationException($"A batch at position {position} was added behind position {EndPosition}: what lies between would never be confirmed.");
+        }
+    }
+
+    private struct Entry(OutboundBatch? batch, long endPosition, long nextOffset)
+    {
+        public readonly OutboundBatch? Batch = batch;
+        public readonly long EndPosition = endPosition;
+        public readonly long NextOffset = nextOffset;
+        public bool IsSettled;
+    }
+}
+
+/// <summary>A place in a segment before which everything is settled.</summary>
+/// <param name="Position">The first byte of the batch that is not settled, or the end of what was read.</param>
+/// <param name="Record">Records of that batch, from its first, that are settled all the same.</param>
+/// <param name="NextOffset">The offset of the first record that is not settled.</param>
+/// <param name="LastBatchPosition">Where the batch in front of <paramref name="Position"/> begins; null if unknown.</param>
+/// <param name="LastBatchCrc">Its CRC-32C as stored: proof, later, that the file still is the same.</param>
+internal readonly record struct Watermark(long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc);

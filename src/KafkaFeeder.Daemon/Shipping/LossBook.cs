@@ -1,0 +1,50 @@
+using KafkaFeeder.Daemon.Status;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaFeeder.Daemon.Shipping;
+
+/// <summary>
+/// Accounts for everything of one log that does not reach Kafka as it was: quarantine first, then the ledger, then the
+/// counters and the log. Only when a call has returned may the watermark pass.
+/// </summary>
+internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus status, ILogger logger) : IDisposable
+{
+    /// <summary>Bytes of a segment are no batch, or the start of one that was never finished.</summary>
+    public void Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
+    {
+        if (damage.IsTornTail)
+        {
+            ledger.Add(LedgerKind.Torn, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
+            status.AddTorn(damage.Bytes);
+            FeederLog.TornTail(logger, segment, damage.Position, damage.EndPosition);
+            return;
+        }
+
+        quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
+        ledger.Add(LedgerKind.Damaged, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
+        status.AddDamaged(damage.Bytes);
+        FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason);
+    }
+
+    /// <summary>Bytes vanished before they were shipped.</summary>
+    public void Lost(string segment, long position, long endPosition, string reason)
+    {
+        ledger.Add(LedgerKind.Lost, status.Directory, segment, position, endPosition, 0, reason);
+        status.AddLost(endPosition - position);
+        FeederLog.Lost(logger, segment, position, endPosition, reason);
+    }
+
+    /// <summary>The brokers will never take a record.</summary>
+    public void Rejected(in Record record, string segment, long position, long endPosition, string reason)
+    {
+        quarantine.Add(record);
+        ledger.Add(LedgerKind.Rejected, status.Directory, segment, position, endPosition, 1, $"offset {record.Offset}: {reason}");
+        status.AddRejected();
+        FeederLog.Rejected(logger, segment, record.Offset, reason);
+    }
+
+    public void Dispose() => quarantine.Dispose();
+}

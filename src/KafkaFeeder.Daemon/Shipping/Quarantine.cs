@@ -1,0 +1,67 @@
+using System.Globalization;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaFeeder.Daemon.Shipping;
+
+/// <summary>
+/// Keeps what could not be shipped: refused records, whole, in segments of their own; damaged bytes as they lay. Durable
+/// when a call returns, so that the watermark may pass them. What a crash between this and the checkpoint leaves: the
+/// same record in quarantine twice.
+/// </summary>
+internal sealed class Quarantine(string directory, string component) : IDisposable
+{
+    /// <summary>The most that is copied of one stretch of damage, in bytes: it may be a whole file of something else.</summary>
+    private const long MaxDamageBytes = 64 << 20;
+
+    private LogWriter? _records;
+
+    /// <summary>Sets a record aside.</summary>
+    /// <exception cref="IOException">It is not safe yet: do not pass it.</exception>
+    public void Add(in Record record)
+    {
+        _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component });
+        _records.Append(
+            new NewRecord
+            {
+                Timestamp = record.Timestamp,
+                Key = record.Key,
+                HasKey = record.HasKey,
+                Value = record.Value,
+                HasValue = record.HasValue,
+                Headers = record.CopyHeaders(),
+            },
+            Durability.Synced);
+    }
+
+    /// <summary>Copies damaged bytes of a segment to a file named after it and their position.</summary>
+    /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
+    public void AddDamage(SafeFileHandle segment, string segmentName, long position, long endPosition)
+    {
+        Directory.CreateDirectory(directory);
+        var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{segmentName}.{position}.damaged"));
+        using (var copy = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
+        {
+            var buffer = new byte[64 * 1024];
+            var end = Math.Min(endPosition, position + MaxDamageBytes);
+            for (var at = position; at < end;)
+            {
+                var read = RandomAccess.Read(segment, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - at)), at);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                RandomAccess.Write(copy, buffer.AsSpan(0, read), at - position);
+                at += read;
+            }
+
+            DurableFile.Sync(copy, path);
+        }
+
+        DurableFile.SyncDirectory(directory);
+    }
+
+    public void Dispose() => _records?.Dispose();
+}

@@ -1,0 +1,104 @@
+using KafkaFeeder.Daemon.Transport;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>
+/// Everything the daemon says. The numbers are stable: 1xx life, 2xx configuration, 3xx shipping, 4xx brokers, 5xx what
+/// was not shipped, 6xx cleaning. docs/OPERATIONS.md lists them with what to do.
+/// </summary>
+internal static partial class FeederLog
+{
+    /// <summary>The same trouble is told no more often than this.</summary>
+    public static readonly TimeSpan RepeatInterval = TimeSpan.FromSeconds(10);
+
+    [LoggerMessage(101, LogLevel.Information, "kafkafeeder {Version} started: {Configuration}; {Client}")]
+    public static partial void Started(ILogger logger, string version, string configuration, string client);
+
+    [LoggerMessage(102, LogLevel.Information, "Stopping: reading stops, waiting up to {Timeout} for acknowledgements")]
+    public static partial void Stopping(ILogger logger, TimeSpan timeout);
+
+    [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship")]
+    public static partial void Stopped(ILogger logger, int logs, long lagBytes);
+
+    [LoggerMessage(104, LogLevel.Information, "State of {Component} in {Directory}: {State}, {Position}, lag {LagBytes} bytes, {InFlightBytes} bytes in flight, shipped {ShippedRecords} records, possible duplicates {PossibleDuplicates}, rejected {RejectedRecords}; {Error}")]
+    public static partial void State(ILogger logger, string component, string directory, LogState state, string position, long lagBytes, long inFlightBytes, long shippedRecords, long possibleDuplicates, long rejectedRecords, string error);
+
+    [LoggerMessage(105, LogLevel.Error, "{Loop} failed and is tried again: {Error}")]
+    public static partial void LoopFailed(ILogger logger, string loop, string error);
+
+    [LoggerMessage(201, LogLevel.Error, "{Fault}")]
+    public static partial void ConfigurationFault(ILogger logger, string fault);
+
+    [LoggerMessage(202, LogLevel.Warning, "{Fault}")]
+    public static partial void ConfigurationWarning(ILogger logger, string fault);
+
+    [LoggerMessage(203, LogLevel.Information, "Log {Component} in {Directory} goes to topic {Topic} of {Broker}")]
+    public static partial void LogAdded(ILogger logger, string component, string directory, string topic, string broker);
+
+    [LoggerMessage(204, LogLevel.Information, "Log {Component} in {Directory} has new settings: topic {Topic} of {Broker}")]
+    public static partial void LogChanged(ILogger logger, string component, string directory, string topic, string broker);
+
+    [LoggerMessage(205, LogLevel.Information, "Log {Component} in {Directory} is configured no more: it is not shipped, its checkpoint stays")]
+    public static partial void LogRemoved(ILogger logger, string component, string directory);
+
+    [LoggerMessage(206, LogLevel.Information, "Reloading on {Signal}")]
+    public static partial void Reloading(ILogger logger, string signal);
+
+    [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
+    public static partial void Resumed(ILogger logger, string component, string position, long records, string where);
+
+    [LoggerMessage(302, LogLevel.Warning, "{Component}: the machine was restarted since the last run, so more may arrive twice than the journal says: at most what was sent in the {Interval} before")]
+    public static partial void Rebooted(ILogger logger, string component, TimeSpan interval);
+
+    [LoggerMessage(303, LogLevel.Error, "{Problem}")]
+    public static partial void CheckpointUnreadable(ILogger logger, string problem);
+
+    [LoggerMessage(304, LogLevel.Error, "{Component}: the checkpoint cannot be saved, so nothing more is sent until it can: {Error}")]
+    public static partial void CheckpointNotSaved(ILogger logger, string component, string error);
+
+    [LoggerMessage(305, LogLevel.Warning, "{Component}: {Segment}: {What}")]
+    public static partial void SegmentReset(ILogger logger, string component, string segment, string what);
+
+    [LoggerMessage(306, LogLevel.Error, "{Component}: {Error}; tried again")]
+    public static partial void LogFailed(ILogger logger, string component, string error);
+
+    [LoggerMessage(307, LogLevel.Information, "{Component}: shipping goes on")]
+    public static partial void Recovered(ILogger logger, string component);
+
+    [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]
+    public static partial void ProducerMade(ILogger logger, string description);
+
+    [LoggerMessage(402, LogLevel.Error, "The producer for {Group} is broken and is replaced: {Error}; idempotent from now on: {IsIdempotent}")]
+    public static partial void ProducerBroken(ILogger logger, string group, string error, bool isIdempotent);
+
+    [LoggerMessage(403, LogLevel.Warning, "Brokers of {Group}: {Kind}: {Error}")]
+    public static partial void BrokerTrouble(ILogger logger, string group, OutcomeKind kind, string error);
+
+    [LoggerMessage(404, LogLevel.Debug, "librdkafka for {Group}: {Facility}: {Message}")]
+    public static partial void ClientLibrary(ILogger logger, string group, string facility, string message);
+
+    [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}, tried again in {Wait}: {Error}")]
+    public static partial void NotAcknowledged(ILogger logger, string component, OutcomeKind kind, TimeSpan wait, string error);
+
+    [LoggerMessage(501, LogLevel.Warning, "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; passed")]
+    public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
+
+    [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; copied to quarantine and passed")]
+    public static partial void Damage(ILogger logger, string segment, long position, long endPosition, string reason);
+
+    [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition}: {Reason}")]
+    public static partial void Lost(ILogger logger, string segment, long position, long endPosition, string reason);
+
+    [LoggerMessage(504, LogLevel.Error, "{Segment}: the record at offset {Offset} is refused by the brokers for ever ({Reason}); it is in quarantine")]
+    public static partial void Rejected(ILogger logger, string segment, long offset, string reason);
+
+    [LoggerMessage(601, LogLevel.Information, "Cleaned {Segment}: shipped, and last written {Age} ago")]
+    public static partial void Cleaned(ILogger logger, string segment, TimeSpan age);
+
+    [LoggerMessage(602, LogLevel.Error, "{Segment} cannot be deleted: {Error}")]
+    public static partial void NotCleaned(ILogger logger, string segment, string error);
+
+    [LoggerMessage(603, LogLevel.Warning, "The clock has jumped by {Jump}: nothing is cleaned this time")]
+    public static partial void CleaningPaused(ILogger logger, TimeSpan jump);
+}

@@ -1,0 +1,121 @@
+using KafkaFeeder.Daemon.Options;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>How a log is, in one word.</summary>
+internal enum LogState
+{
+    /// <summary>Reading its state.</summary>
+    Starting,
+
+    /// <summary>All there is, is shipped.</summary>
+    Idle,
+
+    /// <summary>Shipping.</summary>
+    Shipping,
+
+    /// <summary>A passing fault; tried again by itself.</summary>
+    Retrying,
+
+    /// <summary>Something needs repair: see the error. Tried again by itself.</summary>
+    Held,
+
+    /// <summary>Its files or state cannot be read or written; tried again by itself.</summary>
+    Failed,
+
+    /// <summary>Stopped.</summary>
+    Stopped,
+}
+
+/// <summary>
+/// What there is to know of one log. Written by its shipper alone, read by the status page, the metrics and
+/// <c>kafkafeeder status</c> at any time: each number is right, two numbers may be of two moments.
+/// </summary>
+internal sealed class LogStatus(LogOptions options, string directory)
+{
+    private long _shippedRecords;
+    private long _shippedBytes;
+    private long _resentRecords;
+    private long _possibleDuplicates;
+    private long _rejectedRecords;
+    private long _tornBytes;
+    private long _damagedBytes;
+    private long _lostBytes;
+    private long _checkpointResets;
+    private long _checkpointFailures;
+    private long _lagBytes;
+    private long _inFlightBytes;
+    private long _oldestUnshipped;
+    private long _cleanedSegments;
+    private long _segments;
+
+    public LogOptions Options { get; } = options;
+
+    /// <summary>The real path of the log's directory.</summary>
+    public string Directory { get; } = directory;
+
+    public LogState State { get; set; } = LogState.Starting;
+
+    /// <summary>What went wrong last, until it goes right again.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>The segment and position that are confirmed.</summary>
+    public string Position { get; set; } = "";
+
+    public long ShippedRecords => Interlocked.Read(ref _shippedRecords);
+
+    public long ShippedBytes => Interlocked.Read(ref _shippedBytes);
+
+    public long ResentRecords => Interlocked.Read(ref _resentRecords);
+
+    /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
+    public long PossibleDuplicates { get => Interlocked.Read(ref _possibleDuplicates); set => Interlocked.Exchange(ref _possibleDuplicates, value); }
+
+    public long RejectedRecords => Interlocked.Read(ref _rejectedRecords);
+
+    public long TornBytes => Interlocked.Read(ref _tornBytes);
+
+    public long DamagedBytes => Interlocked.Read(ref _damagedBytes);
+
+    public long LostBytes => Interlocked.Read(ref _lostBytes);
+
+    public long CheckpointResets => Interlocked.Read(ref _checkpointResets);
+
+    public long CheckpointFailures => Interlocked.Read(ref _checkpointFailures);
+
+    public long CleanedSegments => Interlocked.Read(ref _cleanedSegments);
+
+    /// <summary>Segments that are there.</summary>
+    public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
+
+    /// <summary>Bytes that are not confirmed.</summary>
+    public long LagBytes { get => Interlocked.Read(ref _lagBytes); set => Interlocked.Exchange(ref _lagBytes, value); }
+
+    /// <summary>Bytes that are sent and not confirmed.</summary>
+    public long InFlightBytes { get => Interlocked.Read(ref _inFlightBytes); set => Interlocked.Exchange(ref _inFlightBytes, value); }
+
+    /// <summary>Timestamp of the oldest record that is not confirmed, ms since 1970 UTC; 0 if there is none.</summary>
+    public long OldestUnshipped { get => Interlocked.Read(ref _oldestUnshipped); set => Interlocked.Exchange(ref _oldestUnshipped, value); }
+
+    public void AddShipped(long records, long bytes)
+    {
+        Interlocked.Add(ref _shippedRecords, records);
+        Interlocked.Add(ref _shippedBytes, bytes);
+    }
+
+    public void AddResent(long records) => Interlocked.Add(ref _resentRecords, records);
+
+    public void AddRejected() => Interlocked.Increment(ref _rejectedRecords);
+
+    public void AddTorn(long bytes) => Interlocked.Add(ref _tornBytes, bytes);
+
+    public void AddDamaged(long bytes) => Interlocked.Add(ref _damagedBytes, bytes);
+
+    public void AddLost(long bytes) => Interlocked.Add(ref _lostBytes, bytes);
+
+    public void AddCheckpointReset() => Interlocked.Increment(ref _checkpointResets);
+
+    public void AddCheckpointFailure() => Interlocked.Increment(ref _checkpointFailures);
+
+    public void AddCleaned() => Interlocked.Increment(ref _cleanedSegments);
+}

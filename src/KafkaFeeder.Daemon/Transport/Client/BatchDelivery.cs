@@ -1,0 +1,109 @@
+using Confluent.Kafka;
+
+namespace KafkaFeeder.Daemon.Transport.Client;
+
+/// <summary>
+/// Gathers the delivery reports of one send of one batch into its outcome. Reports come on the client's poll thread, and
+/// during a flush on a second one at the same time, in any order.
+/// </summary>
+internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration generation, Action<BatchOutcome> onOutcome)
+{
+    private readonly Lock _lock = new();
+    private readonly bool[]? _settledBefore = batch.Settled;
+
+    // One more than the records that are on the way, until all are handed over: the outcome is reported once.
+    private int _open = 1;
+    private bool[]? _unsettled;
+    private OutcomeKind _kind = OutcomeKind.Acknowledged;
+    private string? _error;
+    private int _possiblyPersisted;
+    private List<RejectedRecord>? _rejected;
+
+    /// <summary>The batch.</summary>
+    public OutboundBatch Batch { get; } = batch;
+
+    /// <summary>One more record is handed to the client.</summary>
+    public void Begin() => Interlocked.Increment(ref _open);
+
+    /// <summary>All records are handed over.</summary>
+    public void HandedOver() => EndOne();
+
+    /// <summary>A record is acknowledged, or not.</summary>
+    public void Report(int index, Error error, PersistenceStatus status)
+    {
+        if (error.Code == ErrorCode.NoError)
+        {
+            generation.Acknowledged();
+        }
+        else
+        {
+            Fail(index, error, status == PersistenceStatus.PossiblyPersisted);
+        }
+
+        EndOne();
+    }
+
+    /// <summary>A record that was sent by itself has had its outcome.</summary>
+    public void Report(int index, BatchOutcome alone)
+    {
+        if (alone.Kind != OutcomeKind.Acknowledged)
+        {
+            Fail(index, alone.Kind, alone.Error!, alone.Rejected is [var only] ? only.Reason : null, alone.PossiblyPersistedRecords > 0);
+        }
+
+        EndOne();
+    }
+
+    private void Fail(int index, Error error, bool possiblyPersisted)
+    {
+        var kind = error.IsFatal ? OutcomeKind.Fatal : ProduceErrors.KindOf((int)error.Code);
+        if (kind != OutcomeKind.Rejected)
+        {
+            generation.Failed(error, kind); // a refused record says nothing of the connection
+        }
+
+        Fail(index, kind, $"{error.Code}: {error.Reason}", error.Code.ToString(), possiblyPersisted);
+    }
+
+    private void Fail(int index, OutcomeKind kind, string error, string? reason, bool possiblyPersisted)
+    {
+        lock (_lock)
+        {
+            (_unsettled ??= new bool[Batch.RecordsCount])[index] = true;
+            _possiblyPersisted += possiblyPersisted ? 1 : 0;
+            if (ProduceErrors.Graver(kind, _kind) != _kind || _error is null)
+            {
+                _error = error;
+            }
+
+            _kind = ProduceErrors.Graver(kind, _kind);
+            if (kind == OutcomeKind.Rejected)
+            {
+                (_rejected ??= []).Add(new RejectedRecord(index, reason ?? error));
+            }
+        }
+    }
+
+    private void EndOne()
+    {
+        if (Interlocked.Decrement(ref _open) != 0)
+        {
+            return;
+        }
+
+        if (_unsettled is { } unsettled)
+        {
+            // Every record has had its report, so what did not fail is acknowledged.
+            var settled = new bool[Batch.RecordsCount];
+            for (var i = 0; i < settled.Length; i++)
+            {
+                settled[i] = !unsettled[i] || (_settledBefore?[i] ?? false);
+            }
+
+            Batch.Settled = settled;
+        }
+
+        generation.Release();
+        onOutcome(new BatchOutcome(Batch, _kind, _error, _possiblyPersisted, _rejected));
+    }
+}

@@ -1,0 +1,73 @@
+using Confluent.Kafka;
+
+namespace KafkaFeeder.Daemon.Transport.Client;
+
+/// <summary>
+/// One producer of the client library, from its making to its breaking. A broken one (fatal error) takes no more batches,
+/// and is closed when the last of its batches has had its outcome: closing it earlier would swallow their reports.
+/// </summary>
+internal sealed class ProducerGeneration : IDisposable
+{
+    private readonly IProducer<byte[]?, RecordSlot> _producer;
+    private readonly Action<Error, OutcomeKind> _onError;
+    private readonly Action _onAcknowledged;
+    private int _users = 1; // the transport itself
+
+    public ProducerGeneration(Dictionary<string, string> settings, bool isIdempotent, Action<Error, OutcomeKind> onError, Action<LogMessage> onLog, Action onAcknowledged)
+    {
+        IsIdempotent = isIdempotent;
+        _onError = onError;
+        _onAcknowledged = onAcknowledged;
+        _producer = new ProducerBuilder<byte[]?, RecordSlot>(settings)
+            .SetKeySerializer(Serializers.ByteArray!)
+            .SetValueSerializer(new RecordSlot.Serializer())
+            .SetErrorHandler((_, error) => Failed(error, error.IsFatal ? OutcomeKind.Fatal : ProduceErrors.KindOf((int)error.Code)))
+            .SetLogHandler((_, message) => onLog(message))
+            .Build();
+    }
+
+    public bool IsIdempotent { get; }
+
+    /// <summary>True after a fatal error: use another one.</summary>
+    public bool IsBroken { get; private set; }
+
+    /// <summary>True if the error was that the brokers have no idempotent producer.</summary>
+    public bool LacksIdempotence { get; private set; }
+
+    /// <summary>A batch begins to use it.</summary>
+    public void Retain() => Interlocked.Increment(ref _users);
+
+    /// <summary>A batch, or the transport, is done with it.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+        {
+            // The last report may come on the client's own poll thread, which closing waits for.
+            _ = Task.Run(_producer.Dispose);
+        }
+    }
+
+    public void Produce(string topic, Message<byte[]?, RecordSlot> message) => _producer.Produce(topic, message, OnReport);
+
+    public void Acknowledged() => _onAcknowledged();
+
+    public void Failed(Error error, OutcomeKind kind)
+    {
+        if (kind == OutcomeKind.Fatal)
+        {
+            IsBroken = true;
+            LacksIdempotence |= error.Code is ErrorCode.Local_UnsupportedFeature
+                || (error.IsFatal && error.Reason.Contains("dempoten", StringComparison.Ordinal) && error.Reason.Contains("not supported", StringComparison.Ordinal));
+        }
+
+        _onError(error, kind);
+    }
+
+    public void Dispose() => Release();
+
+    private static void OnReport(DeliveryReport<byte[]?, RecordSlot> report)
+    {
+        var slot = report.Message.Value;
+        slot.Delivery.Report(slot.Index, report.Error, report.Status);
+    }
+}

@@ -1,0 +1,74 @@
+using System.Globalization;
+using Confluent.Kafka;
+using KafkaFeeder.Daemon.Options;
+
+namespace KafkaFeeder.Daemon.Transport.Client;
+
+/// <summary>
+/// The settings that the promises rest on, on top of those that the user gave for the broker group. Source:
+/// librdkafka's CONFIGURATION.md.
+/// </summary>
+internal static class ProducerSettings
+{
+    /// <summary>Records that go to a broker in one request at most: the window of <see cref="ClientTransport"/> without idempotence fits in.</summary>
+    public const int BatchRecords = 10_000;
+
+    /// <summary>The settings of a producer.</summary>
+    /// <param name="group">The user's brokers and properties.</param>
+    /// <param name="ack">Whose acknowledgement counts.</param>
+    /// <param name="partitioner">Which partition a key goes to.</param>
+    /// <param name="isIdempotent">Whether the brokers have the idempotent producer.</param>
+    public static Dictionary<string, string> For(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isIdempotent)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            // Defaults of ours that a user may change.
+            ["client.id"] = "kafkafeeder",
+            ["linger.ms"] = isIdempotent ? "5" : "20",
+            ["socket.keepalive.enable"] = "true",
+            ["reconnect.backoff.max.ms"] = "5000",
+            ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),
+            ["message.send.max.retries"] = "2147483647",
+            ["retry.backoff.ms"] = "100",
+        };
+        foreach (var property in group.Properties)
+        {
+            settings[property.Name] = property.Value;
+        }
+
+        settings["bootstrap.servers"] = string.Join(",", group.Brokers);
+        settings["acks"] = ((int)ack).ToString(CultureInfo.InvariantCulture);
+        settings["enable.idempotence"] = isIdempotent ? "true" : "false";
+        settings["partitioner"] = NameOf(partitioner);
+        settings["message.timeout.ms"] = "0"; // never give a record up: the backlog is on disk
+        settings["delivery.report.only.error"] = "false";
+        settings["allow.auto.create.topics"] = "false";
+        settings["queue.buffering.max.messages"] = "10000000"; // our window is far smaller; theirs must not get in its way
+        settings["queue.buffering.max.kbytes"] = "2097151";
+        settings["dotnet.producer.delivery.report.fields"] = "status,value";
+        if (!isIdempotent)
+        {
+            settings["max.in.flight.requests.per.connection"] = "1";
+        }
+
+        return settings;
+    }
+
+    /// <summary>False if the user says so, or that the brokers are older than 0.11, which brought idempotence.</summary>
+    public static bool MayBeIdempotent(BrokerGroupOptions group, AckLevel ack)
+    {
+        string? Value(string name) => group.Properties.FirstOrDefault(p => p.Name == name)?.Value;
+
+        return ack == AckLevel.AllInSync
+            && !string.Equals(Value("enable.idempotence"), "false", StringComparison.OrdinalIgnoreCase)
+            && !(string.Equals(Value("api.version.request"), "false", StringComparison.OrdinalIgnoreCase)
+                && Version.TryParse(Value("broker.version.fallback") ?? "0.10.0", out var version) && version < new Version(0, 11));
+    }
+
+    private static string NameOf(PartitionerKind partitioner) => partitioner switch
+    {
+        PartitionerKind.Fnv1aRandom => "fnv1a_random",
+        PartitionerKind.Random => "random",
+        _ => "murmur2_random",
+    };
+}

@@ -1,0 +1,33 @@
+using KafkaLog.Format.Segments;
+using Serilog.Core;
+using Serilog.Debugging;
+using Serilog.Events;
+
+namespace KafkaLog.Sink;
+
+/// <summary>The sink behind <c>AuditTo.KafkaLog</c>: when the logging call returns, the event is on the disk; else it throws.</summary>
+internal sealed class KafkaLogAuditSink : ILogEventSink, IDisposable
+{
+    private readonly LogWriter _writer;
+    private readonly EventAppender _appender;
+
+    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    public KafkaLogAuditSink(KafkaLogSinkOptions options)
+    {
+        options.ThrowIfInvalid();
+        // What the background thread meets concerns no caller: each of them waits for its own event.
+        _writer = new LogWriter(options.ToWriterOptions(e => SelfLog.WriteLine("KafkaLog audit sink {0}: {1}", options.Component, e.Message)));
+        _appender = new EventAppender(options, Durability.Synced, _writer);
+    }
+
+    /// <exception cref="LogWriteException">The event is not safe on the disk; the message says why.</exception>
+    public void Emit(LogEvent logEvent)
+    {
+        if (!_appender.Append(logEvent))
+        {
+            throw new LogWriteException("The queue is full and the event was dropped (whenFull: Drop).", null);
+        }
+    }
+
+    public void Dispose() => _writer.Dispose();
+}

@@ -1,0 +1,148 @@
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Segments;
+using KafkaLog.Sink;
+using Serilog.Configuration;
+using Serilog.Core;
+using Serilog.Events;
+using Serilog.Formatting;
+
+namespace Serilog;
+
+/// <summary>
+/// <c>WriteTo.KafkaLog</c> and <c>AuditTo.KafkaLog</c>. The flat parameters can be set from appsettings.json; what they
+/// mean, and why their defaults are what they are, stands at <see cref="KafkaLogSinkOptions"/>.
+/// </summary>
+public static class KafkaLogLoggerConfigurationExtensions
+{
+    private const int HourSeconds = 3600;
+    private const long SegmentBytes = 1L << 30;
+    private const long QueueBytes = 16L << 20;
+    private const int BatchBytes = 64 << 10;
+    private const int LingerMilliseconds = 100;
+
+    /// <summary>Writes events to segments in Kafka's log format. Never throws into the application.</summary>
+    /// <param name="sinks">WriteTo.</param>
+    /// <param name="directory">Where the segments go.</param>
+    /// <param name="component">The log's name in the names of its segments.</param>
+    /// <param name="intervalSeconds">A new segment each so often; divides an hour or a day.</param>
+    /// <param name="fileSizeLimitBytes">The size at which a segment rolls before its time.</param>
+    /// <param name="codec">How batches are compressed.</param>
+    /// <param name="durability">How safe an event is when the logging call returns.</param>
+    /// <param name="keyProperty">The property whose value is the record's key.</param>
+    /// <param name="keyTemplate">A template for the record's key.</param>
+    /// <param name="formatter">Null: compact JSON.</param>
+    /// <param name="whenFull">What happens to an event when the queue is full.</param>
+    /// <param name="queueLimitBytes">The most that waits in memory.</param>
+    /// <param name="batchBytes">The size of a batch before compression.</param>
+    /// <param name="lingerMilliseconds">How long a Buffered event may wait in memory.</param>
+    /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
+    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
+    /// <exception cref="ArgumentException">The settings are wrong; the message says all that is.</exception>
+    public static LoggerConfiguration KafkaLog(
+        this LoggerSinkConfiguration sinks,
+        string directory,
+        string component,
+        int intervalSeconds = HourSeconds,
+        long fileSizeLimitBytes = SegmentBytes,
+        CompressionType codec = CompressionType.None,
+        Durability durability = Durability.Flushed,
+        string? keyProperty = null,
+        string? keyTemplate = null,
+        ITextFormatter? formatter = null,
+        WhenFull whenFull = WhenFull.Block,
+        long queueLimitBytes = QueueBytes,
+        int batchBytes = BatchBytes,
+        int lingerMilliseconds = LingerMilliseconds,
+        LogEventLevel restrictedToMinimumLevel = LevelAlias.Minimum,
+        LoggingLevelSwitch? levelSwitch = null) => sinks.KafkaLog(
+        new KafkaLogSinkOptions
+        {
+            Directory = directory,
+            Component = component,
+            Interval = TimeSpan.FromSeconds(intervalSeconds),
+            FileSizeLimitBytes = fileSizeLimitBytes,
+            Codec = codec,
+            Durability = durability,
+            KeyProperty = keyProperty,
+            KeyTemplate = keyTemplate,
+            Formatter = formatter,
+            WhenFull = whenFull,
+            QueueLimitBytes = queueLimitBytes,
+            BatchBytes = batchBytes,
+            Linger = TimeSpan.FromMilliseconds(lingerMilliseconds),
+        },
+        restrictedToMinimumLevel,
+        levelSwitch);
+
+    /// <summary>Writes events to segments in Kafka's log format. Never throws into the application.</summary>
+    /// <param name="sinks">WriteTo.</param>
+    /// <param name="options">How the sink writes.</param>
+    /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
+    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
+    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    public static LoggerConfiguration KafkaLog(
+        this LoggerSinkConfiguration sinks,
+        KafkaLogSinkOptions options,
+        LogEventLevel restrictedToMinimumLevel = LevelAlias.Minimum,
+        LoggingLevelSwitch? levelSwitch = null)
+    {
+        ArgumentNullException.ThrowIfNull(sinks);
+        return sinks.Sink(new KafkaLogSink(options), restrictedToMinimumLevel, levelSwitch);
+    }
+
+    /// <summary>Writes each event to the disk before the logging call returns, and throws if that cannot be done.</summary>
+    /// <param name="sinks">AuditTo.</param>
+    /// <param name="directory">Where the segments go.</param>
+    /// <param name="component">The log's name in the names of its segments.</param>
+    /// <param name="intervalSeconds">A new segment each so often; divides an hour or a day.</param>
+    /// <param name="fileSizeLimitBytes">The size at which a segment rolls before its time.</param>
+    /// <param name="codec">How batches are compressed.</param>
+    /// <param name="keyProperty">The property whose value is the record's key.</param>
+    /// <param name="keyTemplate">A template for the record's key.</param>
+    /// <param name="formatter">Null: compact JSON.</param>
+    /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
+    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
+    /// <exception cref="ArgumentException">The settings are wrong; the message says all that is.</exception>
+    public static LoggerConfiguration KafkaLog(
+        this LoggerAuditSinkConfiguration sinks,
+        string directory,
+        string component,
+        int intervalSeconds = HourSeconds,
+        long fileSizeLimitBytes = SegmentBytes,
+        CompressionType codec = CompressionType.None,
+        string? keyProperty = null,
+        string? keyTemplate = null,
+        ITextFormatter? formatter = null,
+        LogEventLevel restrictedToMinimumLevel = LevelAlias.Minimum,
+        LoggingLevelSwitch? levelSwitch = null) => sinks.KafkaLog(
+        new KafkaLogSinkOptions
+        {
+            Directory = directory,
+            Component = component,
+            Interval = TimeSpan.FromSeconds(intervalSeconds),
+            FileSizeLimitBytes = fileSizeLimitBytes,
+            Codec = codec,
+            KeyProperty = keyProperty,
+            KeyTemplate = keyTemplate,
+            Formatter = formatter,
+        },
+        restrictedToMinimumLevel,
+        levelSwitch);
+
+    /// <summary>Writes each event to the disk before the logging call returns, and throws if that cannot be done.</summary>
+    /// <param name="sinks">AuditTo.</param>
+    /// <param name="options">How the sink writes; its durability is Synced, whatever they say.</param>
+    /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
+    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
+    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    public static LoggerConfiguration KafkaLog(
+        this LoggerAuditSinkConfiguration sinks,
+        KafkaLogSinkOptions options,
+        LogEventLevel restrictedToMinimumLevel = LevelAlias.Minimum,
+        LoggingLevelSwitch? levelSwitch = null)
+    {
+        ArgumentNullException.ThrowIfNull(sinks);
+        ArgumentNullException.ThrowIfNull(options);
+        return sinks.Sink(new KafkaLogAuditSink(options), restrictedToMinimumLevel, levelSwitch);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using KafkaLog.Format.Segments;
+using Serilog.Core;
+using Serilog.Events;
+
+namespace KafkaLog.Sink;
+
+/// <summary>
+/// The sink behind <c>WriteTo.KafkaLog</c>. It never throws into the application: what goes wrong is told to Serilog's
+/// SelfLog, and every event that is lost is counted. To read the counters, make the sink yourself and give it to
+/// <c>WriteTo.Sink</c>. Thread-safe; the order of each thread's events is kept.
+/// </summary>
+public sealed class KafkaLogSink : ILogEventSink, IDisposable
+{
+    private readonly LogWriter _writer;
+    private readonly EventAppender _appender;
+    private readonly FailureReport _failures;
+    private readonly Lock _closing = new();
+    private long _emitted;
+    private bool _isClosed;
+
+    /// <summary>A sink; nothing is created on disk before the first event.</summary>
+    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    public KafkaLogSink(KafkaLogSinkOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.ThrowIfInvalid();
+        _failures = new FailureReport($"KafkaLog sink {options.Component} in {options.Directory}", options.TimeProvider);
+        _writer = new LogWriter(options.ToWriterOptions(e => _failures.Add(e.Message)));
+        _appender = new EventAppender(options, options.Durability, _writer);
+    }
+
+    /// <summary>Events that were given to the sink.</summary>
+    public long EmittedEvents => Interlocked.Read(ref _emitted);
+
+    /// <summary>Events that were handed to the system.</summary>
+    public long WrittenEvents => _writer.WrittenRecords;
+
+    /// <summary>
+    /// Events that will never be written: dropped at a full queue, refused by a full queue while the disk refused, too
+    /// large, impossible to render, or still waiting when the sink was closed.
+    /// </summary>
+    public long LostEvents => Math.Max(0, EmittedEvents - (_isClosed ? WrittenEvents : _writer.AppendedRecords));
+
+    /// <inheritdoc/>
+    public void Emit(LogEvent logEvent)
+    {
+        try
+        {
+            if (!_appender.Append(logEvent))
+            {
+                _failures.Add("the queue is full; events are dropped (whenFull: Drop).");
+            }
+        }
+#pragma warning disable CA1031 // The promise to the application: logging does not throw. Formatters may throw anything.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _failures.Add($"an event was not written: {e.Message}");
+        }
+        finally
+        {
+            Interlocked.Increment(ref _emitted); // at the end, so that an event on its way does not look lost
+        }
+    }
+
+    /// <summary>Writes what is queued and closes the segment.</summary>
+    public void Dispose()
+    {
+        lock (_closing)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+            _writer.Dispose();
+            _isClosed = true;
+        }
+        _failures.Close(LostEvents == 0 ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"closed with {LostEvents} of {EmittedEvents} events lost."));
+    }
+}

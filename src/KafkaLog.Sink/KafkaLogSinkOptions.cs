@@ -1,0 +1,115 @@
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Segments;
+using Serilog.Formatting;
+
+namespace KafkaLog.Sink;
+
+/// <summary>How the sink writes. Only the directory and the component have to be given.</summary>
+public sealed record KafkaLogSinkOptions
+{
+    private const int MaxKiBOfBatch = 16 << 10;
+
+    /// <summary>Where the segments go; created if it is missing. Relative to the current directory at start.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>The log's name in the names of its segments; the daemon's kafkafeeder.yaml says which topic it goes to.</summary>
+    public required string Component { get; init; }
+
+    /// <summary>A new segment each so often; whole seconds that divide an hour or a day. An hour: what the original rolls by.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>The size, in bytes, at which a segment rolls before its time. 1 GiB: Kafka's own default.</summary>
+    public long FileSizeLimitBytes { get; init; } = 1L << 30;
+
+    /// <summary>How batches are compressed. None: no processor time and nothing native in the application.</summary>
+    public CompressionType Codec { get; init; } = CompressionType.None;
+
+    /// <summary>
+    /// How safe an event is when the logging call returns. Flushed: it survives the process, whatever becomes of that.
+    /// <c>AuditTo</c> is always <see cref="Durability.Synced"/>.
+    /// </summary>
+    public Durability Durability { get; init; } = Durability.Flushed;
+
+    /// <summary>The property whose value is the record's key; an event without it has no key. Null: no keys.</summary>
+    public string? KeyProperty { get; init; }
+
+    /// <summary>
+    /// A template such as <c>{Tenant}-{OrderId}</c> for the record's key; an event that lacks one of its properties has
+    /// no key. Null: no keys. Not together with <see cref="KeyProperty"/>.
+    /// </summary>
+    public string? KeyTemplate { get; init; }
+
+    /// <summary>Null: compact JSON (CLEF). Another formatter's closing newline is cut off: a record is no line.</summary>
+    public ITextFormatter? Formatter { get; init; }
+
+    /// <summary>How long a <see cref="Durability.Buffered"/> event may wait in memory: the most that a crash loses.</summary>
+    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The size of a batch, in bytes before compression. 64 KiB: large enough for brokers to take at full speed.</summary>
+    public int BatchBytes { get; init; } = 64 << 10;
+
+    /// <summary>The most that waits in memory while the disk is slow or full, in bytes. 16 MiB: some 60,000 events.</summary>
+    public long QueueLimitBytes { get; init; } = 16L << 20;
+
+    /// <summary>
+    /// What happens to an event when the queue is full. Block: the logging call waits while the disk is slow; while the
+    /// disk refuses to write, the event is lost and counted. Drop: it is lost and counted at once.
+    /// </summary>
+    public WhenFull WhenFull { get; init; } = WhenFull.Block;
+
+    /// <summary>The clock for rolling and for the pace of messages; events carry their own time.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>All that is wrong with these options, a sentence each.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var faults = new List<string>();
+        Check(!string.IsNullOrWhiteSpace(Directory), "directory is empty; it must name where the segments go.");
+        Check(SegmentName.IsValidComponent(Component), $"component is '{Component}'; it must be 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'.");
+        Check(RollPolicy.IsValidInterval(Interval), $"interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
+        Check(FileSizeLimitBytes > 0, $"fileSizeLimitBytes is {FileSizeLimitBytes}; it must be at least 1.");
+        Check(Codec == CompressionType.None || CompressionCodecs.For(Codec) is not null, $"codec is {Codec}, which this version does not write.");
+        Check(Enum.IsDefined(Durability), $"durability is {Durability}; it must be Buffered, Flushed or Synced.");
+        Check(Enum.IsDefined(WhenFull), $"whenFull is {WhenFull}; it must be Block or Drop.");
+        Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"linger is {Linger}; it must be 0 to 1 minute.");
+        Check(BatchBytes is >= 1 << 10 and <= MaxKiBOfBatch << 10, $"batchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
+        Check(QueueLimitBytes >= BatchBytes, $"queueLimitBytes is {QueueLimitBytes}; it must be at least batchBytes ({BatchBytes}).");
+        Check(KeyProperty is null || KeyTemplate is null, "keyProperty and keyTemplate are both given; a record has one key.");
+        Check(KeyProperty is not "", "keyProperty is empty; it must name a property.");
+        Check(KeyTemplate is not "", "keyTemplate is empty; it must name a property such as {OrderId}.");
+        return faults;
+
+        void Check(bool holds, string fault)
+        {
+            if (!holds)
+            {
+                faults.Add(fault);
+            }
+        }
+    }
+
+    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    internal void ThrowIfInvalid()
+    {
+        IReadOnlyList<string> faults = Validate();
+        if (faults.Count > 0)
+        {
+            throw new ArgumentException($"The KafkaLog sink cannot be set up: {string.Join(" ", faults)}");
+        }
+    }
+
+    internal LogWriterOptions ToWriterOptions(Action<LogWriteException> onError) => new()
+    {
+        Directory = Path.GetFullPath(Directory),
+        Component = Component,
+        Interval = Interval,
+        MaxSegmentBytes = FileSizeLimitBytes,
+        Compression = Codec,
+        BatchBytes = BatchBytes,
+        Linger = Linger,
+        MaxQueueBytes = QueueLimitBytes,
+        WhenFull = WhenFull,
+        TimeProvider = TimeProvider,
+        OnError = onError,
+    };
+}

@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text;
+using Serilog.Events;
+using Serilog.Parsing;
+
+namespace KafkaLog.Sink.Keys;
+
+/// <summary>Makes the key of a record from the event's properties.</summary>
+internal sealed class RecordKey
+{
+    private readonly MessageTemplateToken[] _tokens;
+
+    private RecordKey(IEnumerable<MessageTemplateToken> tokens) => _tokens = [.. tokens];
+
+    /// <summary>Null: records have no key.</summary>
+    public static RecordKey? From(KafkaLogSinkOptions options) =>
+        options.KeyProperty is { } property ? new RecordKey([new PropertyToken(property, "{" + property + "}")])
+        : options.KeyTemplate is { } template ? new RecordKey(new MessageTemplateParser().Parse(template).Tokens)
+        : null;
+
+    /// <summary>
+    /// Renders into <see cref="EventBuffer.Key"/>: texts without quotation marks, everything else as the message would
+    /// have it. False: the event lacks a property (or has null there), so the record has no key.
+    /// </summary>
+    public bool TryRender(LogEvent logEvent, EventBuffer buffer)
+    {
+        foreach (MessageTemplateToken token in _tokens)
+        {
+            if (token is not PropertyToken property)
+            {
+                Encoding.UTF8.GetBytes(token.ToString(), buffer.Key);
+            }
+            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out LogEventPropertyValue? value) || value is ScalarValue { Value: null })
+            {
+                return false;
+            }
+            else if (value is ScalarValue { Value: string text } && property.Format is null && property.Alignment is null)
+            {
+                Encoding.UTF8.GetBytes(text, buffer.Key);
+            }
+            else
+            {
+                property.Render(logEvent.Properties, buffer.Text, CultureInfo.InvariantCulture);
+                Encoding.UTF8.GetBytes(buffer.TakeText(), buffer.Key);
+            }
+        }
+        return true;
+    }
+}

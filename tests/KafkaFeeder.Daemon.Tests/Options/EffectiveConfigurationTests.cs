@@ -1,0 +1,63 @@
+using FsCheck;
+using FsCheck.Fluent;
+using KafkaFeeder.Daemon.Options;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Options;
+
+public class EffectiveConfigurationTests
+{
+    [Fact]
+    public void It_shows_what_is_in_force_defaults_included() => Assert.Equal(
+        """
+        log_dir: /logs
+        checkpoint_dir: /state/checkpoint
+        journal_dir: /state/journal
+        logging.component: kafkafeeder
+        logging.dir: /own
+        logging.interval: 1h
+        kafka_brokers.kafka.brokers: kafka1:9092
+        watcher.interval: 15s
+        cleaner.interval: 1d
+        status.listen: off
+        shipper.checkpoint_interval: 1s
+        shipper.max_in_flight: 8MiB
+        shipper.memory_limit: 96MiB
+        shipper.drain_timeout: 90s
+        """,
+        Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { drain_timeout: 1m30s }"))));
+
+    [Fact]
+    public void It_shows_a_log_as_well() => Assert.Equal(
+        """
+        topic: t
+        broker: b
+        directory: /logs/app
+        retention: for ever
+        ack: -1
+        partitioner: fnv1a_random
+        on_reject: quarantine
+        origin_headers: false
+        strict_order: by what the brokers can do
+        """,
+        Lines(EffectiveConfiguration.Of(Load.Logs("topics: { a: { topic: t, broker: b, partitioner: Hash } }").Logs[0])));
+
+    [Fact]
+    public void A_duration_is_shown_as_it_may_be_written() => Prop.ForAll<long>(milliseconds =>
+    {
+        var duration = TimeSpan.FromMilliseconds(milliseconds % 1_000_000_000);
+        Assert.True(DurationText.TryParse(DurationText.Format(duration), TimeSpan.FromDays(1), out TimeSpan read));
+        Assert.Equal(duration, read);
+    }).Check(Config.QuickThrowOnFailure);
+
+    [Fact]
+    public void A_size_is_shown_as_it_may_be_written() => Prop.ForAll<int, byte>((number, shift) =>
+    {
+        long bytes = (long)number << (shift % 20);
+        Assert.True(SizeText.TryParse(SizeText.Format(bytes), out long read));
+        Assert.Equal(bytes, read);
+    }).Check(Config.QuickThrowOnFailure);
+
+    private static string Lines(IEnumerable<KeyValuePair<string, string>> settings) =>
+        string.Join('\n', settings.Select(setting => $"{setting.Key}: {setting.Value}"));
+}

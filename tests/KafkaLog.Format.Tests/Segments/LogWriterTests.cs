@@ -1,0 +1,240 @@
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Segments;
+using KafkaLog.Format.Tests.Support;
+using Xunit;
+
+namespace KafkaLog.Format.Tests.Segments;
+
+public sealed class LogWriterTests
+{
+    private readonly ManualTime _time = new();
+
+    [Fact]
+    public void A_flushed_record_is_in_the_file_when_the_append_returns()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time));
+        writer.Append(Some.Record("one"), Durability.Flushed);
+        Assert.Equal(["one"], Some.ReadFolder(folder).Select(r => r.Value));
+        writer.Append(Some.Record("two"), Durability.Synced);
+        Assert.Equal(["one", "two"], Some.ReadFolder(folder).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void A_buffered_record_waits_for_the_linger()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Linger = TimeSpan.FromSeconds(1) });
+        writer.Append(Some.Record("one"));
+        Assert.Equal(TimeSpan.FromSeconds(1), writer.RunOnce());
+        Assert.Empty(folder.Segments());
+        _time.Advance(TimeSpan.FromSeconds(1));
+        writer.RunOnce();
+        Assert.Equal(["one"], Some.ReadFolder(folder).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void Closing_writes_what_is_buffered()
+    {
+        using var folder = new TempFolder();
+        using (var writer = new LogWriter(Some.Options(folder, _time)))
+        {
+            writer.Append(Some.Record("one"));
+        }
+
+        Assert.Equal(["one"], Some.ReadFolder(folder).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void Offsets_count_from_zero_in_each_segment()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Interval = TimeSpan.FromSeconds(5) });
+        writer.Append(Some.Record("a"), Durability.Flushed);
+        writer.Append(Some.Record("b"), Durability.Flushed);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        writer.Append(Some.Record("c"), Durability.Flushed);
+        Assert.Equal(["20261121_100000_5_UTC-orders.szn", "20261121_100005_5_UTC-orders.szn"], folder.Segments().Select(Path.GetFileName));
+        Assert.Equal([0L, 1L, 0L], Some.ReadFolder(folder).Select(r => r.Offset));
+    }
+
+    [Fact]
+    public void An_idle_segment_is_closed_when_its_time_is_over_and_no_empty_one_follows()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Interval = TimeSpan.FromSeconds(5) });
+        writer.Append(Some.Record("a"), Durability.Flushed);
+        using var file = SegmentHandle.OpenForReading(folder.Segments().Single());
+        writer.RunOnce();
+        Assert.True(SegmentLock.IsWriterAlive(file));
+        _time.Advance(TimeSpan.FromSeconds(5));
+        writer.RunOnce();
+        Assert.False(SegmentLock.IsWriterAlive(file));
+        Assert.Single(folder.Segments());
+    }
+
+    [Fact]
+    public void A_full_segment_rolls_within_its_second_to_a_later_name()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { MaxSegmentBytes = 200 });
+        for (var i = 0; i < 5; i++)
+        {
+            writer.Append(Some.Record(new string((char)('a' + i), 100)), Durability.Flushed);
+        }
+
+        Assert.Equal(5, folder.Segments().Length);
+        Assert.Equal(["a", "b", "c", "d", "e"], Some.ReadFolder(folder).Select(r => r.Value![..1]));
+    }
+
+    [Fact]
+    public void A_clock_that_goes_back_never_gives_a_later_segment_an_earlier_name()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time));
+        writer.Append(Some.Record("first"), Durability.Flushed);
+        _time.SetWallClock(new DateTimeOffset(1999, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        writer.Append(Some.Record("second"), Durability.Flushed);
+        Assert.Equal(["first", "second"], Some.ReadFolder(folder).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void Ten_writers_of_one_component_in_one_second_share_no_file()
+    {
+        using var folder = new TempFolder();
+        var writers = Enumerable.Range(0, 10).Select(_ => new LogWriter(Some.Options(folder, _time))).ToList();
+        Parallel.ForEach(writers, writer => writer.Append(Some.Record("x"), Durability.Flushed));
+        Assert.All(folder.Segments().Select(path => Some.ReadAll(path).Records), records => Assert.Single(records));
+        writers.ForEach(w => w.Dispose());
+        Assert.Equal(10, Some.ReadFolder(folder).Count);
+    }
+
+    [Theory]
+    [InlineData(Durability.Buffered, CompressionType.None)]
+    [InlineData(Durability.Flushed, CompressionType.None)]
+    [InlineData(Durability.Synced, CompressionType.Gzip)]
+    public void Many_threads_lose_nothing_and_keep_their_order(Durability durability, CompressionType compression)
+    {
+        const int Threads = 8;
+        var each = durability == Durability.Synced ? 50 : 2000;
+        using var folder = new TempFolder();
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = folder.Path, Component = "orders", Compression = compression, MaxSegmentBytes = 100_000, BatchBytes = 4096 }))
+        {
+            var threads = Enumerable.Range(0, Threads).Select(t => new Thread(() =>
+            {
+                for (var i = 0; i < each; i++)
+                {
+                    writer.Append(Some.Record($"{t}:{i}"), durability);
+                }
+            })).ToList();
+            threads.ForEach(t => t.Start());
+            threads.ForEach(t => t.Join());
+            if (durability != Durability.Buffered)
+            {
+                Assert.Equal(Threads * each, Some.ReadFolder(folder).Count);
+            }
+        }
+
+        var byThread = Some.ReadFolder(folder).Select(r => r.Value!.Split(':')).GroupBy(p => p[0], p => int.Parse(p[1], null));
+        Assert.Equal(Threads, byThread.Count());
+        Assert.All(byThread, numbers => Assert.Equal(Enumerable.Range(0, each), numbers));
+    }
+
+    [Fact]
+    public void A_full_queue_that_drops_says_so_and_counts()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { WhenFull = WhenFull.Drop, BatchBytes = 1024, MaxQueueBytes = 1024 });
+        var taken = 0;
+        while (writer.Append(Some.Record(new string('x', 100))))
+        {
+            taken++;
+        }
+
+        Assert.Equal(1, writer.DroppedRecords);
+        writer.Flush();
+        Assert.Equal(taken, Some.ReadFolder(folder).Count);
+        Assert.True(writer.Append(Some.Record("room again")));
+    }
+
+    [Fact]
+    public void A_full_queue_that_blocks_goes_on_when_there_is_room()
+    {
+        using var folder = new TempFolder();
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, MaxQueueBytes = 1024, Linger = TimeSpan.Zero }))
+        {
+            for (var i = 0; i < 1000; i++)
+            {
+                writer.Append(Some.Record(new string('x', 100)));
+            }
+        }
+
+        Assert.Equal(1000, Some.ReadFolder(folder).Count);
+    }
+
+    [Fact]
+    public void A_disk_that_refuses_is_told_and_what_was_queued_follows_when_it_does_no_more()
+    {
+        using var folder = new TempFolder();
+        var directory = folder.File("logs");
+        File.WriteAllText(directory, "in the way");
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory });
+        var error = Assert.Throws<LogWriteException>(() => writer.Append(Some.Record("one"), Durability.Flushed));
+        Assert.Contains("orders", error.Message, StringComparison.Ordinal);
+        File.Delete(directory);
+        writer.Append(Some.Record("two"), Durability.Flushed);
+        Assert.Equal(["one", "two"], Directory.GetFiles(directory).SelectMany(p => Some.ReadAll(p).Records).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void While_the_disk_refuses_a_full_queue_throws_instead_of_blocking_for_ever()
+    {
+        using var folder = new TempFolder();
+        var directory = folder.File("logs");
+        File.WriteAllText(directory, "in the way");
+        var reported = new List<LogWriteException>();
+        var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024, OnError = reported.Add });
+        writer.Append(Some.Record(new string('x', 900)));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        writer.RunOnce();
+        Assert.Single(reported);
+        Assert.Throws<LogWriteException>(() => writer.Append(Some.Record(new string('y', 900))));
+        writer.Dispose();
+        Assert.Equal(1, writer.DroppedRecords);
+        Assert.Contains("1 records of orders are lost", reported[^1].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_segment_that_is_removed_under_the_writer_is_reported_and_a_new_one_begun()
+    {
+        using var folder = new TempFolder();
+        var reported = new List<LogWriteException>();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { OnError = reported.Add });
+        writer.Append(Some.Record("one"), Durability.Flushed);
+        File.Delete(folder.Segments().Single());
+        writer.RunOnce();
+        writer.Append(Some.Record("two"), Durability.Flushed);
+        Assert.Contains("was removed while it was written to: 1 records", Assert.Single(reported).Message, StringComparison.Ordinal);
+        Assert.Equal(["two"], Some.ReadFolder(folder).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void A_record_over_the_limit_is_refused_and_the_others_are_not_touched()
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { MaxRecordBytes = 1000 });
+        Assert.Throws<ArgumentException>(() => writer.Append(Some.Record(new string('x', 1001))));
+        writer.Append(Some.Record("small"), Durability.Flushed);
+        Assert.Equal(["small"], Some.ReadFolder(folder).Select(r => r.Value));
+    }
+
+    [Fact]
+    public void All_faults_of_the_options_are_told_at_once()
+    {
+        var error = Assert.Throws<ArgumentException>(() => new LogWriter(new LogWriterOptions { Directory = "", Component = "a/b", Interval = TimeSpan.FromSeconds(7) }));
+        Assert.Contains("Directory is empty", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Component is 'a/b'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Interval is 00:00:07", error.Message, StringComparison.Ordinal);
+    }
+}

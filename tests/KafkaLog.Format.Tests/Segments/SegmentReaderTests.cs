@@ -1,0 +1,226 @@
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using KafkaLog.Format.Tests.Support;
+using Xunit;
+
+namespace KafkaLog.Format.Tests.Segments;
+
+public sealed class SegmentReaderTests
+{
+    private static readonly int[] Batches = [3, 1, 4];
+
+    [Theory]
+    [InlineData(CompressionType.None)]
+    [InlineData(CompressionType.Gzip)]
+    public void Every_prefix_gives_the_whole_batches_and_one_torn_tail(CompressionType compression)
+    {
+        var whole = Some.Segment(compression, Batches);
+        var ends = BatchEnds(whole);
+        using var folder = new TempFolder();
+        for (var length = 0; length <= whole.Length; length++)
+        {
+            var (records, damage) = Some.ReadAll(folder, whole[..length]);
+            var batches = ends.Count(end => end <= length);
+            Assert.Equal(Batches.Take(batches).Sum(), records.Count);
+            var tail = length - (batches == 0 ? 0 : ends[batches - 1]);
+            Assert.Equal(tail > 0 ? [tail] : [], damage.Select(d => d.Bytes));
+            Assert.All(damage, d => Assert.True(d.IsTornTail));
+        }
+    }
+
+    [Theory]
+    [InlineData(CompressionType.None)]
+    [InlineData(CompressionType.Gzip)]
+    public void Every_single_byte_change_costs_at_most_its_own_batch_and_changes_no_record(CompressionType compression)
+    {
+        var whole = Some.Segment(compression, Batches);
+        var ends = BatchEnds(whole);
+        using var folder = new TempFolder();
+        var all = Some.ReadAll(folder, whole).Records;
+        for (var position = 0; position < whole.Length; position++)
+        {
+            foreach (byte flip in (byte[])[0x01, 0x80, 0xff])
+            {
+                var damaged = (byte[])whole.Clone();
+                damaged[position] ^= flip;
+                var (records, damage) = Some.ReadAll(folder, damaged);
+                var batch = ends.FindIndex(end => position < end);
+                var first = Batches.Take(batch).Sum();
+                var without = all.Take(first).Concat(all.Skip(first + Batches[batch]));
+                // Base offset and leader epoch are not under the CRC; a damaged base offset is told by the sequence.
+                Assert.True(records.SequenceEqual(without) || WithoutOffsets(records).SequenceEqual(WithoutOffsets(all)), $"position {position} flip {flip}");
+                Assert.True(records.Count == all.Count || damage.Count == 1, $"position {position} flip {flip}: {damage.Count} damages");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_cut_short_tail_is_left_for_the_next_read()
+    {
+        var whole = Some.Segment(CompressionType.None, 2, 2);
+        var ends = BatchEnds(whole);
+        using var folder = new TempFolder();
+        var path = folder.File("20261121_100000_3600_UTC-orders.szn");
+        File.WriteAllBytes(path, whole[..(ends[0] + 30)]);
+        using var reader = SegmentReader.Open(path);
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
+        Assert.Equal(ends[0], reader.Position);
+        File.WriteAllBytes(path, whole[..(ends[0] + 100)]);
+        Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
+        File.WriteAllBytes(path, whole);
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        Assert.Equal(whole.Length, reader.Position);
+        Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
+        Assert.Null(reader.FindTail());
+    }
+
+    [Fact]
+    public void A_whole_last_batch_with_a_wrong_CRC_is_damage_not_a_torn_tail()
+    {
+        var whole = Some.Segment(CompressionType.None, 2, 2);
+        whole[^1] ^= 1;
+        using var folder = new TempFolder();
+        var damage = Assert.Single(Some.ReadAll(folder, whole).Damage);
+        Assert.False(damage.IsTornTail);
+        Assert.Contains("stored CRC-32C", damage.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_torn_write_that_its_writer_cuts_back_and_writes_anew_is_not_damage()
+    {
+        var one = Some.Segment(CompressionType.None, 1);
+        var other = Some.Segment(CompressionType.None, 2);
+        using var folder = new TempFolder();
+        var path = folder.File("20261121_100000_3600_UTC-orders.szn");
+        File.WriteAllBytes(path, other[..(other.Length - 5)]);
+        using var reader = SegmentReader.Open(path);
+        Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
+        File.WriteAllBytes(path, one);
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        Assert.Equal(1, reader.Header.RecordsCount);
+    }
+
+    [Fact]
+    public void A_batch_inside_a_value_is_not_taken_for_one_behind_damage()
+    {
+        using var folder = new TempFolder();
+        var decoy = Some.Segment(CompressionType.None, 1);
+        using (var writer = new LogWriter(Some.Options(folder)))
+        {
+            writer.Append(Some.Record("first"), Durability.Flushed);
+            writer.Append(new NewRecord(1_000, decoy), Durability.Flushed);
+            writer.Append(Some.Record("last"), Durability.Flushed);
+        }
+
+        var path = folder.Segments().Single();
+        var bytes = File.ReadAllBytes(path);
+        var ends = BatchEnds(bytes);
+        bytes[ends[0] + 30] ^= 1; // the header in front of the decoy
+        File.WriteAllBytes(path, bytes);
+        var (records, damage) = Some.ReadAll(path);
+        Assert.Equal(["first", "last"], records.Select(r => r.Value));
+        Assert.Equal([(ends[0], ends[1])], damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Zeros_end_no_loop(int where)
+    {
+        var whole = Some.Segment(CompressionType.None, 2, 2);
+        var hole = new byte[100_000];
+        byte[] bytes = where switch
+        {
+            0 => [.. hole, .. whole],
+            1 => [.. whole[..BatchEnds(whole)[0]], .. hole, .. whole[BatchEnds(whole)[0]..]],
+            _ => [.. whole, .. hole],
+        };
+        using var folder = new TempFolder();
+        var (records, damage) = Some.ReadAll(folder, bytes);
+        Assert.Equal(4, records.Count);
+        Assert.Equal(hole.Length, damage.Sum(d => d.Bytes));
+    }
+
+    [Fact]
+    public void Random_bytes_are_one_damage_and_bounded_work()
+    {
+        var bytes = new byte[2_000_000];
+        new Random(4711).NextBytes(bytes);
+        using var folder = new TempFolder();
+        var (records, damage) = Some.ReadAll(folder, bytes);
+        Assert.Empty(records);
+        Assert.Equal(bytes.Length, Assert.Single(damage).Bytes);
+    }
+
+    [Fact]
+    public void A_sound_message_of_magic_0_is_named_not_skipped()
+    {
+        using var folder = new TempFolder();
+        var path = folder.File("20261121_100000_3600_UTC-orders.szn");
+        // offset 0, size 15, CRC-32, magic 0, attributes 0, key null, value "x"
+        byte[] content = [0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, (byte)'x'];
+        var crc = Format.Checksums.Crc32.Compute(content);
+        File.WriteAllBytes(path, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, (byte)(crc >> 24), (byte)(crc >> 16), (byte)(crc >> 8), (byte)crc, .. content]);
+        using var reader = SegmentReader.Open(path);
+        var error = Assert.Throws<UnsupportedBatchException>(() => reader.TryRead());
+        Assert.Contains("magic 0 at position 0", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_link_is_not_opened()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder.File("secret"), "secret");
+        File.CreateSymbolicLink(folder.File("20261121_100000_3600_UTC-orders.szn"), folder.File("secret"));
+        Assert.Throws<IOException>(() => SegmentReader.Open(folder.File("20261121_100000_3600_UTC-orders.szn")));
+        Assert.Throws<IOException>(() => SegmentReader.Open(folder.Path));
+    }
+
+    [Fact]
+    public void What_is_written_meanwhile_is_read_to_the_last_record()
+    {
+        const int Records = 20_000;
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, Linger = TimeSpan.FromMilliseconds(1) });
+        writer.Append(Some.Record("0"), Durability.Flushed);
+        using var reader = SegmentReader.Open(folder.Segments().Single());
+        var thread = new Thread(() =>
+        {
+            for (var i = 1; i < Records; i++)
+            {
+                writer.Append(Some.Record(i.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            }
+
+            writer.Flush();
+        });
+        thread.Start();
+        var read = 0;
+        while (read < Records)
+        {
+            var status = reader.TryRead();
+            Assert.NotEqual(SegmentReadStatus.Corrupt, status);
+            read += status == SegmentReadStatus.Batch ? reader.Header.RecordsCount : 0;
+        }
+
+        thread.Join();
+        Assert.Equal(Records, reader.NextOffset);
+    }
+
+    private static IEnumerable<(long, string?, string?)> WithoutOffsets(IEnumerable<Seen> records) => records.Select(r => (r.Timestamp, r.Key, r.Value));
+
+    private static List<int> BatchEnds(byte[] bytes)
+    {
+        var ends = new List<int>();
+        for (var at = 0; at < bytes.Length;)
+        {
+            at += (int)RecordBatchHeader.Read(bytes.AsSpan(at)).TotalBytes;
+            ends.Add(at);
+        }
+
+        return ends;
+    }
+}

@@ -1,0 +1,50 @@
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaLog.Sink.Tests;
+
+public class KafkaLogSinkOptionsTests
+{
+    [Fact]
+    public void The_defaults_are_good() => Assert.Empty(new KafkaLogSinkOptions { Directory = "d", Component = "c" }.Validate());
+
+    [Fact]
+    public void All_faults_come_at_once()
+    {
+        var options = new KafkaLogSinkOptions
+        {
+            Directory = " ",
+            Component = "a/b",
+            Interval = TimeSpan.FromSeconds(7),
+            FileSizeLimitBytes = 0,
+            Codec = (CompressionType)7,
+            Durability = (Durability)9,
+            WhenFull = (WhenFull)9,
+            Linger = TimeSpan.FromSeconds(-1),
+            BatchBytes = 64 << 10,
+            QueueLimitBytes = 1,
+            KeyProperty = "",
+            KeyTemplate = "",
+        };
+
+        Assert.Equal(
+            [
+                "directory is empty; it must name where the segments go.",
+                "component is 'a/b'; it must be 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'.",
+                "interval is 00:00:07; it must be whole seconds that divide an hour (3600) or a day (86400).",
+                "fileSizeLimitBytes is 0; it must be at least 1.",
+                "codec is 7, which this version does not write.",
+                "durability is 9; it must be Buffered, Flushed or Synced.",
+                "whenFull is 9; it must be Block or Drop.",
+                "linger is -00:00:01; it must be 0 to 1 minute.",
+                "queueLimitBytes is 1; it must be at least batchBytes (65536).",
+                "keyProperty and keyTemplate are both given; a record has one key.",
+                "keyProperty is empty; it must name a property.",
+                "keyTemplate is empty; it must name a property such as {OrderId}.",
+            ],
+            options.Validate());
+        ArgumentException refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
+        Assert.StartsWith("The KafkaLog sink cannot be set up: directory is empty; it must name where the segments go. component is", refused.Message);
+    }
+}
