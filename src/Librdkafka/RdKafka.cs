@@ -51,8 +51,8 @@ internal static unsafe partial class RdKafka
     [LibraryImport(Name, EntryPoint = "rd_kafka_metadata_destroy")]
     public static partial void MetadataDestroy(Metadata* metadata);
 
-    [LibraryImport(Name, EntryPoint = "rd_kafka_query_watermark_offsets", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int QueryWatermarkOffsets(IntPtr client, string topic, int partition, long* low, long* high, int timeoutMs);
+    [LibraryImport(Name, EntryPoint = "rd_kafka_get_watermark_offsets", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int GetWatermarkOffsets(IntPtr client, string topic, int partition, long* low, long* high);
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_topic_new", StringMarshalling = StringMarshalling.Utf8)]
     public static partial IntPtr TopicNew(IntPtr client, string topic, IntPtr conf);

@@ -10,12 +10,6 @@ internal delegate void RecordHandler(in FetchedRecord record);
 /// <summary>The topic cannot be read; the message says why, in a sentence for the user.</summary>
 internal sealed class TopicReadException(string message) : Exception(message);
 
-/// <summary>A partition as it was when the reading began.</summary>
-/// <param name="Id">Its number.</param>
-/// <param name="FirstOffset">The oldest record there is; above 0 where retention has removed some.</param>
-/// <param name="EndOffset">The last record's offset + 1.</param>
-internal readonly record struct PartitionRange(int Id, long FirstOffset, long EndOffset);
-
 /// <summary>
 /// Reads all partitions of one topic from their beginning, without a consumer group, and tells where their ends are.
 /// Not thread-safe. Call <see cref="Librdkafka.TryLoad"/> first.
@@ -25,6 +19,7 @@ internal sealed unsafe class TopicReader : IDisposable
     private const int Consumer = 1;
     private const int ErrorTextBytes = 512;
     private const int BatchRecords = 10_000;
+    private const long Beginning = -2; // RD_KAFKA_OFFSET_BEGINNING
     private const int AutoOffsetReset = -140; // the wanted offset is gone
 
     // What no waiting mends. Everything else librdkafka tries again by itself.
@@ -37,6 +32,9 @@ internal sealed unsafe class TopicReader : IDisposable
 
     private enum Progress
     {
+        /// <summary>Neither a record nor the end.</summary>
+        NothingCame,
+
         /// <summary>Not at the end yet.</summary>
         BeforeEnd,
 
@@ -54,7 +52,7 @@ internal sealed unsafe class TopicReader : IDisposable
     private readonly RdKafka.Message*[] _batch = new RdKafka.Message*[BatchRecords];
     private IntPtr _topic;
     private IntPtr _queue;
-    private PartitionRange[] _partitions = [];
+    private int[] _partitions = [];
     private Dictionary<int, Progress> _progress = [];
 
     /// <summary>A reader; nothing is sent yet.</summary>
@@ -97,47 +95,59 @@ internal sealed unsafe class TopicReader : IDisposable
         }
     }
 
-    /// <summary>The partitions, once <see cref="Start"/> was called.</summary>
-    public IReadOnlyList<PartitionRange> Partitions => _partitions;
+    /// <summary>The partitions' numbers, ascending, once <see cref="Start"/> was called.</summary>
+    public IReadOnlyList<int> Partitions => _partitions;
+
+    /// <summary>
+    /// Offsets that were not there any more when the reading began, in all partitions: retention has removed them.
+    /// </summary>
+    public long RemovedBefore { get; private set; }
 
     /// <summary>Every partition is read to its end as it is now, as far as the brokers have said.</summary>
     public bool IsAtEnd => _progress.Values.All(progress => progress == Progress.AtEnd);
 
     /// <summary>The partitions whose end has never been reached, not even an earlier one.</summary>
     public IEnumerable<int> UnfinishedPartitions =>
-        _progress.Where(partition => partition.Value == Progress.BeforeEnd).Select(partition => partition.Key).Order();
+        _progress.Where(partition => partition.Value is Progress.NothingCame or Progress.BeforeEnd).Select(partition => partition.Key).Order();
 
     /// <summary>What librdkafka last complained of, which is the likely reason when nothing comes; null: of nothing.</summary>
     public string? LastComplaint { get; private set; }
 
-    /// <summary>Asks for the partitions and their offsets and begins to fetch.</summary>
+    /// <summary>Asks for the partitions and begins to fetch.</summary>
     /// <exception cref="TopicReadException">No broker answers, or there is no such topic, or it may not be read.</exception>
     public void Start(TimeSpan timeout)
     {
-        var ids = FindPartitions(timeout);
-        _partitions = new PartitionRange[ids.Length];
-        for (var i = 0; i < ids.Length; i++)
-        {
-            long low, high;
-            var error = RdKafka.QueryWatermarkOffsets(_client, _topicName, ids[i], &low, &high, Milliseconds(timeout));
-            if (error != 0)
-            {
-                throw new TopicReadException($"Partition {ids[i]} of topic {_topicName} does not tell its offsets: {Describe(error)}.");
-            }
-
-            _partitions[i] = new PartitionRange(ids[i], low, high);
-        }
-
-        _progress = ids.ToDictionary(id => id, _ => Progress.BeforeEnd);
+        _partitions = FindPartitions(timeout);
+        _progress = _partitions.ToDictionary(id => id, _ => Progress.NothingCame);
         _topic = RdKafka.TopicNew(_client, _topicName, IntPtr.Zero);
         _queue = RdKafka.QueueNew(_client);
         foreach (var partition in _partitions)
         {
-            if (RdKafka.ConsumeStartQueue(_topic, partition.Id, partition.FirstOffset, _queue) != 0)
+            // The offsets are not asked for beforehand: rd_kafka_query_watermark_offsets of librdkafka 2.0.2 never returns
+            // where a partition has no leader, whatever its time-out.
+            if (RdKafka.ConsumeStartQueue(_topic, partition, Beginning, _queue) != 0)
             {
-                throw new TopicReadException($"Partition {partition.Id} of topic {_topicName} cannot be read: {Describe(RdKafka.LastError())}.");
+                throw new TopicReadException($"Partition {partition} of topic {_topicName} cannot be read: {Describe(RdKafka.LastError())}.");
             }
         }
+    }
+
+    /// <summary>
+    /// How many offsets the partitions hold, as far as the brokers have told with what was fetched: for a progress bar.
+    /// </summary>
+    public long CountKnownOffsets()
+    {
+        var sum = 0L;
+        foreach (var partition in _partitions)
+        {
+            long low, high;
+            if (RdKafka.GetWatermarkOffsets(_client, _topicName, partition, &low, &high) == 0 && high > 0)
+            {
+                sum += high;
+            }
+        }
+
+        return sum - RemovedBefore;
     }
 
     /// <summary>Hands on what has come; waits for the first record if there is none yet.</summary>
@@ -166,7 +176,7 @@ internal sealed unsafe class TopicReader : IDisposable
                 var message = _batch[next];
                 if (message->Error == 0)
                 {
-                    MarkRecord(message->Partition);
+                    MarkRecord(message->Partition, message->Offset);
                     records++;
                     handler(new FetchedRecord(message));
                 }
@@ -197,7 +207,7 @@ internal sealed unsafe class TopicReader : IDisposable
         {
             foreach (var partition in _partitions)
             {
-                _ = RdKafka.ConsumeStop(_topic, partition.Id); // fails only for what was not started
+                _ = RdKafka.ConsumeStop(_topic, partition); // fails only for what was not started
             }
 
             RdKafka.TopicDestroy(_topic);
@@ -256,6 +266,7 @@ internal sealed unsafe class TopicReader : IDisposable
     {
         if (message->Error == (int)ErrorCode.Local_PartitionEOF)
         {
+            MarkBeginning(message->Partition, message->Offset);
             _progress[message->Partition] = Progress.AtEnd;
             return;
         }
@@ -269,12 +280,26 @@ internal sealed unsafe class TopicReader : IDisposable
         LastComplaint = text; // librdkafka goes on by itself
     }
 
-    private void MarkRecord(int partition)
+    private void MarkRecord(int partition, long offset)
     {
         ref var progress = ref CollectionsMarshal.GetValueRefOrNullRef(_progress, partition);
         if (progress == Progress.AtEnd)
         {
             progress = Progress.BehindAnEnd;
+        }
+        else if (progress == Progress.NothingCame)
+        {
+            MarkBeginning(partition, offset);
+        }
+    }
+
+    private void MarkBeginning(int partition, long offset)
+    {
+        ref var progress = ref CollectionsMarshal.GetValueRefOrNullRef(_progress, partition);
+        if (progress == Progress.NothingCame)
+        {
+            progress = Progress.BeforeEnd;
+            RemovedBefore += offset;
         }
     }
 

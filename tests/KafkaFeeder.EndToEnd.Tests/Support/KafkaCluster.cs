@@ -66,6 +66,7 @@ public sealed class KafkaCluster : IAsyncDisposable
         KafkaGeneration generation = KafkaGeneration.Modern,
         IReadOnlyDictionary<string, string>? properties = null)
     {
+        Assert.True(Librdkafka.TryLoad(out var problem), problem); // for all clients of the cluster
         var folder = TestRun.NewFolderName("kafka");
         var name = generation == KafkaGeneration.Modern ? "modern" : "old";
         string[] arguments =
@@ -121,20 +122,20 @@ public sealed class KafkaCluster : IAsyncDisposable
     /// <param name="name">The topic.</param>
     /// <param name="partitions">At least 1.</param>
     /// <param name="configs">Settings of the topic, by Kafka's names.</param>
-    public async Task CreateTopicAsync(string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null)
+    /// <param name="replication">Replicas of each partition; null: the cluster's default.</param>
+    public async Task CreateTopicAsync(string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null, short? replication = null)
     {
         configs ??= new Dictionary<string, string>();
         if (Generation == KafkaGeneration.Old)
         {
-            await CallAsync(["topic", name, "--partitions", $"{partitions}", .. configs.SelectMany(config => new[] { "--config", $"{config.Key}={config.Value}" })]);
+            await CallAsync(["topic", name, "--partitions", $"{partitions}", .. replication is null ? [] : new[] { "--replication", $"{replication}" }, .. configs.SelectMany(config => new[] { "--config", $"{config.Key}={config.Value}" })]);
             return;
         }
 
         // The script can do this as well, but takes two JVMs for it.
-        Assert.True(Librdkafka.TryLoad(out var problem), problem);
         using var admin = new AdminClientBuilder(Configure<AdminClientConfig>()).Build();
         await admin.CreateTopicsAsync(
-            [new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = -1, Configs = configs.ToDictionary() }],
+            [new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = replication ?? -1, Configs = configs.ToDictionary() }],
             new CreateTopicsOptions { OperationTimeout = TimeSpan.FromSeconds(30), RequestTimeout = TimeSpan.FromSeconds(40) });
         for (var look = 0; look < 300; look++)
         {

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using HoleChecker.Counting;
 using HoleChecker.Verifying;
-using KafkaFeeder;
 using Xunit;
 
 namespace HoleChecker.Tests.Verifying;
@@ -91,6 +90,6 @@ public class ReportTests
             tally.Add(0, new NumberedMessage("r producer=1"u8, sequence));
         }
 
-        return new VerifyReport("t", [new PartitionRange(0, 0, sequences.Length)], tally, expected, TimeSpan.FromSeconds(1), memory.TakenBytes);
+        return new VerifyReport("t", 1, 0, tally, expected, TimeSpan.FromSeconds(1), memory.TakenBytes);
     }
 }

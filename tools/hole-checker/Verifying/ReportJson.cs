@@ -31,7 +31,7 @@ internal static class ReportJson
         json.WriteNumber("missingAtTheEnd", report.MissingAtTheEnd);
         json.WriteNumber("duplicates", report.Duplicates);
         json.WriteNumber("outOfOrder", report.OutOfOrder);
-        json.WriteNumber("partitions", report.Partitions.Count);
+        json.WriteNumber("partitions", report.PartitionsCount);
         json.WriteNumber("removedBefore", report.RemovedBefore);
         json.WriteNumber("seconds", Math.Round(report.Duration.TotalSeconds, 3));
         json.WriteNumber("sequenceBytes", report.SequenceBytes);

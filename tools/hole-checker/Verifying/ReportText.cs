@@ -13,7 +13,7 @@ internal static class ReportText
     {
         var rate = report.Tally.Received / Math.Max(0.001, report.Duration.TotalSeconds);
         output.WriteLine(Invariant(
-            $"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.Partitions.Count} partitions, read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); {report.Tally.Foreign:N0} of them foreign (without a number)"));
+            $"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); {report.Tally.Foreign:N0} of them foreign (without a number)"));
         if (report.RemovedBefore > 0)
         {
             output.WriteLine(Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): what they held counts as missing"));

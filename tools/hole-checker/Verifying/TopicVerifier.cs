@@ -11,7 +11,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
 {
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromMilliseconds(100);
 
-    /// <param name="progress">Told now and then how many messages were read, and how many there were at the start.</param>
+    /// <param name="progress">Told now and then how many messages were read, and how many there are.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="TopicReadException">The topic could not be read to its end.</exception>
     /// <exception cref="SequenceMemoryException">The numbers make no sense.</exception>
@@ -21,8 +21,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
         var started = time.GetTimestamp();
         using var reader = new TopicReader(options.BootstrapServers, options.Topic, options.Properties);
         reader.Start(options.ConnectTimeout);
-        var known = reader.Partitions.Sum(partition => partition.EndOffset - partition.FirstOffset);
-        var tally = new TopicTally(reader.Partitions[^1].Id + 1, memory);
+        var tally = new TopicTally(reader.Partitions[^1] + 1, memory);
         RecordHandler count = options.Pattern is { } pattern
             ? (in FetchedRecord record) => Count(tally, record, pattern.TryFind(record.Value, out var message), message)
             : (in FetchedRecord record) => Count(tally, record, NumberedMessage.TryFind(record.Value, out var message), message);
@@ -33,9 +32,13 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
             cancellation.ThrowIfCancellationRequested();
             var distinct = tally.Distinct;
             var records = reader.Read(count, ReadTimeout);
-            progress(tally.Received, known);
-            // Behind the end that was known at the start only new numbers count: others' messages may go on for ever.
-            if (tally.Distinct > distinct || (records > 0 && tally.Received <= known))
+            if (records > 0)
+            {
+                progress(tally.Received, reader.CountKnownOffsets());
+            }
+
+            // Once all ends were reached only new numbers count: other messages may come for ever.
+            if (tally.Distinct > distinct || (records > 0 && reader.UnfinishedPartitions.Any()))
             {
                 lastNew = time.GetTimestamp();
             }
@@ -52,7 +55,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
             }
         }
 
-        return new VerifyReport(options.Topic, reader.Partitions, tally, options.Expected, time.GetElapsedTime(started), memory.TakenBytes);
+        return new VerifyReport(options.Topic, reader.Partitions.Count, reader.RemovedBefore, tally, options.Expected, time.GetElapsedTime(started), memory.TakenBytes);
     }
 
     private static void Count(TopicTally tally, in FetchedRecord record, bool isNumbered, NumberedMessage message)

@@ -1,15 +1,14 @@
 using HoleChecker.Counting;
-using KafkaFeeder;
 
 namespace HoleChecker.Verifying;
 
 /// <summary>What was found in a topic.</summary>
 internal sealed class VerifyReport(
-    string topic, IReadOnlyList<PartitionRange> partitions, TopicTally tally, long? expected, TimeSpan duration, long sequenceBytes)
+    string topic, int partitionsCount, long removedBefore, TopicTally tally, long? expected, TimeSpan duration, long sequenceBytes)
 {
     public string Topic => topic;
 
-    public IReadOnlyList<PartitionRange> Partitions => partitions;
+    public int PartitionsCount => partitionsCount;
 
     public TopicTally Tally => tally;
 
@@ -33,8 +32,8 @@ internal sealed class VerifyReport(
     /// <summary>Expected numbers that are not even holes: they are above the highest that came from their producer.</summary>
     public long MissingAtTheEnd => Math.Max(0, (expected ?? 0) - tally.Distinct - Missing);
 
-    /// <summary>Records that retention had removed before the reading began.</summary>
-    public long RemovedBefore => partitions.Sum(partition => partition.FirstOffset);
+    /// <summary>Offsets that retention had removed before the reading began.</summary>
+    public long RemovedBefore => removedBefore;
 
     /// <summary>There is nothing to check, and nothing was expected.</summary>
     public bool IsEmpty => Sources.Count == 0 && expected is null;
