@@ -48,7 +48,8 @@ internal static class Librdkafka
         }
     }
 
-    private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    /// <summary>The library for anybody who asks for "librdkafka"; for resolvers of other assemblies too.</summary>
+    internal static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {
         if (name != "librdkafka")
         {

@@ -39,6 +39,9 @@ internal sealed class CheckpointKeeper : IDisposable
     /// <summary>What is on disk now.</summary>
     public Checkpoint Saved { get; private set; }
 
+    /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
+    public long PossibleDuplicates => _possibleDuplicates;
+
     /// <summary>True while the last try to save failed.</summary>
     public bool HasFailed { get; private set; }
 
@@ -71,7 +74,7 @@ internal sealed class CheckpointKeeper : IDisposable
         }
 
         var keeper = new CheckpointKeeper(file, Journal.Restore(journalPath, start), start, time);
-        status.AddPossibleDuplicates(start.PossibleDuplicates);
+        status.PossibleDuplicates = keeper.PossibleDuplicates;
         var open = start.Segments.FirstOrDefault(s => !s.IsDone);
         FeederLog.Resumed(logger, component, open is null ? "the start" : $"{open.Name}:{open.Watermark.Position}", twice.Records, twice.Where);
         if (hasRebooted && start.Segments.Count > 0)

@@ -20,7 +20,7 @@ internal sealed class InFlightBudget
     /// What the process takes before the first record, in bytes: runtime, client library, status page. The rest of
     /// <c>memory_limit</c> is for records. Measured: docs/OPERATIONS.md.
     /// </summary>
-    public const long BaseBytes = 56L << 20;
+    public const long BaseBytes = 72L << 20;
 
     /// <summary>The budget that a memory limit leaves: at least 8 MiB, so that a log can be shipped at all.</summary>
     public static long LimitFor(long memoryLimitBytes) => Math.Max(8L << 20, memoryLimitBytes - BaseBytes);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Transport;
@@ -87,7 +88,7 @@ internal sealed class Shipper : IDisposable
             _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongPause.Ticks));
             if (!isBusy)
             {
-                await WaitAsync(_pause, stopping).ConfigureAwait(false);
+                await Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping).ConfigureAwait(false);
             }
         }
 
@@ -97,7 +98,7 @@ internal sealed class Shipper : IDisposable
             TakeLastOutcomes();
             if (_inFlight > 0)
             {
-                await WaitAsync(LongPause, CancellationToken.None).ConfigureAwait(false);
+                await Pause.ForAsync(_outcomes.Reader, LongPause, _time, CancellationToken.None).ConfigureAwait(false);
             }
         }
 
@@ -161,15 +162,6 @@ internal sealed class Shipper : IDisposable
         _cursor.Dispose();
         _keeper.Dispose();
         _book.Dispose();
-    }
-
-    private async Task WaitAsync(TimeSpan atMost, CancellationToken stopping)
-    {
-        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var outcome = _outcomes.Reader.WaitToReadAsync(cancel.Token).AsTask();
-        var pause = Task.Delay(atMost, _time, cancel.Token);
-        await Task.WhenAny(outcome, pause).ConfigureAwait(false);
-        await cancel.CancelAsync().ConfigureAwait(false);
     }
 
     /// <summary>While stopping: what cannot be set aside stays unsettled, and everything else is saved.</summary>
@@ -384,7 +376,7 @@ internal sealed class Shipper : IDisposable
         if (outcome.PossiblyPersistedRecords > 0)
         {
             _keeper.AddPossibleDuplicates(outcome.PossiblyPersistedRecords);
-            _status.AddPossibleDuplicates(outcome.PossiblyPersistedRecords);
+            _status.PossibleDuplicates = _keeper.PossibleDuplicates;
         }
 
         var kind = outcome.Kind;

@@ -68,7 +68,8 @@ internal sealed class LogStatus(LogOptions options, string directory)
 
     public long ResentRecords => Interlocked.Read(ref _resentRecords);
 
-    public long PossibleDuplicates => Interlocked.Read(ref _possibleDuplicates);
+    /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
+    public long PossibleDuplicates { get => Interlocked.Read(ref _possibleDuplicates); set => Interlocked.Exchange(ref _possibleDuplicates, value); }
 
     public long RejectedRecords => Interlocked.Read(ref _rejectedRecords);
 
@@ -103,8 +104,6 @@ internal sealed class LogStatus(LogOptions options, string directory)
     }
 
     public void AddResent(long records) => Interlocked.Add(ref _resentRecords, records);
-
-    public void AddPossibleDuplicates(long records) => Interlocked.Add(ref _possibleDuplicates, records);
 
     public void AddRejected() => Interlocked.Increment(ref _rejectedRecords);
 

@@ -48,11 +48,11 @@ public sealed class InFlightBudgetTests
         Assert.Equal(600, budget.UsedBytes);
     }
 
-    [Theory]
-    [InlineData(96, 40)]
-    [InlineData(256, 200)]
-    [InlineData(60, 8)]
-    [InlineData(1, 8)]
-    public void The_memory_limit_leaves_what_the_process_itself_does_not_take(long limitMiB, long budgetMiB) =>
-        Assert.Equal(budgetMiB << 20, InFlightBudget.LimitFor(limitMiB << 20));
+    [Fact]
+    public void The_memory_limit_leaves_what_the_process_itself_does_not_take_and_never_nothing()
+    {
+        Assert.Equal(40 << 20, InFlightBudget.LimitFor(InFlightBudget.BaseBytes + (40 << 20)));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(InFlightBudget.BaseBytes + (1 << 20)));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(1));
+    }
 }

@@ -13,8 +13,11 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// </summary>
 internal sealed class ClientTransport : IBatchTransport
 {
-    /// <summary>Memory that a record on the way costs beside its bytes: ours, the client's managed and its native part.</summary>
-    private const int RecordOverheadBytes = 700;
+    /// <summary>
+    /// Memory that a record on the way costs beside its bytes: ours, the client's managed and native part, and what the
+    /// garbage collector leaves lying until it comes round. Measured: docs/OPERATIONS.md.
+    /// </summary>
+    private const int RecordOverheadBytes = 2000;
 
     private static readonly TimeSpan MinRenewal = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxRenewal = TimeSpan.FromSeconds(60);
@@ -53,10 +56,11 @@ internal sealed class ClientTransport : IBatchTransport
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
     {
         var messages = Decode(batch, stored, log, out var bytes);
+        CollectionPace.Allocated(bytes + (messages.Count * (long)CollectionPace.RecordBytes));
         batch.CostBytes = bytes + ((long)messages.Count * RecordOverheadBytes);
-        if (TakeGeneration() is not { } generation)
+        if (TakeGeneration(out var refusal) is not { } generation)
         {
-            onOutcome(new BatchOutcome(batch, OutcomeKind.Retriable, _lastError ?? "the producer is being replaced"));
+            onOutcome(new BatchOutcome(batch, refusal, _lastError ?? "the producer is being replaced"));
             return;
         }
 
@@ -192,9 +196,10 @@ internal sealed class ClientTransport : IBatchTransport
         }
     }
 
-    /// <summary>The producer to use, retained for a batch; null while a broken one may not be replaced yet.</summary>
-    private ProducerGeneration? TakeGeneration()
+    /// <summary>The producer to use, retained for a batch; null while a broken one may not be replaced yet, or none can be made.</summary>
+    private ProducerGeneration? TakeGeneration(out OutcomeKind refusal)
     {
+        refusal = OutcomeKind.Retriable;
         lock (_lock)
         {
             if (_generation is { IsBroken: true } broken)
@@ -216,7 +221,17 @@ internal sealed class ClientTransport : IBatchTransport
                 _renewedAt = _time.GetTimestamp();
                 _acknowledgedSinceRenewal = false;
                 var settings = ProducerSettings.For(_group, _ack, _partitioner, _isIdempotent);
-                _generation = new ProducerGeneration(settings, _isIdempotent, OnError, OnLog, OnAcknowledged);
+                try
+                {
+                    _generation = new ProducerGeneration(settings, _isIdempotent, OnError, OnLog, OnAcknowledged);
+                }
+                catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
+                {
+                    _lastError = $"the properties of broker group {_group.Name} are refused by librdkafka: {e.Message}";
+                    refusal = OutcomeKind.Held;
+                    return null;
+                }
+
                 FeederLog.ProducerMade(_logger, Description);
             }
 

@@ -24,7 +24,7 @@ internal static class ProducerSettings
         {
             // Defaults of ours that a user may change.
             ["client.id"] = "kafkafeeder",
-            ["linger.ms"] = isIdempotent ? "5" : "20",
+            ["linger.ms"] = isIdempotent ? "50" : "20", // longer saves CPU; without idempotence each window waits for it
             ["socket.keepalive.enable"] = "true",
             ["reconnect.backoff.max.ms"] = "5000",
             ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),
@@ -41,7 +41,6 @@ internal static class ProducerSettings
         settings["enable.idempotence"] = isIdempotent ? "true" : "false";
         settings["partitioner"] = NameOf(partitioner);
         settings["message.timeout.ms"] = "0"; // never give a record up: the backlog is on disk
-        settings["delivery.report.only.error"] = "false";
         settings["allow.auto.create.topics"] = "false";
         settings["queue.buffering.max.messages"] = "10000000"; // our window is far smaller; theirs must not get in its way
         settings["queue.buffering.max.kbytes"] = "2097151";

@@ -1,0 +1,29 @@
+# make build   out/bin/kafkafeeder, out/bin/hole-checker and the sample application
+# make demo    a million events through a real Kafka while a broker and the daemon are killed
+# make test    all tests; ends with the line "tests: N passed, N failed"
+# make bench   against kcat and rsyslog on the same broker
+# Each target installs what it needs (Debian packages, as root) and builds first.
+
+PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker samples/order-service:order-service
+
+.PHONY: build demo test bench clean
+
+build:
+	@scripts/setup run
+	@scripts/publish $(PROGRAMS)
+
+demo: build
+	@scripts/setup kafka
+	@samples/demo/demo
+
+test:
+	@scripts/setup run kafka test
+	@tests/run
+
+bench: build
+	@scripts/setup kafka bench
+	@bench/shipping/shipping
+
+clean:
+	rm -rf out BenchmarkDotNet.Artifacts
+	find . -type d \( -name bin -o -name obj \) -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,103 @@
+using System.Threading.Channels;
+using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Discovery;
+
+/// <summary>
+/// Looks for logs, again and again: a full scan each time, because notifications of the system lose events without
+/// saying so. A file is parsed again only when it has changed.
+/// </summary>
+internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederStatus status, ILogger logger, TimeProvider time)
+{
+    private readonly LogPlan _plan = new(options.BrokerGroups.Keys.ToHashSet(), RealPath.Of);
+    private readonly Dictionary<string, (FileStamp Stamp, ParsedLogs Parsed)> _parsed = new(StringComparer.Ordinal);
+    private readonly Channel<bool> _now = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private HashSet<string> _told = [];
+
+    /// <summary>Scans at once, and from then on by the interval.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            RunOnce();
+            await Pause.ForAsync(_now.Reader, options.Watcher.Interval, time, stopping).ConfigureAwait(false);
+            _now.Reader.TryRead(out _);
+        }
+    }
+
+    /// <summary>Scans without waiting for the interval: somebody has changed a file and says so.</summary>
+    public void ScanNow(bool forgetParsed)
+    {
+        if (forgetParsed)
+        {
+            lock (_parsed)
+            {
+                _parsed.Clear();
+                _told = [];
+            }
+        }
+
+        _now.Writer.TryWrite(true);
+    }
+
+    /// <summary>One scan: finds the files, reads the changed ones, tells the fleet what to ship.</summary>
+    public void RunOnce()
+    {
+        var faults = new List<ConfigFault>();
+        IReadOnlyList<PlannedLog> logs;
+        lock (_parsed)
+        {
+            var files = ConfigurationScan.Find(options.LogDir, faults).ConvertAll(path => (path, Parse(path)));
+            foreach (var gone in _parsed.Keys.Except(files.Select(f => f.path)).ToList())
+            {
+                _parsed.Remove(gone);
+            }
+
+            logs = _plan.Make(files, faults);
+        }
+
+        Tell(faults);
+        status.Faults = faults;
+        fleet.Apply(logs);
+        status.Scanned(time.GetTimestamp());
+    }
+
+    private ParsedLogs Parse(string path)
+    {
+        var stamp = FileStamp.Of(path);
+        if (_parsed.TryGetValue(path, out var known) && known.Stamp == stamp)
+        {
+            return known.Parsed;
+        }
+
+        var parsed = ConfigLoader.LoadLogs(path);
+        _parsed[path] = (stamp, parsed);
+        return parsed;
+    }
+
+    /// <summary>Each fault once, until it is gone.</summary>
+    private void Tell(List<ConfigFault> faults)
+    {
+        var now = faults.Select(f => f.ToString()).ToHashSet();
+        foreach (var fault in now.Where(f => !_told.Contains(f)))
+        {
+            FeederLog.ConfigurationFault(logger, fault);
+        }
+
+        _told = now;
+    }
+
+    /// <summary>What changes when a file does.</summary>
+    private readonly record struct FileStamp(DateTime Modified, long Bytes)
+    {
+        public static FileStamp Of(string path)
+        {
+            var file = new FileInfo(path);
+            return file.Exists ? new FileStamp(file.LastWriteTimeUtc, file.Length) : default;
+        }
+    }
+}

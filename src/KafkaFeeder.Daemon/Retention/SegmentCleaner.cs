@@ -1,0 +1,89 @@
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Retention;
+
+/// <summary>
+/// Deletes segments that are shipped, by the checkpoint that is on disk and not the one in memory, and past their
+/// retention. (Kafka's LogCleaner compacts; this one only deletes.)
+/// </summary>
+internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, ILogger logger, TimeProvider time)
+{
+    /// <summary>A wall clock that moves otherwise than time passes makes ages meaningless: nothing is deleted by it.</summary>
+    private static readonly TimeSpan MaxClockJump = TimeSpan.FromHours(1);
+
+    private DateTimeOffset _lastNow = time.GetUtcNow();
+    private long _lastTimestamp = time.GetTimestamp();
+
+    /// <summary>Cleans by the interval.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            RunOnce();
+            await Pause.ForAsync(options.Cleaner.Interval, time, stopping).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>One round over all logs.</summary>
+    public void RunOnce()
+    {
+        var now = time.GetUtcNow();
+        var jump = now - _lastNow - time.GetElapsedTime(_lastTimestamp);
+        _lastNow = now;
+        _lastTimestamp = time.GetTimestamp();
+        if (jump.Duration() > MaxClockJump)
+        {
+            FeederLog.CleaningPaused(logger, jump);
+            return;
+        }
+
+        foreach (var (status, saved) in fleet.Saved)
+        {
+            foreach (var segment in saved?.Segments.Where(s => s.IsDone) ?? [])
+            {
+                Clean(status, segment, now);
+            }
+        }
+    }
+
+    private void Clean(LogStatus status, SegmentCheckpoint saved, DateTimeOffset now)
+    {
+        if (status.Options.Retention is null)
+        {
+            return;
+        }
+
+        var path = Path.Combine(status.Directory, saved.Name);
+        try
+        {
+            using var file = SegmentHandle.OpenForReading(path);
+            if (!SegmentLock.TryTake(file))
+            {
+                return; // a writer has it open
+            }
+
+            // The lock is held from here to the deletion: no writer of ours can add to the file in between.
+            var stat = SegmentHandle.Stat(file);
+            if (RetentionPolicy.Judge(saved, stat, status.Options.Retention, now) == RetentionVerdict.Delete)
+            {
+                File.Delete(path);
+                status.AddCleaned();
+                FeederLog.Cleaned(logger, saved.Name, now - stat.Modified);
+            }
+        }
+        catch (FileNotFoundException)
+        {
+            return; // deleted by somebody else, or in the round before
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            FeederLog.NotCleaned(logger, saved.Name, e.Message);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Text;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>The metrics in Prometheus' text format, version 0.0.4. Each is described in docs/OPERATIONS.md.</summary>
+internal static class MetricsText
+{
+    private static readonly (string Name, string Type, string Help, Func<LogStatus, double> Value)[] PerLog =
+    [
+        ("kafkafeeder_lag_bytes", "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
+        ("kafkafeeder_in_flight_bytes", "gauge", "Bytes that are sent and not confirmed.", l => l.InFlightBytes),
+        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge", "Timestamp of the oldest record that is sent and not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
+        ("kafkafeeder_segments", "gauge", "Segments on disk.", l => l.Segments),
+        ("kafkafeeder_shipped_records_total", "counter", "Records that the brokers have confirmed in this run.", l => l.ShippedRecords),
+        ("kafkafeeder_shipped_bytes_total", "counter", "Bytes of segments that the brokers have confirmed in this run.", l => l.ShippedBytes),
+        ("kafkafeeder_resent_records_total", "counter", "Records that were sent again in this run.", l => l.ResentRecords),
+        ("kafkafeeder_possible_duplicates_total", "counter", "Records that may have arrived twice, over all runs.", l => l.PossibleDuplicates),
+        ("kafkafeeder_rejected_records_total", "counter", "Records that the brokers refused for ever; they are in quarantine.", l => l.RejectedRecords),
+        ("kafkafeeder_torn_bytes_total", "counter", "Bytes of batches that their writers did not finish.", l => l.TornBytes),
+        ("kafkafeeder_damaged_bytes_total", "counter", "Bytes that are no record batch; a copy is in quarantine.", l => l.DamagedBytes),
+        ("kafkafeeder_lost_bytes_total", "counter", "Bytes that vanished before they were shipped.", l => l.LostBytes),
+        ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.", l => l.CheckpointResets),
+        ("kafkafeeder_checkpoint_failures_total", "counter", "Times a checkpoint could not be saved.", l => l.CheckpointFailures),
+        ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),
+        ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.", l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
+    ];
+
+    public static string Of(FeederStatus status, IReadOnlyList<LogStatus> logs)
+    {
+        var text = new StringBuilder();
+        Head(text, "kafkafeeder_build_info", "gauge", "1, with the version.");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_build_info{{version=\"{Hosting.Build.Version}\"}} 1\n");
+        Head(text, "kafkafeeder_start_time_seconds", "gauge", "When this run began.");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_start_time_seconds {status.Started.ToUnixTimeMilliseconds() / 1000.0}\n");
+        Head(text, "kafkafeeder_configuration_faults", "gauge", "What is wrong with the logs' configuration now.");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_configuration_faults {status.Faults.Count}\n");
+        foreach (var (name, type, help, value) in PerLog)
+        {
+            Head(text, name, type, help);
+            foreach (var log in logs)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\",topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static void Head(StringBuilder text, string name, string type, string help) =>
+        text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
+
+    private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+}

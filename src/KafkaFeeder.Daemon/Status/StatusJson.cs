@@ -1,0 +1,65 @@
+using System.Text;
+using System.Text.Json;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>The state of everything as JSON: what <c>kafkafeeder status</c> shows.</summary>
+internal static class StatusJson
+{
+    private static readonly JsonWriterOptions Options = new() { Indented = true };
+
+    public static string Of(FeederStatus status, IReadOnlyList<LogStatus> logs)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, Options))
+        {
+            json.WriteStartObject();
+            json.WriteString("version", Hosting.Build.Version);
+            json.WriteString("started", status.Started);
+            json.WriteBoolean("ready", status.IsReady);
+            json.WriteStartArray("faults");
+            foreach (var fault in status.Faults)
+            {
+                json.WriteStringValue(fault.ToString());
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("logs");
+            foreach (var log in logs)
+            {
+                Write(json, log);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
+    }
+
+    private static void Write(Utf8JsonWriter json, LogStatus log)
+    {
+        json.WriteStartObject();
+        json.WriteString("component", log.Options.Component);
+        json.WriteString("directory", log.Directory);
+        json.WriteString("topic", log.Options.Topic);
+        json.WriteString("broker", log.Options.Broker);
+        json.WriteString("state", log.State.ToString().ToLowerInvariant());
+        json.WriteString("error", log.Error);
+        json.WriteString("position", log.Position);
+        json.WriteNumber("segments", log.Segments);
+        json.WriteNumber("lagBytes", log.LagBytes);
+        json.WriteNumber("inFlightBytes", log.InFlightBytes);
+        json.WriteNumber("oldestUnshipped", log.OldestUnshipped);
+        json.WriteNumber("shippedRecords", log.ShippedRecords);
+        json.WriteNumber("shippedBytes", log.ShippedBytes);
+        json.WriteNumber("resentRecords", log.ResentRecords);
+        json.WriteNumber("possibleDuplicates", log.PossibleDuplicates);
+        json.WriteNumber("rejectedRecords", log.RejectedRecords);
+        json.WriteNumber("tornBytes", log.TornBytes);
+        json.WriteNumber("damagedBytes", log.DamagedBytes);
+        json.WriteNumber("lostBytes", log.LostBytes);
+        json.WriteNumber("cleanedSegments", log.CleanedSegments);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>
+/// Answers over HTTP: <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD only, nothing
+/// can be changed by it, and a page of another host in somebody's browser cannot read it.
+/// </summary>
+internal sealed class StatusServer(FeederOptions options, FeederStatus status, ShipperFleet fleet) : IAsyncDisposable
+{
+    private WebApplication? _app;
+
+    /// <summary>Where it listens, once started; null if it does not.</summary>
+    public string? Address => _app?.Services.GetService(typeof(IServer)) is IServer server
+        ? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()
+        : null;
+
+    /// <summary>Begins to listen, unless configured not to.</summary>
+    /// <exception cref="IOException">The address is taken or not ours.</exception>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        if (options.Status.Listen is not { } endpoint)
+        {
+            return;
+        }
+
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(endpoint);
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = 64;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 8 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+        });
+        _app = builder.Build();
+        _app.Run(AnswerAsync);
+        await _app.StartAsync(cancellation).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+        {
+            await _app.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private Task AnswerAsync(HttpContext context)
+    {
+        var response = context.Response;
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers.CacheControl = "no-store";
+        response.Headers.ContentSecurityPolicy = "default-src 'none'";
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            response.Headers.Allow = "GET, HEAD";
+            return Write(response, 405, "text/plain", "Only GET and HEAD are answered here.\n");
+        }
+
+        if (!IsOurName(context.Request.Host.Host))
+        {
+            return Write(response, 421, "text/plain", "Ask by an address of this host, or by localhost.\n");
+        }
+
+        return context.Request.Path.Value switch
+        {
+            "/healthz" => Health(response),
+            "/readyz" => Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
+            "/metrics" => Write(response, 200, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Of(status, fleet.Statuses)),
+            "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, fleet.Statuses)),
+            _ => Write(response, 404, "text/plain", "There are /healthz, /readyz, /metrics and /status.json.\n"),
+        };
+    }
+
+    /// <summary>Unhealthy is what a restart may cure: a loop that hangs. A broker that is away is not.</summary>
+    private Task Health(HttpResponse response)
+    {
+        if (!status.IsAlive(options.Watcher.Interval))
+        {
+            return Write(response, 503, "text/plain", "stalled: the watcher does not come round\n");
+        }
+
+        var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.LostBytes > 0).ToList();
+        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: {l.Error ?? $"{l.LostBytes} bytes lost"}\n"));
+        return Write(response, 200, "text/plain; charset=utf-8", text);
+    }
+
+    /// <summary>Against a page that makes its own name lead to this address (DNS rebinding).</summary>
+    private bool IsOurName(string host) =>
+        host is "localhost" or "" || IPAddress.TryParse(host.Trim('[', ']'), out _) || string.Equals(host, Dns.GetHostName(), StringComparison.OrdinalIgnoreCase)
+        || options.Status.Listen is { Address: var address } && host == address.ToString();
+
+    private static Task Write(HttpResponse response, int code, string type, string text)
+    {
+        response.StatusCode = code;
+        response.ContentType = type;
+        return HttpMethods.IsHead(response.HttpContext.Request.Method) ? Task.CompletedTask : response.WriteAsync(text);
+    }
+}

@@ -1,0 +1,102 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Options;
+
+namespace KafkaFeeder.Daemon.Transport.Client;
+
+/// <summary>Asks the brokers whether what the logs need is there: topic, leaders, in-sync replicas, size limits.</summary>
+internal static class BrokerCheck
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>What is wrong, a sentence each.</summary>
+    /// <param name="options">The broker groups.</param>
+    /// <param name="logs">The logs.</param>
+    /// <param name="tell">Takes a line for each topic that is well.</param>
+    public static List<string> Ask(FeederOptions options, IReadOnlyList<PlannedLog> logs, Action<string> tell)
+    {
+        var problems = new List<string>();
+        foreach (var group in logs.GroupBy(l => l.Options.Broker).OrderBy(g => g.Key, StringComparer.Ordinal))
+        {
+            IAdminClient client;
+            try
+            {
+                client = Connect(options.BrokerGroups[group.Key]);
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
+            {
+                problems.Add($"{options.SourceFile}: kafka_brokers.{group.Key}.properties: {e.Message}");
+                continue;
+            }
+
+            using var connected = client;
+            foreach (var topic in group.GroupBy(l => l.Options.Topic).OrderBy(t => t.Key, StringComparer.Ordinal))
+            {
+                try
+                {
+                    problems.AddRange(Ask(client, group.Key, topic.Key, topic.First(), tell));
+                }
+                catch (KafkaException e)
+                {
+                    problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): {e.Error.Reason}");
+                    break; // the other topics of an unreachable cluster would each wait as long
+                }
+            }
+        }
+
+        return problems;
+    }
+
+    private static IAdminClient Connect(BrokerGroupOptions group)
+    {
+        var settings = group.Properties
+            .Where(p => p.Name != "enable.idempotence" && !p.Name.StartsWith("compression", StringComparison.Ordinal))
+            .ToDictionary(p => p.Name, p => p.Value);
+        settings["bootstrap.servers"] = string.Join(",", group.Brokers);
+        settings["allow.auto.create.topics"] = "false";
+        return new AdminClientBuilder(settings).SetLogHandler((_, _) => { }).Build();
+    }
+
+    private static IEnumerable<string> Ask(IAdminClient client, string group, string topic, PlannedLog log, Action<string> tell)
+    {
+        var where = $"{log.Options.SourceFile}:{log.Options.SourceLine}: topic {topic} of {group}";
+        var metadata = client.GetMetadata(topic, Patience).Topics.Single();
+        if (metadata.Error.Code != ErrorCode.NoError || metadata.Partitions.Count == 0)
+        {
+            yield return $"{where}: {(metadata.Error.Code == ErrorCode.NoError ? "it has no partitions" : metadata.Error.Reason)}";
+            yield break;
+        }
+
+        var limits = Limits(client, topic);
+        var inSync = metadata.Partitions.Min(p => p.InSyncReplicas.Length);
+        foreach (var partition in metadata.Partitions.Where(p => p.Leader < 0))
+        {
+            yield return $"{where}: partition {partition.PartitionId} has no leader";
+        }
+
+        if (limits is { MinInSync: var needed } && log.Options.Ack == AckLevel.AllInSync && inSync < needed)
+        {
+            yield return $"{where}: {inSync} replicas are in sync, min.insync.replicas is {needed}: nothing is acknowledged until more are";
+        }
+
+        tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {(limits is { } l ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}" : "limits unknown: these brokers do not tell")}");
+    }
+
+    private static (int MinInSync, int MaxMessageBytes)? Limits(IAdminClient client, string topic)
+    {
+        try
+        {
+            var entries = client.DescribeConfigsAsync(
+                [new ConfigResource { Type = ResourceType.Topic, Name = topic }],
+                new DescribeConfigsOptions { RequestTimeout = Patience }).GetAwaiter().GetResult().Single().Entries;
+            return (Number(entries["min.insync.replicas"]), Number(entries["max.message.bytes"]));
+        }
+        catch (KafkaException)
+        {
+            return null; // before 0.11, or not allowed to ask
+        }
+    }
+
+    private static int Number(ConfigEntryResult entry) => int.Parse(entry.Value, System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,239 @@
+using System.Text;
+using KafkaFeeder.EndToEnd.Tests.Support;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaFeeder.EndToEnd.Tests;
+
+/// <summary>Brokers that die, freeze, are away, refuse; configurations that are broken.</summary>
+[Collection(ModernCluster.Name)]
+public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(fixture)
+{
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(3);
+
+    [Fact]
+    public async Task Brokers_killed_and_frozen_one_after_the_other_lose_and_double_nothing()
+    {
+        const int Batches = 300;
+        const int PerBatch = 500;
+        var (cluster, topic) = await TopicAsync("brokers", partitions: 3);
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using var writer = daemon.Writer("orders", interval: TimeSpan.FromSeconds(5));
+        daemon.Start();
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 0; i < Batches; i++)
+            {
+                Daemon.Append(writer, 1 + (i * PerBatch), PerBatch);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            }
+        });
+        foreach (var node in (int[])[1, 2, 3])
+        {
+            await cluster.KillAsync(node);
+            await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System);
+            await cluster.StartNodeAsync(node);
+            await cluster.WaitInSyncAsync();
+        }
+
+        await cluster.PauseAsync(1);
+        await Task.Delay(TimeSpan.FromSeconds(12), TimeProvider.System);
+        await cluster.ResumeAsync(1);
+        await cluster.WaitInSyncAsync();
+
+        await writing;
+        await daemon.CaughtUpAsync("orders", Batches * PerBatch, Long);
+        var announced = (long)(await daemon.MetricAsync("kafkafeeder_possible_duplicates_total", "orders"))!.Value;
+        Assert.Equal(0, await daemon.StopAsync());
+        var report = await VerifyAsync(cluster, topic, Batches * PerBatch);
+        Assert.Equal(0, report.GetProperty("missing").GetInt64());
+        Assert.True(report.GetProperty("duplicates").GetInt64() <= announced, $"{report.GetProperty("duplicates")} duplicates, {announced} announced:\n{daemon.Output}");
+        Assert.True(announced > 0 || report.GetProperty("outOfOrder").GetInt64() == 0, $"out of order: {report}");
+    }
+
+    [Fact]
+    public async Task All_brokers_away_for_a_minute_at_start_and_in_the_middle_cost_neither_a_record_nor_memory()
+    {
+        const int PerStep = 50_000;
+        var minute = TimeSpan.FromSeconds(60);
+        var (cluster, topic) = await TopicAsync("away", partitions: 3);
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using var writer = daemon.Writer("orders");
+        await AllAsync(cluster.KillAsync);
+        daemon.Start();
+        var growth = await GrowthAsync(writer, 1);
+        await AllAsync(cluster.StartNodeAsync);
+        await daemon.CaughtUpAsync("orders", 6 * PerStep, Long);
+
+        await AllAsync(cluster.KillAsync);
+        growth = Math.Max(growth, await GrowthAsync(writer, 1 + (6 * PerStep)));
+        await AllAsync(cluster.StartNodeAsync);
+        await daemon.CaughtUpAsync("orders", 12 * PerStep, Long);
+        await cluster.WaitInSyncAsync();
+
+        Assert.Equal(0, await daemon.StopAsync());
+        var report = await VerifyAsync(cluster, topic, 12 * PerStep);
+        Assert.Equal(0, report.GetProperty("missing").GetInt64());
+        TestContext.Current.SendDiagnosticMessage($"grew by {growth >> 20} MiB within a minute of all brokers away");
+        Assert.True(growth < 64 << 20, $"resident memory grew by {growth >> 20} MiB while the backlog did");
+
+        async Task AllAsync(Func<int, Task> what) => await Task.WhenAll(what(1), what(2), what(3));
+
+        // From the sixth part of the minute on, when the window is full, to its end.
+        async Task<long> GrowthAsync(LogWriter to, int first)
+        {
+            long? before = null;
+            for (var step = 0; step < 6; step++)
+            {
+                Daemon.Append(to, first + (step * PerStep), PerStep);
+                await Task.Delay(minute / 6, TimeProvider.System);
+                before ??= daemon.ResidentBytes;
+            }
+
+            return daemon.ResidentBytes - before!.Value;
+        }
+    }
+
+    [Fact]
+    public async Task A_record_that_the_topic_does_not_take_goes_to_quarantine_and_its_neighbours_arrive()
+    {
+        var (cluster, topic) = await TopicAsync("refused", configs: new Dictionary<string, string> { ["max.message.bytes"] = "50000" });
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using (var writer = daemon.Writer("orders"))
+        {
+            for (var n = 1; n <= 500; n++)
+            {
+                writer.Append(new NewRecord(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), Encoding.UTF8.GetBytes($"seq={n} {new string('x', n == 77 ? 60_000 : 50)}")));
+            }
+        }
+
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", 499, Long);
+        Assert.Equal(Enumerable.Range(1, 500).Where(n => n != 77), cluster.ReadTopic(topic, expected: 499).Select(r => SequenceOf(r.Text)).Order());
+        Assert.Equal(1, await daemon.MetricAsync("kafkafeeder_rejected_records_total", "orders"));
+        Assert.Contains("offset 76: MsgSizeTooLarge", daemon.Ledger(), StringComparison.Ordinal);
+        Assert.Equal(0, await daemon.StopAsync());
+        var rejected = Directory.GetFiles(Path.Combine(daemon.StateDir, "rejected"), "*.szn", SearchOption.AllDirectories).Single();
+        using var reader = SegmentReader.Open(rejected);
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        Assert.Equal(77, SequenceOfFirst(reader));
+    }
+
+    [Fact]
+    public async Task A_topic_that_is_not_there_holds_its_log_alone_until_it_is()
+    {
+        var (cluster, topic) = await TopicAsync("present");
+        using var daemon = new Daemon(cluster);
+        daemon.Configure($"topics:\n  orders: {{ topic: {topic}, broker: kafka }}\n  bills: {{ topic: daemon-absent, broker: kafka }}\n");
+        using var orders = daemon.Writer("orders");
+        using var bills = daemon.Writer("bills");
+        Daemon.Append(bills, 1, 100);
+        Daemon.Append(orders, 1, 100);
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", 100);
+        await daemon.UntilAsync(async () => (await daemon.CommandAsync("status")).Output.Contains("UnknownTopic", StringComparison.OrdinalIgnoreCase), "the status names the missing topic", Long);
+        Assert.Equal(1, (await daemon.CommandAsync("status")).ExitCode);
+        await cluster.CreateTopicAsync("daemon-absent");
+        await daemon.CaughtUpAsync("bills", 100, Long);
+        Assert.Equal(100, cluster.ReadTopic("daemon-absent", expected: 100).Count);
+    }
+
+    [Fact]
+    public async Task Broken_configurations_are_one_line_each_and_other_logs_go_on()
+    {
+        var (cluster, topic) = await TopicAsync("config");
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        daemon.Configure("topics:\n  a: { topic: [x, broker: kafka }\n", "broken");
+        daemon.Configure($"topics:\n  b:\n    topic: {topic}\n    broker: kafka\n    retentoin: 1h\n", "unknown-key");
+        daemon.Configure($"topics:\n  c:\n    topic: {topic}\n    broker: elsewhere\n", "no-group");
+        daemon.Configure($"directory: {daemon.ConfPath}\ntopics:\n  d: {{ topic: {topic}, broker: kafka }}\n", "no-directory");
+        using var writer = daemon.Writer("orders");
+        Daemon.Append(writer, 1, 100);
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", 100);
+        await daemon.UntilAsync(() => daemon.Output.Contains("conf.yaml", StringComparison.Ordinal) && daemon.Output.Contains("d: ", StringComparison.Ordinal), "the unusable directory is told");
+        var lines = daemon.Output.Split('\n');
+        Assert.Single(lines, l => l.Contains("broken/kafkafeeder.yaml:2", StringComparison.Ordinal));
+        Assert.Single(lines, l => l.Contains("unknown-key/kafkafeeder.yaml:5: topics.b.retentoin", StringComparison.Ordinal));
+        Assert.Single(lines, l => l.Contains("no-group/kafkafeeder.yaml:4: topics.c.broker", StringComparison.Ordinal));
+        Assert.DoesNotContain("   at ", daemon.Output, StringComparison.Ordinal);
+
+        var check = await daemon.CommandAsync("check");
+        Assert.Equal(1, check.ExitCode);
+        Assert.Contains("unknown-key/kafkafeeder.yaml:5: topics.b.retentoin", check.Errors, StringComparison.Ordinal);
+
+        daemon.Configure($"topics:\n  b: {{ topic: {topic}, broker: kafka }}\n", "unknown-key");
+        using var repaired = daemon.Writer("b", "unknown-key");
+        Daemon.Append(repaired, 1, 50, producer: 2);
+        await daemon.CaughtUpAsync("b", 50);
+    }
+
+    [Fact]
+    public async Task New_settings_reach_one_log_and_no_other_and_double_nothing()
+    {
+        var (cluster, topic) = await TopicAsync("before");
+        var (_, other) = await TopicAsync("after");
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using var writer = daemon.Writer("orders");
+        Daemon.Append(writer, 1, 1000);
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", 1000);
+        daemon.Configure("orders", other);
+        daemon.Reload();
+        await daemon.UntilAsync(() => daemon.Output.Contains("has new settings", StringComparison.Ordinal), "the new topic is taken");
+        Daemon.Append(writer, 1001, 1000);
+        await daemon.CaughtUpAsync("orders", 1000);
+        Assert.Equal(Enumerable.Range(1, 1000), cluster.ReadTopic(topic, expected: 1000).Select(r => SequenceOf(r.Text)));
+        Assert.Equal(Enumerable.Range(1001, 1000), cluster.ReadTopic(other, expected: 1000).Select(r => SequenceOf(r.Text)));
+    }
+
+    [Fact]
+    public async Task Drain_ships_all_and_a_second_daemon_is_sent_away()
+    {
+        var (cluster, topic) = await TopicAsync("drain");
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using var writer = daemon.Writer("orders");
+        Daemon.Append(writer, 1, 1000);
+        Assert.Equal(3, (await daemon.CommandAsync("status")).ExitCode);
+        var drain = await daemon.CommandAsync("drain");
+        Assert.True(drain.ExitCode == 0, drain.Errors);
+        Assert.Equal(1000, cluster.ReadTopic(topic, expected: 1000).Count);
+
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", 0);
+        var second = await daemon.CommandAsync("run");
+        Assert.Equal(75, second.ExitCode);
+        Assert.Contains("Another kafkafeeder uses", second.Errors, StringComparison.Ordinal);
+        Assert.Equal(0, (await daemon.CommandAsync("status")).ExitCode);
+        Assert.Equal((200, "ok\n"), await daemon.GetAsync("/healthz"));
+        Assert.Equal(0, await daemon.StopAsync());
+        Assert.Equal(1000, cluster.ReadTopic(topic).Count);
+    }
+
+    [Fact]
+    public async Task Drain_without_brokers_says_what_is_left()
+    {
+        var (cluster, _) = await TopicAsync("left");
+        using var daemon = new Daemon(cluster, "127.0.0.1:1", "shipper: { drain_timeout: 1s }");
+        daemon.Configure("orders", "daemon-left");
+        using var writer = daemon.Writer("orders");
+        Daemon.Append(writer, 1, 10);
+        var drain = await daemon.CommandAsync("drain", "--timeout", "3");
+        Assert.Equal(4, drain.ExitCode);
+        Assert.Contains("left: orders", drain.Errors, StringComparison.Ordinal);
+    }
+
+    private static int SequenceOfFirst(SegmentReader reader)
+    {
+        var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
+        Assert.True(records.MoveNext());
+        return SequenceOf(Encoding.UTF8.GetString(records.Current.Value));
+    }
+}

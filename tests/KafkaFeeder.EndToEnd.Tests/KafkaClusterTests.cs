@@ -1,0 +1,42 @@
+using Confluent.Kafka;
+using KafkaFeeder.EndToEnd.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.EndToEnd.Tests;
+
+/// <summary>That the cluster the other tests stand on does what its methods say.</summary>
+public abstract class KafkaClusterTests(ClusterFixture fixture)
+{
+    [Fact]
+    public async Task A_record_produced_is_acknowledged_and_read_back()
+    {
+        var cluster = await fixture.GetClusterAsync();
+        await cluster.CreateTopicAsync("round-trip", partitions: 2);
+
+        using var producer = new ProducerBuilder<Null, string>(cluster.Configure<ProducerConfig>()).Build();
+        var delivered = await producer.ProduceAsync("round-trip", new Message<Null, string> { Value = "hello" });
+        Assert.Equal(PersistenceStatus.Persisted, delivered.Status);
+
+        Assert.Equal(["hello"], cluster.ReadTopic("round-trip", expected: 1).Select(record => record.Text));
+    }
+
+    [Fact]
+    public async Task A_broker_goes_and_comes_back()
+    {
+        var cluster = await fixture.GetClusterAsync();
+        await cluster.PauseAsync(1);
+        await cluster.ResumeAsync(1);
+        await cluster.KillAsync(1);
+        await cluster.StartNodeAsync(1);
+        await cluster.StopAsync(1);
+        await cluster.StartNodeAsync(1);
+        await cluster.WaitInSyncAsync();
+        await cluster.CreateTopicAsync("after-the-restarts");
+    }
+}
+
+[Collection(ModernCluster.Name)]
+public sealed class ModernKafkaClusterTests(ModernClusterFixture fixture) : KafkaClusterTests(fixture);
+
+[Collection(OldCluster.Name)]
+public sealed class OldKafkaClusterTests(OldClusterFixture fixture) : KafkaClusterTests(fixture);

@@ -1,0 +1,46 @@
+using Xunit;
+
+namespace KafkaFeeder.EndToEnd.Tests.Support;
+
+/// <summary>
+/// A cluster that all tests of a collection share; it starts when the first of them asks. Tests keep apart by topics of
+/// their own, and leave all nodes running.
+/// </summary>
+public abstract class ClusterFixture(int nodes, KafkaGeneration generation) : IAsyncDisposable
+{
+    private readonly Lazy<Task<KafkaCluster>> _cluster = new(() => KafkaCluster.StartAsync(nodes, generation));
+
+    /// <summary>The cluster. Skips the current test where this generation cannot be had.</summary>
+    public Task<KafkaCluster> GetClusterAsync() => _cluster.Value;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_cluster.IsValueCreated && _cluster.Value.IsCompletedSuccessfully)
+        {
+            await (await _cluster.Value).DisposeAsync();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>Three modern brokers: replication 3, min.insync.replicas 2.</summary>
+public sealed class ModernClusterFixture() : ClusterFixture(3, KafkaGeneration.Modern);
+
+/// <summary>One broker of 0.9.</summary>
+public sealed class OldClusterFixture() : ClusterFixture(1, KafkaGeneration.Old);
+
+/// <summary>The tests that share three modern brokers; one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class ModernCluster : ICollectionFixture<ModernClusterFixture>
+{
+    public const string Name = "a modern cluster of three brokers";
+}
+
+/// <summary>The tests that share one old broker; one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class OldCluster : ICollectionFixture<OldClusterFixture>
+{
+    public const string Name = "one old broker";
+}

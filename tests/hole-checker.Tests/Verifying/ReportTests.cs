@@ -1,0 +1,95 @@
+using System.Text;
+using System.Text.Json;
+using HoleChecker.Counting;
+using HoleChecker.Verifying;
+using Xunit;
+
+namespace HoleChecker.Tests.Verifying;
+
+public class ReportTests
+{
+    [Fact]
+    public void Nothing_missing_is_whole()
+    {
+        var report = Report(expected: 3, 1, 2, 3, 3);
+        Assert.True(report.IsWhole);
+        Assert.Equal("no holes: 3 messages, 3 expected; 1 duplicates, 0 out of order", ReportText.Verdict(report));
+    }
+
+    [Fact]
+    public void More_than_expected_is_whole() => Assert.True(Report(expected: 2, 1, 2, 3).IsWhole);
+
+    [Fact]
+    public void A_hole_is_not_whole_even_if_enough_came()
+    {
+        var report = Report(expected: 3, 1, 2, 4);
+        Assert.False(report.IsWhole);
+        Assert.Equal("HOLES: 1 of 4 messages are missing; 0 duplicates, 0 out of order", ReportText.Verdict(report));
+    }
+
+    [Fact]
+    public void Fewer_than_expected_are_missing_behind_the_last()
+    {
+        var report = Report(expected: 10, 1, 2, 4);
+        Assert.Equal((1, 6), (report.Missing, report.MissingAtTheEnd));
+        Assert.Equal("HOLES: 7 of 10 messages are missing (6 of them behind the last that came); 0 duplicates, 0 out of order", ReportText.Verdict(report));
+    }
+
+    [Fact]
+    public void No_numbered_message_is_nothing_to_check_unless_some_were_expected()
+    {
+        Assert.True(Report(expected: null).IsEmpty);
+        Assert.False(Report(expected: 1).IsEmpty);
+        Assert.False(Report(expected: 1).IsWhole);
+        Assert.True(Report(expected: 0).IsWhole);
+    }
+
+    [Fact]
+    public void Long_lists_of_holes_are_cut_and_counted()
+    {
+        var report = Report(expected: null, [.. Enumerable.Range(1, 5000).Select(n => n * 2L)]);
+
+        var text = new StringWriter();
+        ReportText.Write(report, text);
+        Assert.Contains("  missing: 39\n  and 4,980 more holes\n", text.ToString(), StringComparison.Ordinal);
+
+        var source = Json(report).GetProperty("producers")[0];
+        Assert.Equal(1000, source.GetProperty("holes").GetArrayLength());
+        Assert.Equal(5000, source.GetProperty("holesCount").GetInt64());
+    }
+
+    [Fact]
+    public void Json_says_what_text_says()
+    {
+        var json = Json(Report(expected: 10, 1, 2, 6, 5, 5));
+        Assert.False(json.GetProperty("whole").GetBoolean());
+        Assert.Equal(10, json.GetProperty("expected").GetInt64());
+        Assert.Equal(2, json.GetProperty("missing").GetInt64());
+        Assert.Equal(4, json.GetProperty("missingAtTheEnd").GetInt64());
+        var source = json.GetProperty("producers")[0];
+        Assert.Equal("r", source.GetProperty("run").GetString());
+        Assert.Equal("1", source.GetProperty("producer").GetString());
+        Assert.Equal("[[3,4]]", JsonSerializer.Serialize(source.GetProperty("holes")));
+        Assert.Equal(1, source.GetProperty("duplicates").GetInt64());
+        Assert.Equal(1, source.GetProperty("outOfOrder").GetInt64());
+    }
+
+    private static JsonElement Json(VerifyReport report)
+    {
+        using var stream = new MemoryStream();
+        ReportJson.Write(report, stream);
+        return JsonDocument.Parse(Encoding.UTF8.GetString(stream.ToArray())).RootElement;
+    }
+
+    private static VerifyReport Report(long? expected, params long[] sequences)
+    {
+        var memory = new SequenceMemory();
+        var tally = new TopicTally(1, memory);
+        foreach (var sequence in sequences)
+        {
+            tally.Add(0, new NumberedMessage("r producer=1"u8, sequence));
+        }
+
+        return new VerifyReport("t", 1, 0, tally, expected, TimeSpan.FromSeconds(1), memory.TakenBytes);
+    }
+}

@@ -1,0 +1,14 @@
+namespace HoleChecker.CommandLine;
+
+/// <summary>What the program's exit code says; --help says it too.</summary>
+internal static class ExitCode
+{
+    /// <summary>verify: no holes. generate: everything was written.</summary>
+    public const int Good = 0;
+
+    /// <summary>verify: holes, or fewer messages than expected. generate: not everything was written.</summary>
+    public const int Bad = 1;
+
+    /// <summary>verify: it could not be checked. Both: wrong arguments.</summary>
+    public const int NotDone = 2;
+}

@@ -1,0 +1,27 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace HoleChecker.CommandLine;
+
+/// <summary>The generated help, and behind it what options cannot say.</summary>
+internal sealed class HelpWithMore(HelpAction generated, IReadOnlyDictionary<Command, string> more) : SynchronousCommandLineAction
+{
+    public override int Invoke(ParseResult parseResult)
+    {
+        generated.Invoke(parseResult);
+        if (more.TryGetValue(parseResult.CommandResult.Command, out var text))
+        {
+            parseResult.InvocationConfiguration.Output.WriteLine(text);
+        }
+
+        return ExitCode.Good;
+    }
+
+    /// <summary>Puts the texts behind the help of their commands.</summary>
+    public static void Install(RootCommand root, IReadOnlyDictionary<Command, string> more)
+    {
+        var option = root.Options.OfType<HelpOption>().Single();
+        option.Action = new HelpWithMore((HelpAction)option.Action!, more);
+    }
+}

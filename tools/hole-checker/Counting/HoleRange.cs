@@ -1,0 +1,8 @@
+namespace HoleChecker.Counting;
+
+/// <summary>Numbers that never came; both ends are inclusive.</summary>
+public readonly record struct HoleRange(long FirstMissing, long LastMissing)
+{
+    /// <summary>How many numbers are missing here.</summary>
+    public long Count => LastMissing - FirstMissing + 1;
+}

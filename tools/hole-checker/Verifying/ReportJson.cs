@@ -1,0 +1,78 @@
+using System.Text.Json;
+using HoleChecker.Counting;
+
+namespace HoleChecker.Verifying;
+
+/// <summary>A report for programs: one object. Holes are [first, last], both inclusive, the first ones of each producer.</summary>
+internal static class ReportJson
+{
+    /// <summary>A list of that many is of use; a longer one only takes memory. holesCount has them all.</summary>
+    private const int MaxHoles = 1000;
+
+    public static void Write(VerifyReport report, Stream output)
+    {
+        using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
+        json.WriteStartObject();
+        json.WriteString("topic", report.Topic);
+        json.WriteBoolean("whole", report.IsWhole);
+        json.WriteNumber("received", report.Tally.Received);
+        json.WriteNumber("foreign", report.Tally.Foreign);
+        json.WriteNumber("distinct", report.Tally.Distinct);
+        if (report.Expected is { } expected)
+        {
+            json.WriteNumber("expected", expected);
+        }
+        else
+        {
+            json.WriteNull("expected");
+        }
+
+        json.WriteNumber("missing", report.Missing);
+        json.WriteNumber("missingAtTheEnd", report.MissingAtTheEnd);
+        json.WriteNumber("duplicates", report.Duplicates);
+        json.WriteNumber("outOfOrder", report.OutOfOrder);
+        json.WriteNumber("partitions", report.PartitionsCount);
+        json.WriteNumber("removedBefore", report.RemovedBefore);
+        json.WriteNumber("seconds", Math.Round(report.Duration.TotalSeconds, 3));
+        json.WriteNumber("sequenceBytes", report.SequenceBytes);
+        json.WriteStartArray("producers");
+        foreach (var source in report.Sources)
+        {
+            WriteSource(json, source);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.Flush();
+        output.WriteByte((byte)'\n');
+    }
+
+    private static void WriteSource(Utf8JsonWriter json, SourceTally source)
+    {
+        json.WriteStartObject();
+        json.WriteString("run", source.Run);
+        json.WriteString("producer", source.Producer);
+        json.WriteNumber("received", source.Received);
+        json.WriteNumber("distinct", source.Distinct);
+        json.WriteNumber("highest", source.Highest);
+        json.WriteNumber("missing", source.Missing);
+        json.WriteNumber("duplicates", source.Duplicates);
+        json.WriteNumber("outOfOrder", source.OutOfOrder);
+        json.WriteStartArray("holes");
+        var count = 0L;
+        foreach (var hole in source.Holes())
+        {
+            if (count++ < MaxHoles)
+            {
+                json.WriteStartArray();
+                json.WriteNumberValue(hole.FirstMissing);
+                json.WriteNumberValue(hole.LastMissing);
+                json.WriteEndArray();
+            }
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("holesCount", count);
+        json.WriteEndObject();
+    }
+}

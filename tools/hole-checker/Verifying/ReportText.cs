@@ -1,0 +1,78 @@
+using System.Globalization;
+using HoleChecker.Counting;
+
+namespace HoleChecker.Verifying;
+
+/// <summary>A report for people: a line for the topic, one for each producer, the holes, and the verdict as the last line.</summary>
+internal static class ReportText
+{
+    private const int MaxSources = 100;
+    private const int MaxHoles = 20;
+
+    public static void Write(VerifyReport report, TextWriter output)
+    {
+        var rate = report.Tally.Received / Math.Max(0.001, report.Duration.TotalSeconds);
+        output.WriteLine(Invariant(
+            $"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); {report.Tally.Foreign:N0} of them foreign (without a number)"));
+        if (report.RemovedBefore > 0)
+        {
+            output.WriteLine(Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): what they held counts as missing"));
+        }
+
+        foreach (var source in report.Sources.Take(MaxSources))
+        {
+            output.WriteLine(Invariant(
+                $"run {source.Run} producer {source.Producer}: {source.Received:N0} received, {source.Distinct:N0} distinct, {source.Missing:N0} missing, {source.Duplicates:N0} duplicates, {source.OutOfOrder:N0} out of order"));
+            WriteHoles(source, output);
+        }
+
+        if (report.Sources.Count > MaxSources)
+        {
+            output.WriteLine(Invariant($"and {report.Sources.Count - MaxSources:N0} more producers (all of them: --json)"));
+        }
+
+        output.WriteLine(Verdict(report));
+    }
+
+    /// <summary>The last line.</summary>
+    public static string Verdict(VerifyReport report)
+    {
+        var also = Invariant($"{report.Duplicates:N0} duplicates, {report.OutOfOrder:N0} out of order");
+        if (!report.IsWhole)
+        {
+            var missing = report.Missing + report.MissingAtTheEnd;
+            var end = report.MissingAtTheEnd > 0 ? Invariant($" ({report.MissingAtTheEnd:N0} of them behind the last that came)") : "";
+            var all = report.Tally.Distinct + missing;
+            return Invariant($"HOLES: {missing:N0} of {all:N0} messages are missing{end}; {also}");
+        }
+
+        var expected = report.Expected is { } count ? Invariant($", {count:N0} expected") : "";
+        return Invariant($"no holes: {report.Tally.Distinct:N0} messages{expected}; {also}");
+    }
+
+    private static void WriteHoles(SourceTally source, TextWriter output)
+    {
+        if (source.Missing == 0)
+        {
+            return;
+        }
+
+        var count = 0L;
+        foreach (var hole in source.Holes())
+        {
+            if (count++ < MaxHoles)
+            {
+                output.WriteLine(hole.Count == 1
+                    ? Invariant($"  missing: {hole.FirstMissing}")
+                    : Invariant($"  missing: {hole.FirstMissing}..{hole.LastMissing} ({hole.Count:N0})"));
+            }
+        }
+
+        if (count > MaxHoles)
+        {
+            output.WriteLine(Invariant($"  and {count - MaxHoles:N0} more holes"));
+        }
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,83 @@
+using HoleChecker.Counting;
+using KafkaFeeder;
+
+namespace HoleChecker.Verifying;
+
+/// <summary>
+/// Reads a topic and counts. It ends when all partitions are read to their ends and, if a number of messages is expected,
+/// that many came; and it ends when nothing new came for the idle timeout.
+/// </summary>
+internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory, TimeProvider time)
+{
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromMilliseconds(100);
+
+    /// <param name="progress">Told now and then how many messages were read, and how many there are.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    /// <exception cref="TopicReadException">The topic could not be read to its end.</exception>
+    /// <exception cref="SequenceMemoryException">The numbers make no sense.</exception>
+    /// <exception cref="OperationCanceledException">The reading was ended before it was done.</exception>
+    public VerifyReport Run(Action<long, long> progress, CancellationToken cancellation)
+    {
+        var started = time.GetTimestamp();
+        using var reader = new TopicReader(options.BootstrapServers, options.Topic, options.Properties);
+        reader.Start(options.ConnectTimeout);
+        var tally = new TopicTally(reader.Partitions[^1] + 1, memory);
+        RecordHandler count = options.Pattern is { } pattern
+            ? (in FetchedRecord record) => Count(tally, record, pattern.TryFind(record.Value, out var message), message)
+            : (in FetchedRecord record) => Count(tally, record, NumberedMessage.TryFind(record.Value, out var message), message);
+
+        var lastNew = time.GetTimestamp();
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var distinct = tally.Distinct;
+            var records = reader.Read(count, ReadTimeout);
+            if (records > 0)
+            {
+                progress(tally.Received, reader.CountKnownOffsets());
+            }
+
+            // Once all ends were reached only new numbers count: other messages may come for ever.
+            if (tally.Distinct > distinct || (records > 0 && reader.UnfinishedPartitions.Any()))
+            {
+                lastNew = time.GetTimestamp();
+            }
+
+            if (reader.IsAtEnd && tally.Distinct >= (options.Expected ?? 0))
+            {
+                break;
+            }
+
+            if (time.GetElapsedTime(lastNew) >= options.IdleTimeout)
+            {
+                ThrowIfUnfinished(reader);
+                break;
+            }
+        }
+
+        return new VerifyReport(options.Topic, reader.Partitions.Count, reader.RemovedBefore, tally, options.Expected, time.GetElapsedTime(started), memory.TakenBytes);
+    }
+
+    private static void Count(TopicTally tally, in FetchedRecord record, bool isNumbered, NumberedMessage message)
+    {
+        if (isNumbered)
+        {
+            tally.Add(record.Partition, message);
+        }
+        else
+        {
+            tally.AddForeign();
+        }
+    }
+
+    private void ThrowIfUnfinished(TopicReader reader)
+    {
+        var unfinished = reader.UnfinishedPartitions.ToList();
+        if (unfinished.Count > 0)
+        {
+            var reason = reader.LastComplaint is { } complaint ? $": {complaint}" : "";
+            throw new TopicReadException(
+                $"Topic {options.Topic} was not read to its end: nothing more came from partition {string.Join(", ", unfinished)} for {options.IdleTimeout.TotalSeconds:0.#} s{reason}.");
+        }
+    }
+}

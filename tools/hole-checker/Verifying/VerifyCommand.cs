@@ -1,0 +1,146 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using HoleChecker.CommandLine;
+using HoleChecker.Counting;
+using KafkaFeeder;
+
+namespace HoleChecker.Verifying;
+
+/// <summary><c>hole-checker verify</c>.</summary>
+internal static class VerifyCommand
+{
+    public const string MoreHelp = """
+        What it reads:
+          All partitions from their beginning. Each message that holds "run=ID producer=N seq=N" counts for that run and
+          producer, whose numbers begin with 1; all other messages are foreign, counted and otherwise left alone.
+        When it ends:
+          As soon as every partition is read to its end and, with --expect, that many different messages came; or when
+          nothing new came for --idle-timeout.
+        What it reports, per run and producer:
+          received, distinct, holes (ranges, both ends inclusive, below the highest number that came), duplicates
+          (repetitions of a number), out of order (first occurrences behind a higher number in the same partition).
+          Memory: about a bit a message, duplicates take none.
+
+        Exit codes:
+          0  no holes (and not fewer messages than expected)
+          1  holes, or fewer messages than expected
+          2  could not check: no broker answers, no such topic, no numbered message in it, wrong arguments
+
+        Examples:
+          hole-checker verify --bootstrap-server localhost:9092 --topic orders --expect 1000000
+          hole-checker verify --bootstrap-server kafka:9093 --topic orders -X security.protocol=ssl --json
+          hole-checker verify --bootstrap-server old:9092 --topic orders \
+              -X api.version.request=false -X broker.version.fallback=0.9.0.1
+          hole-checker verify --bootstrap-server localhost:9092 --topic web --pattern 'host=(?<producer>\w+) n=(?<seq>\d+)'
+        """;
+
+    public static Command Create()
+    {
+        var bootstrap = new Option<string>("--bootstrap-server") { Required = true, HelpName = "H:P", Description = "A broker, or several with commas" };
+        var topic = new Option<string>("--topic") { Required = true, HelpName = "T", Description = "The topic" };
+        var expect = new Option<long?>("--expect")
+        {
+            HelpName = "N",
+            Description = "How many different messages there must be, over all runs and producers",
+            CustomParser = result => ArgumentParsers.Number(0)(result),
+        };
+        var idle = new Option<TimeSpan?>("--idle-timeout")
+        {
+            HelpName = "DURATION",
+            Description = $"How long to wait for something new, as 500ms, 10s, 2m [default: {VerifyOptions.DefaultTimeout.TotalSeconds}s]",
+            CustomParser = result => ArgumentParsers.Duration(result),
+        };
+        var connect = new Option<TimeSpan?>("--connect-timeout")
+        {
+            HelpName = "DURATION",
+            Description = $"How long to wait for the brokers' first answer [default: {VerifyOptions.DefaultTimeout.TotalSeconds}s]",
+            CustomParser = result => ArgumentParsers.Duration(result),
+        };
+        var properties = new Option<KeyValuePair<string, string>[]>("-X")
+        {
+            HelpName = "name=value",
+            Description = "A property of librdkafka; may be repeated",
+            CustomParser = ArgumentParsers.Properties,
+        };
+        var pattern = new Option<string?>("--pattern")
+        {
+            HelpName = "REGEX",
+            Description = "How else messages are numbered: a regular expression with the group seq, and run and producer if there are any",
+        };
+        var json = new Option<bool>("--json") { Description = "The report as JSON" };
+
+        var command = new Command("verify", "Read a topic and report what is missing, repeated or out of order.")
+        {
+            bootstrap, topic, expect, idle, connect, properties, pattern, json,
+        };
+        command.SetAction((arguments, cancellation) => Task.FromResult(Run(
+            arguments.GetValue(pattern),
+            read => new VerifyOptions
+            {
+                BootstrapServers = arguments.GetRequiredValue(bootstrap),
+                Topic = arguments.GetRequiredValue(topic),
+                Expected = arguments.GetValue(expect),
+                IdleTimeout = arguments.GetValue(idle) ?? VerifyOptions.DefaultTimeout,
+                ConnectTimeout = arguments.GetValue(connect) ?? VerifyOptions.DefaultTimeout,
+                Properties = arguments.GetValue(properties) ?? [],
+                Pattern = read,
+            },
+            arguments.GetValue(json),
+            cancellation)));
+        return command;
+    }
+
+    private static int Run(string? pattern, Func<MessagePattern?, VerifyOptions> makeOptions, bool isJson, CancellationToken cancellation)
+    {
+        if (!Librdkafka.TryLoad(out var problem))
+        {
+            return CouldNotCheck(problem!);
+        }
+
+        try
+        {
+            var options = makeOptions(pattern is null ? null : new MessagePattern(pattern));
+            var verifier = new TopicVerifier(options, new SequenceMemory(), TimeProvider.System);
+            var report = ProgressBar.Show($"reading {options.Topic}", progress => verifier.Run(progress, cancellation));
+            if (report.IsEmpty)
+            {
+                return CouldNotCheck(
+                    $"Topic {options.Topic} holds no numbered message among its {report.Tally.Received}: nothing to check. Is it the right topic? Are the messages numbered otherwise (--pattern)?");
+            }
+
+            if (isJson)
+            {
+                using var output = Console.OpenStandardOutput();
+                ReportJson.Write(report, output);
+            }
+            else
+            {
+                ReportText.Write(report, Console.Out);
+            }
+
+            return report.IsWhole ? ExitCode.Good : ExitCode.Bad;
+        }
+        catch (Exception e) when (e is TopicReadException or SequenceMemoryException)
+        {
+            return CouldNotCheck(e.Message);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return CouldNotCheck("--pattern takes more than a second for one message: write it so that it has fewer ways to match (no nested repetition).");
+        }
+        catch (ArgumentException e) when (pattern is not null)
+        {
+            return CouldNotCheck($"--pattern is \"{pattern}\": {e.Message}");
+        }
+        catch (OperationCanceledException)
+        {
+            return CouldNotCheck("Interrupted before the topic was read.");
+        }
+    }
+
+    private static int CouldNotCheck(string reason)
+    {
+        Console.Error.WriteLine($"hole-checker: could not check: {reason}");
+        return ExitCode.NotDone;
+    }
+}

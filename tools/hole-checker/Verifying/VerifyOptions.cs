@@ -1,0 +1,29 @@
+using HoleChecker.Counting;
+
+namespace HoleChecker.Verifying;
+
+/// <summary>What is to be verified.</summary>
+internal sealed record VerifyOptions
+{
+    public required string BootstrapServers { get; init; }
+
+    public required string Topic { get; init; }
+
+    /// <summary>Different numbers over all runs and producers; null: what there should be is not known.</summary>
+    public long? Expected { get; init; }
+
+    /// <summary>10 s: longer than the election of a leader takes.</summary>
+    public static TimeSpan DefaultTimeout { get; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long to wait for something new before giving up.</summary>
+    public TimeSpan IdleTimeout { get; init; } = DefaultTimeout;
+
+    /// <summary>How long to wait for the brokers' first answer.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = DefaultTimeout;
+
+    /// <summary>Properties of librdkafka, such as security.protocol.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
+
+    /// <summary>How other people number their messages; null: as generate does.</summary>
+    public MessagePattern? Pattern { get; init; }
+}
