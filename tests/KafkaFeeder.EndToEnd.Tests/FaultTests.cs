@@ -128,7 +128,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     {
         var (cluster, topic) = await TopicAsync("present");
         using var daemon = new Daemon(cluster);
-        daemon.Configure($"topics:\n  orders: {{ topic: {topic}, broker: kafka }}\n  bills: {{ topic: daemon-absent, broker: kafka }}\n");
+        daemon.ConfigureFile($"topics:\n  orders: {{ topic: {topic}, broker: kafka }}\n  bills: {{ topic: daemon-absent, broker: kafka }}\n");
         using var orders = daemon.Writer("orders");
         using var bills = daemon.Writer("bills");
         Daemon.Append(bills, 1, 100);
@@ -148,10 +148,10 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         var (cluster, topic) = await TopicAsync("config");
         using var daemon = new Daemon(cluster);
         daemon.Configure("orders", topic);
-        daemon.Configure("topics:\n  a: { topic: [x, broker: kafka }\n", "broken");
-        daemon.Configure($"topics:\n  b:\n    topic: {topic}\n    broker: kafka\n    retentoin: 1h\n", "unknown-key");
-        daemon.Configure($"topics:\n  c:\n    topic: {topic}\n    broker: elsewhere\n", "no-group");
-        daemon.Configure($"directory: {daemon.ConfPath}\ntopics:\n  d: {{ topic: {topic}, broker: kafka }}\n", "no-directory");
+        daemon.ConfigureFile("topics:\n  a: { topic: [x, broker: kafka }\n", "broken");
+        daemon.ConfigureFile($"topics:\n  b:\n    topic: {topic}\n    broker: kafka\n    retentoin: 1h\n", "unknown-key");
+        daemon.ConfigureFile($"topics:\n  c:\n    topic: {topic}\n    broker: elsewhere\n", "no-group");
+        daemon.ConfigureFile($"directory: {daemon.ConfPath}\ntopics:\n  d: {{ topic: {topic}, broker: kafka }}\n", "no-directory");
         using var writer = daemon.Writer("orders");
         Daemon.Append(writer, 1, 100);
         daemon.Start();
@@ -167,7 +167,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         Assert.Equal(1, check.ExitCode);
         Assert.Contains("unknown-key/kafkafeeder.yaml:5: topics.b.retentoin", check.Errors, StringComparison.Ordinal);
 
-        daemon.Configure($"topics:\n  b: {{ topic: {topic}, broker: kafka }}\n", "unknown-key");
+        daemon.ConfigureFile($"topics:\n  b: {{ topic: {topic}, broker: kafka }}\n", "unknown-key");
         using var repaired = daemon.Writer("b", "unknown-key");
         Daemon.Append(repaired, 1, 50, producer: 2);
         await daemon.CaughtUpAsync("b", 50);

@@ -81,7 +81,7 @@ public sealed partial class Daemon : IDisposable
     }
 
     /// <summary>Writes a kafkafeeder.yaml into the log directory, or one below it.</summary>
-    public void Configure(string yaml, string below = "")
+    public void ConfigureFile(string yaml, string below = "")
     {
         var folder = Directory.CreateDirectory(Path.Combine(LogDir, below)).FullName;
         File.WriteAllText(Path.Combine(folder, "kafkafeeder.yaml"), yaml);
@@ -89,7 +89,7 @@ public sealed partial class Daemon : IDisposable
 
     /// <summary>The smallest configuration of one log.</summary>
     public void Configure(string component, string topic, string settings = "") =>
-        Configure($"topics:\n  {component}: {{ topic: {topic}, broker: kafka{(settings.Length > 0 ? ", " + settings : "")} }}\n");
+        ConfigureFile($"topics:\n  {component}: {{ topic: {topic}, broker: kafka{(settings.Length > 0 ? ", " + settings : "")} }}\n");
 
     public void Start()
     {
