@@ -105,7 +105,7 @@ internal sealed class CheckpointKeeper : IDisposable
 
     /// <summary>Whether to save: after the interval, or earlier when much was confirmed.</summary>
     public bool IsDue(TimeSpan interval, long windowBytes) =>
-        _isDirty && (_time.GetElapsedTime(_savedAt) >= interval || (_unsavedBytes >= 4 * windowBytes && !HasFailed));
+        _isDirty && (_time.GetElapsedTime(_savedAt) >= interval || (_unsavedBytes >= windowBytes && !HasFailed));
 
     /// <summary>Saves what the segments say, if anything has changed.</summary>
     /// <exception cref="IOException">It could not be saved.</exception>

@@ -49,6 +49,7 @@ internal sealed class Shipper : IDisposable
     private long _inFlightCost;
     private int _windowRecords;
     private bool _windowIsClosed;
+    private bool _isIsolating;
     private bool _isRecovering;
     private long _failedAt;
     private TimeSpan _wait;
@@ -231,7 +232,13 @@ internal sealed class Shipper : IDisposable
         {
             _windowRecords = 0;
             _windowIsClosed = false;
+            _isIsolating = false;
             return true;
+        }
+
+        if (_isIsolating)
+        {
+            return false; // what it is looked for must not lie with others in one request
         }
 
         if (IsStrict)
@@ -245,8 +252,8 @@ internal sealed class Shipper : IDisposable
     /// <summary>Whether a batch goes into one request with what is on the way, where that matters.</summary>
     private bool FitsWindow(OutboundBatch batch) =>
         _inFlight == 0
-        || !IsStrict
-        || (_windowRecords + batch.RecordsCount <= StrictWindowRecords && _inFlightBytes + batch.Bytes <= StrictWindowBytes);
+        || (!batch.IsIsolated
+            && (!IsStrict || (_windowRecords + batch.RecordsCount <= StrictWindowRecords && _inFlightBytes + batch.Bytes <= StrictWindowBytes)));
 
     /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
     private void SendOrKeep(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
@@ -266,6 +273,7 @@ internal sealed class Shipper : IDisposable
     {
         _keeper.Sending(batch.SegmentName, batch.EndPosition, batch.NextOffset);
         batch.WasSent = true;
+        _isIsolating |= batch.IsIsolated;
         _inFlight++;
         _inFlightBytes += batch.Bytes;
         _windowRecords += batch.RecordsCount;
@@ -383,7 +391,7 @@ internal sealed class Shipper : IDisposable
         var hasProgressed = false;
         if (outcome.Rejected is { Count: > 0 } rejected)
         {
-            if (batch is { IsIsolated: false, RecordsCount: > 1 })
+            if (!batch.IsIsolated)
             {
                 batch.IsIsolated = true; // one bad record fails all that went with it: find which
                 kind = OutcomeKind.Retriable;

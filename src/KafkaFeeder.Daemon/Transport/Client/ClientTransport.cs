@@ -1,6 +1,5 @@
 using Confluent.Kafka;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Status;
 using KafkaLog.Format.Records;
 using Microsoft.Extensions.Logging;
 
@@ -19,52 +18,35 @@ internal sealed class ClientTransport : IBatchTransport
     /// </summary>
     private const int RecordOverheadBytes = 2000;
 
-    private static readonly TimeSpan MinRenewal = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan MaxRenewal = TimeSpan.FromSeconds(60);
-
-    private readonly BrokerGroupOptions _group;
-    private readonly AckLevel _ack;
-    private readonly PartitionerKind _partitioner;
-    private readonly ILogger _logger;
-    private readonly TimeProvider _time;
-    private readonly Lock _lock = new();
     private readonly ThreadLocal<RecordBatchDecoder> _decoder = new(() => new RecordBatchDecoder());
-    private ProducerGeneration? _generation;
-    private bool _isIdempotent;
-    private TimeSpan _renewal = MinRenewal;
-    private long _renewedAt;
-    private bool _acknowledgedSinceRenewal = true;
-    private long _errorLoggedAt;
-    private volatile string? _lastError;
+    private readonly ProducerSlot _shared;
+    private readonly ProducerSlot _isolating;
 
     public ClientTransport(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, ILogger logger, TimeProvider time)
     {
-        _group = group;
-        _ack = ack;
-        _partitioner = partitioner;
-        _logger = logger;
-        _time = time;
-        _isIdempotent = ProducerSettings.MayBeIdempotent(group, ack);
+        _shared = new ProducerSlot(group, ack, partitioner, isolates: false, logger, time);
+        _isolating = new ProducerSlot(group, ack, partitioner, isolates: true, logger, time);
     }
 
-    public bool KeepsOrder => _isIdempotent;
+    public bool KeepsOrder => _shared.IsIdempotent;
 
-    public string Description => $"librdkafka {Library.VersionString} to {_group.Name} ({string.Join(", ", _group.Brokers)}), {(_isIdempotent ? "idempotent" : "not idempotent")}";
+    public string Description => _shared.Description;
 
-    public string? LastError => _lastError;
+    public string? LastError => _shared.LastError ?? _isolating.LastError;
 
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
     {
         var messages = Decode(batch, stored, log, out var bytes);
         CollectionPace.Allocated(bytes + (messages.Count * (long)CollectionPace.RecordBytes));
         batch.CostBytes = bytes + ((long)messages.Count * RecordOverheadBytes);
-        if (TakeGeneration(out var refusal) is not { } generation)
+        var slot = batch.IsIsolated ? _isolating : _shared;
+        if (slot.Take(out var refusal) is not { } generation)
         {
-            onOutcome(new BatchOutcome(batch, refusal, _lastError ?? "the producer is being replaced"));
+            onOutcome(new BatchOutcome(batch, refusal, slot.LastError ?? "the producer is being replaced"));
             return;
         }
 
-        if (batch.IsIsolated && messages.Count > 1)
+        if (batch.IsIsolated)
         {
             SendOneByOne(generation, batch, messages, log.Topic, onOutcome);
             return;
@@ -82,14 +64,8 @@ internal sealed class ClientTransport : IBatchTransport
 
     public ValueTask DisposeAsync()
     {
-        ProducerGeneration? last;
-        lock (_lock)
-        {
-            last = _generation;
-            _generation = null;
-        }
-
-        last?.Dispose();
+        _shared.Dispose();
+        _isolating.Dispose();
         _decoder.Dispose();
         return ValueTask.CompletedTask;
     }
@@ -195,70 +171,4 @@ internal sealed class ClientTransport : IBatchTransport
             alone.HandedOver();
         }
     }
-
-    /// <summary>The producer to use, retained for a batch; null while a broken one may not be replaced yet, or none can be made.</summary>
-    private ProducerGeneration? TakeGeneration(out OutcomeKind refusal)
-    {
-        refusal = OutcomeKind.Retriable;
-        lock (_lock)
-        {
-            if (_generation is { IsBroken: true } broken)
-            {
-                _isIdempotent &= !broken.LacksIdempotence;
-                _generation = null;
-                broken.Dispose();
-                FeederLog.ProducerBroken(_logger, _group.Name, _lastError ?? "fatal error", _isIdempotent);
-                _renewal = _acknowledgedSinceRenewal ? MinRenewal : TimeSpan.FromTicks(Math.Min(_renewal.Ticks * 2, MaxRenewal.Ticks));
-            }
-
-            if (_generation is null)
-            {
-                if (_renewedAt != 0 && _time.GetElapsedTime(_renewedAt) < _renewal)
-                {
-                    return null;
-                }
-
-                _renewedAt = _time.GetTimestamp();
-                _acknowledgedSinceRenewal = false;
-                var settings = ProducerSettings.For(_group, _ack, _partitioner, _isIdempotent);
-                try
-                {
-                    _generation = new ProducerGeneration(settings, _isIdempotent, OnError, OnLog, OnAcknowledged);
-                }
-                catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
-                {
-                    _lastError = $"the properties of broker group {_group.Name} are refused by librdkafka: {e.Message}";
-                    refusal = OutcomeKind.Held;
-                    return null;
-                }
-
-                FeederLog.ProducerMade(_logger, Description);
-            }
-
-            _generation.Retain();
-            return _generation;
-        }
-    }
-
-    private void OnAcknowledged()
-    {
-        if (_lastError is not null || !_acknowledgedSinceRenewal)
-        {
-            _lastError = null;
-            _acknowledgedSinceRenewal = true;
-        }
-    }
-
-    private void OnError(Error error, OutcomeKind kind)
-    {
-        _lastError = $"{error.Code}: {error.Reason}";
-        var last = Interlocked.Read(ref _errorLoggedAt);
-        if ((last == 0 || _time.GetElapsedTime(last) >= FeederLog.RepeatInterval)
-            && Interlocked.CompareExchange(ref _errorLoggedAt, _time.GetTimestamp(), last) == last)
-        {
-            FeederLog.BrokerTrouble(_logger, _group.Name, kind, _lastError);
-        }
-    }
-
-    private void OnLog(LogMessage message) => FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, message.Message);
 }

@@ -18,7 +18,11 @@ internal static class ProducerSettings
     /// <param name="ack">Whose acknowledgement counts.</param>
     /// <param name="partitioner">Which partition a key goes to.</param>
     /// <param name="isIdempotent">Whether the brokers have the idempotent producer.</param>
-    public static Dictionary<string, string> For(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isIdempotent)
+    /// <param name="isolates">
+    /// True: each record in a request of its own, at once. The brokers refuse a request as a whole for one bad record, and
+    /// the client mixes what all logs send to a partition; only alone is a record refused for what it is.
+    /// </param>
+    public static Dictionary<string, string> For(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isIdempotent, bool isolates)
     {
         var settings = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -45,6 +49,12 @@ internal static class ProducerSettings
         settings["queue.buffering.max.messages"] = "10000000"; // our window is far smaller; theirs must not get in its way
         settings["queue.buffering.max.kbytes"] = "2097151";
         settings["dotnet.producer.delivery.report.fields"] = "status,value";
+        if (isolates)
+        {
+            settings["batch.num.messages"] = "1";
+            settings["linger.ms"] = "0";
+        }
+
         if (!isIdempotent)
         {
             settings["max.in.flight.requests.per.connection"] = "1";

@@ -1,0 +1,132 @@
+using Confluent.Kafka;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Transport.Client;
+
+/// <summary>
+/// The place of one producer: makes it when it is first needed, and replaces it when it is broken, without haste. Thread-safe.
+/// </summary>
+internal sealed class ProducerSlot : IDisposable
+{
+    private static readonly TimeSpan MinRenewal = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxRenewal = TimeSpan.FromSeconds(60);
+
+    private readonly BrokerGroupOptions _group;
+    private readonly AckLevel _ack;
+    private readonly PartitionerKind _partitioner;
+    private readonly bool _isolates;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private ProducerGeneration? _generation;
+    private bool _isIdempotent;
+    private TimeSpan _renewal = MinRenewal;
+    private long _renewedAt;
+    private bool _acknowledgedSinceRenewal = true;
+    private long _errorLoggedAt;
+    private volatile string? _lastError;
+
+    /// <param name="group">Where it goes.</param>
+    /// <param name="ack">Whose acknowledgement counts.</param>
+    /// <param name="partitioner">Which partition a key goes to.</param>
+    /// <param name="isolates">True: each record in a request of its own.</param>
+    /// <param name="logger">Told of trouble, now and then.</param>
+    /// <param name="time">The clock.</param>
+    public ProducerSlot(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isolates, ILogger logger, TimeProvider time)
+    {
+        _group = group;
+        _ack = ack;
+        _partitioner = partitioner;
+        _isolates = isolates;
+        _logger = logger;
+        _time = time;
+        _isIdempotent = ProducerSettings.MayBeIdempotent(group, ack);
+    }
+
+    public bool IsIdempotent => _isIdempotent;
+
+    public string Description => $"librdkafka {Library.VersionString} to {_group.Name} ({string.Join(", ", _group.Brokers)}), {(_isIdempotent ? "idempotent" : "not idempotent")}";
+
+    /// <summary>The last trouble, until something is acknowledged.</summary>
+    public string? LastError => _lastError;
+
+    public void Dispose()
+    {
+        ProducerGeneration? last;
+        lock (_lock)
+        {
+            last = _generation;
+            _generation = null;
+        }
+
+        last?.Dispose();
+    }
+
+    /// <summary>The producer to use, retained for a batch; null while a broken one may not be replaced yet, or none can be made.</summary>
+    public ProducerGeneration? Take(out OutcomeKind refusal)
+    {
+        refusal = OutcomeKind.Retriable;
+        lock (_lock)
+        {
+            if (_generation is { IsBroken: true } broken)
+            {
+                _isIdempotent &= !broken.LacksIdempotence;
+                _generation = null;
+                broken.Dispose();
+                FeederLog.ProducerBroken(_logger, _group.Name, _lastError ?? "fatal error", _isIdempotent);
+                _renewal = _acknowledgedSinceRenewal ? MinRenewal : TimeSpan.FromTicks(Math.Min(_renewal.Ticks * 2, MaxRenewal.Ticks));
+            }
+
+            if (_generation is null)
+            {
+                if (_renewedAt != 0 && _time.GetElapsedTime(_renewedAt) < _renewal)
+                {
+                    return null;
+                }
+
+                _renewedAt = _time.GetTimestamp();
+                _acknowledgedSinceRenewal = false;
+                var settings = ProducerSettings.For(_group, _ack, _partitioner, _isIdempotent, _isolates);
+                try
+                {
+                    _generation = new ProducerGeneration(settings, _isIdempotent, OnError, OnLog, OnAcknowledged);
+                }
+                catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
+                {
+                    _lastError = $"the properties of broker group {_group.Name} are refused by librdkafka: {e.Message}";
+                    refusal = OutcomeKind.Held;
+                    return null;
+                }
+
+                FeederLog.ProducerMade(_logger, Description);
+            }
+
+            _generation.Retain();
+            return _generation;
+        }
+    }
+
+    private void OnAcknowledged()
+    {
+        if (_lastError is not null || !_acknowledgedSinceRenewal)
+        {
+            _lastError = null;
+            _acknowledgedSinceRenewal = true;
+        }
+    }
+
+    private void OnError(Error error, OutcomeKind kind)
+    {
+        _lastError = $"{error.Code}: {error.Reason}";
+        var last = Interlocked.Read(ref _errorLoggedAt);
+        if ((last == 0 || _time.GetElapsedTime(last) >= FeederLog.RepeatInterval)
+            && Interlocked.CompareExchange(ref _errorLoggedAt, _time.GetTimestamp(), last) == last)
+        {
+            FeederLog.BrokerTrouble(_logger, _group.Name, kind, _lastError);
+        }
+    }
+
+    private void OnLog(LogMessage message) => FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, message.Message);
+}
