@@ -87,6 +87,7 @@ public sealed class IndependentReaderTests
         Assert.Equal(fileBytes, position);
         Assert.True(batches[0].ProducerId >= 1L << 62);
         Assert.Contains(codec == CompressionType.Gzip ? "gzip" : "none", batches.Select(batch => batch.Codec));
+        Assert.False(codec == CompressionType.None && batches.Any(batch => batch.Codec != "none"));
     }
 
     private static void AssertSame(ReadRecord expected, DumpedRecord found)
