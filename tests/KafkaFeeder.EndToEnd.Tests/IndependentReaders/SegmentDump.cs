@@ -1,0 +1,47 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace KafkaFeeder.EndToEnd.Tests.IndependentReaders;
+
+/// <summary>What Kafka's own DumpLogSegments says of a segment. Keys and values are text there.</summary>
+internal sealed partial record SegmentDump(IReadOnlyList<DumpedBatch> Batches, IReadOnlyList<DumpedRecord> Records)
+{
+    public static SegmentDump Parse(string output)
+    {
+        var batches = new List<DumpedBatch>();
+        var records = new List<DumpedRecord>();
+        foreach (var line in output.Split('\n').Skip(2).Where(line => line.Length > 0))
+        {
+            if (BatchLine().Match(line) is { Success: true } batch)
+            {
+                batches.Add(new DumpedBatch(Number(batch, "base"), Number(batch, "last"), Number(batch, "count"), Number(batch, "sequence"), Number(batch, "producer"), Number(batch, "position"), Number(batch, "time"), Number(batch, "size"), batch.Groups["codec"].Value, batch.Groups["valid"].Value == "true"));
+            }
+            else if (RecordLine().Match(line) is { Success: true } record)
+            {
+                records.Add(new DumpedRecord(Number(record, "offset"), Number(record, "time"), Number(record, "keySize"), Number(record, "valueSize"), record.Groups["headers"].Value, Text(record, "key"), Text(record, "value")));
+            }
+            else
+            {
+                throw new FormatException($"DumpLogSegments said something that this test does not know: {line}");
+            }
+        }
+
+        return new SegmentDump(batches, records);
+    }
+
+    private static long Number(Match match, string group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+
+    private static string? Text(Match match, string group) => match.Groups[group] is { Success: true } found ? found.Value : null;
+
+    [GeneratedRegex(@"^baseOffset: (?<base>\d+) lastOffset: (?<last>\d+) count: (?<count>\d+) baseSequence: (?<sequence>\d+) .* producerId: (?<producer>\d+) producerEpoch: 0 .* isControl: false .* position: (?<position>\d+) CreateTime: (?<time>-?\d+) size: (?<size>\d+) magic: 2 compresscodec: (?<codec>\w+) crc: \d+ isvalid: (?<valid>\w+)$")]
+    private static partial Regex BatchLine();
+
+    [GeneratedRegex(@"^\| offset: (?<offset>\d+) CreateTime: (?<time>-?\d+) keySize: (?<keySize>-?\d+) valueSize: (?<valueSize>-?\d+) sequence: \d+ headerKeys: \[(?<headers>[^\]]*)\](?: key: (?<key>.*?))?(?: payload: (?<value>.*))?$")]
+    private static partial Regex RecordLine();
+}
+
+/// <summary>A batch; <paramref name="Time"/> is its largest timestamp.</summary>
+internal sealed record DumpedBatch(long BaseOffset, long LastOffset, long Count, long BaseSequence, long ProducerId, long Position, long Time, long Bytes, string Codec, bool IsValid);
+
+/// <summary>A record; header names are joined by commas.</summary>
+internal sealed record DumpedRecord(long Offset, long Timestamp, long KeyBytes, long ValueBytes, string HeaderNames, string? Key, string? Value);
