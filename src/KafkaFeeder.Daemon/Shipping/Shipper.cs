@@ -218,6 +218,11 @@ internal sealed class Shipper : IDisposable
             sent = true;
         }
 
+        if (sent)
+        {
+            _transport.Push();
+        }
+
         return sent;
     }
 

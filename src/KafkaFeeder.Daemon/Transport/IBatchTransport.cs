@@ -23,6 +23,9 @@ internal interface IBatchTransport : IAsyncDisposable
     /// <exception cref="KafkaLog.Format.Records.CorruptBatchException">The records cannot be read; nothing was sent.</exception>
     /// <exception cref="KafkaLog.Format.Records.UnsupportedBatchException">Their kind is not read by this version; nothing was sent.</exception>
     void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome);
+
+    /// <summary>Nothing more comes for now: what waits for company need not. Returns soon, whatever the brokers do.</summary>
+    void Push();
 }
 
 /// <summary>Gives each log its transport; logs that may share one do.</summary>

@@ -43,6 +43,10 @@ internal sealed class FakeTransport : IBatchTransport
     /// <summary>What they told us that they have, by segment and offset.</summary>
     public HashSet<(string Segment, long Offset)> Acknowledged { get; } = [];
 
+    public void Push()
+    {
+    }
+
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
     {
         if (Throws is { } thrown)

@@ -62,6 +62,8 @@ internal sealed class ClientTransport : IBatchTransport
         delivery.HandedOver();
     }
 
+    public void Push() => _shared.Push();
+
     public ValueTask DisposeAsync()
     {
         _shared.Dispose();

@@ -8,6 +8,9 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// </summary>
 internal sealed class ProducerGeneration : IDisposable
 {
+    // Long enough for the client's threads to take up what lingers, short enough for a loop to wait.
+    private static readonly TimeSpan PushTime = TimeSpan.FromMilliseconds(10);
+
     private readonly IProducer<byte[]?, RecordSlot> _producer;
     private readonly Action<Error, OutcomeKind> _onError;
     private readonly Action _onAcknowledged;
@@ -48,6 +51,9 @@ internal sealed class ProducerGeneration : IDisposable
     }
 
     public void Produce(string topic, Message<byte[]?, RecordSlot> message) => _producer.Produce(topic, message, OnReport);
+
+    /// <summary>Sends at once what lingers; returns when all is delivered, or very soon.</summary>
+    public void Push() => _producer.Flush(PushTime);
 
     public void Acknowledged() => _onAcknowledged();
 

@@ -28,7 +28,7 @@ internal static class ProducerSettings
         {
             // Defaults of ours that a user may change.
             ["client.id"] = "kafkafeeder",
-            ["linger.ms"] = isIdempotent ? "50" : "20", // longer saves CPU; without idempotence each window waits for it
+            ["linger.ms"] = isIdempotent ? "50" : "1000", // longer saves CPU; without idempotence a window is pushed when it is complete
             ["socket.keepalive.enable"] = "true",
             ["reconnect.backoff.max.ms"] = "5000",
             ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),

@@ -52,6 +52,28 @@ internal sealed class ProducerSlot : IDisposable
     /// <summary>The last trouble, until something is acknowledged.</summary>
     public string? LastError => _lastError;
 
+    /// <summary>
+    /// Without idempotence a window must go out as one request, or a retry could change its order. So the client is told to
+    /// linger long, and here, when the window is complete, to linger no more.
+    /// </summary>
+    public void Push()
+    {
+        ProducerGeneration? generation;
+        lock (_lock)
+        {
+            if (_isIdempotent || _generation is null)
+            {
+                return;
+            }
+
+            generation = _generation;
+            generation.Retain();
+        }
+
+        generation.Push();
+        generation.Release();
+    }
+
     public void Dispose()
     {
         ProducerGeneration? last;
