@@ -85,6 +85,29 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 
     [Fact]
+    public async Task A_clean_stop_in_full_flight_doubles_nothing()
+    {
+        const int Records = 300_000;
+        var (cluster, topic) = await TopicAsync("stops", partitions: 3);
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using var writer = daemon.Writer("orders");
+        Daemon.Append(writer, 1, Records);
+        for (var stop = 0; stop < 3; stop++)
+        {
+            daemon.Start();
+            await daemon.UntilAsync(async () => await daemon.MetricAsync("kafkafeeder_shipped_records_total", "orders") > 10_000, "something is shipped");
+            Assert.Equal(0, await daemon.StopAsync());
+        }
+
+        daemon.Start();
+        await daemon.UntilAsync(async () => await daemon.MetricAsync("kafkafeeder_lag_bytes", "orders") == 0, "all is shipped");
+        Assert.Equal(0, await daemon.StopAsync());
+        var report = await VerifyAsync(cluster, topic, Records);
+        Assert.Equal((0, 0), (report.GetProperty("missing").GetInt64(), report.GetProperty("duplicates").GetInt64()));
+    }
+
+    [Fact]
     public async Task A_torn_tail_is_reported_and_never_shipped_and_the_next_segment_follows()
     {
         var (cluster, topic) = await TopicAsync("torn");

@@ -18,6 +18,9 @@ internal enum LedgerKind
 
     /// <summary>A segment, or bytes of one, vanished before it was shipped.</summary>
     Lost,
+
+    /// <summary>Bytes of a segment vanished after they were shipped.</summary>
+    Vanished,
 }
 
 /// <summary>

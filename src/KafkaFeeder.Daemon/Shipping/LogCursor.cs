@@ -22,6 +22,7 @@ internal sealed class LogCursor : IDisposable
     private readonly SortedDictionary<SegmentName, SegmentLane> _lanes = [];
     private readonly SortedSet<SegmentName> _unread = [];
     private readonly HashSet<SegmentLane> _open = [];
+    private readonly HashSet<SegmentName> _ignored = [];
     private bool _hasNews;
     private bool _isReconciled; // false: what the last look at the directory showed was not dealt with to its end
 
@@ -73,7 +74,8 @@ internal sealed class LogCursor : IDisposable
 
         _isReconciled = false;
         var present = _set.Names.ToHashSet();
-        foreach (var name in _set.Names.Where(name => !_lanes.ContainsKey(name)))
+        _ignored.IntersectWith(present);
+        foreach (var name in _set.Names.Where(name => !_lanes.ContainsKey(name) && !_ignored.Contains(name)))
         {
             Add(new SegmentLane(name, SizeOf(name)));
             _hasNews = true;
@@ -104,7 +106,12 @@ internal sealed class LogCursor : IDisposable
             foreach (var name in _unread)
             {
                 var lane = _lanes[name];
-                Open(lane);
+                if (!TryOpen(lane))
+                {
+                    finished = true;
+                    break; // the set has changed: begin again
+                }
+
                 LaneStatus status;
                 do
                 {
@@ -189,9 +196,15 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void Open(SegmentLane lane)
+    /// <summary>False if it is no segment at all (a link, a FIFO): then it is in nobody's way any more.</summary>
+    private bool TryOpen(SegmentLane lane)
     {
-        if (!lane.IsOpen)
+        if (lane.IsOpen)
+        {
+            return true;
+        }
+
+        try
         {
             if (lane.Open(_directory, _book) is { } reset)
             {
@@ -199,6 +212,20 @@ internal sealed class LogCursor : IDisposable
             }
 
             _open.Add(lane);
+            return true;
+        }
+        catch (NotASegmentException e)
+        {
+            _onReset(lane.Name.FileName, $"ignored: {e.Message}");
+            _ignored.Add(lane.Name);
+            if (lane.Tracker.Watermark.Position > 0)
+            {
+                Vanished(lane); // the segment that it was is gone
+            }
+
+            _unread.Remove(lane.Name);
+            _lanes.Remove(lane.Name);
+            return false;
         }
     }
 

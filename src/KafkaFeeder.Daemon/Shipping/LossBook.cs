@@ -37,6 +37,10 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         FeederLog.Lost(logger, segment, position, endPosition, reason);
     }
 
+    /// <summary>Bytes vanished after they were shipped: nothing is missing, but somebody cuts files that he should not.</summary>
+    public void Vanished(string segment, long position, long endPosition) =>
+        ledger.Add(LedgerKind.Vanished, status.Directory, segment, position, endPosition, 0, "the file has shrunk behind what was confirmed; the bytes had been shipped");
+
     /// <summary>The brokers will never take a record.</summary>
     public void Rejected(in Record record, string segment, long position, long endPosition, string reason)
     {

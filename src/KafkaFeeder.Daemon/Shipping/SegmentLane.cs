@@ -285,7 +285,7 @@ internal sealed class SegmentLane : IDisposable
         if (bytes < _start.Position)
         {
             var vanished = _start.Position;
-            book.Lost(Name.FileName, bytes, vanished, "the file has shrunk behind what was confirmed; the bytes had been shipped");
+            book.Vanished(Name.FileName, bytes, vanished);
             StartAt(new Watermark(bytes, 0, 0, null, 0));
             return $"it has shrunk to {bytes} bytes, {vanished} were confirmed: going on at its end";
         }

@@ -9,6 +9,7 @@ namespace KafkaLog.Format.Segments;
 public static class SegmentHandle
 {
     private const int NoSuchFile = 2;
+    private const int NoSuchDevice = 6;
     private const int TooManyLinks = 40;
 
     /// <summary>
@@ -16,7 +17,8 @@ public static class SegmentHandle
     /// without blocking on a FIFO or a device.
     /// </summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="IOException">It cannot be opened, or it is not a regular file.</exception>
+    /// <exception cref="NotASegmentException">It is a link, a directory, a FIFO or a device.</exception>
+    /// <exception cref="IOException">It cannot be opened.</exception>
     public static SafeFileHandle OpenForReading(string path)
     {
         if (!OperatingSystem.IsLinux())
@@ -31,7 +33,8 @@ public static class SegmentHandle
             throw errno switch
             {
                 NoSuchFile => new FileNotFoundException($"{path} does not exist", path),
-                TooManyLinks => new IOException($"{path} is a symbolic link; a segment must be a regular file"),
+                TooManyLinks => new NotASegmentException($"{path} is a symbolic link; a segment must be a regular file"),
+                NoSuchDevice => new NotASegmentException($"{path} is a socket or a device; a segment must be a regular file"),
                 _ => new IOException($"cannot open {path}: {new Win32Exception(errno).Message} (errno {errno})"),
             };
         }
@@ -42,15 +45,21 @@ public static class SegmentHandle
             _ = Stat(handle);
             return handle;
         }
-        catch (IOException e)
+        catch (NotASegmentException)
         {
             handle.Dispose();
-            throw new IOException($"{path}: {e.Message}", e);
+            throw new NotASegmentException($"{path} is a directory, a FIFO or a device; a segment must be a regular file");
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
         }
     }
 
     /// <summary>The file's identity, size and time.</summary>
-    /// <exception cref="IOException">It cannot be asked, or is not a regular file.</exception>
+    /// <exception cref="NotASegmentException">It is not a regular file.</exception>
+    /// <exception cref="IOException">It cannot be asked.</exception>
     public static SegmentStat Stat(SafeFileHandle segment)
     {
         if (!OperatingSystem.IsLinux())
@@ -65,7 +74,7 @@ public static class SegmentHandle
 
         if (!stat.IsRegularFile)
         {
-            throw new IOException("not a regular file");
+            throw new NotASegmentException("not a regular file");
         }
 
         return new SegmentStat(
@@ -82,3 +91,13 @@ public static class SegmentHandle
 /// <param name="Bytes">Its size.</param>
 /// <param name="Modified">Its last modification.</param>
 public readonly record struct SegmentStat(ulong Device, ulong Inode, long Bytes, DateTimeOffset Modified);
+
+/// <summary>Something has a segment's name and is none: trying again does not help.</summary>
+public sealed class NotASegmentException : IOException
+{
+    /// <summary>An error that says what lies there.</summary>
+    public NotASegmentException(string message)
+        : base(message)
+    {
+    }
+}

@@ -271,6 +271,20 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
+    public void A_link_under_a_segments_name_is_told_and_in_nobodys_way()
+    {
+        var secret = Path.Combine(_rig.CheckpointDirectory, "secret");
+        File.WriteAllText(secret, "secret");
+        File.CreateSymbolicLink(Path.Combine(_rig.Logs, $"20200101_000000_3600_UTC-{_rig.Log.Component}.szn"), secret);
+        _rig.Segment(["1", "2"]);
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.Equal(0, _rig.Status.LostBytes);
+    }
+
+    [Fact]
     public void A_segment_that_has_shrunk_behind_the_checkpoint_is_told_and_passed()
     {
         using var writer = _rig.Writer();
@@ -288,7 +302,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain(5);
         Assert.Equal(["1", "2"], Transport.Topic);
         Assert.Equal(1, _rig.Status.CheckpointResets);
-        Assert.Equal([("lost", end - 3, end)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal([("vanished", end - 3, end)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         Assert.True(_rig.Saved(path).IsDone);
     }
 
