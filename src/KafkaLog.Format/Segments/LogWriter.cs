@@ -1,5 +1,3 @@
-using System.Buffers;
-using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Segments;
@@ -19,15 +17,12 @@ namespace KafkaLog.Format.Segments;
 /// </summary>
 public sealed class LogWriter : IDisposable
 {
-    private const int NameAttempts = 1000;
     private const int SpareBatches = 4;
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan PresenceInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private readonly LogWriterOptions _options;
     private readonly TimeProvider _time;
-    private readonly RollPolicy _policy;
-    private readonly ICompressionCodec? _codec;
     private readonly Thread? _thread;
     private readonly AutoResetEvent _wake = new(false);
 
@@ -44,12 +39,7 @@ public sealed class LogWriter : IDisposable
 
     // Guarded by _file.
     private readonly Lock _file = new();
-    private readonly ArrayBufferWriter<byte> _compressed = new();
-    private readonly List<PendingBatch> _awaitingSync = [];
-    private readonly List<string> _closedUnsynced = [];
-    private SegmentFile? _segment;
-    private bool _isDirectorySynced;
-    private DateTimeOffset _lastName = DateTimeOffset.MinValue;
+    private readonly SegmentRoller _roller;
 
     // Written under _file, read anywhere.
     private long _writtenTickets;
@@ -67,8 +57,7 @@ public sealed class LogWriter : IDisposable
 
         _options = options;
         _time = options.TimeProvider;
-        _policy = new RollPolicy(options.Interval, options.MaxSegmentBytes);
-        _codec = CompressionCodecs.For(options.Compression);
+        _roller = new SegmentRoller(options, Recycle);
         _open = new PendingBatch(options.BatchBytes);
         if (options.RunsInBackground)
         {
@@ -163,7 +152,7 @@ public sealed class LogWriter : IDisposable
             Drain(Interlocked.Read(ref _nextTicket) - 1);
             if (durability == Durability.Synced)
             {
-                SyncEverything();
+                _roller.SyncEverything();
             }
         }
     }
@@ -197,8 +186,7 @@ public sealed class LogWriter : IDisposable
                 _options.OnError?.Invoke(new LogWriteException($"{lost} records of {_options.Component} are lost: they could not be written before the log was closed: {e.Message}", e));
             }
 
-            SyncAwaiting();
-            CloseSegment();
+            _roller.Close();
         }
 
         _wake.Dispose();
@@ -215,29 +203,14 @@ public sealed class LogWriter : IDisposable
             var next = WriteWhatIsDue();
             lock (_file)
             {
-                if (_segment is not { } segment)
+                if (_roller.CloseIfRemoved() is { } loss)
                 {
-                    return next;
+                    Report(loss);
                 }
 
-                if (!File.Exists(segment.Path))
-                {
-                    Settle(_awaitingSync.Count == 0 ? null : RewriteAwaiting());
-                    if (ReferenceEquals(_segment, segment))
-                    {
-                        CloseSegment();
-                    }
-
-                    Report(new LogWriteException($"{segment.Path} was removed while it was written to: {segment.NextOffset} records in it are lost unless they were shipped. Going on in a new segment.", null));
-                }
-                else if (_policy.IsOver(segment.Opened, _time.GetUtcNow()))
-                {
-                    SyncAwaiting();
-                    CloseSegment();
-                }
+                _roller.CloseIfOver();
+                return _roller.IsOpen && (next is null || next > LookInterval) ? LookInterval : next;
             }
-
-            return next is null || next > PresenceInterval ? PresenceInterval : next;
         }
         catch (LogWriteException e)
         {
@@ -342,7 +315,7 @@ public sealed class LogWriter : IDisposable
 
             if (!sync.IsSynced && sync.Failure is null)
             {
-                SyncAwaiting();
+                _roller.SyncAwaiting();
             }
 
             if (sync.Failure is { } failure)
@@ -359,7 +332,7 @@ public sealed class LogWriter : IDisposable
         {
             try
             {
-                WriteBatch(batch);
+                _roller.Write(batch);
             }
             catch (Exception e) when (SegmentFile.IsWriteFailure(e))
             {
@@ -382,14 +355,7 @@ public sealed class LogWriter : IDisposable
                 Monitor.PulseAll(_gate);
             }
 
-            if (batch.Sync is null)
-            {
-                Recycle(batch);
-            }
-            else
-            {
-                _awaitingSync.Add(batch);
-            }
+            _roller.Written(batch);
         }
     }
 
@@ -403,150 +369,6 @@ public sealed class LogWriter : IDisposable
             }
 
             return _sealed.TryPeek(out var batch) && batch.FirstTicket <= ticket ? batch : null;
-        }
-    }
-
-    private void WriteBatch(PendingBatch batch)
-    {
-        var now = _time.GetUtcNow();
-        if (_segment is { } current && (current.IsAbandoned || _policy.IsOver(current.Opened, now) || _policy.IsFull(current.Position, batch.Builder.Bytes)))
-        {
-            SyncAwaiting(); // their callers wait for this very file
-            CloseSegment();
-        }
-
-        _segment ??= OpenSegment(now);
-        _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
-    }
-
-    private SegmentFile OpenSegment(DateTimeOffset now)
-    {
-        Directory.CreateDirectory(_options.Directory);
-        var named = now.AddTicks(-(now.UtcTicks % TimeSpan.TicksPerSecond));
-        if (named <= _lastName)
-        {
-            named = _lastName.AddSeconds(1); // a later segment's name is later, whatever the clock does
-        }
-
-        for (var attempt = 0; attempt < NameAttempts; attempt++, named = named.AddSeconds(1))
-        {
-            var name = SegmentName.Create(named, _options.Interval, _options.Component);
-            if (SegmentFile.TryCreate(_options.Directory, name, now) is { } segment)
-            {
-                _lastName = named;
-                _isDirectorySynced = false;
-                return segment;
-            }
-        }
-
-        throw new LogWriteException($"No free name for a segment of {_options.Component} in {_options.Directory}: {NameAttempts} names from {now:u} on are taken.", null);
-    }
-
-    private void CloseSegment()
-    {
-        if (_segment is not { } segment)
-        {
-            return;
-        }
-
-        if (!segment.IsSynced && !segment.IsAbandoned && _closedUnsynced.Count < NameAttempts)
-        {
-            _closedUnsynced.Add(segment.Path);
-        }
-
-        segment.Dispose();
-        _segment = null;
-    }
-
-    /// <summary>
-    /// Under _file: forces the batches that somebody waits for to the disk. Where that fails the segment is abandoned
-    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed.
-    /// </summary>
-    private void SyncAwaiting()
-    {
-        if (_awaitingSync.Count == 0)
-        {
-            return;
-        }
-
-        LogWriteException? failure = null;
-        try
-        {
-            SyncSegment();
-        }
-        catch (DurabilityException)
-        {
-            failure = RewriteAwaiting();
-        }
-
-        Settle(failure);
-    }
-
-    /// <summary>Tells who waits for the disk what became of their batches.</summary>
-    private void Settle(LogWriteException? failure)
-    {
-        foreach (var batch in _awaitingSync)
-        {
-            batch.Sync!.IsSynced = failure is null;
-            batch.Sync.Failure = failure;
-            Recycle(batch);
-        }
-
-        _awaitingSync.Clear();
-    }
-
-    private LogWriteException? RewriteAwaiting()
-    {
-        CloseSegment();
-        try
-        {
-            _segment = OpenSegment(_time.GetUtcNow());
-            foreach (var batch in _awaitingSync)
-            {
-                _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
-            }
-
-            SyncSegment();
-            return null;
-        }
-        catch (Exception e) when (SegmentFile.IsWriteFailure(e))
-        {
-            return new LogWriteException($"{_options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
-        }
-    }
-
-    private void SyncSegment()
-    {
-        if (_segment is not { } segment)
-        {
-            return;
-        }
-
-        segment.Sync();
-        if (!_isDirectorySynced)
-        {
-            DurableFile.SyncDirectory(_options.Directory);
-            _isDirectorySynced = true;
-        }
-    }
-
-    private void SyncEverything()
-    {
-        try
-        {
-            SyncAwaiting();
-            foreach (var path in _closedUnsynced.Where(File.Exists))
-            {
-                using var file = SegmentHandle.OpenForReading(path);
-                DurableFile.Sync(file, path);
-            }
-
-            _closedUnsynced.Clear();
-            SyncSegment();
-        }
-        catch (DurabilityException e)
-        {
-            throw new LogWriteException($"{_options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
         }
     }
 

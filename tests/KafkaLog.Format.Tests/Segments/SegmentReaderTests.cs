@@ -176,8 +176,8 @@ public sealed class SegmentReaderTests
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("secret"), "secret");
         File.CreateSymbolicLink(folder.File("20261121_100000_3600_UTC-orders.szn"), folder.File("secret"));
-        Assert.Throws<IOException>(() => SegmentReader.Open(folder.File("20261121_100000_3600_UTC-orders.szn")));
-        Assert.Throws<IOException>(() => SegmentReader.Open(folder.Path));
+        Assert.Throws<NotASegmentException>(() => SegmentReader.Open(folder.File("20261121_100000_3600_UTC-orders.szn")));
+        Assert.Throws<NotASegmentException>(() => SegmentReader.Open(folder.Path));
     }
 
     [Fact]

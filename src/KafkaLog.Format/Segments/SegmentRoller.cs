@@ -1,0 +1,221 @@
+using System.Buffers;
+using KafkaLog.Format.Compression;
+
+namespace KafkaLog.Format.Segments;
+
+/// <summary>
+/// The segments of a writer, one after the other: opens, rolls, syncs, abandons. Not thread-safe: its writer calls it
+/// under the file lock.
+/// </summary>
+/// <param name="options">The writer's.</param>
+/// <param name="recycle">Takes a batch that is done with.</param>
+internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatch> recycle)
+{
+    private const int NameAttempts = 1000;
+
+    private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
+    private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression);
+    private readonly ArrayBufferWriter<byte> _compressed = new();
+    private readonly List<PendingBatch> _awaitingSync = [];
+    private readonly List<string> _closedUnsynced = [];
+    private SegmentFile? _segment;
+    private bool _isDirectorySynced;
+    private DateTimeOffset _lastName = DateTimeOffset.MinValue;
+
+    /// <summary>True while a segment is open.</summary>
+    public bool IsOpen => _segment is not null;
+
+    /// <summary>A batch was written: keeps it if somebody waits for it to be on the disk.</summary>
+    public void Written(PendingBatch batch)
+    {
+        if (batch.Sync is null)
+        {
+            recycle(batch);
+        }
+        else
+        {
+            _awaitingSync.Add(batch);
+        }
+    }
+
+    /// <summary>Ends the segment if its interval is over; the next is created with the next batch.</summary>
+    public void CloseIfOver()
+    {
+        if (_segment is { } segment && _policy.IsOver(segment.Opened, options.TimeProvider.GetUtcNow()))
+        {
+            Close();
+        }
+    }
+
+    /// <summary>Leaves a segment whose name is gone from the directory, and says what that means; null if it is there.</summary>
+    public LogWriteException? CloseIfRemoved()
+    {
+        if (_segment is not { } segment || File.Exists(segment.Path))
+        {
+            return null;
+        }
+
+        Settle(_awaitingSync.Count == 0 ? null : RewriteAwaiting());
+        if (ReferenceEquals(_segment, segment))
+        {
+            CloseSegment();
+        }
+
+        return new LogWriteException($"{segment.Path} was removed while it was written to: {segment.NextOffset} records in it are lost unless they were shipped. Going on in a new segment.", null);
+    }
+
+    /// <summary>Ends the segment.</summary>
+    public void Close()
+    {
+        SyncAwaiting();
+        CloseSegment();
+    }
+
+    /// <summary>Writes a batch to the segment that it belongs to, rolling before it if need be.</summary>
+    /// <exception cref="IOException">Nothing of the batch was written.</exception>
+    public void Write(PendingBatch batch)
+    {
+        var now = options.TimeProvider.GetUtcNow();
+        if (_segment is { } current && (current.IsAbandoned || _policy.IsOver(current.Opened, now) || _policy.IsFull(current.Position, batch.Builder.Bytes)))
+        {
+            SyncAwaiting(); // their callers wait for this very file
+            CloseSegment();
+        }
+
+        _segment ??= OpenSegment(now);
+        _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+    }
+
+    private SegmentFile OpenSegment(DateTimeOffset now)
+    {
+        Directory.CreateDirectory(options.Directory);
+        var named = now.AddTicks(-(now.UtcTicks % TimeSpan.TicksPerSecond));
+        if (named <= _lastName)
+        {
+            named = _lastName.AddSeconds(1); // a later segment's name is later, whatever the clock does
+        }
+
+        for (var attempt = 0; attempt < NameAttempts; attempt++, named = named.AddSeconds(1))
+        {
+            var name = SegmentName.Create(named, options.Interval, options.Component);
+            if (SegmentFile.TryCreate(options.Directory, name, now) is { } segment)
+            {
+                _lastName = named;
+                _isDirectorySynced = false;
+                return segment;
+            }
+        }
+
+        throw new LogWriteException($"No free name for a segment of {options.Component} in {options.Directory}: {NameAttempts} names from {now:u} on are taken.", null);
+    }
+
+    private void CloseSegment()
+    {
+        if (_segment is not { } segment)
+        {
+            return;
+        }
+
+        if (!segment.IsSynced && !segment.IsAbandoned && _closedUnsynced.Count < NameAttempts)
+        {
+            _closedUnsynced.Add(segment.Path);
+        }
+
+        segment.Dispose();
+        _segment = null;
+    }
+
+    /// <summary>
+    /// Forces the batches that somebody waits for to the disk. Where that fails the segment is abandoned
+    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed.
+    /// </summary>
+    public void SyncAwaiting()
+    {
+        if (_awaitingSync.Count == 0)
+        {
+            return;
+        }
+
+        LogWriteException? failure = null;
+        try
+        {
+            SyncSegment();
+        }
+        catch (DurabilityException)
+        {
+            failure = RewriteAwaiting();
+        }
+
+        Settle(failure);
+    }
+
+    /// <summary>Tells who waits for the disk what became of their batches.</summary>
+    private void Settle(LogWriteException? failure)
+    {
+        foreach (var batch in _awaitingSync)
+        {
+            batch.Sync!.IsSynced = failure is null;
+            batch.Sync.Failure = failure;
+            recycle(batch);
+        }
+
+        _awaitingSync.Clear();
+    }
+
+    private LogWriteException? RewriteAwaiting()
+    {
+        CloseSegment();
+        try
+        {
+            _segment = OpenSegment(options.TimeProvider.GetUtcNow());
+            foreach (var batch in _awaitingSync)
+            {
+                _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+            }
+
+            SyncSegment();
+            return null;
+        }
+        catch (Exception e) when (SegmentFile.IsWriteFailure(e))
+        {
+            return new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
+        }
+    }
+
+    private void SyncSegment()
+    {
+        if (_segment is not { } segment)
+        {
+            return;
+        }
+
+        segment.Sync();
+        if (!_isDirectorySynced)
+        {
+            DurableFile.SyncDirectory(options.Directory);
+            _isDirectorySynced = true;
+        }
+    }
+
+    /// <summary>Forces all that was ever written to the disk, closed segments too.</summary>
+    /// <exception cref="LogWriteException">It could not be done.</exception>
+    public void SyncEverything()
+    {
+        try
+        {
+            SyncAwaiting();
+            foreach (var path in _closedUnsynced.Where(File.Exists))
+            {
+                using var file = SegmentHandle.OpenForReading(path);
+                DurableFile.Sync(file, path);
+            }
+
+            _closedUnsynced.Clear();
+            SyncSegment();
+        }
+        catch (DurabilityException e)
+        {
+            throw new LogWriteException($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
+        }
+    }
+}
