@@ -22,10 +22,6 @@ internal sealed class Shipper : IDisposable
 {
     private const int MaxOpenSegments = 64;
 
-    // Without idempotence order holds only if all records on the way are in one request to a partition's leader.
-    private const int StrictWindowRecords = 8000;
-    private const long StrictWindowBytes = 800_000;
-
     private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
@@ -33,23 +29,17 @@ internal sealed class Shipper : IDisposable
     private readonly LogOptions _log;
     private readonly ShipperOptions _options;
     private readonly IBatchTransport _transport;
-    private readonly InFlightBudget _budget;
     private readonly CheckpointKeeper _keeper;
     private readonly LossBook _book;
     private readonly LogStatus _status;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly LogCursor _cursor;
+    private readonly SendWindow _window;
     private readonly RetrySchedule _retries = new();
     private readonly Queue<OutboundBatch> _resends = new();
     private readonly Channel<BatchOutcome> _outcomes = Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
 
-    private int _inFlight;
-    private long _inFlightBytes;
-    private long _inFlightCost;
-    private int _windowRecords;
-    private bool _windowIsClosed;
-    private bool _isIsolating;
     private bool _isRecovering;
     private long _failedAt;
     private TimeSpan _wait;
@@ -65,19 +55,19 @@ internal sealed class Shipper : IDisposable
         _log = log;
         _options = options;
         _transport = transport;
-        _budget = budget;
+        _window = new SendWindow(options.MaxInFlightBytes, budget);
         _keeper = keeper;
         _book = book;
         _status = status;
         _logger = logger;
         _time = time;
         _cursor = new LogCursor(status.Directory, log.Component, keeper.Start, book, time, OnReset);
-        _budget.Join();
     }
 
     /// <summary>The checkpoint that is on disk: what the cleaner goes by.</summary>
     public Checkpoint Saved => _keeper.Saved;
 
+    /// <summary>One window at a time: see <see cref="SendWindow"/>.</summary>
     private bool IsStrict => !_transport.KeepsOrder && _log.StrictOrder != false;
 
     /// <summary>Ships until told to stop; then waits for acknowledgements, saves and returns.</summary>
@@ -94,10 +84,10 @@ internal sealed class Shipper : IDisposable
         }
 
         var began = _time.GetTimestamp();
-        while (_inFlight > 0 && _time.GetElapsedTime(began) < _options.DrainTimeout)
+        while (!_window.IsEmpty && _time.GetElapsedTime(began) < _options.DrainTimeout)
         {
             TakeLastOutcomes();
-            if (_inFlight > 0)
+            if (!_window.IsEmpty)
             {
                 await Pause.ForAsync(_outcomes.Reader, LongPause, _time, CancellationToken.None).ConfigureAwait(false);
             }
@@ -121,7 +111,7 @@ internal sealed class Shipper : IDisposable
         try
         {
             isBusy = TakeOutcomes();
-            if (_isRecovering && _inFlight == 0 && _time.GetElapsedTime(_failedAt) >= _wait)
+            if (_isRecovering && _window.IsEmpty && _time.GetElapsedTime(_failedAt) >= _wait)
             {
                 PrepareResends();
             }
@@ -158,8 +148,7 @@ internal sealed class Shipper : IDisposable
 
     public void Dispose()
     {
-        _budget.GiveBack(_inFlightCost);
-        _budget.Leave();
+        _window.Dispose();
         _cursor.Dispose();
         _keeper.Dispose();
         _book.Dispose();
@@ -185,7 +174,7 @@ internal sealed class Shipper : IDisposable
         {
             if (_resends.TryPeek(out var again))
             {
-                if (!FitsWindow(again))
+                if (!_window.Fits(again, IsStrict))
                 {
                     break;
                 }
@@ -197,7 +186,7 @@ internal sealed class Shipper : IDisposable
             {
                 if (lane.Current is { } batch)
                 {
-                    if (!FitsWindow(batch))
+                    if (!_window.Fits(batch, IsStrict))
                     {
                         _resends.Enqueue(batch); // the first of the next window
                         break;
@@ -226,39 +215,9 @@ internal sealed class Shipper : IDisposable
         return sent;
     }
 
-    private bool MayAdd()
-    {
-        if (_isRecovering || _keeper.HasFailed || _cursor.OpenCount > MaxOpenSegments && _inFlight > 0)
-        {
-            return false;
-        }
-
-        if (_inFlight == 0)
-        {
-            _windowRecords = 0;
-            _windowIsClosed = false;
-            _isIsolating = false;
-            return true;
-        }
-
-        if (_isIsolating)
-        {
-            return false; // what it is looked for must not lie with others in one request
-        }
-
-        if (IsStrict)
-        {
-            return !_windowIsClosed && _windowRecords < StrictWindowRecords && _inFlightBytes < StrictWindowBytes;
-        }
-
-        return _inFlightBytes < _options.MaxInFlightBytes && _budget.Allows(_inFlightCost);
-    }
-
-    /// <summary>Whether a batch goes into one request with what is on the way, where that matters.</summary>
-    private bool FitsWindow(OutboundBatch batch) =>
-        _inFlight == 0
-        || (!batch.IsIsolated
-            && (!IsStrict || (_windowRecords + batch.RecordsCount <= StrictWindowRecords && _inFlightBytes + batch.Bytes <= StrictWindowBytes)));
+    private bool MayAdd() =>
+        !_isRecovering && !_keeper.HasFailed
+        && (_window.IsEmpty || (_cursor.OpenCount <= MaxOpenSegments && _window.HasRoom(IsStrict)));
 
     /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
     private void SendOrKeep(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
@@ -278,25 +237,21 @@ internal sealed class Shipper : IDisposable
     {
         _keeper.Sending(batch.SegmentName, batch.EndPosition, batch.NextOffset);
         batch.WasSent = true;
-        _isIsolating |= batch.IsIsolated;
-        _inFlight++;
-        _inFlightBytes += batch.Bytes;
-        _windowRecords += batch.RecordsCount;
+        _window.Add(batch);
         try
         {
             _transport.Send(batch, bytes, _log, OnOutcome);
-            _inFlightCost += batch.CostBytes;
-            _budget.Take(batch.CostBytes);
+            _window.Sent(batch);
         }
         catch (CorruptBatchException e)
         {
-            Returned(batch);
+            _window.Withdraw(batch);
             _book.Damaged(lane.File, batch.SegmentName, new(batch.Position, batch.EndPosition, false, e.Message));
             Settle(lane, batch);
         }
         catch (UnsupportedBatchException)
         {
-            Returned(batch);
+            _window.Withdraw(batch);
             throw;
         }
     }
@@ -334,10 +289,7 @@ internal sealed class Shipper : IDisposable
         while (_outcomes.Reader.TryRead(out var outcome))
         {
             any = true;
-            _windowIsClosed = true;
-            Returned(outcome.Batch);
-            _inFlightCost -= outcome.Batch.CostBytes;
-            _budget.GiveBack(outcome.Batch.CostBytes);
+            _window.Returned(outcome.Batch);
             var lane = (SegmentLane)outcome.Batch.Origin;
             if (outcome.Kind == OutcomeKind.Acknowledged)
             {
@@ -350,12 +302,6 @@ internal sealed class Shipper : IDisposable
         }
 
         return any;
-    }
-
-    private void Returned(OutboundBatch batch)
-    {
-        _inFlight--;
-        _inFlightBytes -= batch.Bytes;
     }
 
     private void Acknowledged(SegmentLane lane, OutboundBatch batch)
@@ -548,18 +494,18 @@ internal sealed class Shipper : IDisposable
 
         _shownAt = _time.GetTimestamp();
         _status.LagBytes = _cursor.LagBytes();
-        _status.InFlightBytes = _inFlightBytes;
+        _status.InFlightBytes = _window.Bytes;
         _status.Segments = _cursor.Lanes.Count;
         var first = _cursor.Lanes.FirstOrDefault(l => !l.IsDone);
         _status.OldestUnshipped = _cursor.Lanes.FirstOrDefault(l => l.Tracker.PendingCount > 0)?.Tracker.Pending.First().BaseTimestamp ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
-        var connection = _inFlight > 0 ? _transport.LastError : null;
+        var connection = !_window.IsEmpty ? _transport.LastError : null;
         _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? connection;
         _status.State =
             _saveFault is not null || _fault is not null ? LogState.Failed
             : _trouble?.Kind == OutcomeKind.Held ? LogState.Held
             : _trouble is not null || connection is not null ? LogState.Retrying
-            : _status.LagBytes == 0 && _inFlight == 0 ? LogState.Idle
+            : _status.LagBytes == 0 && _window.IsEmpty ? LogState.Idle
             : LogState.Shipping;
     }
 }
