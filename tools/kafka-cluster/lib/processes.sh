@@ -11,7 +11,10 @@ spawn() {
     shift 2
     # shellcheck disable=SC2086 # options are words
     setsid java "-Xmx$heap" $JVM_OPTIONS "$LOGGING" -cp "$KAFKA_LIBS/*" "$@" >>"$DIR/$name.log" 2>&1 </dev/null 9>&- &
-    echo "$!" >"$DIR/$name.pid"
+    local pid=$! tries=500
+    echo "$pid" >"$DIR/$name.pid"
+    # Until it is Java it is a copy of this shell, which pid_of would take for somebody else's process: for a dead node.
+    until pid_of "$name" >/dev/null || ! kill -0 "$pid" 2>/dev/null || [ $((tries--)) -le 0 ]; do sleep 0.01; done
 }
 
 # pid_of NAME: its pid, if it lives and is ours: pids come round again.
