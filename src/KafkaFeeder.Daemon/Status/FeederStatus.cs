@@ -8,7 +8,9 @@ internal sealed class FeederStatus(TimeProvider time)
     /// <summary>A loop that has not come round for so long hangs. Longer than any drain or timeout within a turn.</summary>
     public static readonly TimeSpan StallLimit = TimeSpan.FromMinutes(5);
 
-    private long _scannedAt;
+    private const long Never = long.MinValue;
+
+    private long _scannedAt = Never;
 
     /// <summary>When it started.</summary>
     public DateTimeOffset Started { get; } = time.GetUtcNow();
@@ -17,7 +19,7 @@ internal sealed class FeederStatus(TimeProvider time)
     public IReadOnlyList<ConfigFault> Faults { get; set; } = [];
 
     /// <summary>True when the first scan is done.</summary>
-    public bool IsReady => Interlocked.Read(ref _scannedAt) != 0;
+    public bool IsReady => Interlocked.Read(ref _scannedAt) != Never;
 
     /// <summary>The watcher has come round.</summary>
     public void Scanned(long timestamp) => Interlocked.Exchange(ref _scannedAt, timestamp);

@@ -1,0 +1,41 @@
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Retention;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Retention;
+
+public sealed class RetentionPolicyTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan Day = TimeSpan.FromDays(1);
+
+    [Fact]
+    public void What_is_wholly_shipped_and_older_than_the_retention_goes() => Assert.Equal(RetentionVerdict.Delete, Judge(age: Day + TimeSpan.FromSeconds(1)));
+
+    [Fact]
+    public void What_is_exactly_as_old_as_the_retention_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: Day));
+
+    [Fact]
+    public void What_is_from_the_future_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: -Day));
+
+    [Fact]
+    public void Without_a_retention_everything_stays() => Assert.Equal(RetentionVerdict.KeptForEver, Judge(retention: null));
+
+    [Fact]
+    public void What_the_saved_checkpoint_does_not_call_done_stays() => Assert.Equal(RetentionVerdict.NotShipped, Judge(isDone: false));
+
+    [Theory]
+    [InlineData(1001)]
+    [InlineData(999)]
+    public void What_has_another_size_than_was_shipped_stays(long bytes) => Assert.Equal(RetentionVerdict.Grown, Judge(bytes: bytes));
+
+    private static RetentionVerdict Judge(TimeSpan? age = null, bool isDone = true, long bytes = 1000) => Judge(Day, age, isDone, bytes);
+
+    private static RetentionVerdict Judge(TimeSpan? retention, TimeSpan? age = null, bool isDone = true, long bytes = 1000) => RetentionPolicy.Judge(
+        new SegmentCheckpoint("20261121_100000_3600_UTC-orders.szn", new Watermark(1000, 0, 10, null, 0), 1000, isDone, null),
+        new SegmentStat(1, 1, bytes, Now - (age ?? TimeSpan.FromDays(9))),
+        retention,
+        Now);
+}

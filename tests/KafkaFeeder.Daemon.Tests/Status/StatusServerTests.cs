@@ -1,0 +1,112 @@
+using System.Net;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Status;
+
+public sealed class StatusServerTests : IAsyncLifetime
+{
+    private readonly TempFolder _folder = new();
+    private readonly ManualTime _time = new();
+    private readonly HttpClient _client = new();
+    private readonly FeederStatus _status;
+    private readonly ShipperFleet _fleet;
+    private readonly StatusServer _server;
+
+    public StatusServerTests()
+    {
+        var options = new FeederOptions
+        {
+            SourceFile = "conf.yaml",
+            LogDir = _folder.Path,
+            CheckpointDir = _folder.File("checkpoint"),
+            JournalDir = _folder.File("journal"),
+            BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
+            Status = new StatusOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) },
+        };
+        var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
+        state.Create();
+        _status = new FeederStatus(_time);
+        _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), NullLogger.Instance, TimeProvider.System);
+        _server = new StatusServer(options, _status, _fleet);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        await _server.StartAsync(CancellationToken.None);
+        _client.BaseAddress = new Uri(_server.Address!);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _fleet.StopAsync();
+        await _server.DisposeAsync();
+        _client.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task It_is_ready_when_the_first_scan_is_done()
+    {
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _client.GetAsync("/readyz")).StatusCode);
+        _status.Scanned(1);
+        Assert.Equal(HttpStatusCode.OK, (await _client.GetAsync("/readyz")).StatusCode);
+    }
+
+    [Fact]
+    public async Task It_is_unhealthy_when_the_watcher_does_not_come_round()
+    {
+        _status.Scanned(_time.GetTimestamp());
+        Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
+        _time.Advance(TimeSpan.FromMinutes(6));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _client.GetAsync("/healthz")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Metrics_name_each_log_and_survive_any_name()
+    {
+        _fleet.Apply([new PlannedLog("/some\"where\\", SomeLog.In(_folder.Path))]);
+        var text = await _client.GetStringAsync("/metrics");
+        Assert.Contains("kafkafeeder_lag_bytes{log=\"orders\",directory=\"/some\\\"where\\\\\"", text, StringComparison.Ordinal);
+        Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{.*\\})? [-0-9.E+]+)$", line));
+    }
+
+    [Theory]
+    [InlineData("POST")]
+    [InlineData("PUT")]
+    [InlineData("DELETE")]
+    public async Task Only_questions_are_answered(string method)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/metrics");
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await _client.SendAsync(request)).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_page_of_another_host_is_sent_away()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/status.json") { Headers = { Host = "evil.example" } };
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, (await _client.SendAsync(request)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Everything_else_is_told_what_there_is()
+    {
+        var answer = await _client.GetAsync("/../etc/passwd");
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Contains("/metrics", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("default-src 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+    }
+
+    private sealed class Pool : ITransportPool
+    {
+        public IBatchTransport For(LogOptions log) => new FakeTransport();
+    }
+}
