@@ -4,7 +4,10 @@ using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Compression;
 
-/// <summary>gzip, by the framework's zlib.</summary>
+/// <summary>
+/// gzip, by the framework's zlib. Streams of zlib (RFC 1950) are read too, told apart by their first bytes: the original
+/// Go library wrote those.
+/// </summary>
 internal sealed class GzipCodec : ICompressionCodec
 {
     private const int ChunkBytes = 32 * 1024;
@@ -20,27 +23,27 @@ internal sealed class GzipCodec : ICompressionCodec
 
     public unsafe void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes)
     {
+        if (source.IsEmpty)
+        {
+            throw new CorruptBatchException("the gzip block is empty");
+        }
+
         fixed (byte* first = source)
         {
             using var stream = new UnmanagedMemoryStream(first, source.Length);
-            using var gzip = new GZipStream(stream, CompressionMode.Decompress);
+            using Stream plain = IsZlib(source) ? new ZLibStream(stream, CompressionMode.Decompress) : new GZipStream(stream, CompressionMode.Decompress);
             var total = 0L;
             try
             {
                 while (true)
                 {
-                    var read = gzip.Read(destination.GetSpan(ChunkBytes));
+                    var read = plain.Read(destination.GetSpan(ChunkBytes));
                     if (read == 0)
                     {
                         return;
                     }
 
-                    total += read;
-                    if (total > maxBytes)
-                    {
-                        throw new CorruptBatchException($"{source.Length} bytes of gzip decompress to more than the cap of {maxBytes} bytes");
-                    }
-
+                    DecompressedSize.Add(ref total, read, source.Length, maxBytes, Type);
                     destination.Advance(read);
                 }
             }
@@ -50,6 +53,10 @@ internal sealed class GzipCodec : ICompressionCodec
             }
         }
     }
+
+    // RFC 1950: deflate in the low four bits, the first two bytes a multiple of 31; gzip begins with 0x1f8b.
+    private static bool IsZlib(ReadOnlySpan<byte> source) =>
+        source.Length >= 2 && (source[0] & 0x0F) == 8 && ((source[0] << 8) | source[1]) % 31 == 0;
 
     /// <summary>A stream that only appends to a buffer writer.</summary>
     private sealed class BufferWriterStream(IBufferWriter<byte> destination) : Stream

@@ -13,14 +13,15 @@ public interface ICompressionCodec
 
     /// <summary>Decompresses a whole block.</summary>
     /// <exception cref="Records.CorruptBatchException">The block is damaged, or larger than <paramref name="maxBytes"/>.</exception>
+    /// <exception cref="Records.UnsupportedBatchException">The codec's native library is not installed.</exception>
     void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes);
 }
 
 /// <summary>The codecs that this version has.</summary>
 public static class CompressionCodecs
 {
-    private static readonly GzipCodec Gzip = new();
+    private static readonly ICompressionCodec?[] ByType = [null, new GzipCodec(), new SnappyCodec(), new Lz4Codec(), new ZstdCodec()];
 
     /// <summary>The codec of a type; null for <see cref="CompressionType.None"/> and for what is not there.</summary>
-    public static ICompressionCodec? For(CompressionType type) => type == CompressionType.Gzip ? Gzip : null;
+    public static ICompressionCodec? For(CompressionType type) => (int)type < ByType.Length ? ByType[(int)type] : null;
 }

@@ -24,4 +24,10 @@ public sealed class UnsupportedBatchException : Exception
         : base(message)
     {
     }
+
+    /// <summary>The same, with its cause.</summary>
+    public UnsupportedBatchException(string message, Exception cause)
+        : base(message, cause)
+    {
+    }
 }

@@ -98,7 +98,7 @@ internal sealed class RecordBatchBuilder : IDisposable
             compressed.GetSpan(RecordBatchHeader.Bytes)[..RecordBatchHeader.Bytes].Clear();
             compressed.Advance(RecordBatchHeader.Bytes);
             codec.Compress(_buffer.AsSpan(RecordBatchHeader.Bytes, _end - RecordBatchHeader.Bytes), compressed);
-            if (compressed.WrittenCount < _end)
+            if (compressed.WrittenCount < _end && !DecompressedSize.IsBomb(_end, compressed.WrittenCount - RecordBatchHeader.Bytes))
             {
                 var batch = System.Runtime.InteropServices.MemoryMarshal.AsMemory(compressed.WrittenMemory).Span;
                 (header with { Attributes = (short)codec.Type }).WriteTo(batch);

@@ -1,3 +1,5 @@
+using System.Buffers;
+using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Segments;
@@ -46,6 +48,7 @@ public sealed class LogWriter : IDisposable
 
     /// <summary>A writer; nothing is created before the first record.</summary>
     /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <exception cref="UnsupportedBatchException">The codec's native library is not installed; the message names its package.</exception>
     public LogWriter(LogWriterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -57,6 +60,7 @@ public sealed class LogWriter : IDisposable
 
         _options = options;
         _time = options.TimeProvider;
+        CompressionCodecs.For(options.Compression)?.Compress([], new ArrayBufferWriter<byte>()); // a missing native library is told now, not with the first batch
         _roller = new SegmentRoller(options, Recycle);
         _open = new PendingBatch(options.BatchBytes);
         if (options.RunsInBackground)

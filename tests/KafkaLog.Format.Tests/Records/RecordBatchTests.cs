@@ -52,6 +52,9 @@ public sealed class RecordBatchTests
     [Theory]
     [InlineData(CompressionType.None)]
     [InlineData(CompressionType.Gzip)]
+    [InlineData(CompressionType.Snappy)]
+    [InlineData(CompressionType.Lz4)]
+    [InlineData(CompressionType.Zstd)]
     public void Any_records_come_back_as_they_were(CompressionType type)
     {
         Prop.ForAll<NonEmptyArray<Tuple<long, string?, string?, string?>>>(input =>
@@ -86,23 +89,78 @@ public sealed class RecordBatchTests
         }).QuickCheckThrowOnFailure();
     }
 
-    [Fact]
-    public void A_gzip_block_that_unpacks_to_more_than_the_cap_is_refused()
+    [Theory]
+    [InlineData(CompressionType.Gzip)]
+    [InlineData(CompressionType.Snappy)]
+    [InlineData(CompressionType.Lz4)]
+    [InlineData(CompressionType.Zstd)]
+    public void A_block_that_unpacks_to_more_than_the_cap_is_refused(CompressionType type)
     {
         using var builder = new RecordBatchBuilder(1024);
-        builder.Append(Some.Record(new string('x', 5_000_000)));
-        var batch = builder.Complete(0, SegmentId.Create(), CompressionCodecs.For(CompressionType.Gzip), new ArrayBufferWriter<byte>()).ToArray();
+        builder.Append(Some.Record(new string('x', 3_000_000)));
+        var batch = builder.Complete(0, SegmentId.Create(), CompressionCodecs.For(type), new ArrayBufferWriter<byte>()).ToArray();
 
         var error = Assert.Throws<CorruptBatchException>(() => new RecordBatchDecoder(1_000_000).Decode(batch).MoveNext());
         Assert.Contains("cap of 1000000 bytes", error.Message, StringComparison.Ordinal);
+        Assert.True(new RecordBatchDecoder(4_000_000).Decode(batch).MoveNext());
+    }
+
+    [Theory]
+    [InlineData(CompressionType.Gzip)]
+    [InlineData(CompressionType.Snappy)]
+    [InlineData(CompressionType.Lz4)]
+    [InlineData(CompressionType.Zstd)]
+    public void What_the_writer_writes_is_never_taken_for_a_bomb(CompressionType type)
+    {
+        using var builder = new RecordBatchBuilder(1024);
+        builder.Append(Some.Record(new string('x', 30_000_000)));
+        var batch = builder.Complete(0, SegmentId.Create(), CompressionCodecs.For(type), new ArrayBufferWriter<byte>()).ToArray();
+
+        Assert.True(new RecordBatchDecoder().Decode(batch).MoveNext());
+    }
+
+    [Fact]
+    public void A_block_of_an_absurd_ratio_is_refused()
+    {
+        var block = new ArrayBufferWriter<byte>();
+        CompressionCodecs.For(CompressionType.Zstd)!.Compress(new byte[30_000_000], block);
+
+        var error = Assert.Throws<CorruptBatchException>(() => CompressionCodecs.For(CompressionType.Zstd)!.Decompress(block.WrittenSpan, new ArrayBufferWriter<byte>(), int.MaxValue));
+        Assert.Contains("times as much", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_codec_that_is_not_there_is_not_called_damage()
     {
         var batch = Some.Segment(CompressionType.None, 3);
-        batch[22] = (byte)CompressionType.Zstd;
+        batch[22] = 5;
         Assert.Throws<UnsupportedBatchException>(() => new RecordBatchDecoder().Decode(batch).MoveNext());
+    }
+
+    [Theory]
+    [InlineData(CompressionType.Gzip)]
+    [InlineData(CompressionType.Snappy)]
+    [InlineData(CompressionType.Lz4)]
+    [InlineData(CompressionType.Zstd)]
+    public void A_compressed_block_cut_anywhere_or_changed_anywhere_is_read_or_refused(CompressionType type)
+    {
+        // As if the CRC had been forged: the codecs themselves must hold. Without its trailer a gzip block still gives all.
+        const int GzipTrailerBytes = 8;
+        var batch = Some.Segment(type, 40);
+        var decoder = new RecordBatchDecoder(1_000_000);
+        Assert.Equal((int)type, batch[22]);
+        for (var position = RecordBatchHeader.Bytes; position < batch.Length; position++)
+        {
+            Assert.False(IsWhole(decoder, batch.AsSpan(0, position)) && position < batch.Length - GzipTrailerBytes);
+            foreach (byte flip in (byte[])[0x01, 0x40, 0xff])
+            {
+                var damaged = (byte[])batch.Clone();
+                damaged[position] ^= flip;
+                _ = IsWhole(decoder, damaged);
+            }
+        }
+
+        Assert.True(IsWhole(decoder, batch));
     }
 
     [Fact]
@@ -137,6 +195,24 @@ public sealed class RecordBatchTests
         }
 
         Assert.True(refused > 0);
+    }
+
+    private static bool IsWhole(RecordBatchDecoder decoder, ReadOnlySpan<byte> batch)
+    {
+        try
+        {
+            var each = decoder.Decode(batch);
+            while (each.MoveNext())
+            {
+                Assert.True(each.Current.Offset >= 0);
+            }
+
+            return true;
+        }
+        catch (CorruptBatchException)
+        {
+            return false;
+        }
     }
 
     // A lone surrogate has no UTF-8: what is not text cannot come back as text.

@@ -1,0 +1,141 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using KafkaLog.Format.Records;
+
+namespace KafkaLog.Format.Compression;
+
+/// <summary>
+/// LZ4 frames by the system's liblz4 (lz4frame.h). Written with independent blocks of 64 KiB, which Kafka's Java reader
+/// insists on (<c>Lz4BlockOutputStream</c>).
+/// </summary>
+internal sealed unsafe partial class Lz4Codec : ICompressionCodec
+{
+    private const int ChunkBytes = 64 * 1024;
+    private const string Library = "liblz4.so.1";
+    private const uint Version = 100; // LZ4F_VERSION
+    private const int Max64KiB = 4; // LZ4F_max64KB
+    private const int Independent = 1; // LZ4F_blockIndependent
+
+    public CompressionType Type => CompressionType.Lz4;
+
+    public void Compress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination)
+    {
+        try
+        {
+            var preferences = new Preferences { BlockSize = Max64KiB, BlockMode = Independent };
+            var bound = checked((int)CompressFrameBound((nuint)source.Length, ref preferences));
+            var to = destination.GetSpan(bound);
+            fixed (byte* first = source, target = to)
+            {
+                var written = CompressFrame(target, (nuint)bound, first, (nuint)source.Length, ref preferences);
+                ThrowIfError(written, "compressing failed");
+                destination.Advance((int)written);
+            }
+        }
+        catch (DllNotFoundException e)
+        {
+            throw NativeCodec.Missing(Type, Library, "liblz4-1", e);
+        }
+    }
+
+    public void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes)
+    {
+        IntPtr context;
+        try
+        {
+            ThrowIfError(CreateDecompressionContext(out context, Version), "no context");
+        }
+        catch (DllNotFoundException e)
+        {
+            throw NativeCodec.Missing(Type, Library, "liblz4-1", e);
+        }
+
+        try
+        {
+            var total = 0L;
+            var rest = source;
+            while (true)
+            {
+                var chunk = destination.GetSpan(ChunkBytes);
+                var written = (nuint)chunk.Length;
+                var read = (nuint)rest.Length;
+                nuint hint;
+                fixed (byte* first = rest, target = chunk)
+                {
+                    hint = Decompress(context, target, ref written, first, ref read, IntPtr.Zero);
+                }
+
+                ThrowIfError(hint, $"the block of {source.Length} bytes is damaged behind {total} decompressed bytes");
+                DecompressedSize.Add(ref total, (int)written, source.Length, maxBytes, Type);
+                destination.Advance((int)written);
+                rest = rest[(int)read..];
+                if (hint == 0)
+                {
+                    if (!rest.IsEmpty)
+                    {
+                        throw new CorruptBatchException($"{rest.Length} bytes follow the frame of Lz4");
+                    }
+
+                    return;
+                }
+
+                if (read == 0 && written == 0)
+                {
+                    throw new CorruptBatchException($"{source.Length} bytes of Lz4 end in the middle of a frame");
+                }
+            }
+        }
+        finally
+        {
+            _ = FreeDecompressionContext(context);
+        }
+    }
+
+    private static void ThrowIfError(nuint code, string what)
+    {
+        if (IsError(code) != 0)
+        {
+            throw new CorruptBatchException($"lz4: {what}: {Marshal.PtrToStringUTF8(GetErrorName(code))}");
+        }
+    }
+
+    /// <summary>LZ4F_preferences_t, with its LZ4F_frameInfo_t in front.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Preferences
+    {
+        public int BlockSize;
+        public int BlockMode;
+        public int ContentChecksum;
+        public int FrameType;
+        public ulong ContentBytes;
+        public uint DictionaryId;
+        public int BlockChecksum;
+        public int Level;
+        public uint AutoFlush;
+        public uint FavorDecompressionSpeed;
+        public uint Reserved0;
+        public uint Reserved1;
+        public uint Reserved2;
+    }
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_compressFrameBound")]
+    private static partial nuint CompressFrameBound(nuint sourceBytes, ref Preferences preferences);
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_compressFrame")]
+    private static partial nuint CompressFrame(byte* target, nuint targetBytes, byte* source, nuint sourceBytes, ref Preferences preferences);
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_createDecompressionContext")]
+    private static partial nuint CreateDecompressionContext(out IntPtr context, uint version);
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_freeDecompressionContext")]
+    private static partial nuint FreeDecompressionContext(IntPtr context);
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_decompress")]
+    private static partial nuint Decompress(IntPtr context, byte* target, ref nuint targetBytes, byte* source, ref nuint sourceBytes, IntPtr options);
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_isError")]
+    private static partial uint IsError(nuint code);
+
+    [LibraryImport(Library, EntryPoint = "LZ4F_getErrorName")]
+    private static partial IntPtr GetErrorName(nuint code);
+}
