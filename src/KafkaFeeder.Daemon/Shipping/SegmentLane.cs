@@ -111,7 +111,7 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="hasLater">True if a later segment of the log is there.</param>
     /// <param name="book">Told of damage before it is passed.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
-    /// <exception cref="UnsupportedBatchException">It holds what this version does not read.</exception>
+    /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
     public LaneStatus Read(DateTimeOffset now, bool hasLater, LossBook book)
     {
         if (TakeNext(book) is { } first)
@@ -302,13 +302,8 @@ internal sealed class SegmentLane : IDisposable
     private bool IsSameBatch(SafeFileHandle file, long position)
     {
         Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
-        if (RandomAccess.Read(file, bytes, position) < bytes.Length)
-        {
-            return false;
-        }
-
-        var header = RecordBatchHeader.Read(bytes);
-        return header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header)
+            && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
     }
 
     private void StartAt(Watermark start)

@@ -60,9 +60,9 @@ public sealed class LogWriter : IDisposable
 
         _options = options;
         _time = options.TimeProvider;
-        CompressionCodecs.For(options.Compression)?.Compress([], new ArrayBufferWriter<byte>()); // a missing native library is told now, not with the first batch
+        CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>()); // a missing native library is told now, not with the first batch
         _roller = new SegmentRoller(options, Recycle);
-        _open = new PendingBatch(options.BatchBytes);
+        _open = new PendingBatch(options.Magic, options.BatchBytes);
         if (options.RunsInBackground)
         {
             _thread = new Thread(Run) { IsBackground = true, Name = "kafkalog " + options.Component };
@@ -85,13 +85,18 @@ public sealed class LogWriter : IDisposable
     /// The record is not as safe as was asked for. It stays queued, and is written if the disk recovers before the writer
     /// is closed, so who appends it again may have it twice.
     /// </exception>
-    /// <exception cref="ArgumentException">The record is larger than <see cref="LogWriterOptions.MaxRecordBytes"/>.</exception>
+    /// <exception cref="ArgumentException">The record is larger than <see cref="LogWriterOptions.MaxRecordBytes"/>, or has headers and the magic has none.</exception>
     public bool Append(in NewRecord record, Durability durability = Durability.Buffered)
     {
-        var maxBytes = RecordBatchBuilder.MaxEncodedBytes(record);
+        var maxBytes = BatchBuilders.MaxEncodedBytes(record);
         if (maxBytes > _options.MaxRecordBytes)
         {
             throw new ArgumentException($"A record of {maxBytes} bytes is larger than the limit of {_options.MaxRecordBytes} bytes (MaxRecordBytes).", nameof(record));
+        }
+
+        if (BatchBuilders.FaultOf(record, _options.Magic) is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(record));
         }
 
         long ticket;
@@ -300,7 +305,7 @@ public sealed class LogWriter : IDisposable
     private void SealOpen()
     {
         _sealed.Enqueue(_open);
-        _open = _spares.TryPop(out var spare) ? spare : new PendingBatch(_options.BatchBytes);
+        _open = _spares.TryPop(out var spare) ? spare : new PendingBatch(_options.Magic, _options.BatchBytes);
     }
 
     private void Commit(long ticket, SyncState? sync)
@@ -354,7 +359,7 @@ public sealed class LogWriter : IDisposable
             lock (_gate)
             {
                 _sealed.Dequeue();
-                _queuedBytes -= batch.Builder.Bytes - RecordBatchHeader.Bytes;
+                _queuedBytes -= batch.Builder.RecordsBytes;
                 _failure = null;
                 Monitor.PulseAll(_gate);
             }

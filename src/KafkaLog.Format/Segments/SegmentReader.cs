@@ -31,6 +31,7 @@ public sealed class SegmentReader : IDisposable
     private readonly SafeFileHandle _file;
     private readonly int _maxBatchBytes;
     private readonly BatchFinder _finder;
+    private readonly RecordBatchDecoder _unwrapper = new();
     private byte[] _buffer = [];
     private long _bufferStart;
     private int _bufferBytes;
@@ -73,7 +74,7 @@ public sealed class SegmentReader : IDisposable
     /// <summary>Where the batch that was read begins.</summary>
     public long BatchPosition { get; private set; }
 
-    /// <summary>The header of the batch that was read.</summary>
+    /// <summary>The header of the batch that was read; of a wrapper of magic 0 or 1, with what the messages in it tell.</summary>
     public RecordBatchHeader Header { get; private set; }
 
     /// <summary>The batch that was read, header included; valid until the next read.</summary>
@@ -107,7 +108,7 @@ public sealed class SegmentReader : IDisposable
         new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
 
     /// <summary>Reads the next batch.</summary>
-    /// <exception cref="UnsupportedBatchException">A sound message of magic 0 or 1, which this version does not read.</exception>
+    /// <exception cref="UnsupportedBatchException">A wrapper of magic 0 or 1 whose codec is not installed: it cannot be told what is in it.</exception>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     public SegmentReadStatus TryRead()
     {
@@ -174,6 +175,7 @@ public sealed class SegmentReader : IDisposable
         }
 
         _bufferBytes = 0;
+        _unwrapper.Trim();
     }
 
     /// <summary>Closes the file.</summary>
@@ -189,17 +191,11 @@ public sealed class SegmentReader : IDisposable
     {
         needsMore = false;
         var head = Fill(RecordBatchHeader.Bytes);
-        if (head.Length < RecordBatchHeader.Bytes)
+        if (!RecordBatchHeader.TryRead(head, out var header))
         {
-            ThrowIfLegacy(head);
-            needsMore = true;
-            return null;
-        }
-
-        var header = RecordBatchHeader.Read(head);
-        if (header.Magic <= 1)
-        {
-            ThrowIfLegacy(head);
+            var magic = head.Length > RecordBatchHeader.MagicPosition ? head[RecordBatchHeader.MagicPosition] : (byte)0;
+            needsMore = magic <= 2;
+            return needsMore ? null : BatchCheck.FaultOfMagic(magic);
         }
 
         if (BatchCheck.FaultOf(header, _maxBatchBytes) is { } fault)
@@ -217,7 +213,19 @@ public sealed class SegmentReader : IDisposable
         var computed = RecordBatchHeader.ComputeCrc(batch);
         if (computed != header.StoredCrc)
         {
-            return $"stored CRC-32C 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+            return $"stored CRC-32{(header.Magic == 2 ? "C" : "")} 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+        }
+
+        if (header.RecordsCount < 0)
+        {
+            try
+            {
+                header = _unwrapper.ReadHeader(batch);
+            }
+            catch (CorruptBatchException e)
+            {
+                return e.Message;
+            }
         }
 
         Accept(header);
@@ -307,21 +315,5 @@ public sealed class SegmentReader : IDisposable
         _bufferStart += start;
         _bufferBytes = kept;
         start = 0;
-    }
-
-    private void ThrowIfLegacy(ReadOnlySpan<byte> head)
-    {
-        var total = BatchCheck.LegacyTotalBytesOrZero(head);
-        if (total == 0 || total > _maxBatchBytes)
-        {
-            return;
-        }
-
-        var magic = head[RecordBatchHeader.MagicPosition];
-        var message = Fill((int)total);
-        if (message.Length == total && BatchCheck.IsLegacyMessage(message))
-        {
-            throw new UnsupportedBatchException($"{Path} holds a message of magic {magic} at position {Position}, which this version does not read");
-        }
     }
 }

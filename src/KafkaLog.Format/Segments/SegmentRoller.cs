@@ -14,7 +14,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private const int NameAttempts = 1000;
 
     private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
-    private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression);
+    private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression, options.Magic);
     private readonly ArrayBufferWriter<byte> _compressed = new();
     private readonly List<PendingBatch> _awaitingSync = [];
     private readonly List<string> _closedUnsynced = [];
