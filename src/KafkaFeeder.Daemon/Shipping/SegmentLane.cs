@@ -246,7 +246,7 @@ internal sealed class SegmentLane : IDisposable
             NextOffset = header.NextOffset,
             RecordsCount = header.RecordsCount,
             StoredCrc = header.StoredCrc,
-            BaseTimestamp = header.BaseTimestamp,
+            BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
         };
         if (Current.Position == _start.Position)
         {
