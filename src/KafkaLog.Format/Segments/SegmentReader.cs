@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using KafkaLog.Format.Records;
 using Microsoft.Win32.SafeHandles;
 
@@ -147,7 +148,7 @@ public sealed class SegmentReader : IDisposable
         }
 
         // A damaged length may claim more than there is, with good batches behind it.
-        return _finder.Find(Position + 1, end, NextOffset, _segmentId) is { } next
+        return _finder.FindBehind(Position, end, NextOffset, _segmentId) is { } next
             ? new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one")
             : new SegmentDamage(Position, end, _tailFault is null, _tailFault ?? "the file ends in the middle of a batch");
     }
@@ -234,13 +235,15 @@ public sealed class SegmentReader : IDisposable
 
     private void Accept(RecordBatchHeader header)
     {
-        if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset)
-            && header.BaseSequence == SegmentId.SequenceOf(NextOffset))
+        if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset))
         {
-            header = header with { BaseOffset = NextOffset }; // damaged where the CRC does not reach; the sequence tells it
+            // Damaged where the CRC does not reach; the sequence tells it. In the bytes too, for who decodes them.
+            header = header with { BaseOffset = NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) };
+            BinaryPrimitives.WriteInt64BigEndian(_buffer.AsSpan((int)(Position - _bufferStart)), header.BaseOffset);
         }
 
         _segmentId ??= SegmentId.Of(header);
+        _searchedEnd = -1;
         Header = header;
         BatchPosition = Position;
         Batch = _buffer.AsMemory((int)(Position - _bufferStart), (int)header.TotalBytes);
@@ -252,7 +255,7 @@ public sealed class SegmentReader : IDisposable
     {
         DropBuffer();
         var end = RandomAccess.GetLength(_file);
-        if (end == _searchedEnd || _finder.Find(Position + 1, end, NextOffset, _segmentId) is not { } next)
+        if (end == _searchedEnd || _finder.FindBehind(Position, end, NextOffset, _segmentId) is not { } next)
         {
             _tailFault = fault;
             _searchedEnd = end; // until the file grows, the same search finds the same nothing
