@@ -1,12 +1,13 @@
 # make build   out/bin/kafkafeeder, out/bin/hole-checker and the sample application
 # make demo    a million events through a real Kafka while a broker and the daemon are killed
 # make test    all tests; ends with the line "tests: N passed, N failed"
+# make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
 # make bench   against kcat and rsyslog on the same broker
 # Each target installs what it needs (Debian packages, as root) and builds first.
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker samples/order-service:order-service
 
-.PHONY: build demo test bench clean
+.PHONY: build demo test fuzz bench clean
 
 build:
 	@scripts/setup run
@@ -19,6 +20,10 @@ demo: build
 test:
 	@scripts/setup run kafka test
 	@tests/run
+
+fuzz:
+	@scripts/setup run test
+	@tests/fuzz/run --seconds $(or $(FUZZ_SECONDS),600)
 
 bench: build
 	@scripts/setup kafka bench
