@@ -83,6 +83,32 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
+    /// <summary>The position behind the last byte between <paramref name="from"/> and <paramref name="end"/> that is not zero; <paramref name="from"/> if all are.</summary>
+    public long EndOfContent(long from, long end)
+    {
+        var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
+            while (end > from)
+            {
+                var start = Math.Max(from, end - WindowBytes);
+                var at = window.AsSpan(0, ReadFully(window.AsSpan(0, (int)(end - start)), start)).LastIndexOfAnyExcept((byte)0);
+                if (at >= 0)
+                {
+                    return start + at + 1;
+                }
+
+                end = start;
+            }
+
+            return from;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
+        }
+    }
+
     /// <summary>The header of the whole batch at <paramref name="position"/>, as it stands there; null if there is none.</summary>
     public RecordBatchHeader? BatchAt(long position)
     {
