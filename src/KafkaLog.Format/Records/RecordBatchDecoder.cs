@@ -16,6 +16,9 @@ public sealed class RecordBatchDecoder
     /// <param name="maxRecordsBytes">The most that the records of a batch may decompress to, in bytes.</param>
     public RecordBatchDecoder(int maxRecordsBytes = 64 << 20) => _maxRecordsBytes = maxRecordsBytes;
 
+    /// <summary>Bytes of the records that <see cref="Decode"/> opened last, decompressed.</summary>
+    public int RecordsBytes { get; private set; }
+
     /// <summary>Starts to read the records of a batch.</summary>
     /// <param name="batch">The whole batch, header included.</param>
     /// <exception cref="CorruptBatchException">The records do not decompress, or to more than the cap.</exception>
@@ -34,6 +37,7 @@ public sealed class RecordBatchDecoder
             records = _decompressed.WrittenSpan;
         }
 
+        RecordsBytes = records.Length;
         return new RecordEnumerator(header, records);
     }
 

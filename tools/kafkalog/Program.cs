@@ -1,0 +1,38 @@
+using System.CommandLine;
+using System.Reflection;
+using KafkaFeeder.CommandLine;
+using KafkaLog.Tool.Cat;
+using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Stats;
+using KafkaLog.Tool.Verifying;
+
+const string MoreHelp = """
+    Exit codes:
+      0  all well
+      1  done, but there is damage, or not everything was written
+      2  could not do it: files, arguments
+
+    Examples:
+      kafkalog cat --json /var/log/apps --component orders
+      kafkalog verify /var/log/apps
+      kafkalog cat --help
+    """;
+
+using var stop = new StopSignal();
+(Command Command, string MoreHelp)[] commands =
+[
+    (CatCommand.Create(stop.Token), CatCommand.MoreHelp),
+    (VerifyCommand.Create(stop.Token), VerifyCommand.MoreHelp),
+    (StatsCommand.Create(stop.Token), StatsCommand.MoreHelp),
+];
+var root = new RootCommand(typeof(CatCommand).Assembly.GetCustomAttribute<AssemblyDescriptionAttribute>()!.Description);
+var help = new Dictionary<Command, string> { [root] = MoreHelp };
+foreach (var (command, more) in commands)
+{
+    root.Add(command);
+    help[command] = more;
+}
+
+HelpWithMore.Install(root, help);
+var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null }; // StopSignal has the signals
+return await CommandLineProgram.RunAsync("kafkalog", root, args, configuration);
