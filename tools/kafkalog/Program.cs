@@ -3,6 +3,7 @@ using System.Reflection;
 using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.Cat;
 using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Piping;
 using KafkaLog.Tool.Stats;
 using KafkaLog.Tool.Verifying;
 
@@ -24,6 +25,7 @@ using var stop = new StopSignal();
     (CatCommand.Create(stop.Token), CatCommand.MoreHelp),
     (VerifyCommand.Create(stop.Token), VerifyCommand.MoreHelp),
     (StatsCommand.Create(stop.Token), StatsCommand.MoreHelp),
+    (PipeCommand.Create(stop.Token), PipeCommand.MoreHelp),
 ];
 var root = new RootCommand(typeof(CatCommand).Assembly.GetCustomAttribute<AssemblyDescriptionAttribute>()!.Description);
 var help = new Dictionary<Command, string> { [root] = MoreHelp };
