@@ -5,6 +5,7 @@ using KafkaLog.Tool.Cat;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Piping;
 using KafkaLog.Tool.Stats;
+using KafkaLog.Tool.Syslog;
 using KafkaLog.Tool.Verifying;
 
 const string MoreHelp = """
@@ -26,6 +27,7 @@ using var stop = new StopSignal();
     (VerifyCommand.Create(stop.Token), VerifyCommand.MoreHelp),
     (StatsCommand.Create(stop.Token), StatsCommand.MoreHelp),
     (PipeCommand.Create(stop.Token), PipeCommand.MoreHelp),
+    (SyslogCommand.Create(stop.Token), SyslogCommand.MoreHelp),
 ];
 var root = new RootCommand(typeof(CatCommand).Assembly.GetCustomAttribute<AssemblyDescriptionAttribute>()!.Description);
 var help = new Dictionary<Command, string> { [root] = MoreHelp };
