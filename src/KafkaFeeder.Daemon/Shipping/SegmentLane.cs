@@ -111,7 +111,7 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="hasLater">True if a later segment of the log is there.</param>
     /// <param name="book">Told of damage before it is passed.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
-    /// <exception cref="UnsupportedBatchException">It holds what this version does not read.</exception>
+    /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
     public LaneStatus Read(DateTimeOffset now, bool hasLater, LossBook book)
     {
         if (TakeNext(book) is { } first)
@@ -121,7 +121,7 @@ internal sealed class SegmentLane : IDisposable
 
         if (SegmentLock.IsWriterAlive(_reader!.File))
         {
-            Bytes = Math.Max(Bytes, SegmentHandle.Stat(_reader.File).Bytes);
+            Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
             return LaneStatus.Waiting;
         }
 
@@ -246,7 +246,7 @@ internal sealed class SegmentLane : IDisposable
             NextOffset = header.NextOffset,
             RecordsCount = header.RecordsCount,
             StoredCrc = header.StoredCrc,
-            BaseTimestamp = header.BaseTimestamp,
+            BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
         };
         if (Current.Position == _start.Position)
         {
@@ -302,13 +302,8 @@ internal sealed class SegmentLane : IDisposable
     private bool IsSameBatch(SafeFileHandle file, long position)
     {
         Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
-        if (RandomAccess.Read(file, bytes, position) < bytes.Length)
-        {
-            return false;
-        }
-
-        var header = RecordBatchHeader.Read(bytes);
-        return header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header)
+            && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
     }
 
     private void StartAt(Watermark start)

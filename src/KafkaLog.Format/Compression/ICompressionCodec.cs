@@ -20,8 +20,16 @@ public interface ICompressionCodec
 /// <summary>The codecs that this version has.</summary>
 public static class CompressionCodecs
 {
-    private static readonly ICompressionCodec?[] ByType = [null, new GzipCodec(), new SnappyCodec(), new Lz4Codec(), new ZstdCodec()];
+    private static readonly ICompressionCodec?[] ByType = [null, new GzipCodec(), new SnappyCodec(), new Lz4Codec(Lz4HeaderChecksum.Right), new ZstdCodec()];
+    private static readonly ICompressionCodec Lz4OfMagic0 = new Lz4Codec(Lz4HeaderChecksum.Kafka3160);
+    private static readonly ICompressionCodec Lz4OfMagic1 = new Lz4Codec(Lz4HeaderChecksum.RightOrKafka3160);
 
-    /// <summary>The codec of a type; null for <see cref="CompressionType.None"/> and for what is not there.</summary>
-    public static ICompressionCodec? For(CompressionType type) => (int)type < ByType.Length ? ByType[(int)type] : null;
+    /// <summary>The codec of a type, as a magic has it; null for <see cref="CompressionType.None"/> and for what is not there.</summary>
+    public static ICompressionCodec? For(CompressionType type, byte magic = 2) => (type, magic) switch
+    {
+        (CompressionType.Lz4, 0) => Lz4OfMagic0,
+        (CompressionType.Lz4, 1) => Lz4OfMagic1,
+        (CompressionType.Zstd, < 2) => null, // KIP-110: magic 2 only
+        _ => (int)type < ByType.Length ? ByType[(int)type] : null,
+    };
 }

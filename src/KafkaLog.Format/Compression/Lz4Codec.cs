@@ -1,18 +1,36 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Compression;
 
 /// <summary>
+/// Which checksum of the frame's header is written and taken. Kafka up to 0.9 computed it over the magic number too, and
+/// reads nothing else (KAFKA-3160).
+/// </summary>
+internal enum Lz4HeaderChecksum
+{
+    /// <summary>Magic 2: the right one is written, and nothing else taken.</summary>
+    Right,
+
+    /// <summary>Magic 1: the right one is written, both are taken.</summary>
+    RightOrKafka3160,
+
+    /// <summary>Magic 0: the wrong one is written, both are taken.</summary>
+    Kafka3160,
+}
+
+/// <summary>
 /// LZ4 frames by the system's liblz4 (lz4frame.h). Written with independent blocks of 64 KiB, which Kafka's Java reader
 /// insists on (<c>Lz4BlockOutputStream</c>).
 /// </summary>
-internal sealed unsafe partial class Lz4Codec : ICompressionCodec
+internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICompressionCodec
 {
     private const int ChunkBytes = 64 * 1024;
     private const string Library = "liblz4.so.1";
     private const uint Version = 100; // LZ4F_VERSION
+    private const int MagicBytes = 4;
     private const int Max64KiB = 4; // LZ4F_max64KB
     private const int Independent = 1; // LZ4F_blockIndependent
 
@@ -29,6 +47,11 @@ internal sealed unsafe partial class Lz4Codec : ICompressionCodec
             {
                 var written = CompressFrame(target, (nuint)bound, first, (nuint)source.Length, ref preferences);
                 ThrowIfError(written, "compressing failed");
+                if (checksum == Lz4HeaderChecksum.Kafka3160 && ChecksumPosition(to) is { } at)
+                {
+                    to[at] = HeaderChecksum(to[..at]);
+                }
+
                 destination.Advance((int)written);
             }
         }
@@ -54,6 +77,21 @@ internal sealed unsafe partial class Lz4Codec : ICompressionCodec
         {
             var total = 0L;
             var rest = source;
+            if (checksum != Lz4HeaderChecksum.Right && ChecksumPosition(source) is { } at && source[at] == HeaderChecksum(source[..at]))
+            {
+                // The frame of an old Kafka: the header goes in by itself, with the checksum that the library wants.
+                Span<byte> header = stackalloc byte[at + 1];
+                source[..at].CopyTo(header);
+                header[at] = HeaderChecksum(header[MagicBytes..at]);
+                var (written, read) = ((nuint)0, (nuint)header.Length);
+                fixed (byte* first = header)
+                {
+                    ThrowIfError(Decompress(context, null, ref written, first, ref read, IntPtr.Zero), "the frame's header is damaged");
+                }
+
+                rest = rest[(int)read..];
+            }
+
             while (true)
             {
                 var chunk = destination.GetSpan(ChunkBytes);
@@ -90,6 +128,20 @@ internal sealed unsafe partial class Lz4Codec : ICompressionCodec
             _ = FreeDecompressionContext(context);
         }
     }
+
+    // The frame format's description: magic, FLG, BD, content size (FLG bit 3), dictionary id (FLG bit 0), then the checksum.
+    private static int? ChecksumPosition(ReadOnlySpan<byte> frame)
+    {
+        if (frame.Length <= MagicBytes)
+        {
+            return null;
+        }
+
+        var at = MagicBytes + 2 + ((frame[MagicBytes] & 0x08) != 0 ? sizeof(ulong) : 0) + ((frame[MagicBytes] & 0x01) != 0 ? sizeof(uint) : 0);
+        return at < frame.Length ? at : null;
+    }
+
+    private static byte HeaderChecksum(ReadOnlySpan<byte> bytes) => (byte)(XxHash32.Compute(bytes) >> 8);
 
     private static void ThrowIfError(nuint code, string what)
     {

@@ -20,7 +20,7 @@ public readonly ref struct Record
     /// <summary>The record's logical number in its segment.</summary>
     public long Offset { get; }
 
-    /// <summary>ms since 1970-01-01 UTC.</summary>
+    /// <summary>ms since 1970-01-01 UTC; -1 in magic 0, which has none.</summary>
     public long Timestamp { get; }
 
     /// <summary>The key; empty if there is none.</summary>

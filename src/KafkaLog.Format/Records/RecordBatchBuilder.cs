@@ -9,7 +9,7 @@ namespace KafkaLog.Format.Records;
 /// <c>length attributes timestampDelta offsetDelta keyLength key valueLength value headersCount headers</c>,
 /// all numbers varints (Kafka's <c>DefaultRecord</c>).
 /// </summary>
-internal sealed class RecordBatchBuilder : IDisposable
+internal sealed class RecordBatchBuilder : IBatchBuilder
 {
     private byte[] _buffer;
     private int _end = RecordBatchHeader.Bytes;
@@ -18,25 +18,12 @@ internal sealed class RecordBatchBuilder : IDisposable
 
     public RecordBatchBuilder(int capacityBytes) => _buffer = ArrayPool<byte>.Shared.Rent(capacityBytes + RecordBatchHeader.Bytes);
 
-    /// <summary>Records in the batch so far.</summary>
     public int RecordsCount { get; private set; }
 
-    /// <summary>Bytes of the batch so far, uncompressed, header included.</summary>
     public int Bytes => _end;
 
-    /// <summary>An upper bound of the bytes that <paramref name="record"/> adds.</summary>
-    public static long MaxEncodedBytes(in NewRecord record)
-    {
-        long bytes = 1 + (6 * Varint.MaxBytes) + record.Key.Length + (long)record.Value.Length;
-        foreach (var header in record.Headers)
-        {
-            bytes += (2 * Varint.MaxBytes) + header.Name.Length + (header.Value?.Length ?? 0);
-        }
+    public int RecordsBytes => _end - RecordBatchHeader.Bytes;
 
-        return bytes;
-    }
-
-    /// <summary>Adds a record behind the others.</summary>
     public void Append(in NewRecord record)
     {
         if (RecordsCount == 0)
@@ -47,7 +34,7 @@ internal sealed class RecordBatchBuilder : IDisposable
 
         var timestampDelta = record.Timestamp - _baseTimestamp;
         var bodyBytes = BodyBytes(record, timestampDelta, RecordsCount);
-        Reserve(bodyBytes + Varint.MaxBytes);
+        PooledBuffer.Reserve(ref _buffer, _end, bodyBytes + Varint.MaxBytes);
 
         var to = _buffer.AsSpan(_end);
         var at = Varint.Write(to, bodyBytes);
@@ -68,14 +55,6 @@ internal sealed class RecordBatchBuilder : IDisposable
         _maxTimestamp = Math.Max(_maxTimestamp, record.Timestamp);
     }
 
-    /// <summary>
-    /// Finishes the batch: compresses the records, fills in the header. The bytes are valid until the next call of
-    /// anything here, or until <paramref name="compressed"/> is used again.
-    /// </summary>
-    /// <param name="baseOffset">The offset of the first record.</param>
-    /// <param name="segmentId">What stands as producer id: the segment's identity (docs/decisions/0003).</param>
-    /// <param name="codec">How to compress; a batch that would not get smaller is stored as it is.</param>
-    /// <param name="compressed">Room for the compressed batch; cleared first.</param>
     public ReadOnlySpan<byte> Complete(long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed)
     {
         var header = new RecordBatchHeader
@@ -110,7 +89,6 @@ internal sealed class RecordBatchBuilder : IDisposable
         return _buffer.AsSpan(0, _end);
     }
 
-    /// <summary>Makes the builder empty, for the next batch.</summary>
     public void Reset()
     {
         _end = RecordBatchHeader.Bytes;
@@ -148,18 +126,5 @@ internal sealed class RecordBatchBuilder : IDisposable
         var at = Varint.Write(to, bytes.Length);
         bytes.CopyTo(to[at..]);
         return at + bytes.Length;
-    }
-
-    private void Reserve(int bytes)
-    {
-        if (_buffer.Length - _end >= bytes)
-        {
-            return;
-        }
-
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(_end + bytes), _buffer.Length * 2));
-        _buffer.AsSpan(0, _end).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = larger;
     }
 }

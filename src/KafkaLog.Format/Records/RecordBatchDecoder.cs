@@ -19,19 +19,38 @@ public sealed class RecordBatchDecoder
     /// <summary>Bytes of the records that <see cref="Decode"/> opened last, decompressed.</summary>
     public int RecordsBytes { get; private set; }
 
-    /// <summary>Starts to read the records of a batch.</summary>
+    /// <summary>
+    /// The header of a batch. What a wrapper of magic 0 or 1 says of its records follows from the messages in it, so it is
+    /// opened and checked for that.
+    /// </summary>
     /// <param name="batch">The whole batch, header included.</param>
+    /// <exception cref="CorruptBatchException">A wrapper does not decompress, or not to messages.</exception>
+    /// <exception cref="UnsupportedBatchException">The codec is one that this version does not read.</exception>
+    public RecordBatchHeader ReadHeader(ReadOnlySpan<byte> batch) =>
+        batch[RecordBatchHeader.MagicPosition] == 2
+            ? RecordBatchHeader.Read(batch)
+            : WrappedMessages.Open(batch, _decompressed ??= new(), _maxRecordsBytes, out _, out _);
+
+    /// <summary>Starts to read the records of a batch.</summary>
+    /// <param name="batch">The whole batch, header included; of any magic.</param>
     /// <exception cref="CorruptBatchException">The records do not decompress, or to more than the cap.</exception>
     /// <exception cref="UnsupportedBatchException">The codec is one that this version does not read.</exception>
     public RecordEnumerator Decode(ReadOnlySpan<byte> batch)
     {
+        if (batch[RecordBatchHeader.MagicPosition] < 2)
+        {
+            var entry = WrappedMessages.Open(batch, _decompressed ??= new(), _maxRecordsBytes, out var messages, out var offsetShift);
+            RecordsBytes = messages.Length;
+            return new RecordEnumerator(entry, messages, offsetShift);
+        }
+
         var header = RecordBatchHeader.Read(batch);
         var records = batch[RecordBatchHeader.Bytes..];
         if (header.Compression != CompressionType.None)
         {
             var codec = CompressionCodecs.For(header.Compression)
                 ?? throw new UnsupportedBatchException($"the record batch at base offset {header.BaseOffset} is compressed with {header.Compression}, which this version does not read");
-            _decompressed ??= new ArrayBufferWriter<byte>();
+            _decompressed ??= new();
             _decompressed.ResetWrittenCount();
             codec.Decompress(records, _decompressed, _maxRecordsBytes);
             records = _decompressed.WrittenSpan;

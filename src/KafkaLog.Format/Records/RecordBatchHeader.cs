@@ -5,7 +5,9 @@ using KafkaLog.Format.Compression;
 namespace KafkaLog.Format.Records;
 
 /// <summary>
-/// The header of a record batch, magic 2. All integers are big-endian. Source: Kafka's <c>DefaultRecordBatch</c>, KIP-98.
+/// The header of a batch. In magic 0 and 1 a batch is one entry of the file: a message, or a wrapper with the messages in
+/// it; what those have no field for is -1 (docs/FILE_FORMAT.md). In magic 2 it is the header of a record batch. All
+/// integers are big-endian. Source: Kafka's <c>DefaultRecordBatch</c>, KIP-98.
 /// <code>
 /// position  bytes  field
 ///        0      8  BaseOffset             \
@@ -26,7 +28,7 @@ namespace KafkaLog.Format.Records;
 /// </summary>
 public readonly record struct RecordBatchHeader
 {
-    /// <summary>The header's length in bytes.</summary>
+    /// <summary>The header's length in bytes, in magic 2.</summary>
     public const int Bytes = 61;
 
     /// <summary>Bytes before <see cref="BatchLength"/> begins to count: BaseOffset and BatchLength itself.</summary>
@@ -47,10 +49,10 @@ public readonly record struct RecordBatchHeader
     /// <summary>Set by brokers; -1 from producers and from us.</summary>
     public int PartitionLeaderEpoch { get; init; }
 
-    /// <summary>2.</summary>
+    /// <summary>0, 1 or 2.</summary>
     public byte Magic { get; init; }
 
-    /// <summary>The CRC-32C that stands in the header.</summary>
+    /// <summary>The CRC-32C, in magic 0 and 1 the CRC-32, that stands in the header.</summary>
     public uint StoredCrc { get; init; }
 
     /// <summary>Codec and flags.</summary>
@@ -59,10 +61,10 @@ public readonly record struct RecordBatchHeader
     /// <summary>Offset of the last record less <see cref="BaseOffset"/>.</summary>
     public int LastOffsetDelta { get; init; }
 
-    /// <summary>Timestamp of the first record, ms since 1970 UTC.</summary>
+    /// <summary>Timestamp of the first record, ms since 1970 UTC; -1 in magic 0.</summary>
     public long BaseTimestamp { get; init; }
 
-    /// <summary>Largest timestamp of the batch, ms since 1970 UTC.</summary>
+    /// <summary>Largest timestamp of the batch, ms since 1970 UTC; -1 in magic 0.</summary>
     public long MaxTimestamp { get; init; }
 
     /// <summary>The idempotent producer's id, or -1. Our writer puts the segment's identity here.</summary>
@@ -74,7 +76,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>The sequence number of the first record, or -1.</summary>
     public int BaseSequence { get; init; }
 
-    /// <summary>The number of records; 0 in a batch that compaction emptied.</summary>
+    /// <summary>The number of records; 0 in a batch that compaction emptied; -1 in a wrapper that was not opened.</summary>
     public int RecordsCount { get; init; }
 
     /// <summary>How the records are compressed.</summary>
@@ -83,8 +85,14 @@ public readonly record struct RecordBatchHeader
     /// <summary>True if the records carry <see cref="MaxTimestamp"/> as theirs (LogAppendTime).</summary>
     public bool IsLogAppendTime => (Attributes & 0x08) != 0;
 
+    /// <summary>True if the records belong to a transaction. They are data, whatever became of it.</summary>
+    public bool IsTransactional => (Attributes & 0x10) != 0;
+
     /// <summary>True for a transaction's marker: not data.</summary>
     public bool IsControl => (Attributes & 0x20) != 0;
+
+    /// <summary>True if <see cref="BaseTimestamp"/> is when compaction may drop tombstones, not the first record's (KIP-534).</summary>
+    public bool HasDeleteHorizon => (Attributes & 0x40) != 0;
 
     /// <summary>Length of the whole batch in bytes, header included.</summary>
     public long TotalBytes => (long)BatchLength + LogOverhead;
@@ -92,7 +100,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>The offset behind the batch's last record.</summary>
     public long NextOffset => BaseOffset + LastOffsetDelta + 1;
 
-    /// <summary>Reads the fields; nothing is checked. <paramref name="source"/> holds at least <see cref="Bytes"/>.</summary>
+    /// <summary>Reads the fields of magic 2; nothing is checked. <paramref name="source"/> holds at least <see cref="Bytes"/>.</summary>
     public static RecordBatchHeader Read(ReadOnlySpan<byte> source) => new()
     {
         BaseOffset = BinaryPrimitives.ReadInt64BigEndian(source),
@@ -131,6 +139,32 @@ public readonly record struct RecordBatchHeader
         BinaryPrimitives.WriteUInt32BigEndian(batch[CrcPosition..], ComputeCrc(batch));
     }
 
-    /// <summary>The CRC-32C of a whole batch as it should stand in its header.</summary>
-    public static uint ComputeCrc(ReadOnlySpan<byte> batch) => Crc32C.Compute(batch[AttributesPosition..]);
+    /// <summary>The CRC of a whole batch as it should stand in its header: CRC-32C, in magic 0 and 1 CRC-32.</summary>
+    public static uint ComputeCrc(ReadOnlySpan<byte> batch) =>
+        batch[MagicPosition] == 2 ? Crc32C.Compute(batch[AttributesPosition..]) : LegacyMessage.ComputeCrc(batch);
+
+    /// <summary>Bytes from which <see cref="TryRead"/> can read the header of a magic; 0 if there is no such magic.</summary>
+    internal static int BytesOf(byte magic) => magic switch
+    {
+        2 => Bytes,
+        < 2 => LegacyMessage.MinBytesOf(magic),
+        _ => 0,
+    };
+
+    /// <summary>
+    /// Reads the fields of a header of any magic as they stand in the file; nothing is checked. False if
+    /// <paramref name="source"/> is shorter than the header, or the magic is unknown.
+    /// </summary>
+    public static bool TryRead(ReadOnlySpan<byte> source, out RecordBatchHeader header)
+    {
+        var bytes = source.Length > MagicPosition ? BytesOf(source[MagicPosition]) : 0;
+        if (bytes == 0 || source.Length < bytes)
+        {
+            header = default;
+            return false;
+        }
+
+        header = source[MagicPosition] == 2 ? Read(source) : LegacyMessage.ReadHeader(source);
+        return true;
+    }
 }

@@ -5,12 +5,14 @@ public ref struct RecordEnumerator
 {
     private readonly RecordBatchHeader _header;
     private ReadOnlySpan<byte> _rest;
+    private readonly long _offsetShift;
     private int _left;
 
-    internal RecordEnumerator(RecordBatchHeader header, ReadOnlySpan<byte> records)
+    internal RecordEnumerator(RecordBatchHeader header, ReadOnlySpan<byte> records, long offsetShift = 0)
     {
         _header = header;
         _rest = records;
+        _offsetShift = offsetShift;
         _left = header.RecordsCount;
     }
 
@@ -24,6 +26,12 @@ public ref struct RecordEnumerator
         if (_left == 0)
         {
             return _rest.IsEmpty ? false : throw Broken($"{_rest.Length} bytes follow the last of {_header.RecordsCount} records");
+        }
+
+        if (_header.Magic < 2)
+        {
+            NextMessage();
+            return true;
         }
 
         if (!Varint.TryReadInt32(ref _rest, out var bodyBytes) || bodyBytes < 0 || bodyBytes > _rest.Length)
@@ -68,6 +76,19 @@ public ref struct RecordEnumerator
         var timestamp = _header.IsLogAppendTime ? _header.MaxTimestamp : unchecked(_header.BaseTimestamp + timestampDelta);
         Current = new Record(_header.BaseOffset + offsetDelta, timestamp, key, hasKey, value, hasValue, headers, headersCount);
         return true;
+    }
+
+    /// <summary>The next message of magic 0 or 1; all of them were checked when their wrapper was opened.</summary>
+    private void NextMessage()
+    {
+        if (LegacyMessage.TryRead(ref _rest, out var message) is { } fault)
+        {
+            throw Broken(fault);
+        }
+
+        _left--;
+        var timestamp = _header.IsLogAppendTime ? _header.MaxTimestamp : message.Timestamp;
+        Current = new Record(message.Offset + _offsetShift, timestamp, message.Key, message.HasKey, message.Value, message.HasValue, default, 0);
     }
 
     private static bool TryReadBytes(scoped ref ReadOnlySpan<byte> source, out ReadOnlySpan<byte> bytes, out bool present)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using KafkaLog.Format.Records;
 using Microsoft.Win32.SafeHandles;
 
@@ -19,6 +20,9 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     private const int SmallBatchBytes = 4 * 1024;
     private const long FreeCrcBytes = 256L << 20;
 
+    private static readonly SearchValues<byte> Magics = SearchValues.Create([0, 1, 2]);
+    private static readonly SearchValues<byte> Magic2 = SearchValues.Create([2]);
+
     /// <summary>The position of the first whole batch at or behind <paramref name="from"/>; null if there is none.</summary>
     /// <param name="from">Where to begin, in bytes.</param>
     /// <param name="end">The end of the file.</param>
@@ -26,32 +30,36 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     /// <param name="segmentId">The segment's identity, or null.</param>
     public long? Find(long from, long end, long minOffset, long? segmentId)
     {
+        var magics = segmentId is null ? Magics : Magic2; // only magic 2 can carry an identity
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
         try
         {
             long crcBytes = 0;
-            while (from + RecordBatchHeader.Bytes <= end)
+            while (from + BatchCheck.MinBytes <= end)
             {
                 var bytes = window.AsSpan(0, ReadFully(window.AsSpan(0, WindowBytes), from));
-                if (bytes.Length < RecordBatchHeader.Bytes)
+
+                // A header that the window cuts is left to the next one.
+                var last = bytes.Length - (from + bytes.Length >= end ? BatchCheck.MinBytes : RecordBatchHeader.Bytes);
+                if (last < 0)
                 {
                     return null;
                 }
 
-                var last = bytes.Length - RecordBatchHeader.Bytes;
                 for (var at = 0; at <= last; at++)
                 {
-                    var skip = bytes.Slice(at + RecordBatchHeader.MagicPosition, last - at + 1).IndexOf((byte)2);
+                    var skip = bytes.Slice(at + RecordBatchHeader.MagicPosition, last - at + 1).IndexOfAny(magics);
                     if (skip < 0)
                     {
                         break;
                     }
 
                     at += skip;
-                    var header = RecordBatchHeader.Read(bytes[at..]);
-                    if (!BatchCheck.LooksLikeHeader(header, maxBatchBytes, minOffset)
+                    if (!RecordBatchHeader.TryRead(bytes[at..], out var header)
+                        || !BatchCheck.LooksLikeHeader(header, maxBatchBytes, minOffset)
                         || from + at + header.TotalBytes > end
                         || (segmentId is { } id && header.ProducerId != id)
+                        || (header.Magic < 2 && !FitsItsSize(bytes[at..], from + at, header))
                         || (crcBytes > FreeCrcBytes + (MaxCrcFactor * (long)at) && header.TotalBytes > SmallBatchBytes))
                     {
                         continue;
@@ -75,21 +83,71 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
-    /// <summary>The header of the whole batch at <paramref name="position"/>; null if there is none.</summary>
+    /// <summary>The position behind the last byte between <paramref name="from"/> and <paramref name="end"/> that is not zero; <paramref name="from"/> if all are.</summary>
+    public long EndOfContent(long from, long end)
+    {
+        var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
+            while (end > from)
+            {
+                var start = Math.Max(from, end - WindowBytes);
+                var at = window.AsSpan(0, ReadFully(window.AsSpan(0, (int)(end - start)), start)).LastIndexOfAnyExcept((byte)0);
+                if (at >= 0)
+                {
+                    return start + at + 1;
+                }
+
+                end = start;
+            }
+
+            return from;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
+        }
+    }
+
+    /// <summary>The header of the whole batch at <paramref name="position"/>, as it stands there; null if there is none.</summary>
     public RecordBatchHeader? BatchAt(long position)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
-        if (ReadFully(head, position) < head.Length)
+        return RecordBatchHeader.TryRead(head[..ReadFully(head, position)], out var header)
+            && BatchCheck.FaultOf(header, maxBatchBytes) is null && HasValidCrc(position, header) ? header : null;
+    }
+
+    /// <summary>
+    /// Whether the lengths of key and value add up to the message's size. Magic 0 and 1 are bytes that occur everywhere,
+    /// so this is what keeps the search from computing CRCs everywhere.
+    /// </summary>
+    private bool FitsItsSize(ReadOnlySpan<byte> bytes, long position, in RecordBatchHeader header)
+    {
+        var at = LegacyMessage.HeadBytes(header.Magic);
+        var keyBytes = BinaryPrimitives.ReadInt32BigEndian(bytes[at..]);
+        var room = header.TotalBytes - LegacyMessage.MinBytesOf(header.Magic);
+        if (keyBytes < -1 || keyBytes > room)
         {
-            return null;
+            return false;
         }
 
-        var header = RecordBatchHeader.Read(head);
-        return BatchCheck.FaultOf(header, maxBatchBytes) is null && HasValidCrc(position, header) ? header : null;
+        at += sizeof(int) + Math.Max(0, keyBytes);
+        Span<byte> elsewhere = stackalloc byte[sizeof(int)];
+        if (at + sizeof(int) <= bytes.Length)
+        {
+            bytes.Slice(at, sizeof(int)).CopyTo(elsewhere);
+        }
+        else if (ReadFully(elsewhere, position + at) < sizeof(int))
+        {
+            return false;
+        }
+
+        var valueBytes = BinaryPrimitives.ReadInt32BigEndian(elsewhere);
+        return valueBytes >= -1 && Math.Max(0, keyBytes) + (long)Math.Max(0, valueBytes) == room;
     }
 
     private bool IsWhole(long position, in RecordBatchHeader header, long end, long? segmentId) =>
-        HasValidCrc(position, header) && (segmentId is not null || IsFollowed(position + header.TotalBytes, header.NextOffset, end));
+        HasValidCrc(position, header) && (segmentId is not null || IsFollowed(position + header.TotalBytes, end));
 
     private bool HasValidCrc(long position, in RecordBatchHeader header)
     {
@@ -105,12 +163,12 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
-    private bool IsFollowed(long position, long nextOffset, long end)
+    private bool IsFollowed(long position, long end)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
-        var read = ReadFully(head, position);
-        return position + read == end
-            || (read == head.Length && BatchCheck.LooksLikeHeader(RecordBatchHeader.Read(head), maxBatchBytes, nextOffset));
+        var bytes = head[..ReadFully(head, position)];
+        return position + bytes.Length == end
+            || (RecordBatchHeader.TryRead(bytes, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0));
     }
 
     private int ReadFully(Span<byte> to, long position)

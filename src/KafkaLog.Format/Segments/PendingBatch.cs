@@ -3,10 +3,10 @@ using KafkaLog.Format.Records;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>A batch on its way from the callers to the file.</summary>
-internal sealed class PendingBatch(int capacityBytes)
+internal sealed class PendingBatch(byte magic, int capacityBytes)
 {
     /// <summary>The records.</summary>
-    public RecordBatchBuilder Builder { get; } = new(capacityBytes);
+    public IBatchBuilder Builder { get; } = BatchBuilders.Create(magic, capacityBytes);
 
     /// <summary>The number, among all appends of the writer, of the batch's first record.</summary>
     public long FirstTicket { get; set; }

@@ -31,6 +31,7 @@ public sealed class SegmentReader : IDisposable
     private readonly SafeFileHandle _file;
     private readonly int _maxBatchBytes;
     private readonly BatchFinder _finder;
+    private readonly RecordBatchDecoder _unwrapper = new();
     private byte[] _buffer = [];
     private long _bufferStart;
     private int _bufferBytes;
@@ -70,10 +71,16 @@ public sealed class SegmentReader : IDisposable
     /// <summary>The offset that the next record must have at least.</summary>
     public long NextOffset { get; private set; }
 
+    /// <summary>
+    /// After <see cref="SegmentReadStatus.NeedMore"/>: where the file's content ends, as far as one can tell. Less than its
+    /// length if it ends in zeros: space that its writer has prepared.
+    /// </summary>
+    public long WrittenEnd { get; private set; }
+
     /// <summary>Where the batch that was read begins.</summary>
     public long BatchPosition { get; private set; }
 
-    /// <summary>The header of the batch that was read.</summary>
+    /// <summary>The header of the batch that was read; of a wrapper of magic 0 or 1, with what the messages in it tell.</summary>
     public RecordBatchHeader Header { get; private set; }
 
     /// <summary>The batch that was read, header included; valid until the next read.</summary>
@@ -107,7 +114,7 @@ public sealed class SegmentReader : IDisposable
         new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
 
     /// <summary>Reads the next batch.</summary>
-    /// <exception cref="UnsupportedBatchException">A sound message of magic 0 or 1, which this version does not read.</exception>
+    /// <exception cref="UnsupportedBatchException">A wrapper of magic 0 or 1 whose codec is not installed: it cannot be told what is in it.</exception>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     public SegmentReadStatus TryRead()
     {
@@ -125,6 +132,7 @@ public sealed class SegmentReader : IDisposable
         if (needsMore)
         {
             DropBuffer(); // what lies behind Position may still change
+            WrittenEnd = RandomAccess.GetLength(_file);
             return SegmentReadStatus.NeedMore;
         }
 
@@ -146,9 +154,17 @@ public sealed class SegmentReader : IDisposable
         }
 
         // A damaged length may claim more than there is, with good batches behind it.
-        return _finder.Find(Position + 1, end, NextOffset, _segmentId) is { } next
-            ? new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one")
-            : new SegmentDamage(Position, end, _tailFault is null, _tailFault ?? "the file ends in the middle of a batch");
+        if (FindBehind(end) is { } next)
+        {
+            return new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one");
+        }
+
+        if (WrittenEnd == Position)
+        {
+            return new SegmentDamage(Position, end, true, $"{end - Position} zeros: space that its writer had prepared, or that a crash of the machine left empty");
+        }
+
+        return new SegmentDamage(Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
     }
 
     /// <summary>Passes damage, when it has been accounted for.</summary>
@@ -174,6 +190,7 @@ public sealed class SegmentReader : IDisposable
         }
 
         _bufferBytes = 0;
+        _unwrapper.Trim();
     }
 
     /// <summary>Closes the file.</summary>
@@ -189,17 +206,11 @@ public sealed class SegmentReader : IDisposable
     {
         needsMore = false;
         var head = Fill(RecordBatchHeader.Bytes);
-        if (head.Length < RecordBatchHeader.Bytes)
+        if (!RecordBatchHeader.TryRead(head, out var header))
         {
-            ThrowIfLegacy(head);
-            needsMore = true;
-            return null;
-        }
-
-        var header = RecordBatchHeader.Read(head);
-        if (header.Magic <= 1)
-        {
-            ThrowIfLegacy(head);
+            var magic = head.Length > RecordBatchHeader.MagicPosition ? head[RecordBatchHeader.MagicPosition] : (byte)0;
+            needsMore = magic <= 2;
+            return needsMore ? null : BatchCheck.FaultOfMagic(magic);
         }
 
         if (BatchCheck.FaultOf(header, _maxBatchBytes) is { } fault)
@@ -217,7 +228,19 @@ public sealed class SegmentReader : IDisposable
         var computed = RecordBatchHeader.ComputeCrc(batch);
         if (computed != header.StoredCrc)
         {
-            return $"stored CRC-32C 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+            return $"stored CRC-32{(header.Magic == 2 ? "C" : "")} 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+        }
+
+        if (header.RecordsCount < 0)
+        {
+            try
+            {
+                header = _unwrapper.ReadHeader(batch);
+            }
+            catch (CorruptBatchException e)
+            {
+                return e.Message;
+            }
         }
 
         Accept(header);
@@ -244,15 +267,26 @@ public sealed class SegmentReader : IDisposable
     {
         DropBuffer();
         var end = RandomAccess.GetLength(_file);
-        if (end == _searchedEnd || _finder.Find(Position + 1, end, NextOffset, _segmentId) is not { } next)
+        if (end == _searchedEnd || FindBehind(end) is not { } next)
         {
             _tailFault = fault;
-            _searchedEnd = end; // until the file grows, the same search finds the same nothing
+            _searchedEnd = WrittenEnd == end ? end : -1; // until the file grows, the same search finds the same nothing
             return SegmentReadStatus.NeedMore;
         }
 
         Damage = new SegmentDamage(Position, next, false, fault);
         return SegmentReadStatus.Corrupt;
+    }
+
+    /// <summary>
+    /// The next whole batch behind Position. Where there are only zeros it is not searched: a mapped segment ends in them
+    /// while it is written (<see cref="MappedWindow"/>). Batches end in a zero too, so a few are content.
+    /// </summary>
+    private long? FindBehind(long end)
+    {
+        var contentEnd = _finder.EndOfContent(Position, end);
+        WrittenEnd = contentEnd == Position || end - contentEnd >= RecordBatchHeader.Bytes ? contentEnd : end;
+        return contentEnd == Position ? null : _finder.Find(Position + 1, end, NextOffset, _segmentId);
     }
 
     /// <summary>The bytes from Position on, as many as there are, at most <paramref name="bytes"/>.</summary>
@@ -307,21 +341,5 @@ public sealed class SegmentReader : IDisposable
         _bufferStart += start;
         _bufferBytes = kept;
         start = 0;
-    }
-
-    private void ThrowIfLegacy(ReadOnlySpan<byte> head)
-    {
-        var total = BatchCheck.LegacyTotalBytesOrZero(head);
-        if (total == 0 || total > _maxBatchBytes)
-        {
-            return;
-        }
-
-        var magic = head[RecordBatchHeader.MagicPosition];
-        var message = Fill((int)total);
-        if (message.Length == total && BatchCheck.IsLegacyMessage(message))
-        {
-            throw new UnsupportedBatchException($"{Path} holds a message of magic {magic} at position {Position}, which this version does not read");
-        }
     }
 }

@@ -32,7 +32,7 @@ internal sealed record ReadRecord(long Offset, long Timestamp, string? Key, stri
         var json = JsonDocument.Parse(line).RootElement;
         return new ReadRecord(
             json.GetProperty("offset").GetInt64(),
-            json.GetProperty("timestamp").GetInt64(),
+            json.GetProperty("timestamp") is { ValueKind: JsonValueKind.Number } timestamp ? timestamp.GetInt64() : -1,
             json.GetProperty("key").GetString(),
             json.GetProperty("value").GetString(),
             string.Join(' ', json.GetProperty("headers").EnumerateArray().Select(header => HeaderText(header[0].GetString()!, header[1].GetString()))));

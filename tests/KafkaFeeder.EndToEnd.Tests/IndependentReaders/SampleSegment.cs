@@ -16,12 +16,12 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
 {
     private const long Start = 1_767_225_600_000; // 2026-01-01
 
-    /// <summary>Everything that a record may be, in batches of one record and of many.</summary>
-    public static SampleSegment ByWriter(CompressionType codec)
+    /// <summary>Everything that a record may be in its magic, in batches of one record and of many.</summary>
+    public static SampleSegment ByWriter(CompressionType codec, byte magic = 2)
     {
         var directory = TestRun.NewFolder("independent");
         var records = new List<ReadRecord>();
-        using (var writer = new LogWriter(new LogWriterOptions { Directory = directory, Component = "c", Compression = codec, Interval = TimeSpan.FromDays(1) }))
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = directory, Component = "c", Compression = codec, Magic = magic, Interval = TimeSpan.FromDays(1) }))
         {
             RecordHeader[] headers = [new("a", "1"), new("a", "2"), new("nothing", null), new("empty", ""), new("žluťoučký-", "kůň 🐎"), new("", "x")];
             Append(new NewRecord(Start, "one record, one batch"u8), Durability.Flushed);
@@ -44,8 +44,11 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
 
             void Append(in NewRecord record, Durability durability)
             {
-                records.Add(ReadRecord.Of(records.Count, record));
-                writer.Append(record, durability);
+                if (magic == 2 || record.Headers.IsEmpty)
+                {
+                    records.Add(ReadRecord.Of(records.Count, magic == 0 ? record with { Timestamp = -1 } : record));
+                    writer.Append(record, durability);
+                }
             }
         }
 

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace KafkaFeeder.EndToEnd.Tests.IndependentReaders;
 
-/// <summary>What Kafka's own DumpLogSegments says of a segment. Keys and values are text there.</summary>
+/// <summary>
+/// What Kafka's own DumpLogSegments says of a segment, that of 0.9 only of its records. Keys and values are text there.
+/// </summary>
 internal sealed partial record SegmentDump(IReadOnlyList<DumpedBatch> Batches, IReadOnlyList<DumpedRecord> Records)
 {
     public static SegmentDump Parse(string output)
@@ -16,9 +18,22 @@ internal sealed partial record SegmentDump(IReadOnlyList<DumpedBatch> Batches, I
             {
                 batches.Add(new DumpedBatch(Number(batch, "base"), Number(batch, "last"), Number(batch, "count"), Number(batch, "sequence"), Number(batch, "producer"), Number(batch, "position"), Number(batch, "time"), Number(batch, "size"), batch.Groups["codec"].Value, batch.Groups["valid"].Value == "true"));
             }
+            else if (MessageLine().Match(line) is { Success: true } message)
+            {
+                batches.Add(new DumpedBatch(Number(message, "offset"), Number(message, "offset"), -1, -1, -1, Number(message, "position"), Number(message, "time"), Number(message, "size"), message.Groups["codec"].Value, message.Groups["valid"].Value == "true"));
+            }
             else if (RecordLine().Match(line) is { Success: true } record)
             {
-                records.Add(new DumpedRecord(Number(record, "offset"), Number(record, "time"), Number(record, "keySize"), Number(record, "valueSize"), record.Groups["headers"].Value, Text(record, "key"), Text(record, "value")));
+                records.Add(Record(record));
+            }
+            else if (WrappedLine().Match(line) is { Success: true } wrapped && wrapped.Groups["valid"].Value == "true")
+            {
+                records.Add(Record(wrapped));
+            }
+            else if (OldLine().Match(line) is { Success: true } old && old.Groups["valid"].Value == "true")
+            {
+                var keyBytes = old.Groups["keySize"].Success ? Number(old, "keySize") : -1;
+                records.Add(new DumpedRecord(Number(old, "offset"), -1, keyBytes, Number(old, "valueSize"), "", Text(old, "key"), Text(old, "value")));
             }
             else
             {
@@ -29,6 +44,9 @@ internal sealed partial record SegmentDump(IReadOnlyList<DumpedBatch> Batches, I
         return new SegmentDump(batches, records);
     }
 
+    private static DumpedRecord Record(Match line) =>
+        new(Number(line, "offset"), Number(line, "time"), Number(line, "keySize"), Number(line, "valueSize"), line.Groups["headers"].Value, Text(line, "key"), Text(line, "value"));
+
     private static long Number(Match match, string group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 
     private static string? Text(Match match, string group) => match.Groups[group] is { Success: true } found ? found.Value : null;
@@ -38,6 +56,15 @@ internal sealed partial record SegmentDump(IReadOnlyList<DumpedBatch> Batches, I
 
     [GeneratedRegex(@"^\| offset: (?<offset>\d+) CreateTime: (?<time>-?\d+) keySize: (?<keySize>-?\d+) valueSize: (?<valueSize>-?\d+) sequence: \d+ headerKeys: \[(?<headers>[^\]]*)\](?: key: (?<key>.*?))?(?: payload: (?<value>.*))?$")]
     private static partial Regex RecordLine();
+
+    [GeneratedRegex(@"^offset: (?<offset>\d+) position: (?<position>\d+) (?:CreateTime|NoTimestampType): (?<time>-?\d+) size: (?<size>\d+) magic: [01] compresscodec: (?<codec>\w+) crc: \d+ isvalid: (?<valid>\w+)$")]
+    private static partial Regex MessageLine();
+
+    [GeneratedRegex(@"^\| offset: (?<offset>\d+) (?:CreateTime|NoTimestampType): (?<time>-?\d+) keySize: (?<keySize>-?\d+) valueSize: (?<valueSize>-?\d+) isValid: (?<valid>\w+) crc: \d+(?: key: (?<key>.*?))?(?: payload: (?<value>.*))?$")]
+    private static partial Regex WrappedLine();
+
+    [GeneratedRegex(@"^offset: (?<offset>\d+) position: \d+ isvalid: (?<valid>\w+) payloadsize: (?<valueSize>-?\d+) magic: 0 compresscodec: NoCompressionCodec crc: \d+(?: keysize: (?<keySize>\d+))?(?: key: (?<key>.*?))?(?: payload: (?<value>.*))?$")]
+    private static partial Regex OldLine();
 }
 
 /// <summary>A batch; <paramref name="Time"/> is its largest timestamp.</summary>

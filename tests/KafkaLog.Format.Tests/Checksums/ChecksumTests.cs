@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
 using KafkaLog.Format.Checksums;
 using Xunit;
 
@@ -20,5 +22,36 @@ public sealed class ChecksumTests
         Assert.Equal(0x62a8ab43u, Crc32C.Compute(Enumerable.Repeat((byte)0xff, 32).ToArray()));
         Assert.Equal(0x46dd794eu, Crc32C.Compute(ascending));
         Assert.Equal(0x113fdb5cu, Crc32C.Compute(ascending.Reverse().ToArray()));
+    }
+
+    // The last eight bytes of a gzip member are the CRC-32 and the length, by the framework's zlib.
+    [Fact]
+    public void Crc32_of_every_length_is_zlibs()
+    {
+        var bytes = new byte[1200];
+        new Random(1).NextBytes(bytes);
+        for (var length = 1; length <= bytes.Length; length++)
+        {
+            using var gzip = new MemoryStream();
+            using (var stream = new GZipStream(gzip, CompressionLevel.NoCompression, leaveOpen: true))
+            {
+                stream.Write(bytes.AsSpan(0, length));
+            }
+
+            var expected = BinaryPrimitives.ReadUInt32LittleEndian(gzip.ToArray().AsSpan()[^8..]);
+            Assert.Equal(expected, Crc32.Compute(bytes.AsSpan(0, length)));
+            Assert.Equal(expected, ~Crc32.Step(0xFFFFFFFF, bytes.AsSpan(0, length)));
+        }
+    }
+
+    // By the reference library.
+    [Fact]
+    public void XxHash32_agrees_with_the_reference()
+    {
+        Assert.Equal(0x02cc5d05u, XxHash32.Compute([]));
+        Assert.Equal(0x550d7456u, XxHash32.Compute("a"u8));
+        Assert.Equal(0x32d153ffu, XxHash32.Compute("abc"u8));
+        Assert.Equal(0xf2dc139cu, XxHash32.Compute("0123456789abcdef0123456789"u8));
+        Assert.Equal(0xe2293b2fu, XxHash32.Compute("Nobody inspects the spammish repetition"u8));
     }
 }

@@ -7,14 +7,18 @@ using Xunit;
 namespace KafkaLog.Format.Tests.Segments;
 
 /// <summary>
-/// Segments that Apache Kafka 4.3.1 wrote (Java producer and librdkafka, every codec), against the listings that Kafka's
-/// own Java code made of them.
+/// Segments that Apache Kafka 0.9.0.1, 0.10.2.2, 2.8.2, 4.3.1 and the original Go library wrote, every magic and codec,
+/// against the listings that Kafka's own Java code made of them.
 /// </summary>
 public sealed class GoldenFileTests
 {
-    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "data", "kafka-4.3.1");
+    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "data");
 
-    public static TheoryData<string> Files => [.. Directory.GetFiles(Folder, "*.log").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Files =>
+        [.. Directory.GetFiles(Folder, "*.jsonl.gz", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Folder, f[..^".jsonl.gz".Length])).Order(StringComparer.Ordinal)];
+
+    [Fact]
+    public void All_files_are_there() => Assert.Equal(37, Files.Count);
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -41,14 +45,17 @@ public sealed class GoldenFileTests
     private static void Equal(JsonElement expected, in Format.Records.Record found, in RecordBatchHeader header)
     {
         Assert.Equal(expected.GetProperty("offset").GetInt64(), found.Offset);
-        Assert.Equal(expected.GetProperty("timestamp").GetInt64(), found.Timestamp);
-        Assert.Equal(expected.GetProperty("timestampType").GetString(), header.IsLogAppendTime ? "LogAppendTime" : "CreateTime");
+        var timestamp = expected.GetProperty("timestamp");
+        Assert.Equal(timestamp.ValueKind == JsonValueKind.Null ? -1 : timestamp.GetInt64(), found.Timestamp);
+        Assert.Equal(expected.GetProperty("timestampType").GetString(), header.Magic == 0 ? null : header.IsLogAppendTime ? "LogAppendTime" : "CreateTime");
         Assert.Equal(Bytes(expected.GetProperty("key")), found.HasKey ? found.Key.ToArray() : null);
         Assert.Equal(Bytes(expected.GetProperty("value")), found.HasValue ? found.Value.ToArray() : null);
         Assert.Equal(
             expected.GetProperty("headers").EnumerateArray().Select(h => (h[0].GetString(), Bytes(h[1]) is { } v ? Convert.ToHexString(v) : null)),
             found.CopyHeaders().Select(h => ((string?)System.Text.Encoding.UTF8.GetString(h.Name.Span), h.Value is { } v ? Convert.ToHexString(v.Span) : null)));
         Assert.Equal(expected.GetProperty("batchBaseOffset").GetInt64(), header.BaseOffset);
+        Assert.Equal(expected.GetProperty("magic").GetInt32(), header.Magic);
+        Assert.Equal(expected.GetProperty("isTransactional").GetBoolean(), header.IsTransactional);
         Assert.Equal(expected.GetProperty("codec").GetString(), header.Compression.ToString().ToLowerInvariant());
         Assert.Equal(expected.GetProperty("producerId").GetInt64(), header.ProducerId);
         Assert.Equal(expected.GetProperty("baseSequence").GetInt32(), header.BaseSequence);

@@ -157,20 +157,6 @@ public sealed class SegmentReaderTests
     }
 
     [Fact]
-    public void A_sound_message_of_magic_0_is_named_not_skipped()
-    {
-        using var folder = new TempFolder();
-        var path = folder.File("20261121_100000_3600_UTC-orders.szn");
-        // offset 0, size 15, CRC-32, magic 0, attributes 0, key null, value "x"
-        byte[] content = [0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, (byte)'x'];
-        var crc = Format.Checksums.Crc32.Compute(content);
-        File.WriteAllBytes(path, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, (byte)(crc >> 24), (byte)(crc >> 16), (byte)(crc >> 8), (byte)crc, .. content]);
-        using var reader = SegmentReader.Open(path);
-        var error = Assert.Throws<UnsupportedBatchException>(() => reader.TryRead());
-        Assert.Contains("magic 0 at position 0", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_link_is_not_opened()
     {
         using var folder = new TempFolder();

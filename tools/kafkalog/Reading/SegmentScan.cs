@@ -98,7 +98,12 @@ internal sealed class SegmentScan : IDisposable
     public bool IsWriterAlive() => SegmentLock.IsWriterAlive(_reader.File);
 
     /// <summary>The batch's size if it were not compressed; known behind <see cref="Records"/>.</summary>
-    public long UncompressedBytes => Header.Compression == CompressionType.None ? Header.TotalBytes : RecordBatchHeader.Bytes + _decoder.RecordsBytes;
+    public long UncompressedBytes => (Header.Compression, Header.Magic) switch
+    {
+        (CompressionType.None, _) => Header.TotalBytes,
+        (_, 2) => RecordBatchHeader.Bytes + _decoder.RecordsBytes,
+        _ => _decoder.RecordsBytes, // messages of magic 0 and 1 stand alone
+    };
 
     /// <summary>The records of the batch.</summary>
     /// <exception cref="CorruptBatchException">They do not decompress.</exception>

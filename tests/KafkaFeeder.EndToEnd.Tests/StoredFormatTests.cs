@@ -1,0 +1,97 @@
+using System.IO.Compression;
+using System.Text.Json;
+using KafkaFeeder.EndToEnd.Tests.IndependentReaders;
+using KafkaFeeder.EndToEnd.Tests.Support;
+using KafkaLog.Format.Compression;
+using Xunit;
+
+namespace KafkaFeeder.EndToEnd.Tests;
+
+/// <summary>
+/// What lies on disk in every magic and codec, on real brokers: shipped by the daemon from files that others wrote, and
+/// sent byte for byte as we wrote it. No broker that takes magic 1 can be had here (0.10 to 3.x).
+/// </summary>
+public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBroker) : DaemonTestsBase(fixture)
+{
+    private static readonly string Data = Path.Combine(TestRun.RepositoryRoot, "tests", "KafkaLog.Format.Tests", "data");
+
+    public static TheoryData<CompressionType> Codecs => [CompressionType.None, CompressionType.Gzip, CompressionType.Snappy, CompressionType.Lz4];
+
+    [Theory]
+    [MemberData(nameof(Codecs))]
+    public async Task A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType codec)
+    {
+        var (cluster, topic) = await TopicAsync($"stored-{codec}".ToLowerInvariant(), configs: new Dictionary<string, string> { ["max.message.bytes"] = "4000000" });
+        var segment = SampleSegment.ByWriter(codec, magicOfBroker);
+
+        await RawProducer.SendAsync(cluster, topic, segment.Path);
+
+        var records = cluster.ReadTopic(topic, expected: segment.Records.Count);
+        foreach (var (expected, found) in segment.Records.Zip(records))
+        {
+            Assert.Equal((expected.Offset, expected.Key, expected.Value), (found.Offset, Base64(found.Key), Base64(found.Value)));
+            Assert.True(magicOfBroker == 0 || expected.Timestamp == found.Timestamp);
+            Assert.Equal(expected.Headers, string.Join(' ', found.Headers.Select(h => h.Value is null ? h.Key : $"{h.Key}={Convert.ToBase64String(h.Value)}")));
+        }
+
+        Assert.Equal(segment.Records.Count, records.Count);
+    }
+
+    [Fact]
+    public async Task The_daemon_ships_segments_of_every_magic_and_of_the_original()
+    {
+        var (cluster, topic) = await TopicAsync("legacy");
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        string[] files =
+        [
+            "kafka-0.9.0.1/magic0-lz4.log", "kafka-0.10.2.2/magic1-snappy.log", "kafka-2.8.2/magic1-gzip-logappendtime.log", "kafka-2.8.2/mixed-magic012.log",
+            "go-kafkalog/20261120_092108_3600_UTC-orig-gzip.szn", "go-kafkalog/20261120_092109_3600_UTC-orig-snappy.szn", "go-kafkalog/20261120_092109_3600_UTC-orig-plain.szn",
+        ];
+        var expected = new List<(string?, string?)>();
+        for (var n = 0; n < files.Length; n++)
+        {
+            var path = Path.Combine(daemon.LogDir, $"20261120_10000{n}_3600_UTC-orders.szn");
+            File.Copy(Path.Combine(Data, files[n]), path);
+            File.SetLastWriteTimeUtc(path, TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(-1)); // nobody writes to it any more
+            expected.AddRange(Listing(Path.Combine(Data, files[n] + ".jsonl.gz")));
+        }
+
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", expected.Count);
+        Assert.Equal(0, await daemon.StopAsync());
+
+        daemon.Start(); // the checkpoint of such files holds: nothing is sent again
+        await daemon.UntilAsync(async () => await daemon.MetricAsync("kafkafeeder_lag_bytes", "orders") == 0, "all is shipped");
+        Assert.Equal(0, await daemon.StopAsync());
+        Assert.Equal(expected, cluster.ReadTopic(topic, expected: expected.Count).Select(r => (Base64(r.Key), Base64(r.Value))));
+    }
+
+    /// <summary>Key and value of each record, as Kafka's own code reads the file.</summary>
+    private static List<(string?, string?)> Listing(string path)
+    {
+        using var lines = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress));
+        var records = new List<(string?, string?)>();
+        while (lines.ReadLine() is { } line)
+        {
+            var json = JsonDocument.Parse(line).RootElement;
+            records.Add((json.GetProperty("key").GetString(), json.GetProperty("value").GetString()));
+        }
+
+        return records;
+    }
+
+    private static string? Base64(byte[]? bytes) => bytes is null ? null : Convert.ToBase64String(bytes);
+}
+
+/// <summary>Magic 2.</summary>
+[Collection(ModernCluster.Name)]
+public sealed class ModernStoredFormatTests(ModernClusterFixture fixture) : StoredFormatTests(fixture, 2)
+{
+    [Fact]
+    public Task A_segment_of_zstd_sent_as_it_lies_is_taken_and_read_back() => A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType.Zstd);
+}
+
+/// <summary>Magic 0.</summary>
+[Collection(OldCluster.Name)]
+public sealed class OldStoredFormatTests(OldClusterFixture fixture) : StoredFormatTests(fixture, 0);
