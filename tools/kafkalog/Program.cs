@@ -3,7 +3,9 @@ using System.Reflection;
 using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.Cat;
 using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Converting;
 using KafkaLog.Tool.Piping;
+using KafkaLog.Tool.Recovering;
 using KafkaLog.Tool.Stats;
 using KafkaLog.Tool.Syslog;
 using KafkaLog.Tool.Verifying;
@@ -26,6 +28,8 @@ using var stop = new StopSignal();
     (CatCommand.Create(stop.Token), CatCommand.MoreHelp),
     (VerifyCommand.Create(stop.Token), VerifyCommand.MoreHelp),
     (StatsCommand.Create(stop.Token), StatsCommand.MoreHelp),
+    (RecoverCommand.Create(stop.Token), RecoverCommand.MoreHelp),
+    (ConvertCommand.Create(stop.Token), ConvertCommand.MoreHelp),
     (PipeCommand.Create(stop.Token), PipeCommand.MoreHelp),
     (SyslogCommand.Create(stop.Token), SyslogCommand.MoreHelp),
 ];

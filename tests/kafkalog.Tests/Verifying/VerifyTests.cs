@@ -115,6 +115,10 @@ public sealed class VerifyTests : IDisposable
     [InlineData("cat")]
     [InlineData("verify")]
     [InlineData("stats")]
+    [InlineData("pipe")]
+    [InlineData("syslog")]
+    [InlineData("recover")]
+    [InlineData("convert")]
     public void Help_has_exit_codes_and_examples(string command)
     {
         var run = Kafkalog.Run(command, "--help");

@@ -6,10 +6,24 @@ namespace KafkaLog.Tool.Reading;
 internal interface IInspector
 {
     /// <summary>A batch whose CRC is right and whose records could be decompressed; they follow.</summary>
-    void Batch(SegmentScan scan);
+    void Batch(SegmentScan scan)
+    {
+    }
 
     /// <summary>A record of it.</summary>
-    void Record(in Record record, long offset);
+    void Record(in Record record, long offset)
+    {
+    }
+
+    /// <summary>All records of the batch could be read.</summary>
+    void Sound(SegmentScan scan)
+    {
+    }
+
+    /// <summary>Bytes that are no sound batch, the end exclusive.</summary>
+    void Damaged(long position, long endPosition)
+    {
+    }
 }
 
 /// <summary>A whole segment read once: every CRC, every record.</summary>
@@ -75,6 +89,7 @@ internal sealed class Inspection
             if (step == ScanStep.Damage)
             {
                 Found(scan.Damage!.Position, scan.Damage.EndPosition, scan.Damage.IsTornTail, scan.Damage.Reason);
+                inspector?.Damaged(scan.Damage.Position, scan.Damage.EndPosition);
             }
             else
             {
@@ -100,10 +115,13 @@ internal sealed class Inspection
                 Take(scan, scan.OffsetOf(records.Current));
                 inspector?.Record(records.Current, LastOffset!.Value);
             }
+
+            inspector?.Sound(scan);
         }
         catch (CorruptBatchException e)
         {
             Found(scan.BatchPosition, scan.Position, false, e.Message);
+            inspector?.Damaged(scan.BatchPosition, scan.Position);
         }
 
         if (scan.DamagedBaseOffset is { } stored)
