@@ -8,7 +8,7 @@ namespace KafkaLog.Tool.Syslog;
 /// <summary>Messages from the connections of a listening socket. What is not safe yet is not read on, so senders wait.</summary>
 internal sealed class StreamListener(Socket listener, Intake intake, int maxMessageBytes, SemaphoreSlim places, TimeProvider time)
 {
-    private const int ReadBytes = 16 * 1024;
+    private const int ReadBytes = 48 * 1024;
 
     // What is taken of a connection after the signal to stop: more than a receive buffer of the usual size holds.
     private const int MaxLeftBytes = 16 << 20;
