@@ -61,7 +61,7 @@ internal sealed class Inspection
 
     public bool IsWriterAlive { get; private set; }
 
-    /// <summary>Bytes at the end that the living writer has not made a batch of yet.</summary>
+    /// <summary>Bytes at the end that the living writer has not made a batch of yet, or wrote since we were there.</summary>
     public long UnfinishedBytes { get; private set; }
 
     public bool IsSound => DamageCount == 0;

@@ -26,7 +26,7 @@ internal static class InspectionText
     {
         var verdict = inspection.IsSound ? "sound" : Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places");
         var offsets = inspection.FirstOffset is { } first ? Invariant($", offsets {first}..{inspection.LastOffset}") : "";
-        var writer = inspection.IsWriterAlive ? Invariant($"; its writer lives, {inspection.UnfinishedBytes:N0} bytes not finished yet") : "";
+        var writer = inspection.IsWriterAlive ? Invariant($"; its writer lives, {inspection.UnfinishedBytes:N0} bytes behind these are not finished yet, or new") : "";
         return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records{offsets}{writer}");
     }
 
