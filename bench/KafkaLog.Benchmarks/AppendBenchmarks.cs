@@ -22,6 +22,9 @@ public class AppendBenchmarks
     [IterationSetup(Targets = [nameof(AppendBuffered), nameof(AppendFlushed)])]
     public void Open() => Open(CompressionType.None);
 
+    [IterationSetup(Target = nameof(AppendFlushedMapped))]
+    public void OpenMapped() => Open(CompressionType.None, mapped: true);
+
     [IterationSetup(Target = nameof(BareWrite))]
     public void OpenBare()
     {
@@ -48,6 +51,10 @@ public class AppendBenchmarks
     [Benchmark(OperationsPerInvoke = Few)]
     public void AppendFlushed() => Append(Few, Durability.Flushed);
 
+    /// <summary>A batch for each record, copied into a memory mapping.</summary>
+    [Benchmark(OperationsPerInvoke = Many)]
+    public void AppendFlushedMapped() => Append(Many, Durability.Flushed);
+
     /// <summary>Batches of 64 KiB, compressed.</summary>
     [Benchmark(OperationsPerInvoke = Few)]
     public void AppendBufferedGzip() => Append(Few, Durability.Buffered);
@@ -62,10 +69,11 @@ public class AppendBenchmarks
         }
     }
 
-    private void Open(CompressionType codec)
+    private void Open(CompressionType codec, bool mapped = false)
     {
         _directory = Directory.CreateTempSubdirectory("kafkalog-bench-").FullName;
-        _writer = new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Compression = codec });
+        _writer = new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Compression = codec, Mapped = mapped });
+        Append(Many, Durability.Buffered); // the pools are as full as in a writer that has run for a while
     }
 
     private void Append(int count, Durability durability)

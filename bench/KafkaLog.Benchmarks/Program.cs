@@ -8,7 +8,12 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using KafkaLog.Benchmarks;
 
-// dotnet run -c Release --project bench/KafkaLog.Benchmarks [-- --filter *Sink*]
+// dotnet run -c Release --project bench/KafkaLog.Benchmarks [-- --filter *Sink* | latency]
+if (args is ["latency"])
+{
+    return CallerLatency.Run();
+}
+
 var job = Job.Default
     .WithToolchain(InProcessEmitToolchain.Instance) // one build, by our own rules
     .WithWarmupCount(3)

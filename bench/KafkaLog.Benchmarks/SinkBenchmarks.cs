@@ -26,6 +26,9 @@ public class SinkBenchmarks
     [IterationSetup(Target = nameof(KafkaLogFlushed))]
     public void OpenFlushed() => Open(write => write.KafkaLog(_directory, "bench", durability: Durability.Flushed));
 
+    [IterationSetup(Target = nameof(KafkaLogFlushedMapped))]
+    public void OpenMapped() => Open(write => write.KafkaLog(_directory, "bench", durability: Durability.Flushed, mapped: true));
+
     [IterationCleanup]
     public void Delete() => Directory.Delete(_directory, recursive: true);
 
@@ -44,6 +47,10 @@ public class SinkBenchmarks
     /// <summary>Our sink's default: every event survives the process.</summary>
     [Benchmark(OperationsPerInvoke = Events)]
     public void KafkaLogFlushed() => Log();
+
+    /// <summary>The same safety by a memory mapping.</summary>
+    [Benchmark(OperationsPerInvoke = Events)]
+    public void KafkaLogFlushedMapped() => Log();
 
     private void Open(Func<Serilog.Configuration.LoggerSinkConfiguration, LoggerConfiguration> to)
     {

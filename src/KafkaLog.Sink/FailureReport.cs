@@ -12,7 +12,7 @@ internal sealed class FailureReport(string logName, TimeProvider time)
     /// <summary>Often enough for somebody who watches, seldom enough for a log of a night.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
-    private readonly Lock _gate = new();
+    private readonly object _gate = new();
     private long _lastLine;
     private bool _hasSpoken;
     private long _unreported;

@@ -15,7 +15,7 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
     private readonly LogWriter _writer;
     private readonly EventAppender _appender;
     private readonly FailureReport _failures;
-    private readonly Lock _closing = new();
+    private readonly object _closing = new();
     private long _emitted;
     private bool _isClosed;
 

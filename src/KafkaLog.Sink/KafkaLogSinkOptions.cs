@@ -57,6 +57,12 @@ public sealed record KafkaLogSinkOptions
     /// </summary>
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
+    /// <summary>
+    /// True: a Flushed event costs no system call, see <see cref="LogWriterOptions.Mapped"/> and the price that is told
+    /// there: who cuts the open segment shorter ends the application.
+    /// </summary>
+    public bool Mapped { get; init; }
+
     /// <summary>The clock for rolling and for the pace of messages; events carry their own time.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
@@ -109,6 +115,7 @@ public sealed record KafkaLogSinkOptions
         Linger = Linger,
         MaxQueueBytes = QueueLimitBytes,
         WhenFull = WhenFull,
+        Mapped = Mapped,
         TimeProvider = TimeProvider,
         OnError = onError,
     };

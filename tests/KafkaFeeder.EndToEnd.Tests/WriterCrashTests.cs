@@ -15,14 +15,16 @@ public sealed partial class WriterCrashTests
     private static readonly string AcknowledgingWriter = TestRun.ProgramPath("tests/acknowledging-writer", "acknowledging-writer");
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
-    [Fact]
-    public async Task Every_flushed_append_that_returned_before_SIGKILL_is_read_back()
+    [Theory]
+    [InlineData("")]
+    [InlineData("mapped")]
+    public async Task Every_flushed_append_that_returned_before_SIGKILL_is_read_back(string how)
     {
         var random = new Random(20260101);
         for (var kill = 0; kill < Kills; kill++)
         {
             var directory = TestRun.NewFolder("killed");
-            var acknowledged = await KillWriterAsync(directory, Durability.Flushed, afterAcknowledged: random.Next(1, 5000));
+            var acknowledged = await KillWriterAsync(directory, Durability.Flushed, afterAcknowledged: random.Next(1, 5000), how);
 
             var found = Read(directory);
 
@@ -122,10 +124,10 @@ public sealed partial class WriterCrashTests
     }
 
     /// <summary>Returns the last number that the writer said before it was gone.</summary>
-    private static async Task<int> KillWriterAsync(string directory, Durability durability, int afterAcknowledged)
+    private static async Task<int> KillWriterAsync(string directory, Durability durability, int afterAcknowledged, string how = "")
     {
         using var timeout = new CancellationTokenSource(Limit);
-        using var process = Process.Start(new ProcessStartInfo(AcknowledgingWriter, [directory, "c", durability.ToString()]) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(AcknowledgingWriter, [directory, "c", durability.ToString(), how]) { RedirectStandardOutput = true })!;
         var last = 0;
         try
         {

@@ -3,7 +3,7 @@ using System.Text;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
-// acknowledging-writer DIR COMPONENT DURABILITY: appends records numbered from 1 and says each number on standard
+// acknowledging-writer DIR COMPONENT DURABILITY [mapped]: appends records numbered from 1 and says each number on standard
 // output once its append has returned, until it is killed. For tests of what a killed writer had promised.
 var options = new LogWriterOptions
 {
@@ -11,6 +11,7 @@ var options = new LogWriterOptions
     Component = args[1],
     Interval = TimeSpan.FromSeconds(1),
     MaxSegmentBytes = 256 * 1024, // several segments within one short life
+    Mapped = args.Contains("mapped"),
 };
 var durability = Enum.Parse<Durability>(args[2]);
 using var writer = new LogWriter(options);

@@ -1,9 +1,8 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using System.Reflection;
-using HoleChecker.CommandLine;
 using HoleChecker.Generating;
 using HoleChecker.Verifying;
+using KafkaFeeder.CommandLine;
 
 const string MoreHelp = """
     Exit codes:
@@ -27,16 +26,4 @@ HelpWithMore.Install(root, new Dictionary<Command, string>
     [generate] = GenerateCommand.MoreHelp,
 });
 
-var arguments = root.Parse(args);
-if (arguments.Action is ParseErrorAction) // not so with --help, which needs no other option
-{
-    foreach (var error in arguments.Errors)
-    {
-        Console.Error.WriteLine($"hole-checker: {error.Message}");
-    }
-
-    Console.Error.WriteLine($"hole-checker: see hole-checker {(arguments.CommandResult.Command == root ? "" : arguments.CommandResult.Command.Name + " ")}--help.");
-    return ExitCode.NotDone;
-}
-
-return await arguments.InvokeAsync();
+return await CommandLineProgram.RunAsync("hole-checker", root, args);

@@ -121,7 +121,7 @@ internal sealed class SegmentLane : IDisposable
 
         if (SegmentLock.IsWriterAlive(_reader!.File))
         {
-            Bytes = Math.Max(Bytes, SegmentHandle.Stat(_reader.File).Bytes);
+            Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
             return LaneStatus.Waiting;
         }
 

@@ -45,6 +45,26 @@ internal static partial class SystemCalls
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxResult result);
 
+    // Memory mapping, Linux only: see MappedWindow.
+    public const int ProtectReadWrite = 3;
+    public const int MapShared = 1;
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static partial IntPtr Map(IntPtr address, nuint length, int protection, int flags, SafeFileHandle file, long position);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static partial int Unmap(IntPtr address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    public static partial int FileSystem(SafeFileHandle file, out FileSystemResult result);
+
+    /// <summary>The kernel's <c>struct statfs</c>, of which only the type is looked at (statfs(2)); 64-bit systems.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    public struct FileSystemResult
+    {
+        [FieldOffset(0)] public long Type;
+    }
+
     /// <summary>The kernel's <c>struct statx</c>, the same on every architecture (statx(2)).</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct StatxResult

@@ -16,6 +16,9 @@ public sealed class RecordBatchDecoder
     /// <param name="maxRecordsBytes">The most that the records of a batch may decompress to, in bytes.</param>
     public RecordBatchDecoder(int maxRecordsBytes = 64 << 20) => _maxRecordsBytes = maxRecordsBytes;
 
+    /// <summary>Bytes of the records that <see cref="Decode"/> opened last, decompressed.</summary>
+    public int RecordsBytes { get; private set; }
+
     /// <summary>
     /// The header of a batch. What a wrapper of magic 0 or 1 says of its records follows from the messages in it, so it is
     /// opened and checked for that.
@@ -37,6 +40,7 @@ public sealed class RecordBatchDecoder
         if (batch[RecordBatchHeader.MagicPosition] < 2)
         {
             var entry = WrappedMessages.Open(batch, _decompressed ??= new(), _maxRecordsBytes, out var messages, out var offsetShift);
+            RecordsBytes = messages.Length;
             return new RecordEnumerator(entry, messages, offsetShift);
         }
 
@@ -52,6 +56,7 @@ public sealed class RecordBatchDecoder
             records = _decompressed.WrittenSpan;
         }
 
+        RecordsBytes = records.Length;
         return new RecordEnumerator(header, records);
     }
 

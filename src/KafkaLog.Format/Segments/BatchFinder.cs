@@ -124,6 +124,32 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
+    /// <summary>The position behind the last byte between <paramref name="from"/> and <paramref name="end"/> that is not zero; <paramref name="from"/> if all are.</summary>
+    public long EndOfContent(long from, long end)
+    {
+        var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
+            while (end > from)
+            {
+                var start = Math.Max(from, end - WindowBytes);
+                var at = window.AsSpan(0, ReadFully(window.AsSpan(0, (int)(end - start)), start)).LastIndexOfAnyExcept((byte)0);
+                if (at >= 0)
+                {
+                    return start + at + 1;
+                }
+
+                end = start;
+            }
+
+            return from;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
+        }
+    }
+
     /// <summary>The header of the whole batch at <paramref name="position"/>, as it stands there; null if there is none.</summary>
     public RecordBatchHeader? BatchAt(long position)
     {
@@ -173,7 +199,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
                 for (var at = (int)Math.Max(1, Math.Min(last, from - crcEnd)); at <= last; at++)
                 {
                     var isEnd = crcEnd + at == to;
-                    if (!isEnd && !(RecordBatchHeader.TryRead(bytes[at..], out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)))
+                    if (!isEnd && !IsEndOfBatch(bytes[at..Math.Min(bytes.Length, at + RecordBatchHeader.Bytes)]))
                     {
                         continue;
                     }
@@ -201,7 +227,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         uint Append(uint before, ReadOnlySpan<byte> bytes) => isMagic2 ? Crc32C.Append(before, bytes) : Crc32.Append(before, bytes);
     }
 
-    /// <summary>True if whole batches follow each other from <paramref name="position"/> to the very end of the file.</summary>
+    /// <summary>True if whole batches follow each other from <paramref name="position"/> to the very end of the file, but for zeros.</summary>
     private bool ReachesEnd(long position, long end)
     {
         while (position < end && BatchAt(position) is { } header)
@@ -209,7 +235,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
             position += header.TotalBytes;
         }
 
-        return position == end;
+        return position == end || (end - position >= RecordBatchHeader.Bytes && EndOfContent(position, end) == position);
     }
 
     /// <summary>
@@ -255,13 +281,17 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
+    /// <summary>True if a batch may end at <paramref name="position"/>: a header follows, or nothing more, or zeros, as behind a mapped segment's last.</summary>
     private bool IsFollowed(long position, long end)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         var bytes = head[..ReadFully(head, position)];
-        return position + bytes.Length == end
-            || (RecordBatchHeader.TryRead(bytes, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0));
+        return position + bytes.Length == end || IsEndOfBatch(bytes);
     }
+
+    private bool IsEndOfBatch(ReadOnlySpan<byte> behind) =>
+        RecordBatchHeader.TryRead(behind, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)
+        || (behind.Length == RecordBatchHeader.Bytes && !behind.ContainsAnyExcept((byte)0));
 
     private int ReadFully(Span<byte> to, long position)
     {

@@ -10,7 +10,7 @@ namespace KafkaLog.Format.Segments;
 /// Two locks. <c>_gate</c>, held for the time of a memory copy, guards the open batch and the queue. <c>_file</c> guards
 /// the segment and is held while writing; whoever holds it writes for all that came before, so that the others find
 /// their records written when they get it (group commit). <c>_gate</c> may be taken under <c>_file</c>, never the
-/// other way round.
+/// other way round. A flushed record that finds nobody writing and nothing queued goes straight to the segment.
 /// </para>
 /// <para>
 /// What a crash leaves: whole batches, and behind the last of them at most one torn batch of records whose append had
@@ -20,6 +20,7 @@ namespace KafkaLog.Format.Segments;
 public sealed class LogWriter : IDisposable
 {
     private const int SpareBatches = 4;
+    private const int DirectBytes = 4 * 1024; // it grows with the records
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
@@ -40,11 +41,13 @@ public sealed class LogWriter : IDisposable
     private bool _isDisposed;
 
     // Guarded by _file.
-    private readonly Lock _file = new();
+    private readonly object _file = new();
     private readonly SegmentRoller _roller;
+    private readonly PendingBatch _direct;
 
     // Written under _file, read anywhere.
     private long _writtenTickets;
+    private long _directRecords; // records that went past the queue, and so got no ticket
 
     /// <summary>A writer; nothing is created before the first record.</summary>
     /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
@@ -63,6 +66,7 @@ public sealed class LogWriter : IDisposable
         CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>()); // a missing native library is told now, not with the first batch
         _roller = new SegmentRoller(options, Recycle);
         _open = new PendingBatch(options.Magic, options.BatchBytes);
+        _direct = new PendingBatch(options.Magic, DirectBytes);
         if (options.RunsInBackground)
         {
             _thread = new Thread(Run) { IsBackground = true, Name = "kafkalog " + options.Component };
@@ -74,10 +78,10 @@ public sealed class LogWriter : IDisposable
     public long DroppedRecords => Interlocked.Read(ref _droppedRecords);
 
     /// <summary>Records that were taken.</summary>
-    public long AppendedRecords => Interlocked.Read(ref _nextTicket);
+    public long AppendedRecords => Interlocked.Read(ref _nextTicket) + Interlocked.Read(ref _directRecords);
 
     /// <summary>Records that were handed to the system.</summary>
-    public long WrittenRecords => Interlocked.Read(ref _writtenTickets);
+    public long WrittenRecords => Interlocked.Read(ref _writtenTickets) + Interlocked.Read(ref _directRecords);
 
     /// <summary>Appends a record; returns when it is as safe as <paramref name="durability"/> says.</summary>
     /// <returns>False if the queue was full and the record was dropped (<see cref="WhenFull.Drop"/>).</returns>
@@ -99,6 +103,11 @@ public sealed class LogWriter : IDisposable
             throw new ArgumentException(fault, nameof(record));
         }
 
+        if (durability == Durability.Flushed && TryAppendDirect(record, maxBytes))
+        {
+            return true;
+        }
+
         long ticket;
         SyncState? sync = null;
         bool wakes;
@@ -111,24 +120,8 @@ public sealed class LogWriter : IDisposable
                 return false;
             }
 
-            wakes = _open.Builder.RecordsCount == 0;
-            if (!wakes && _open.Builder.Bytes + maxBytes > _options.BatchBytes)
-            {
-                SealOpen();
-                wakes = true;
-            }
-
-            if (_open.Builder.RecordsCount == 0)
-            {
-                _open.FirstTicket = _nextTicket;
-                _open.Opened = _time.GetTimestamp();
-            }
-
-            var before = _open.Builder.Bytes;
-            _open.Builder.Append(record);
-            _queuedBytes += _open.Builder.Bytes - before;
-            ticket = _nextTicket;
-            Interlocked.Increment(ref _nextTicket);
+            wakes = Enqueue(record, maxBytes);
+            ticket = _nextTicket - 1;
             if (durability == Durability.Synced)
             {
                 sync = _open.Sync ??= new SyncState();
@@ -209,6 +202,7 @@ public sealed class LogWriter : IDisposable
     {
         try
         {
+            PrepareRoom();
             var next = WriteWhatIsDue();
             lock (_file)
             {
@@ -241,8 +235,22 @@ public sealed class LogWriter : IDisposable
             }
 
             var delay = RunOnce();
-            _wake.WaitOne(delay ?? Timeout.InfiniteTimeSpan);
+            if (!_wake.WaitOne(delay ?? Timeout.InfiniteTimeSpan) && delay >= LookInterval)
+            {
+                TrimSpares();
+            }
         }
+    }
+
+    private void PrepareRoom()
+    {
+        SegmentFile? segment;
+        lock (_file)
+        {
+            segment = _roller.WantsPreparation;
+        }
+
+        segment?.Prepare(); // without the lock: writers go on meanwhile
     }
 
     private void Report(LogWriteException e) => _options.OnError?.Invoke(e);
@@ -301,6 +309,80 @@ public sealed class LogWriter : IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Writes a record as a batch of its own, if nobody writes and nothing is queued: then no record can be overtaken, since
+    /// a thread sees at least what it queued itself.
+    /// </summary>
+    /// <exception cref="LogWriteException">It could not be written, and is queued.</exception>
+    private bool TryAppendDirect(in NewRecord record, long maxBytes)
+    {
+        if (!Monitor.TryEnter(_file))
+        {
+            return false;
+        }
+
+        try
+        {
+            if (Interlocked.Read(ref _queuedBytes) != 0 || Volatile.Read(ref _isDisposed))
+            {
+                return false;
+            }
+
+            _direct.Builder.Append(record);
+            try
+            {
+                _roller.Write(_direct);
+                Volatile.Write(ref _directRecords, _directRecords + 1);
+                if (_roller.WantsPreparation is not null)
+                {
+                    _wake.Set();
+                }
+
+                return true;
+            }
+            catch (Exception e) when (SegmentFile.IsWriteFailure(e))
+            {
+                lock (_gate)
+                {
+                    Enqueue(record, maxBytes);
+                }
+
+                throw Failed(e);
+            }
+            finally
+            {
+                _direct.Builder.Reset();
+            }
+        }
+        finally
+        {
+            Monitor.Exit(_file);
+        }
+    }
+
+    /// <summary>Under _gate: puts a record behind the others. Returns whether it is the first of a batch.</summary>
+    private bool Enqueue(in NewRecord record, long maxBytes)
+    {
+        var isFirst = _open.Builder.RecordsCount == 0;
+        if (!isFirst && _open.Builder.Bytes + maxBytes > _options.BatchBytes)
+        {
+            SealOpen();
+            isFirst = true;
+        }
+
+        if (isFirst)
+        {
+            _open.FirstTicket = _nextTicket;
+            _open.Opened = _time.GetTimestamp();
+        }
+
+        var before = _open.Builder.Bytes;
+        _open.Builder.Append(record);
+        Interlocked.Add(ref _queuedBytes, _open.Builder.Bytes - before);
+        Interlocked.Increment(ref _nextTicket);
+        return isFirst;
+    }
+
     /// <summary>Under _gate: closes the open batch and starts the next.</summary>
     private void SealOpen()
     {
@@ -345,27 +427,33 @@ public sealed class LogWriter : IDisposable
             }
             catch (Exception e) when (SegmentFile.IsWriteFailure(e))
             {
-                var failure = e as LogWriteException ?? new LogWriteException($"{_options.Component}: {e.Message}", e);
-                lock (_gate)
-                {
-                    _failure = failure;
-                    Monitor.PulseAll(_gate);
-                }
-
-                throw failure;
+                throw Failed(e);
             }
 
             Volatile.Write(ref _writtenTickets, batch.EndTicket);
             lock (_gate)
             {
                 _sealed.Dequeue();
-                _queuedBytes -= batch.Builder.RecordsBytes;
+                Interlocked.Add(ref _queuedBytes, -batch.Builder.RecordsBytes);
                 _failure = null;
                 Monitor.PulseAll(_gate);
             }
 
             _roller.Written(batch);
         }
+    }
+
+    /// <summary>Notes that the disk refuses, and tells those who wait for room.</summary>
+    private LogWriteException Failed(Exception e)
+    {
+        var failure = e as LogWriteException ?? new LogWriteException($"{_options.Component}: {e.Message}", e);
+        lock (_gate)
+        {
+            _failure = failure;
+            Monitor.PulseAll(_gate);
+        }
+
+        return failure;
     }
 
     private PendingBatch? Next(long ticket)
@@ -387,13 +475,19 @@ public sealed class LogWriter : IDisposable
         batch.Sync = null;
         lock (_gate)
         {
-            if (_spares.Count < SpareBatches)
+            _spares.Push(batch); // no more of them than the queue may hold
+        }
+    }
+
+    /// <summary>Gives back the memory of a burst, when it is over.</summary>
+    private void TrimSpares()
+    {
+        lock (_gate)
+        {
+            while (_spares.Count > SpareBatches)
             {
-                _spares.Push(batch);
-                return;
+                _spares.Pop().Builder.Dispose();
             }
         }
-
-        batch.Builder.Dispose();
     }
 }

@@ -11,11 +11,13 @@ namespace KafkaLog.Format.Segments;
 internal sealed class SegmentFile : IDisposable
 {
     private readonly SafeFileHandle _file;
+    private readonly MappedWindow? _window;
 
-    private SegmentFile(string path, SafeFileHandle file, DateTimeOffset opened)
+    private SegmentFile(string path, SafeFileHandle file, DateTimeOffset opened, bool isMapped)
     {
         Path = path;
         _file = file;
+        _window = isMapped ? MappedWindow.TryCreate(file) : null;
         Opened = opened;
         Id = SegmentId.Create();
     }
@@ -37,13 +39,13 @@ internal sealed class SegmentFile : IDisposable
     public bool IsSynced { get; private set; }
 
     /// <summary>Creates the segment; null if the name is taken.</summary>
-    public static SegmentFile? TryCreate(string directory, SegmentName name, DateTimeOffset opened)
+    public static SegmentFile? TryCreate(string directory, SegmentName name, DateTimeOffset opened, bool isMapped)
     {
         var path = System.IO.Path.Combine(directory, name.FileName);
         try
         {
             // Share.Read: on Unix a shared flock for as long as the handle is open.
-            return new SegmentFile(path, File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read), opened);
+            return new SegmentFile(path, File.OpenHandle(path, FileMode.CreateNew, isMapped ? FileAccess.ReadWrite : FileAccess.Write, FileShare.Read), opened, isMapped);
         }
         catch (IOException) when (File.Exists(path))
         {
@@ -57,7 +59,14 @@ internal sealed class SegmentFile : IDisposable
     {
         try
         {
-            RandomAccess.Write(_file, batch, Position);
+            if (_window is null)
+            {
+                RandomAccess.Write(_file, batch, Position);
+            }
+            else
+            {
+                WantsPreparation |= _window.Write(batch, Position);
+            }
         }
         catch (Exception e) when (IsWriteFailure(e))
         {
@@ -68,6 +77,16 @@ internal sealed class SegmentFile : IDisposable
         Position += batch.Length;
         NextOffset += recordsCount;
         IsSynced = false;
+    }
+
+    /// <summary>True when <see cref="Prepare"/> would spare a coming write its work.</summary>
+    public bool WantsPreparation { get; private set; }
+
+    /// <summary>Prepares room for the batches to come. May be called by another thread than the one that writes.</summary>
+    public void Prepare()
+    {
+        WantsPreparation = false;
+        _window?.Prepare();
     }
 
     /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
@@ -88,7 +107,16 @@ internal sealed class SegmentFile : IDisposable
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        if (_window is not null)
+        {
+            _window.Dispose();
+            CutBack(); // what was reserved and not used
+        }
+
+        _file.Dispose();
+    }
 
     /// <summary>What the framework makes of ENOSPC, EIO, EROFS, EFBIG and a vanished mount.</summary>
     internal static bool IsWriteFailure(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;

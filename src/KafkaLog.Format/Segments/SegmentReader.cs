@@ -72,11 +72,23 @@ public sealed class SegmentReader : IDisposable
     /// <summary>The offset that the next record must have at least.</summary>
     public long NextOffset { get; private set; }
 
+    /// <summary>
+    /// After <see cref="SegmentReadStatus.NeedMore"/>: where the file's content ends, as far as one can tell. Less than its
+    /// length if it ends in zeros: space that its writer has prepared.
+    /// </summary>
+    public long WrittenEnd { get; private set; }
+
     /// <summary>Where the batch that was read begins.</summary>
     public long BatchPosition { get; private set; }
 
     /// <summary>The header of the batch that was read; of a wrapper of magic 0 or 1, with what the messages in it tell.</summary>
     public RecordBatchHeader Header { get; private set; }
+
+    /// <summary>
+    /// The base offset that stands in the file, where it is damaged, outside the CRC, and was repaired: in
+    /// <see cref="Header"/> and in <see cref="Batch"/>. Null if it is as it should be.
+    /// </summary>
+    public long? DamagedBaseOffset { get; private set; }
 
     /// <summary>The batch that was read, header included; valid until the next read.</summary>
     public ReadOnlyMemory<byte> Batch { get; private set; }
@@ -115,6 +127,7 @@ public sealed class SegmentReader : IDisposable
     {
         Batch = default;
         Damage = null;
+        DamagedBaseOffset = null;
         _tailFault = null;
         var fault = Examine(out var needsMore);
         if (fault is not null && !needsMore)
@@ -127,6 +140,7 @@ public sealed class SegmentReader : IDisposable
         if (needsMore)
         {
             DropBuffer(); // what lies behind Position may still change
+            WrittenEnd = RandomAccess.GetLength(_file);
             return SegmentReadStatus.NeedMore;
         }
 
@@ -148,9 +162,17 @@ public sealed class SegmentReader : IDisposable
         }
 
         // A damaged length may claim more than there is, with good batches behind it.
-        return _finder.FindBehind(Position, end, NextOffset, _segmentId) is { } next
-            ? new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one")
-            : new SegmentDamage(Position, end, _tailFault is null, _tailFault ?? "the file ends in the middle of a batch");
+        if (FindBehind(end) is { } next)
+        {
+            return new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one");
+        }
+
+        if (WrittenEnd == Position)
+        {
+            return new SegmentDamage(Position, end, true, $"{end - Position} zeros: space that its writer had prepared, or that a crash of the machine left empty");
+        }
+
+        return new SegmentDamage(Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
     }
 
     /// <summary>Passes damage, when it has been accounted for.</summary>
@@ -238,6 +260,7 @@ public sealed class SegmentReader : IDisposable
         if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset))
         {
             // Damaged where the CRC does not reach; the sequence tells it. In the bytes too, for who decodes them.
+            DamagedBaseOffset = header.BaseOffset;
             header = header with { BaseOffset = NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) };
             BinaryPrimitives.WriteInt64BigEndian(_buffer.AsSpan((int)(Position - _bufferStart)), header.BaseOffset);
         }
@@ -255,15 +278,26 @@ public sealed class SegmentReader : IDisposable
     {
         DropBuffer();
         var end = RandomAccess.GetLength(_file);
-        if (end == _searchedEnd || _finder.FindBehind(Position, end, NextOffset, _segmentId) is not { } next)
+        if (end == _searchedEnd || FindBehind(end) is not { } next)
         {
             _tailFault = fault;
-            _searchedEnd = end; // until the file grows, the same search finds the same nothing
+            _searchedEnd = WrittenEnd == end ? end : -1; // until the file grows, the same search finds the same nothing
             return SegmentReadStatus.NeedMore;
         }
 
         Damage = new SegmentDamage(Position, next, false, fault);
         return SegmentReadStatus.Corrupt;
+    }
+
+    /// <summary>
+    /// The next whole batch behind Position. Where there are only zeros it is not searched: a mapped segment ends in them
+    /// while it is written (<see cref="MappedWindow"/>). Batches end in a zero too, so a few are content.
+    /// </summary>
+    private long? FindBehind(long end)
+    {
+        var contentEnd = _finder.EndOfContent(Position, end);
+        WrittenEnd = contentEnd == Position || end - contentEnd >= RecordBatchHeader.Bytes ? contentEnd : end;
+        return contentEnd == Position ? null : _finder.FindBehind(Position, end, NextOffset, _segmentId);
     }
 
     /// <summary>The bytes from Position on, as many as there are, at most <paramref name="bytes"/>.</summary>

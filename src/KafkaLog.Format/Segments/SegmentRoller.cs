@@ -25,6 +25,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     /// <summary>True while a segment is open.</summary>
     public bool IsOpen => _segment is not null;
 
+    /// <summary>The open segment, if it would have room prepared by another thread than the one that writes; null if not.</summary>
+    public SegmentFile? WantsPreparation => _segment is { WantsPreparation: true } segment ? segment : null;
+
     /// <summary>A batch was written: keeps it if somebody waits for it to be on the disk.</summary>
     public void Written(PendingBatch batch)
     {
@@ -98,7 +101,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         for (var attempt = 0; attempt < NameAttempts; attempt++, named = named.AddSeconds(1))
         {
             var name = SegmentName.Create(named, options.Interval, options.Component);
-            if (SegmentFile.TryCreate(options.Directory, name, now) is { } segment)
+            if (SegmentFile.TryCreate(options.Directory, name, now, options.Mapped) is { } segment)
             {
                 _lastName = named;
                 _isDirectorySynced = false;

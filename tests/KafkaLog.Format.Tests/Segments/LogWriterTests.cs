@@ -22,6 +22,54 @@ public sealed class LogWriterTests
     }
 
     [Fact]
+    public void A_mapped_segment_is_read_while_it_is_written_and_ends_with_its_last_batch()
+    {
+        using var folder = new TempFolder();
+        string path;
+        using (var writer = new LogWriter(Some.Options(folder) with { Mapped = true }))
+        {
+            writer.Append(Some.Record("first"), Durability.Flushed);
+            path = folder.Segments().Single();
+            using var reader = SegmentReader.Open(path);
+            Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+            Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
+            Assert.Equal(reader.Position, reader.WrittenEnd);
+
+            writer.Append(Some.Record("second"), Durability.Flushed);
+            Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+            Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
+
+            for (var n = 0; n < 100; n++)
+            {
+                writer.Append(Some.Record(new string('x', 50_000)), n % 2 == 0 ? Durability.Flushed : Durability.Buffered); // over the ends of windows
+            }
+
+            writer.Append(Some.Record("last"), Durability.Synced);
+        }
+
+        var (records, damage) = Some.ReadAll(path);
+        Assert.Empty(damage);
+        Assert.Equal(103, records.Count);
+        Assert.Equal("last", records[^1].Value);
+        Assert.Equal(Enumerable.Range(0, 103).Select(n => (long)n), records.Select(r => r.Offset));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(30)]
+    [InlineData(70)]
+    public void The_zeros_behind_a_killed_mapped_writer_are_a_torn_tail(int tornBytes)
+    {
+        using var folder = new TempFolder();
+        var whole = Some.Segment(Format.Compression.CompressionType.None, 3, 3);
+        var torn = Some.Segment(Format.Compression.CompressionType.None, 1).AsSpan(0, tornBytes);
+        var (records, damage) = Some.ReadAll(folder, [.. whole, .. torn, .. new byte[1 << 20]]);
+        Assert.Equal(6, records.Count);
+        var tail = Assert.Single(damage);
+        Assert.Equal((whole.Length, whole.Length + tornBytes + (1 << 20), true), (tail.Position, tail.EndPosition, tail.IsTornTail));
+    }
+
+    [Fact]
     public void A_buffered_record_waits_for_the_linger()
     {
         using var folder = new TempFolder();

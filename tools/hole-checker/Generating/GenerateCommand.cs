@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Security.Cryptography;
 using HoleChecker.CommandLine;
+using KafkaFeeder.CommandLine;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Segments;
 

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using HoleChecker.CommandLine;
 using HoleChecker.Counting;
 using KafkaFeeder;
+using KafkaFeeder.CommandLine;
 
 namespace HoleChecker.Verifying;
 

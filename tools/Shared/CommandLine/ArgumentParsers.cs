@@ -1,7 +1,7 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
 
-namespace HoleChecker.CommandLine;
+namespace KafkaFeeder.CommandLine;
 
 /// <summary>Option values with a form of their own. What is wrong is said, what is right is shown.</summary>
 internal static class ArgumentParsers
@@ -29,6 +29,19 @@ internal static class ArgumentParsers
         }
 
         result.AddError($"{Name(result)} is \"{text}\"; it must be a whole number of at least {minimum}.");
+        return default;
+    };
+
+    /// <summary>8MiB, 500KB or a bare number of bytes, within limits (inclusive).</summary>
+    public static Func<ArgumentResult, long> Size(long minimum, long maximum) => result =>
+    {
+        var text = result.Tokens[^1].Value;
+        if (TryParseSize(text, out var bytes) && bytes >= minimum && bytes <= maximum)
+        {
+            return bytes;
+        }
+
+        result.AddError($"{Name(result)} is \"{text}\"; it must be a size such as 8MiB, 500KB or 4096, from {minimum} to {maximum} bytes.");
         return default;
     };
 
@@ -86,6 +99,31 @@ internal static class ArgumentParsers
         }
 
         duration = TimeSpan.FromSeconds(number * unit.Value);
+        return true;
+    }
+
+    private static bool TryParseSize(string text, out long bytes)
+    {
+        bytes = 0;
+        var digits = text.TakeWhile(c => char.IsAsciiDigit(c) || c == '.').Count();
+        long? unit = text[digits..].ToUpperInvariant() switch
+        {
+            "" or "B" => 1,
+            "KIB" => 1L << 10,
+            "MIB" => 1L << 20,
+            "GIB" => 1L << 30,
+            "KB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            _ => null,
+        };
+        if (unit is null || !decimal.TryParse(text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            || number > long.MaxValue / unit.Value)
+        {
+            return false;
+        }
+
+        bytes = (long)(number * unit.Value);
         return true;
     }
 

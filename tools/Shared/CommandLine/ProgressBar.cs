@@ -1,6 +1,6 @@
 using Spectre.Console;
 
-namespace HoleChecker.Verifying;
+namespace KafkaFeeder.CommandLine;
 
 /// <summary>A bar on the terminal while something works; nothing where standard error is no terminal.</summary>
 internal static class ProgressBar

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 
-namespace HoleChecker.CommandLine;
+namespace KafkaFeeder.CommandLine;
 
 /// <summary>The generated help, and behind it what options cannot say.</summary>
 internal sealed class HelpWithMore(HelpAction generated, IReadOnlyDictionary<Command, string> more) : SynchronousCommandLineAction
@@ -15,7 +15,7 @@ internal sealed class HelpWithMore(HelpAction generated, IReadOnlyDictionary<Com
             parseResult.InvocationConfiguration.Output.WriteLine(text);
         }
 
-        return ExitCode.Good;
+        return 0;
     }
 
     /// <summary>Puts the texts behind the help of their commands.</summary>

@@ -1,0 +1,139 @@
+using System.Text.Json;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Compression;
+using KafkaLog.Tool.Tests.Support;
+
+namespace KafkaLog.Tool.Tests.Verifying;
+
+/// <summary><c>kafkalog verify</c> and <c>kafkalog stats</c> as processes.</summary>
+public sealed class VerifyTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_sound_file_is_called_sound()
+    {
+        var path = SomeSegment.Write(_folder, 15);
+        var run = Kafkalog.Run("verify", path);
+        Assert.Equal((0, $"{path}: sound; 3 batches, 15 records, offsets 0..14\n", ""), (run.ExitCode, run.Output, run.Errors));
+    }
+
+    [Fact]
+    public void Damage_has_its_bytes_its_reason_and_the_offsets_around()
+    {
+        var path = SomeSegment.Write(_folder, 20);
+        var positions = SomeSegment.BatchPositions(path);
+        SomeSegment.Damage(path, positions[1] + 70);
+        SomeSegment.Truncate(path, positions[4] - 3);
+        var run = Kafkalog.Run("verify", path);
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith($"{path}: damage at bytes {positions[1]}..{positions[2] - 1} ({positions[2] - positions[1]} bytes): stored CRC-32C 0x", run.Lines[0]);
+        Assert.EndsWith("; last offset before it 4, first offset behind it 10", run.Lines[0]);
+        Assert.StartsWith($"{path}: torn tail at bytes {positions[3]}..{positions[4] - 4} ", run.Lines[1]);
+        Assert.EndsWith("; last offset before it 14, no record behind it", run.Lines[1]);
+        Assert.Contains(": DAMAGED: ", run.Lines[2]);
+
+        var json = JsonDocument.Parse(Kafkalog.Run("verify", "--json", path).Output).RootElement;
+        Assert.False(json.GetProperty("sound").GetBoolean());
+        Assert.Equal(2, json.GetProperty("damageCount").GetInt32());
+        var first = json.GetProperty("damage")[0];
+        Assert.Equal((positions[1], positions[2] - 1), (first.GetProperty("firstByte").GetInt64(), first.GetProperty("lastByte").GetInt64()));
+        Assert.Equal((4, 10), (first.GetProperty("lastOffsetBefore").GetInt32(), first.GetProperty("firstOffsetBehind").GetInt32()));
+    }
+
+    [Fact]
+    public void A_byte_outside_the_CRC_is_found_too()
+    {
+        var path = SomeSegment.Write(_folder, 10);
+        SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 7);
+        var run = Kafkalog.Run("verify", path);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("the batch's sequence says 5", run.Output);
+    }
+
+    [Fact]
+    public void An_unfinished_tail_of_a_living_writer_is_no_damage_and_of_a_dead_one_is()
+    {
+        var path = SomeSegment.Write(_folder, 10);
+        SomeSegment.Truncate(path, SomeSegment.BatchPositions(path)[2] - 3);
+        using (File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        using (var _ = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.Read)) // as a writer holds it: a shared lock
+        {
+            var run = Kafkalog.Run("verify", path);
+            Assert.Equal(0, run.ExitCode);
+            Assert.Contains("its writer lives, ", run.Output);
+        }
+
+        Assert.Equal(1, Kafkalog.Run("verify", path).ExitCode);
+    }
+
+    [Fact]
+    public void What_could_not_be_checked_is_exit_code_2_also_beside_damage()
+    {
+        var path = SomeSegment.Write(_folder, 10);
+        SomeSegment.Damage(path, 70);
+        var run = Kafkalog.Run("verify", path, _folder.File("missing"));
+        Assert.Equal((2, $"kafkalog: {_folder.File("missing")} does not exist\n"), (run.ExitCode, run.Errors));
+        Assert.Contains("DAMAGED", run.Output);
+    }
+
+    [Fact]
+    public void Stats_tell_what_a_file_is_made_of()
+    {
+        var path = SomeSegment.Write(_folder, 1000, perBatch: 100, CompressionType.Gzip);
+        var json = JsonDocument.Parse(Kafkalog.Run("stats", "--json", path).Output).RootElement;
+        Assert.Equal(
+            (10, 1000, 1000, 500, 0, 999, 0, 100, false),
+            (Number("batches"), Number("records"), Number("recordsWithKey"), Number("recordsWithHeaders"), Number("firstOffset"), Number("lastOffset"),
+                Number("gapsCount"), Number("maxRecordsPerBatch"), json.GetProperty("writerAlive").GetBoolean()));
+        Assert.Equal((SomeSegment.FirstTimestamp, SomeSegment.FirstTimestamp + 999), (Number("firstTimestamp"), Number("lastTimestamp")));
+        Assert.True(Number("segmentId") >= 1L << 62);
+        var kind = json.GetProperty("kinds").EnumerateArray().Single();
+        Assert.Equal(("gzip", 2), (kind.GetProperty("codec").GetString(), kind.GetProperty("magic").GetInt32()));
+        Assert.Equal(new FileInfo(path).Length, kind.GetProperty("storedBytes").GetInt64());
+        var plain = SomeSegment.Write(_folder, 1000, perBatch: 100);
+        Assert.Equal(new FileInfo(plain).Length, kind.GetProperty("uncompressedBytes").GetInt64());
+        Assert.Contains("magic 2, gzip   10 batches, 1,000 records", Kafkalog.Run("stats", path).Output);
+
+        long Number(string name) => json.GetProperty(name).GetInt64();
+    }
+
+    [Fact]
+    public void Stats_count_gaps()
+    {
+        var path = SomeSegment.Write(_folder, 20);
+        SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 70);
+        var run = Kafkalog.Run("stats", path);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("0..19; 1 gaps, 5 offsets in them", run.Output);
+        Assert.Contains("5..9", run.Output);
+    }
+
+    [Theory]
+    [InlineData("cat")]
+    [InlineData("verify")]
+    [InlineData("stats")]
+    [InlineData("pipe")]
+    [InlineData("syslog")]
+    [InlineData("recover")]
+    [InlineData("convert")]
+    public void Help_has_exit_codes_and_examples(string command)
+    {
+        var run = Kafkalog.Run(command, "--help");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("Exit codes:", run.Output);
+        Assert.Contains($"kafkalog {command} ", run.Output);
+    }
+
+    [Fact]
+    public void Wrong_arguments_are_a_line_and_exit_code_2()
+    {
+        var run = Kafkalog.Run("verify");
+        Assert.Equal(2, run.ExitCode);
+        Assert.All(run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith("kafkalog: ", line));
+        Assert.Equal(2, Kafkalog.Run("nonsense").ExitCode);
+        Assert.Matches(@"^\d+\.\d+\.\d+", Kafkalog.Run("--version").Output);
+    }
+}

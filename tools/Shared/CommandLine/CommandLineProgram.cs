@@ -1,0 +1,32 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+
+namespace KafkaFeeder.CommandLine;
+
+/// <summary>Runs a program's command line; what is wrong with it is a line each, exit code 2.</summary>
+internal static class CommandLineProgram
+{
+    private const int WrongArguments = 2;
+
+    /// <param name="name">The program's, before each line.</param>
+    /// <param name="root">Its commands.</param>
+    /// <param name="args">What the user gave.</param>
+    /// <param name="configuration">How to run; null: as is usual.</param>
+    public static async Task<int> RunAsync(string name, RootCommand root, string[] args, InvocationConfiguration? configuration = null)
+    {
+        // No response files: an argument may begin with '@'.
+        var arguments = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (arguments.Action is not ParseErrorAction) // not so with --help, which needs no other option
+        {
+            return await arguments.InvokeAsync(configuration);
+        }
+
+        foreach (var error in arguments.Errors)
+        {
+            Console.Error.WriteLine($"{name}: {error.Message}");
+        }
+
+        Console.Error.WriteLine($"{name}: see {name} {(arguments.CommandResult.Command == root ? "" : arguments.CommandResult.Command.Name + " ")}--help.");
+        return WrongArguments;
+    }
+}

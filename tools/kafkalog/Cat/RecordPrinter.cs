@@ -1,0 +1,191 @@
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Native;
+using KafkaLog.Tool.Reading;
+
+namespace KafkaLog.Tool.Cat;
+
+/// <summary>Prints the records of segments, one after the other.</summary>
+internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, OutputBuffer output, CancellationToken cancellation)
+{
+    // From quick to lazy while nothing comes: two system calls a look.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(200);
+
+    private TimeSpan _look = FirstLook;
+
+    /// <summary>True once damage was met.</summary>
+    public bool HasMetDamage { get; private set; }
+
+    /// <summary>Prints a file.</summary>
+    /// <exception cref="OutputClosedException">Nobody reads it any more.</exception>
+    public void Print(string path)
+    {
+        using var scan = new SegmentScan(path);
+        for (var step = scan.Next(); step != ScanStep.End && !cancellation.IsCancellationRequested; step = scan.Next())
+        {
+            if (!Take(scan, step))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Prints a file and those of its log that follow it, until it is cancelled or nothing more can come.</summary>
+    /// <exception cref="OutputClosedException">Nobody reads it any more.</exception>
+    public void Follow(string path)
+    {
+        string? next = path;
+        while (next is not null && !cancellation.IsCancellationRequested)
+        {
+            next = FollowOne(next);
+        }
+    }
+
+    /// <summary>Waits for the first segment of a log; null if it was cancelled.</summary>
+    public string? WaitForFirst(string directory, string component)
+    {
+        while (true)
+        {
+            if (Directory.Exists(directory) && SegmentFiles.SegmentsOf(directory).Where(name => name.Component == component).Min() is { } first)
+            {
+                return Path.Combine(directory, first.FileName);
+            }
+
+            if (!Wait())
+            {
+                return null;
+            }
+        }
+    }
+
+    private string? FollowOne(string path)
+    {
+        var name = SegmentName.TryParse(Path.GetFileName(path));
+        var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        using var scan = new SegmentScan(path);
+        while (!cancellation.IsCancellationRequested)
+        {
+            if (!TakeWhatIsThere(scan))
+            {
+                return null;
+            }
+
+            // In this order: what was written before the writer went, or the next segment came, is read behind it.
+            var next = name is null ? null : SegmentFiles.NextOf(directory, name);
+            switch (FollowDecision.Of(scan.IsWriterAlive(), scan.HasSegmentId, name is not null, next is not null))
+            {
+                case FollowStep.Wait:
+                    if (!Wait())
+                    {
+                        return null;
+                    }
+
+                    break;
+                case var step:
+                    return Finish(scan) && step == FollowStep.GoOn ? next : null;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>False: nothing more is wanted.</summary>
+    private bool TakeWhatIsThere(SegmentScan scan)
+    {
+        for (var step = scan.NextThere(); step != ScanStep.End && !cancellation.IsCancellationRequested; step = scan.NextThere())
+        {
+            _look = FirstLook;
+            if (!Take(scan, step))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private bool Finish(SegmentScan scan)
+    {
+        while (TakeWhatIsThere(scan))
+        {
+            if (!scan.PassTail())
+            {
+                return true;
+            }
+
+            Tell(scan.Path, scan.Damage!);
+        }
+
+        return false;
+    }
+
+    private bool Take(SegmentScan scan, ScanStep step)
+    {
+        if (step == ScanStep.Damage)
+        {
+            Tell(scan.Path, scan.Damage!);
+            return true;
+        }
+
+        return PrintBatch(scan);
+    }
+
+    /// <summary>False: nothing behind it is wanted.</summary>
+    private bool PrintBatch(SegmentScan scan)
+    {
+        var header = scan.Header;
+        if (header.IsControl || (header.Magic == 2 && range.IsBefore(header.NextOffset, header.MaxTimestamp)))
+        {
+            return true;
+        }
+
+        if (range.IsOver(header.BaseOffset))
+        {
+            return false;
+        }
+
+        try
+        {
+            var records = scan.Records();
+            while (records.MoveNext())
+            {
+                var record = records.Current;
+                var offset = record.Offset;
+                if (range.Contains(offset, JsonFormat.TimestampOf(header, record.Timestamp)))
+                {
+                    format.Write(header, record, offset, output);
+                    output.FlushIfFull();
+                }
+            }
+        }
+        catch (CorruptBatchException e)
+        {
+            Tell(scan.Path, new SegmentDamage(scan.BatchPosition, scan.Position, false, e.Message));
+        }
+
+        return true;
+    }
+
+    private void Tell(string path, SegmentDamage damage)
+    {
+        HasMetDamage = true;
+        output.Flush(); // so that the line stands where the records are missing
+        Complaints.Say($"{path}: {(damage.IsTornTail ? "torn tail" : "damage")} at bytes {damage.Position}..{damage.EndPosition - 1}: {damage.Reason}");
+    }
+
+    /// <summary>False: nobody wants more.</summary>
+    private bool Wait()
+    {
+        output.Flush();
+        if (StandardStreams.IsOutputClosed())
+        {
+            throw new OutputClosedException();
+        }
+
+        var isCancelled = cancellation.WaitHandle.WaitOne(_look);
+        _look = _look * 2 < LastLook ? _look * 2 : LastLook;
+        return !isCancelled;
+    }
+}

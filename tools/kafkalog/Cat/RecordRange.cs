@@ -1,0 +1,22 @@
+namespace KafkaLog.Tool.Cat;
+
+/// <summary>Which records are meant. Pure.</summary>
+/// <param name="From">The first, inclusive; null: from the beginning.</param>
+/// <param name="To">Where it ends, exclusive; null: at the end.</param>
+internal sealed record RecordRange(RangeBound? From, RangeBound? To)
+{
+    /// <summary>Every record.</summary>
+    public static RecordRange All { get; } = new(null, null);
+
+    /// <summary>True if the record is meant. One without a timestamp (null) is in no range of time.</summary>
+    public bool Contains(long offset, long? timestamp) =>
+        (From is not { } from || (from.IsTime ? timestamp >= from.Number : offset >= from.Number))
+        && (To is not { } to || (to.IsTime ? timestamp < to.Number : offset < to.Number));
+
+    /// <summary>True if no record behind <paramref name="offset"/> can be meant: offsets ascend in a file; times need not.</summary>
+    public bool IsOver(long offset) => To is { IsTime: false } to && offset >= to.Number;
+
+    /// <summary>True if no record before <paramref name="nextOffset"/>, with no timestamp above <paramref name="maxTimestamp"/>, can be meant: its batch need not be opened.</summary>
+    public bool IsBefore(long nextOffset, long maxTimestamp) =>
+        From is { } from && (from.IsTime ? maxTimestamp < from.Number : nextOffset <= from.Number);
+}

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Globalization;
+using KafkaFeeder.CommandLine;
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Segments;
+using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Reading;
+using KafkaLog.Tool.Recovering;
+using KafkaLog.Tool.Verifying;
+using KafkaLog.Tool.Writing;
+
+namespace KafkaLog.Tool.Converting;
+
+/// <summary><c>kafkalog convert</c>.</summary>
+internal static class ConvertCommand
+{
+    private const int DefaultBatchBytes = 64 * 1024;
+
+    public const string MoreHelp = """
+        What it does:
+          Writes the records of FILE, with their offsets and timestamps, into NEW, in another magic, codec or size of
+          batches, and forces it to the disk. NEW must not exist. FILE is never changed. Unless all went well NEW is not there.
+          Magic 0 and 1 have no headers: a record that has some ends it. Magic 0 has no timestamps either; a record without
+          one has -1 in magic 1 and 2. Timestamps that a broker gave (LogAppendTime) become the record's own.
+          Control batches are left out, and with them what they say of transactions: records of aborted ones are there.
+          zstd is of magic 2 only.
+
+        Exit codes:
+          0  NEW is written
+          1  NEW is written, without what is damaged in FILE
+          2  NEW is not written: FILE cannot be read, NEW exists, a record does not fit, wrong arguments
+
+        Examples:
+          kafkalog convert 00000000000000000000.log --output new.szn --codec zstd
+          kafkalog convert 20261121_100000_3600_UTC-orders.szn --output orders.magic0 --magic 0 --codec gzip
+        """;
+
+    public static Command Create(CancellationToken cancellation)
+    {
+        var file = new Argument<string>("FILE") { Description = "The segment" };
+        var output = new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the records go; must not exist" };
+        var magic = new Option<byte>("--magic")
+        {
+            HelpName = "0|1|2",
+            Description = "The version of the format",
+            DefaultValueFactory = _ => 2,
+            CustomParser = ArgumentParsers.OneOf(("0", (byte)0), ("1", (byte)1), ("2", (byte)2)),
+        };
+        var codec = WriterArguments.Codec();
+        var batchBytes = new Option<long>("--batch-bytes")
+        {
+            HelpName = "SIZE",
+            Description = "The size at which a batch is closed, before compression [default: 64KiB]",
+            CustomParser = ArgumentParsers.Size(1, 16 << 20),
+        };
+        var command = new Command("convert", "Write the records of a segment into a new one of another magic, codec or batch size.") { file, output, magic, codec, batchBytes };
+        command.SetAction(arguments => Complaints.Guard(() =>
+        {
+            var source = SegmentFiles.Followed(arguments.GetRequiredValue(file));
+            var created = arguments.GetRequiredValue(output);
+            using (SegmentHandle.OpenForReading(source))
+            {
+                // A file that cannot be read is told before a new one is made.
+            }
+
+            using var writer = CreateWriter(
+                created,
+                arguments.GetValue(magic),
+                arguments.GetValue(codec),
+                arguments.GetResult(batchBytes) is null ? DefaultBatchBytes : (int)arguments.GetValue(batchBytes));
+            return Run(source, created, writer, cancellation);
+        }));
+        return command;
+    }
+
+    private static int Run(string source, string created, SegmentWriter writer, CancellationToken cancellation)
+    {
+        var conversion = new Conversion(writer);
+        var inspection = FileProgress.Show(source, progress => Inspection.Of(source, conversion, progress, cancellation));
+        writer.Complete();
+
+        InspectionText.Write(inspection, Console.Out);
+        var control = conversion.ControlBatches > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {conversion.ControlBatches:N0} control batches left out") : "";
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{created}: {conversion.Records:N0} records, {new FileInfo(created).Length:N0} bytes{control}"));
+        NewFile.WarnIfShipped(source, created);
+        return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
+    }
+
+    private static SegmentWriter CreateWriter(string path, byte magic, CompressionType codec, int batchBytes)
+    {
+        try
+        {
+            return SegmentWriter.Create(path, magic, codec, batchBytes);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserErrorException($"--magic {magic} with --codec {codec.ToString().ToLowerInvariant()}: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+
+namespace KafkaLog.Tool.Reading;
+
+/// <summary>What <see cref="SegmentScan"/> came to.</summary>
+internal enum ScanStep
+{
+    /// <summary>A batch whose CRC is right.</summary>
+    Batch,
+
+    /// <summary>Damage, which is passed.</summary>
+    Damage,
+
+    /// <summary>What is not there yet, or never will be.</summary>
+    End,
+}
+
+/// <summary>Goes through the batches of one segment, past damage.</summary>
+internal sealed class SegmentScan : IDisposable
+{
+    private readonly SegmentReader _reader;
+    private readonly RecordBatchDecoder _decoder = new();
+
+    /// <exception cref="IOException">It cannot be opened, or is not a regular file.</exception>
+    public SegmentScan(string path) => _reader = SegmentReader.Open(path);
+
+    public string Path => _reader.Path;
+
+    /// <summary>The file's size now.</summary>
+    public long Bytes => RandomAccess.GetLength(_reader.File);
+
+    /// <summary>The first byte that was not passed.</summary>
+    public long Position => _reader.Position;
+
+    public long BatchPosition => _reader.BatchPosition;
+
+    /// <summary>The batch's header, with its base offset repaired where the batch's sequence tells it.</summary>
+    public RecordBatchHeader Header => _reader.Header;
+
+    /// <summary>The batch's bytes, repaired likewise.</summary>
+    public ReadOnlyMemory<byte> Batch => _reader.Batch;
+
+    /// <summary>The damage that was passed last.</summary>
+    public SegmentDamage? Damage { get; private set; }
+
+    /// <summary>True if the file was written by our writer, which locks what it writes to.</summary>
+    public bool HasSegmentId => _reader.HasSegmentId;
+
+    /// <summary>The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.</summary>
+    public long? DamagedBaseOffset => _reader.DamagedBaseOffset;
+
+    /// <summary>The next batch or damage, up to the end of the file as it is now.</summary>
+    /// <exception cref="UnsupportedBatchException">What stands there cannot be read by this version.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public ScanStep Next()
+    {
+        var step = NextThere();
+        if (step != ScanStep.End || IsWriterAlive())
+        {
+            return step;
+        }
+
+        step = NextThere(); // its writer may have written and gone since we looked
+        return step == ScanStep.End && PassTail() ? ScanStep.Damage : step;
+    }
+
+    /// <summary>The same, but at the end nothing is said of a tail that is not whole.</summary>
+    public ScanStep NextThere()
+    {
+        switch (_reader.TryRead())
+        {
+            case SegmentReadStatus.Batch:
+                return ScanStep.Batch;
+            case SegmentReadStatus.Corrupt:
+                Pass(_reader.Damage!);
+                return ScanStep.Damage;
+            default:
+                return ScanStep.End;
+        }
+    }
+
+    /// <summary>Passes what never will be whole, since the writer is gone; false if there is nothing.</summary>
+    public bool PassTail()
+    {
+        if (_reader.FindTail() is not { } tail)
+        {
+            return false;
+        }
+
+        Pass(tail);
+        return true;
+    }
+
+    /// <summary>True if somebody holds the file open for writing.</summary>
+    public bool IsWriterAlive() => SegmentLock.IsWriterAlive(_reader.File);
+
+    /// <summary>The batch's size if it were not compressed; known behind <see cref="Records"/>.</summary>
+    public long UncompressedBytes => (Header.Compression, Header.Magic) switch
+    {
+        (CompressionType.None, _) => Header.TotalBytes,
+        (_, 2) => RecordBatchHeader.Bytes + _decoder.RecordsBytes,
+        _ => _decoder.RecordsBytes, // messages of magic 0 and 1 stand alone
+    };
+
+    /// <summary>The records of the batch.</summary>
+    /// <exception cref="CorruptBatchException">They do not decompress.</exception>
+    public RecordEnumerator Records() => _decoder.Decode(Batch.Span);
+
+    public void Dispose() => _reader.Dispose();
+
+    private void Pass(SegmentDamage damage)
+    {
+        Damage = damage;
+        _reader.Pass(damage);
+    }
+}

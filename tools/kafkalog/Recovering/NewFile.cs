@@ -1,0 +1,64 @@
+using KafkaLog.Format.Segments;
+using KafkaLog.Tool.CommandLine;
+
+namespace KafkaLog.Tool.Recovering;
+
+/// <summary>A file that is made new and is there whole or not at all: unless it is completed it is deleted.</summary>
+internal sealed class NewFile : IDisposable
+{
+    private const int BufferBytes = 256 * 1024;
+
+    private readonly FileStream _stream;
+    private bool _isComplete;
+
+    /// <exception cref="IOException">It exists, or cannot be made.</exception>
+    public NewFile(string path)
+    {
+        Path = path;
+        _stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, BufferBytes);
+    }
+
+    public string Path { get; }
+
+    public void Write(ReadOnlySpan<byte> bytes) => _stream.Write(bytes);
+
+    /// <summary>Forces it to the disk, with its name.</summary>
+    /// <exception cref="IOException">The system refuses.</exception>
+    public void Complete()
+    {
+        _stream.Flush();
+        DurableFile.Sync(_stream.SafeFileHandle, Path);
+        DurableFile.SyncDirectory(FolderOf(Path));
+        _isComplete = true;
+    }
+
+    public void Dispose()
+    {
+        if (_isComplete)
+        {
+            _stream.Dispose();
+            return;
+        }
+
+        File.Delete(Path);
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // It writes what is buffered, to a file that is gone already; why it is given up was said elsewhere.
+        }
+    }
+
+    /// <summary>Warns where the daemon would take the new file for a segment beside its source.</summary>
+    public static void WarnIfShipped(string source, string created)
+    {
+        if (SegmentName.TryParse(System.IO.Path.GetFileName(created)) is { } name && FolderOf(source) == FolderOf(created))
+        {
+            Complaints.Say($"warning: {created} has the name of a segment of {name.Component} and lies beside {source}: a daemon that ships this directory would ship it too. Give it another name or directory.");
+        }
+    }
+
+    private static string FolderOf(string path) => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+}

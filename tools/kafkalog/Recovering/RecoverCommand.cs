@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Globalization;
+using KafkaFeeder.CommandLine;
+using KafkaLog.Format.Segments;
+using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Reading;
+using KafkaLog.Tool.Verifying;
+
+namespace KafkaLog.Tool.Recovering;
+
+/// <summary><c>kafkalog recover</c>.</summary>
+internal static class RecoverCommand
+{
+    public const string MoreHelp = """
+        What it does:
+          Copies the sound batches of FILE, byte for byte, into NEW, which must not exist, and forces it to the disk. FILE is
+          never changed. What is damaged is listed and left out; --damaged copies those bytes, one range behind the other, in
+          the order of the list. A base offset that is damaged where the CRC does not reach, and that the batch's sequence
+          tells, is right in NEW. Unless all went well NEW is not there.
+          Offsets stay as they are, so NEW has gaps where FILE has damage.
+          While the writer of FILE lives nothing is done, unless --force: then what it has not finished is left out.
+
+        Exit codes:
+          0  NEW is written; nothing was damaged
+          1  NEW is written; damage was left out
+          2  NEW is not written: FILE cannot be read, NEW exists, FILE's writer lives, wrong arguments
+
+        Examples:
+          kafkalog recover 20261121_100000_3600_UTC-orders.szn --output orders.recovered --damaged orders.damaged
+        """;
+
+    public static Command Create(CancellationToken cancellation)
+    {
+        var file = new Argument<string>("FILE") { Description = "The segment" };
+        var output = new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the sound batches go; must not exist" };
+        var damaged = new Option<string?>("--damaged") { HelpName = "FILE2", Description = "Where the damaged bytes go; must not exist" };
+        var force = new Option<bool>("--force") { Description = "Also while the writer lives" };
+        var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
+        command.SetAction(arguments => Complaints.Guard(() =>
+            Run(SegmentFiles.Followed(arguments.GetRequiredValue(file)), arguments.GetRequiredValue(output), arguments.GetValue(damaged), arguments.GetValue(force), cancellation)));
+        return command;
+    }
+
+    private static int Run(string file, string output, string? damagedOutput, bool isForced, CancellationToken cancellation)
+    {
+        using var source = SegmentHandle.OpenForReading(file);
+        if (!isForced && SegmentLock.IsWriterAlive(source))
+        {
+            throw new UserErrorException($"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
+        }
+
+        using var sound = new NewFile(output);
+        using var damaged = damagedOutput is null ? null : new NewFile(damagedOutput);
+        var recovery = new Recovery(source, sound, damaged);
+        var inspection = FileProgress.Show(file, progress => Inspection.Of(file, recovery, progress, cancellation));
+        damaged?.Complete();
+        sound.Complete();
+
+        InspectionText.Write(inspection, Console.Out);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
+        NewFile.WarnIfShipped(file, output);
+        return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using KafkaLog.Tool.Reading;
+using KafkaLog.Tool.Verifying;
+
+namespace KafkaLog.Tool.Stats;
+
+/// <summary>What a file is made of, for people.</summary>
+internal static class StatsText
+{
+    private const int MaxGaps = 10;
+
+    public static void Write(SegmentStats stats, Inspection inspection, TextWriter output)
+    {
+        InspectionText.Write(inspection, output);
+        Line("size", $"{inspection.Bytes:N0} bytes; writer {(inspection.IsWriterAlive ? "lives" : "gone")}; {(stats.SegmentIdentity is { } id ? $"segment id {id:x16}" : "no segment id")}");
+        foreach (var kind in stats.Kinds)
+        {
+            Line(
+                $"magic {kind.Magic}, {NameOf(kind)}",
+                $"{kind.Batches:N0} batches, {kind.Records:N0} records, {kind.StoredBytes:N0} bytes of {kind.UncompressedBytes:N0} uncompressed (ratio {RatioOf(kind):0.000})");
+        }
+
+        if (stats.ControlBatches > 0)
+        {
+            Line("control", $"{stats.ControlBatches:N0} batches of them");
+        }
+
+        WriteOffsets(stats, inspection);
+        if (stats.FirstTimestamp is { } first)
+        {
+            Line("timestamps", $"{TimeOf(first)} .. {TimeOf(stats.LastTimestamp!.Value)}");
+        }
+
+        if (stats.Records > 0)
+        {
+            Line("batches", $"{(double)inspection.RecordsCount / inspection.BatchesCount:0.0} records on average, {stats.MaxRecordsPerBatch:N0} at most; the largest {stats.LargestBatchBytes:N0} bytes");
+            Line("records", $"{ShareOf(stats.RecordsWithKey, stats)} with a key, {ShareOf(stats.RecordsWithHeaders, stats)} with headers, {stats.Tombstones:N0} with a null value");
+        }
+
+        void WriteOffsets(SegmentStats of, Inspection among)
+        {
+            if (among.FirstOffset is not { } firstOffset)
+            {
+                return;
+            }
+
+            Line("offsets", $"{firstOffset}..{among.LastOffset}; {of.GapsCount:N0} gaps, {of.MissingOffsets:N0} offsets in them");
+            foreach (var gap in of.Gaps.Take(MaxGaps))
+            {
+                Line("  gap", $"{gap.FirstMissing}..{gap.LastMissing}");
+            }
+        }
+
+        void Line(string name, FormattableString text) => output.WriteLine($"  {name,-16}{text.ToString(CultureInfo.InvariantCulture)}");
+    }
+
+    /// <summary>Stored bytes per uncompressed byte.</summary>
+    public static double RatioOf(BatchKind kind) => kind.UncompressedBytes == 0 ? 1 : (double)kind.StoredBytes / kind.UncompressedBytes;
+
+    public static string NameOf(BatchKind kind) => kind.Codec.ToString().ToLowerInvariant();
+
+    private static string ShareOf(long count, SegmentStats stats) => string.Create(CultureInfo.InvariantCulture, $"{100.0 * count / stats.Records:0.#} %");
+
+    /// <summary>As UTC where it is a time at all.</summary>
+    private static string TimeOf(long timestamp) =>
+        timestamp >= 0 && timestamp <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(timestamp).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)
+            : string.Create(CultureInfo.InvariantCulture, $"@{timestamp}");
+}

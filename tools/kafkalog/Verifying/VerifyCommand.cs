@@ -1,0 +1,43 @@
+using System.CommandLine;
+using KafkaFeeder.CommandLine;
+using KafkaLog.Tool.CommandLine;
+using KafkaLog.Tool.Reading;
+
+namespace KafkaLog.Tool.Verifying;
+
+/// <summary><c>kafkalog verify</c>.</summary>
+internal static class VerifyCommand
+{
+    public const string MoreHelp = """
+        What it checks:
+          The CRC of every batch, and every record in it. For each damage: the bytes (both ends inclusive), the reason, the
+          last offset before it and the first behind it. A last batch that its living writer has not finished is no damage.
+          --json: an object a line for each file; damage has the first 1000, damageCount counts all.
+
+        Exit codes:
+          0  all files are sound
+          1  something is damaged
+          2  a file could not be checked, or wrong arguments
+
+        Examples:
+          kafkalog verify /var/log/apps/*.szn
+          kafkalog verify --json /var/log/apps | jq 'select(.sound | not)'
+        """;
+
+    public static Command Create(CancellationToken cancellation)
+    {
+        var paths = new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
+        var json = new Option<bool>("--json") { Description = "An object a line for each file" };
+        var command = new Command("verify", "Check every batch and every record of segments.") { paths, json };
+        command.SetAction(arguments => Complaints.Guard(() =>
+        {
+            using var output = Console.OpenStandardOutput();
+            return FileLoop.Run(
+                SegmentFiles.Expand(arguments.GetRequiredValue(paths)),
+                (file, progress) => Inspection.Of(file, null, progress, cancellation),
+                inspection => inspection.IsSound,
+                arguments.GetValue(json) ? inspection => InspectionJson.Write(inspection, output) : inspection => InspectionText.Write(inspection, Console.Out));
+        }));
+        return command;
+    }
+}
