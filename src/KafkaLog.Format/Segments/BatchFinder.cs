@@ -155,7 +155,8 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         return RecordBatchHeader.TryRead(head[..ReadFully(head, position)], out var header)
-            && BatchCheck.IsPossible(header, maxBatchBytes) && HasValidCrc(position, header) ? header : null;
+            && BatchCheck.IsPossible(header, maxBatchBytes)
+            && position + header.TotalBytes <= RandomAccess.GetLength(file) && HasValidCrc(position, header) ? header : null;
     }
 
     // An offset that does not fit its sequence is damaged, and says nothing.

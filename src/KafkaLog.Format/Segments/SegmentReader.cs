@@ -226,6 +226,12 @@ public sealed class SegmentReader : IDisposable
             return fault;
         }
 
+        if (header.TotalBytes > ReadBytes && Position + header.TotalBytes > RandomAccess.GetLength(_file))
+        {
+            needsMore = true; // no room is made for what only a length claims
+            return null;
+        }
+
         var batch = Fill((int)header.TotalBytes);
         if (batch.Length < header.TotalBytes)
         {
