@@ -12,6 +12,7 @@ namespace KafkaLog.Format.Segments;
 internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatch> recycle)
 {
     private const int NameAttempts = 1000;
+    private const int NamesTriedBlindly = 16;
 
     private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
     private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression, options.Magic);
@@ -98,9 +99,22 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             named = _lastName.AddSeconds(1); // a later segment's name is later, whatever the clock does
         }
 
-        for (var attempt = 0; attempt < NameAttempts; attempt++, named = named.AddSeconds(1))
+        HashSet<string>? taken = null;
+        for (var attempt = 0; attempt < NameAttempts; named = named.AddSeconds(1))
         {
             var name = SegmentName.Create(named, options.Interval, options.Component);
+            if (attempt == NamesTriedBlindly)
+            {
+                // Who rolls more than once a second, in this process or the last, has names far ahead of the clock.
+                taken ??= [.. Directory.EnumerateFiles(options.Directory, "*" + SegmentName.Extension).Select(path => Path.GetFileName(path))];
+            }
+
+            if (taken is not null && taken.Contains(name.FileName))
+            {
+                continue;
+            }
+
+            attempt++;
             if (SegmentFile.TryCreate(options.Directory, name, now, options.Mapped) is { } segment)
             {
                 _lastName = named;
