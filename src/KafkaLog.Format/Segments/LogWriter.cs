@@ -141,7 +141,10 @@ public sealed class LogWriter : IDisposable
     }
 
     /// <summary>Makes all that was appended before as safe as <paramref name="durability"/> says.</summary>
-    /// <exception cref="LogWriteException">It could not be done; what is not written stays queued.</exception>
+    /// <exception cref="LogWriteException">
+    /// It could not be done; what is not written stays queued. When a sync has failed for records that were written, but that
+    /// nobody waited for, they can never be called durable: <see cref="Durability.Synced"/> then throws for good.
+    /// </exception>
     public void Flush(Durability durability = Durability.Flushed)
     {
         if (durability == Durability.Buffered)

@@ -13,14 +13,16 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 {
     private const int NameAttempts = 1000;
     private const int NamesTriedBlindly = 16;
+    private const int MaxClosedUnsynced = 1000;
 
     private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
     private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression, options.Magic);
     private readonly ArrayBufferWriter<byte> _compressed = new();
     private readonly List<PendingBatch> _awaitingSync = [];
-    private readonly List<string> _closedUnsynced = [];
+    private readonly Queue<string> _closedUnsynced = new();
     private SegmentFile? _segment;
-    private bool _isDirectorySynced;
+    private bool _isDirectorySynced = true; // nothing is created yet
+    private LogWriteException? _neverDurable;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
 
     /// <summary>True while a segment is open.</summary>
@@ -87,8 +89,20 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
 
         _segment ??= OpenSegment(now);
-        _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+        try
+        {
+            WriteTo(_segment, batch);
+        }
+        catch (IOException) when (_segment is { IsAtSizeLimit: true, Position: > 0 })
+        {
+            SyncAwaiting();
+            CloseSegment();
+            WriteTo(_segment = OpenSegment(now), batch);
+        }
     }
+
+    private void WriteTo(SegmentFile segment, PendingBatch batch) =>
+        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
 
     private SegmentFile OpenSegment(DateTimeOffset now)
     {
@@ -133,13 +147,18 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             return;
         }
 
-        if (!segment.IsSynced && !segment.IsAbandoned && _closedUnsynced.Count < NameAttempts)
+        _segment = null;
+        segment.Dispose();
+        if (segment.IsSynced || segment.HasSyncFailed)
         {
-            _closedUnsynced.Add(segment.Path);
+            return;
         }
 
-        segment.Dispose();
-        _segment = null;
+        _closedUnsynced.Enqueue(segment.Path);
+        if (_closedUnsynced.Count > MaxClosedUnsynced)
+        {
+            SyncOldestClosed(); // none is forgotten
+        }
     }
 
     /// <summary>
@@ -158,8 +177,14 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         {
             SyncSegment();
         }
-        catch (DurabilityException)
+        catch (DurabilityException e)
         {
+            // Those that nobody waits for are not in memory any more.
+            if (_segment is { } segment && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords) > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
+            {
+                _neverDurable ??= NeverDurable(e);
+            }
+
             failure = RewriteAwaiting();
         }
 
@@ -187,7 +212,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             _segment = OpenSegment(options.TimeProvider.GetUtcNow());
             foreach (var batch in _awaitingSync)
             {
-                _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+                WriteTo(_segment, batch);
             }
 
             SyncSegment();
@@ -195,18 +220,21 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (Exception e) when (SegmentFile.IsWriteFailure(e))
         {
-            return new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
+            CloseSegment();
+            var failure = new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
+            _neverDurable ??= failure;
+            return failure;
         }
     }
 
     private void SyncSegment()
     {
-        if (_segment is not { } segment)
-        {
-            return;
-        }
+        _segment?.Sync();
+        SyncDirectory();
+    }
 
-        segment.Sync();
+    private void SyncDirectory()
+    {
         if (!_isDirectorySynced)
         {
             DurableFile.SyncDirectory(options.Directory);
@@ -214,25 +242,53 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
     }
 
-    /// <summary>Forces all that was ever written to the disk, closed segments too.</summary>
+    /// <summary>
+    /// Forces all that was ever written to the disk, closed segments too. Once that has failed for records that are not in
+    /// memory any more it fails for good, without a second sync of their file, which would only seem to succeed.
+    /// </summary>
     /// <exception cref="LogWriteException">It could not be done.</exception>
     public void SyncEverything()
     {
+        SyncAwaiting();
+        while (_closedUnsynced.Count > 0)
+        {
+            SyncOldestClosed();
+        }
+
         try
         {
-            SyncAwaiting();
-            foreach (var path in _closedUnsynced.Where(File.Exists))
-            {
-                using var file = SegmentHandle.OpenForReading(path);
-                DurableFile.Sync(file, path);
-            }
-
-            _closedUnsynced.Clear();
             SyncSegment();
         }
         catch (DurabilityException e)
         {
-            throw new LogWriteException($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
+            _neverDurable ??= NeverDurable(e);
+            CloseSegment();
+        }
+
+        if (_neverDurable is { } failure)
+        {
+            throw failure;
         }
     }
+
+    private void SyncOldestClosed()
+    {
+        var path = _closedUnsynced.Dequeue();
+        try
+        {
+            using var file = SegmentHandle.OpenForReading(path);
+            DurableFile.Sync(file, path);
+        }
+        catch (FileNotFoundException)
+        {
+            // shipped and cleaned, or removed
+        }
+        catch (IOException e)
+        {
+            _neverDurable ??= NeverDurable(e);
+        }
+    }
+
+    private LogWriteException NeverDurable(IOException e) =>
+        new($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
 }
