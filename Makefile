@@ -2,12 +2,13 @@
 # make demo    a million events through a real Kafka while a broker and the daemon are killed
 # make test    all tests; ends with the line "tests: N passed, N failed"
 # make pack    the NuGet packages of the format and the sink, in out/packages
+# make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
 # make bench   against kcat and rsyslog on the same broker
 # Each target installs what it needs (Debian packages, as root) and builds first.
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker tools/kafkalog:kafkalog samples/order-service:order-service
 
-.PHONY: build demo test pack bench clean
+.PHONY: build demo test fuzz pack bench clean
 
 build:
 	@scripts/setup run
@@ -23,6 +24,10 @@ test:
 
 pack:
 	@scripts/pack
+
+fuzz:
+	@scripts/setup run test
+	@tests/fuzz/run --seconds $(or $(FUZZ_SECONDS),600)
 
 bench: build
 	@scripts/setup kafka bench

@@ -13,13 +13,16 @@ namespace KafkaLog.Format.Checksums;
 /// </summary>
 public static class Crc32
 {
-    private const uint Polynomial = 0xEDB88320; // reflected
+    internal const uint Polynomial = 0xEDB88320; // reflected
     private static readonly uint[] Tables = BuildTables();
 
     /// <summary>The checksum of <paramref name="bytes"/>: "123456789" gives 0xcbf43926.</summary>
-    public static uint Compute(ReadOnlySpan<byte> bytes)
+    public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
+
+    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    internal static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
-        var crc = 0xFFFFFFFF;
+        crc = ~crc;
         if (Pclmulqdq.IsSupported && bytes.Length >= 64)
         {
             var folded = bytes.Length & ~15;

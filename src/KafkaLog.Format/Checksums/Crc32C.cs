@@ -6,8 +6,13 @@ namespace KafkaLog.Format.Checksums;
 /// <summary>CRC-32C (Castagnoli), the checksum of magic 2. Source: RFC 3720 B.4; Kafka's <c>Crc32C</c>.</summary>
 public static class Crc32C
 {
+    internal const uint Polynomial = 0x82F63B78; // reflected
+
     /// <summary>The checksum of <paramref name="bytes"/>: "123456789" gives 0xe3069283.</summary>
-    public static uint Compute(ReadOnlySpan<byte> bytes) => ~Step(0xFFFFFFFF, bytes);
+    public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
+
+    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    internal static uint Append(uint crc, ReadOnlySpan<byte> bytes) => ~Step(~crc, bytes);
 
     // BitOperations.Crc32C is the bare step: the start value and the final complement are ours.
     private static uint Step(uint crc, ReadOnlySpan<byte> bytes)

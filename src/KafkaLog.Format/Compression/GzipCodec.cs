@@ -47,7 +47,7 @@ internal sealed class GzipCodec : ICompressionCodec
                     destination.Advance(read);
                 }
             }
-            catch (InvalidDataException e)
+            catch (Exception e) when (e is InvalidDataException or IOException) // the latter: zlib's own reasons
             {
                 throw new CorruptBatchException($"the gzip block of {source.Length} bytes is damaged behind {total} decompressed bytes: {e.Message}", e);
             }

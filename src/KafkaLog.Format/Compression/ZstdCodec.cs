@@ -63,14 +63,14 @@ internal sealed unsafe partial class ZstdCodec : ICompressionCodec
                         ThrowIfError(hint, $"the block of {source.Length} bytes is damaged behind {total} decompressed bytes");
                         DecompressedSize.Add(ref total, (int)output.Position, source.Length, maxBytes, Type);
                         destination.Advance((int)output.Position);
+                        if (hint == 0 && input.Position == input.Size)
+                        {
+                            return; // a frame is over and all of it was given out, even if that fills the buffer exactly
+                        }
+
                         if (input.Position == input.Size && output.Position < output.Size)
                         {
-                            if (hint != 0)
-                            {
-                                throw new CorruptBatchException($"{source.Length} bytes of Zstd end in the middle of a frame");
-                            }
-
-                            return;
+                            throw new CorruptBatchException($"{source.Length} bytes of Zstd end in the middle of a frame");
                         }
 
                         if (output.Position == 0 && input.Position == before)

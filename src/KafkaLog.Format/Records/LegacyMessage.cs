@@ -26,6 +26,8 @@ internal readonly ref struct LegacyMessage
     /// <summary>The shortest message: magic 0, key and value null.</summary>
     public const int MinBytes = 26;
 
+    internal const int CrcPosition = 12;
+
     private const int TimestampPosition = 18;
     private const int CodecMask = 0x07;
     private const byte LogAppendTime = 0x08;

@@ -15,29 +15,31 @@ internal static class BatchCheck
     public static string? FaultOf(in RecordBatchHeader header, int maxBatchBytes)
     {
         var minBytes = RecordBatchHeader.BytesOf(header.Magic);
-        if (header.BatchLength < minBytes - RecordBatchHeader.LogOverhead || header.TotalBytes > maxBatchBytes)
-        {
-            return $"batch length is {header.BatchLength}, expected {minBytes - RecordBatchHeader.LogOverhead} to {maxBatchBytes - RecordBatchHeader.LogOverhead} (magic {header.Magic})";
-        }
-
-        if (header.Magic == 2 && (header.RecordsCount < 0 || header.LastOffsetDelta < 0 || header.RecordsCount - 1 > header.LastOffsetDelta))
-        {
-            return $"{header.RecordsCount} records with a last offset delta of {header.LastOffsetDelta}";
-        }
-
-        return null;
+        return !HasPossibleLength(header, maxBatchBytes)
+            ? $"batch length is {header.BatchLength}, expected {minBytes - RecordBatchHeader.LogOverhead} to {maxBatchBytes - RecordBatchHeader.LogOverhead} (magic {header.Magic})"
+            : !HasPossibleCount(header) ? $"{header.RecordsCount} records with a last offset delta of {header.LastOffsetDelta}"
+            : null;
     }
+
+    /// <summary>The same, without a word: for the search, which asks at every byte.</summary>
+    public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) => HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
+
+    private static bool HasPossibleLength(in RecordBatchHeader header, int maxBatchBytes) =>
+        header.TotalBytes >= RecordBatchHeader.BytesOf(header.Magic) && header.TotalBytes <= maxBatchBytes;
+
+    private static bool HasPossibleCount(in RecordBatchHeader header) =>
+        header.Magic < 2 || (header.RecordsCount >= 0 && header.LastOffsetDelta >= 0 && header.RecordsCount - 1 <= header.LastOffsetDelta);
 
     /// <summary>What a magic byte means that no version of the format has.</summary>
     public static string FaultOfMagic(byte magic) => $"magic is {magic}, expected 0, 1 or 2";
 
     /// <summary>
-    /// A quick look for the search after damage: would a batch begin here? Stricter than <see cref="FaultOf"/>, since
-    /// each yes costs a CRC over the batch.
+    /// A quick look for the search after damage, in a file without an identity: would a batch begin here? Stricter than
+    /// <see cref="FaultOf"/>, since each yes costs a CRC over the batch.
     /// </summary>
     public static bool LooksLikeHeader(in RecordBatchHeader header, int maxBatchBytes, long minOffset) =>
-        FaultOf(header, maxBatchBytes) is null
-        && header.MaxTimestamp >= -1
+        IsPossible(header, maxBatchBytes)
+        && (header.MaxTimestamp >= -1 || SegmentId.Of(header) is not null) // Kafka has no earlier ones, we may
         && (header.Magic == 2
             ? header.BaseOffset >= minOffset && (header.Attributes & ~KnownAttributes) == 0
             : LooksLikeMessage(header, minOffset));

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
 using Microsoft.Win32.SafeHandles;
 
@@ -7,34 +8,72 @@ namespace KafkaLog.Format.Segments;
 
 /// <summary>
 /// Searches a damaged segment for the next whole batch. A batch counts only if its CRC is right and it belongs here:
-/// it carries the segment's identity, or, where there is none, another header or the end of the file follows it. So
-/// bytes inside a record's value that look like a batch are not taken for one.
+/// it carries the segment's identity, or, where there is none, another header or the end of the file follows it, and the
+/// damaged batch does not reach beyond it. So bytes inside a record's value, or inside a wrapper that is stored as it is,
+/// are not taken for a batch.
 /// </summary>
 internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
 {
     private const int WindowBytes = 1 << 20;
 
-    // Hostile bytes can look like a header at every position, and each costs a CRC over what it claims: beyond this
-    // many times the bytes searched, only batches up to SmallBatchBytes are still tried.
-    private const int MaxCrcFactor = 16;
-    private const int SmallBatchBytes = 4 * 1024;
-    private const long FreeCrcBytes = 256L << 20;
+    // A batch up to this size is read whole for its CRC; see RangeChecksum for larger ones.
+    private const int SmallBatchBytes = 16 * 1024;
+
+    // How many bytes FindEnd may look through: so many for each byte of the file, and this at least.
+    private const int MaxLengthFactor = 16;
+    private const long FreeLengthBytes = 256L << 20;
 
     private static readonly SearchValues<byte> Magics = SearchValues.Create([0, 1, 2]);
     private static readonly SearchValues<byte> Magic2 = SearchValues.Create([2]);
 
-    /// <summary>The position of the first whole batch at or behind <paramref name="from"/>; null if there is none.</summary>
-    /// <param name="from">Where to begin, in bytes.</param>
+    private long _lengthCrcBytes;
+
+    /// <summary>The position of the first whole batch behind the damaged one at <paramref name="damaged"/>; null if there is none.</summary>
+    /// <param name="damaged">Where the damaged batch begins, in bytes.</param>
     /// <param name="end">The end of the file.</param>
     /// <param name="minOffset">No batch before this offset belongs here.</param>
     /// <param name="segmentId">The segment's identity, or null.</param>
-    public long? Find(long from, long end, long minOffset, long? segmentId)
+    public long? FindBehind(long damaged, long end, long minOffset, long? segmentId)
+    {
+        // An offset that is damaged where no CRC reaches may have raised minOffset over all that follow.
+        var first = Find(damaged + 1, end, minOffset, segmentId) ?? (minOffset > 0 ? Find(damaged + 1, end, 0, segmentId) : null);
+        if (segmentId is not null)
+        {
+            return first;
+        }
+
+        // What was found may lie inside the damaged batch. If its length points to a batch, or to the end, its length is right.
+        Span<byte> head = stackalloc byte[RecordBatchHeader.MagicPosition + 1];
+        if (ReadFully(head, damaged) < head.Length)
+        {
+            return first;
+        }
+
+        var claimed = damaged + RecordBatchHeader.LogOverhead + BinaryPrimitives.ReadInt32BigEndian(head[8..]);
+        if (claimed >= damaged + BatchCheck.MinBytes && claimed != first && claimed <= end && (claimed == end || BatchAt(claimed) is not null))
+        {
+            return first < claimed && FindEnd(damaged, first.Value, first.Value) is not null ? first
+                : claimed < end ? claimed
+                : null;
+        }
+
+        // Otherwise its length is what is damaged: with the right one its CRC is right.
+        return first is not { } found ? null
+            : FindEnd(damaged, found, end) is { } right ? (right < end ? right : null)
+            : claimed <= end || ReachesEnd(found, end) ? found
+            : null; // a torn batch: what was found lies in it
+    }
+
+    /// <summary>The position of the first whole batch at or behind <paramref name="from"/>; null if there is none.</summary>
+    private long? Find(long from, long end, long minOffset, long? segmentId)
     {
         var magics = segmentId is null ? Magics : Magic2; // only magic 2 can carry an identity
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
         try
         {
-            long crcBytes = 0;
+            RangeChecksum? crc32 = null;
+            RangeChecksum? crc32C = null;
+            var start = from;
             while (from + BatchCheck.MinBytes <= end)
             {
                 var bytes = window.AsSpan(0, ReadFully(window.AsSpan(0, WindowBytes), from));
@@ -56,17 +95,19 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
 
                     at += skip;
                     if (!RecordBatchHeader.TryRead(bytes[at..], out var header)
-                        || !BatchCheck.LooksLikeHeader(header, maxBatchBytes, minOffset)
+                        || !(segmentId is { } id ? IsOfSegment(header, minOffset, id) : BatchCheck.LooksLikeHeader(header, maxBatchBytes, minOffset))
                         || from + at + header.TotalBytes > end
-                        || (segmentId is { } id && header.ProducerId != id)
                         || (header.Magic < 2 && !FitsItsSize(bytes[at..], from + at, header))
-                        || (crcBytes > FreeCrcBytes + (MaxCrcFactor * (long)at) && header.TotalBytes > SmallBatchBytes))
+                        || (segmentId is null && !IsFollowed(from + at + header.TotalBytes, end)))
                     {
                         continue;
                     }
 
-                    crcBytes += header.TotalBytes;
-                    if (IsWhole(from + at, header, end, segmentId))
+                    // Hostile bytes can look like a header everywhere, each with a length of megabytes.
+                    var isWhole = header.TotalBytes <= SmallBatchBytes ? HasValidCrc(from + at, header)
+                        : header.Magic == 2 ? (crc32C ??= RangeChecksum.OfCrc32C(file, start)).Compute(from + at + RecordBatchHeader.AttributesPosition, from + at + header.TotalBytes) == header.StoredCrc
+                        : (crc32 ??= RangeChecksum.OfCrc32(file, start)).Compute(from + at + RecordBatchHeader.MagicPosition, from + at + header.TotalBytes) == header.StoredCrc;
+                    if (isWhole)
                     {
                         return from + at;
                     }
@@ -114,7 +155,87 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         return RecordBatchHeader.TryRead(head[..ReadFully(head, position)], out var header)
-            && BatchCheck.FaultOf(header, maxBatchBytes) is null && HasValidCrc(position, header) ? header : null;
+            && BatchCheck.IsPossible(header, maxBatchBytes) && HasValidCrc(position, header) ? header : null;
+    }
+
+    // An offset that does not fit its sequence is damaged, and says nothing.
+    private bool IsOfSegment(in RecordBatchHeader header, long minOffset, long segmentId) =>
+        header.ProducerId == segmentId
+        && BatchCheck.IsPossible(header, maxBatchBytes)
+        && (header.BaseOffset >= minOffset || header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset));
+
+    /// <summary>
+    /// Where the batch at <paramref name="position"/> ends, if its length is all that is damaged: there its CRC is right,
+    /// and a header or the end of the file follows. Looked for from <paramref name="from"/> to <paramref name="to"/>, in one
+    /// pass, and not at all when too much of that was done for the file's size.
+    /// </summary>
+    private long? FindEnd(long position, long from, long to)
+    {
+        Span<byte> head = stackalloc byte[RecordBatchHeader.AttributesPosition];
+        if (ReadFully(head, position) < head.Length || head[RecordBatchHeader.MagicPosition] > 2 || _lengthCrcBytes > FreeLengthBytes + (MaxLengthFactor * position))
+        {
+            return null;
+        }
+
+        var isMagic2 = head[RecordBatchHeader.MagicPosition] == 2;
+        var stored = BinaryPrimitives.ReadUInt32BigEndian(head[(isMagic2 ? RecordBatchHeader.CrcPosition : LegacyMessage.CrcPosition)..]);
+        var crcEnd = position + (isMagic2 ? RecordBatchHeader.AttributesPosition : RecordBatchHeader.MagicPosition);
+        var crc = 0u;
+        to = Math.Min(to, position + maxBatchBytes);
+        var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
+            while (crcEnd < to)
+            {
+                var bytes = window.AsSpan(0, ReadFully(window.AsSpan(0, WindowBytes), crcEnd));
+                var isLast = crcEnd + bytes.Length >= to;
+                var last = isLast ? (int)(to - crcEnd) : bytes.Length - RecordBatchHeader.Bytes;
+                if (last <= 0)
+                {
+                    return null; // the file is being cut
+                }
+
+                var done = 0;
+                for (var at = (int)Math.Max(1, Math.Min(last, from - crcEnd)); at <= last; at++)
+                {
+                    var isEnd = crcEnd + at == to;
+                    if (!isEnd && !(RecordBatchHeader.TryRead(bytes[at..], out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)))
+                    {
+                        continue;
+                    }
+
+                    crc = Append(crc, bytes[done..at]);
+                    done = at;
+                    if (crc == stored && crcEnd + at >= from)
+                    {
+                        return crcEnd + at;
+                    }
+                }
+
+                crc = Append(crc, bytes[done..last]);
+                crcEnd += last;
+                _lengthCrcBytes += last;
+            }
+
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
+        }
+
+        uint Append(uint before, ReadOnlySpan<byte> bytes) => isMagic2 ? Crc32C.Append(before, bytes) : Crc32.Append(before, bytes);
+    }
+
+    /// <summary>True if whole batches follow each other from <paramref name="position"/> to the very end of the file.</summary>
+    private bool ReachesEnd(long position, long end)
+    {
+        while (position < end && BatchAt(position) is { } header)
+        {
+            position += header.TotalBytes;
+        }
+
+        return position == end;
     }
 
     /// <summary>
@@ -145,9 +266,6 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         var valueBytes = BinaryPrimitives.ReadInt32BigEndian(elsewhere);
         return valueBytes >= -1 && Math.Max(0, keyBytes) + (long)Math.Max(0, valueBytes) == room;
     }
-
-    private bool IsWhole(long position, in RecordBatchHeader header, long end, long? segmentId) =>
-        HasValidCrc(position, header) && (segmentId is not null || IsFollowed(position + header.TotalBytes, end));
 
     private bool HasValidCrc(long position, in RecordBatchHeader header)
     {

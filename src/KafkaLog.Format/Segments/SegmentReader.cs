@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using KafkaLog.Format.Records;
 using Microsoft.Win32.SafeHandles;
 
@@ -249,13 +250,15 @@ public sealed class SegmentReader : IDisposable
 
     private void Accept(RecordBatchHeader header)
     {
-        if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset)
-            && header.BaseSequence == SegmentId.SequenceOf(NextOffset))
+        if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset))
         {
-            header = header with { BaseOffset = NextOffset }; // damaged where the CRC does not reach; the sequence tells it
+            // Damaged where the CRC does not reach; the sequence tells it. In the bytes too, for who decodes them.
+            header = header with { BaseOffset = NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) };
+            BinaryPrimitives.WriteInt64BigEndian(_buffer.AsSpan((int)(Position - _bufferStart)), header.BaseOffset);
         }
 
         _segmentId ??= SegmentId.Of(header);
+        _searchedEnd = -1;
         Header = header;
         BatchPosition = Position;
         Batch = _buffer.AsMemory((int)(Position - _bufferStart), (int)header.TotalBytes);
@@ -286,7 +289,7 @@ public sealed class SegmentReader : IDisposable
     {
         var contentEnd = _finder.EndOfContent(Position, end);
         WrittenEnd = contentEnd == Position || end - contentEnd >= RecordBatchHeader.Bytes ? contentEnd : end;
-        return contentEnd == Position ? null : _finder.Find(Position + 1, end, NextOffset, _segmentId);
+        return contentEnd == Position ? null : _finder.FindBehind(Position, end, NextOffset, _segmentId);
     }
 
     /// <summary>The bytes from Position on, as many as there are, at most <paramref name="bytes"/>.</summary>

@@ -1,5 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using FsCheck;
+using FsCheck.Fluent;
+using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using Xunit;
 
@@ -53,5 +56,23 @@ public sealed class ChecksumTests
         Assert.Equal(0x32d153ffu, XxHash32.Compute("abc"u8));
         Assert.Equal(0xf2dc139cu, XxHash32.Compute("0123456789abcdef0123456789"u8));
         Assert.Equal(0xe2293b2fu, XxHash32.Compute("Nobody inspects the spammish repetition"u8));
+    }
+
+    [Fact]
+    public void The_checksum_of_any_range_of_a_file_is_that_of_its_bytes()
+    {
+        var bytes = new byte[100_000];
+        new Random(20261121).NextBytes(bytes);
+        using var folder = new TempFolder();
+        System.IO.File.WriteAllBytes(folder.File("bytes"), bytes);
+        using var file = System.IO.File.OpenHandle(folder.File("bytes"));
+        var crc32 = RangeChecksum.OfCrc32(file, 77);
+        var crc32C = RangeChecksum.OfCrc32C(file, 77);
+        Prop.ForAll(Gen.Choose(77, bytes.Length).Two().ToArbitrary(), range =>
+        {
+            var (from, to) = (Math.Min(range.Item1, range.Item2), Math.Max(range.Item1, range.Item2));
+            return crc32.Compute(from, to) == Crc32.Compute(bytes.AsSpan(from, to - from)) && crc32C.Compute(from, to) == Crc32C.Compute(bytes.AsSpan(from, to - from));
+        }).QuickCheckThrowOnFailure();
+        Assert.Null(crc32.Compute(77, bytes.Length + 1));
     }
 }

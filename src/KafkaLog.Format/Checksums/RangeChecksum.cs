@@ -1,0 +1,111 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaLog.Format.Checksums;
+
+/// <summary>
+/// CRCs of many ranges of one file, however long and overlapping, at the cost of one pass over the file and of two blocks
+/// a range: the checksum of a range follows from those of all before its start and of all before its end. With
+/// polynomials over GF(2), crc(AB) = crc(A) · x^(8·|B|) + crc(B). Four bytes of memory a block. Not thread-safe.
+/// </summary>
+/// <param name="file">The file.</param>
+/// <param name="start">No range begins before it.</param>
+/// <param name="polynomial">The CRC's polynomial, reflected.</param>
+/// <param name="append">Continues a checksum.</param>
+internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polynomial, RangeChecksum.Continuation append)
+{
+    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    internal delegate uint Continuation(uint crc, ReadOnlySpan<byte> bytes);
+
+    private const int BlockBytes = 16 * 1024;
+    private const uint One = 1u << 31; // x^0: the polynomials are bit-reflected
+
+    private readonly List<uint> _blocks = [0]; // the checksum of what lies before each block
+    private readonly byte[] _block = new byte[BlockBytes];
+    private readonly uint[] _squares = Squares(polynomial);
+
+    /// <summary>A reader of CRC-32s.</summary>
+    public static RangeChecksum OfCrc32(SafeFileHandle file, long start) => new(file, start, Crc32.Polynomial, Crc32.Append);
+
+    /// <summary>A reader of CRC-32Cs.</summary>
+    public static RangeChecksum OfCrc32C(SafeFileHandle file, long start) => new(file, start, Crc32C.Polynomial, Crc32C.Append);
+
+    /// <summary>The checksum of a range; null if the file ends before it does.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public uint? Compute(long from, long to) =>
+        Before(from) is { } before && Before(to) is { } whole ? whole ^ Multiply(before, PowerOfX(8 * (ulong)(to - from))) : null;
+
+    /// <summary>The checksum of all from the start to a position.</summary>
+    private uint? Before(long position)
+    {
+        var (block, rest) = Math.DivRem(position - start, BlockBytes);
+        while (_blocks.Count <= block)
+        {
+            if (!TryRead(_blocks.Count - 1, BlockBytes))
+            {
+                return null;
+            }
+
+            _blocks.Add(append(_blocks[^1], _block));
+        }
+
+        return TryRead(block, (int)rest) ? append(_blocks[(int)block], _block.AsSpan(0, (int)rest)) : null;
+    }
+
+    private bool TryRead(long block, int bytes)
+    {
+        for (var done = 0; done < bytes;)
+        {
+            var read = RandomAccess.Read(file, _block.AsSpan(done, bytes - done), start + (block * BlockBytes) + done);
+            if (read == 0)
+            {
+                return false;
+            }
+
+            done += read;
+        }
+
+        return true;
+    }
+
+    private uint PowerOfX(ulong exponent)
+    {
+        var power = One;
+        for (var i = 0; exponent != 0; i++, exponent >>= 1)
+        {
+            if ((exponent & 1) != 0)
+            {
+                power = Multiply(power, _squares[i]);
+            }
+        }
+
+        return power;
+    }
+
+    private uint Multiply(uint a, uint b) => Multiply(a, b, polynomial);
+
+    /// <summary>The product of two polynomials, modulo the CRC's.</summary>
+    private static uint Multiply(uint a, uint b, uint polynomial)
+    {
+        uint product = 0;
+        for (var bit = One; bit != 0; bit >>= 1)
+        {
+            product ^= (a & bit) != 0 ? b : 0;
+            b = (b & 1) != 0 ? (b >> 1) ^ polynomial : b >> 1;
+        }
+
+        return product;
+    }
+
+    /// <summary>x, x^2, x^4 and so on.</summary>
+    private static uint[] Squares(uint polynomial)
+    {
+        var squares = new uint[64];
+        squares[0] = One >> 1;
+        for (var i = 1; i < squares.Length; i++)
+        {
+            squares[i] = Multiply(squares[i - 1], squares[i - 1], polynomial);
+        }
+
+        return squares;
+    }
+}

@@ -1,0 +1,94 @@
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaLog.Format.Tests.Support;
+
+/// <summary>A batch that was read: where it stands, and its records.</summary>
+internal sealed record BatchSeen(long Start, long End, IReadOnlyList<Seen> Records);
+
+/// <summary>
+/// What a reader makes of a file to its end, its writer gone. That batches and damage cover the file without gap or
+/// overlap, and that each call leads on, is asserted while reading.
+/// </summary>
+internal sealed class ReadBack
+{
+    [ThreadStatic]
+    private static RecordBatchDecoder? _decoder; // its buffer is what costs
+
+    public List<BatchSeen> Batches { get; } = [];
+
+    public List<SegmentDamage> Damage { get; } = [];
+
+    public IEnumerable<Seen> Records => Batches.SelectMany(batch => batch.Records);
+
+    public static ReadBack Of(string path)
+    {
+        using var reader = SegmentReader.Open(path);
+        var read = new ReadBack();
+        read.Continue(reader);
+        read.Finish(reader);
+        return read;
+    }
+
+    /// <summary>Reads until the reader wants more.</summary>
+    public void Continue(SegmentReader reader)
+    {
+        var decoder = _decoder ??= new RecordBatchDecoder();
+        while (true)
+        {
+            var before = reader.Position;
+            switch (reader.TryRead())
+            {
+                case SegmentReadStatus.Batch:
+                    Assert.Equal(before, reader.BatchPosition);
+                    Assert.Equal(before + reader.Batch.Length, reader.Position);
+                    Batches.Add(new BatchSeen(before, reader.Position, RecordsOf(decoder, reader)));
+                    break;
+                case SegmentReadStatus.Corrupt:
+                    Assert.Equal(before, reader.Position);
+                    Pass(reader, reader.Damage!);
+                    break;
+                default:
+                    Assert.Equal(before, reader.Position);
+                    return;
+            }
+
+            Assert.True(reader.Position > before);
+        }
+    }
+
+    /// <summary>The writer is gone: passes what is behind, until all is accounted for.</summary>
+    public void Finish(SegmentReader reader)
+    {
+        while (reader.FindTail() is { } tail)
+        {
+            Pass(reader, tail);
+            Continue(reader);
+        }
+
+        Assert.Equal(RandomAccess.GetLength(reader.File), reader.Position);
+    }
+
+    private void Pass(SegmentReader reader, SegmentDamage damage)
+    {
+        Assert.Equal(reader.Position, damage.Position);
+        Assert.True(damage.Bytes > 0);
+        Assert.NotEqual("", damage.Reason);
+        Damage.Add(damage);
+        reader.Pass(damage);
+    }
+
+    private static List<Seen> RecordsOf(RecordBatchDecoder decoder, SegmentReader reader)
+    {
+        var records = new List<Seen>();
+        var each = decoder.Decode(reader.Batch.Span);
+        while (each.MoveNext())
+        {
+            records.Add(Seen.Of(each.Current));
+        }
+
+        Assert.Equal(reader.Header.RecordsCount, records.Count);
+        return records;
+    }
+}
