@@ -73,6 +73,7 @@ public class AppendBenchmarks
     {
         _directory = Directory.CreateTempSubdirectory("kafkalog-bench-").FullName;
         _writer = new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Compression = codec, Mapped = mapped });
+        Append(Many, Durability.Buffered); // the pools are as full as in a writer that has run for a while
     }
 
     private void Append(int count, Durability durability)

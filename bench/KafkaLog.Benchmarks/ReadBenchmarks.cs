@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
@@ -6,7 +7,7 @@ using KafkaLog.Format.Segments;
 namespace KafkaLog.Benchmarks;
 
 /// <summary>A segment of 500,000 records of 171 bytes, in batches of 64 KiB, from the page cache.</summary>
-public class ReadBenchmarks
+public partial class ReadBenchmarks
 {
     private const int Records = 500_000;
     private const int ValueBytes = 171;
@@ -14,6 +15,7 @@ public class ReadBenchmarks
     private const int CrcRounds = 2_000;
 
     private readonly byte[] _block = SomeText.Of(CrcBytes);
+    private readonly byte[] _copy = new byte[CrcBytes];
     private string _directory = "";
     private string _segment = "";
 
@@ -68,6 +70,48 @@ public class ReadBenchmarks
 
         return bytes == (long)Records * ValueBytes ? bytes : throw new InvalidDataException($"{bytes} bytes of values were read.");
     }
+
+    /// <summary>CRC-32 of a block of 64 KiB, for magic 0 and 1.</summary>
+    [Benchmark(OperationsPerInvoke = CrcRounds)]
+    [Bytes(CrcBytes)]
+    public uint Crc32Block()
+    {
+        var crc = 0u;
+        for (var round = 0; round < CrcRounds; round++)
+        {
+            crc ^= Crc32.Compute(_block);
+        }
+
+        return crc;
+    }
+
+    /// <summary>The same by the system's libz.</summary>
+    [Benchmark(OperationsPerInvoke = CrcRounds)]
+    [Bytes(CrcBytes)]
+    public ulong LibzCrc32Block()
+    {
+        var crc = 0ul;
+        for (var round = 0; round < CrcRounds; round++)
+        {
+            crc ^= LibzCrc32(0, _block, CrcBytes);
+        }
+
+        return crc;
+    }
+
+    /// <summary>A copy of the same block: the speed of memory.</summary>
+    [Benchmark(OperationsPerInvoke = CrcRounds)]
+    [Bytes(CrcBytes)]
+    public void CopyBlock()
+    {
+        for (var round = 0; round < CrcRounds; round++)
+        {
+            _block.CopyTo(_copy, 0);
+        }
+    }
+
+    [LibraryImport("libz.so.1", EntryPoint = "crc32")]
+    private static partial ulong LibzCrc32(ulong crc, byte[] bytes, uint length);
 
     /// <summary>CRC-32C of a block of 64 KiB.</summary>
     [Benchmark(OperationsPerInvoke = CrcRounds)]

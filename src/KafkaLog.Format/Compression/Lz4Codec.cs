@@ -28,11 +28,13 @@ internal enum Lz4HeaderChecksum
 internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICompressionCodec
 {
     private const int ChunkBytes = 64 * 1024;
-    private const string Library = "liblz4.so.1";
+    private const string Library = NativeCodec.Lz4;
     private const uint Version = 100; // LZ4F_VERSION
     private const int MagicBytes = 4;
     private const int Max64KiB = 4; // LZ4F_max64KB
     private const int Independent = 1; // LZ4F_blockIndependent
+
+    static Lz4Codec() => NativeCodec.Prepare();
 
     public CompressionType Type => CompressionType.Lz4;
 

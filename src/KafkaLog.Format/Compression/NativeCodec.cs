@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
 using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Compression;
@@ -5,7 +7,29 @@ namespace KafkaLog.Format.Compression;
 /// <summary>What the codecs by native libraries share: loaded when first used, and missed by the name of their package.</summary>
 internal static class NativeCodec
 {
+    public const string Lz4 = "liblz4.so.1";
+    public const string Zstd = "libzstd.so.1";
+
+    // The names above are Linux's; the same libraries elsewhere, as Homebrew and their own Windows builds call them.
+    static NativeCodec() => NativeLibrary.SetDllImportResolver(typeof(NativeCodec).Assembly, static (name, assembly, path) =>
+        ElsewhereNames(name).Select(other => NativeLibrary.TryLoad(other, assembly, path, out var library) ? library : IntPtr.Zero).FirstOrDefault(library => library != IntPtr.Zero));
+
     /// <summary>What to throw when a library is not there: the batch is sound, and waits for it.</summary>
     public static UnsupportedBatchException Missing(CompressionType type, string library, string package, DllNotFoundException cause) =>
         new($"{type} needs {library}, which is not installed (on Debian or Ubuntu: apt-get install {package})", cause);
+
+    /// <summary>To be called before the first use of a library.</summary>
+    public static void Prepare()
+    {
+        // The static constructor does it.
+    }
+
+    private static string[] ElsewhereNames(string name) => name switch
+    {
+        Lz4 when OperatingSystem.IsMacOS() => ["liblz4.1.dylib", "liblz4.dylib"],
+        Lz4 when OperatingSystem.IsWindows() => ["liblz4.dll", "lz4.dll"],
+        Zstd when OperatingSystem.IsMacOS() => ["libzstd.1.dylib", "libzstd.dylib"],
+        Zstd when OperatingSystem.IsWindows() => ["libzstd.dll", "zstd.dll"],
+        _ => [],
+    };
 }

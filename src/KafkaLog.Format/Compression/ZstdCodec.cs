@@ -8,8 +8,10 @@ namespace KafkaLog.Format.Compression;
 internal sealed unsafe partial class ZstdCodec : ICompressionCodec
 {
     private const int ChunkBytes = 64 * 1024;
-    private const string Library = "libzstd.so.1";
+    private const string Library = NativeCodec.Zstd;
     private const int Level = 3; // zstd's and Kafka's default
+
+    static ZstdCodec() => NativeCodec.Prepare();
 
     public CompressionType Type => CompressionType.Zstd;
 

@@ -16,7 +16,7 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
     private long _baseTimestamp;
     private long _maxTimestamp;
 
-    public RecordBatchBuilder(int capacityBytes) => _buffer = ArrayPool<byte>.Shared.Rent(capacityBytes + RecordBatchHeader.Bytes);
+    public RecordBatchBuilder(int capacityBytes) => _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(capacityBytes, RecordBatchHeader.Bytes));
 
     public int RecordsCount { get; private set; }
 

@@ -235,7 +235,10 @@ public sealed class LogWriter : IDisposable
             }
 
             var delay = RunOnce();
-            _wake.WaitOne(delay ?? Timeout.InfiniteTimeSpan);
+            if (!_wake.WaitOne(delay ?? Timeout.InfiniteTimeSpan) && delay >= LookInterval)
+            {
+                TrimSpares();
+            }
         }
     }
 
@@ -472,13 +475,19 @@ public sealed class LogWriter : IDisposable
         batch.Sync = null;
         lock (_gate)
         {
-            if (_spares.Count < SpareBatches)
+            _spares.Push(batch); // no more of them than the queue may hold
+        }
+    }
+
+    /// <summary>Gives back the memory of a burst, when it is over.</summary>
+    private void TrimSpares()
+    {
+        lock (_gate)
+        {
+            while (_spares.Count > SpareBatches)
             {
-                _spares.Push(batch);
-                return;
+                _spares.Pop().Builder.Dispose();
             }
         }
-
-        batch.Builder.Dispose();
     }
 }
