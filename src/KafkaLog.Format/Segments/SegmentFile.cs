@@ -92,6 +92,9 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
     public bool IsAbandoned { get; private set; }
 
+    /// <summary>From now on nothing is appended, and the file is not synced again.</summary>
+    public void Abandon() => IsAbandoned = true;
+
     /// <exception cref="DurabilityException">The segment is abandoned then.</exception>
     public void Sync()
     {
@@ -102,7 +105,7 @@ internal sealed class SegmentFile : IDisposable
         }
         catch (DurabilityException)
         {
-            IsAbandoned = true;
+            Abandon();
             throw;
         }
     }
@@ -129,7 +132,7 @@ internal sealed class SegmentFile : IDisposable
         }
         catch (Exception e) when (IsWriteFailure(e))
         {
-            IsAbandoned = true;
+            Abandon();
         }
     }
 }

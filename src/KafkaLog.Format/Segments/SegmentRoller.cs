@@ -200,25 +200,43 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
     }
 
-    /// <summary>Forces all that was ever written to the disk, closed segments too.</summary>
+    /// <summary>
+    /// Forces all that was ever written to the disk, closed segments too. Where that fails, the file is left and never
+    /// synced again: a later success speaks of what is written from then on.
+    /// </summary>
     /// <exception cref="LogWriteException">It could not be done.</exception>
     public void SyncEverything()
     {
         try
         {
             SyncAwaiting();
-            foreach (var path in _closedUnsynced.Where(File.Exists))
+            while (_closedUnsynced is [var path, ..])
             {
-                using var file = SegmentHandle.OpenForReading(path);
-                DurableFile.Sync(file, path);
+                using var file = File.Exists(path) ? SegmentHandle.OpenForReading(path) : null;
+                _closedUnsynced.RemoveAt(0);
+                if (file is not null)
+                {
+                    DurableFile.Sync(file, path);
+                }
             }
+        }
+        catch (IOException e)
+        {
+            throw NotSynced(e);
+        }
 
-            _closedUnsynced.Clear();
+        try
+        {
             SyncSegment();
         }
         catch (DurabilityException e)
         {
-            throw new LogWriteException($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
+            _segment?.Abandon();
+            CloseSegment();
+            throw NotSynced(e);
         }
     }
+
+    private LogWriteException NotSynced(IOException e) =>
+        new($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
 }
