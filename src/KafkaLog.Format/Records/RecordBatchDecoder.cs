@@ -1,4 +1,3 @@
-using System.Buffers;
 using KafkaLog.Format.Compression;
 
 namespace KafkaLog.Format.Records;
@@ -10,7 +9,7 @@ namespace KafkaLog.Format.Records;
 public sealed class RecordBatchDecoder
 {
     private readonly int _maxRecordsBytes;
-    private ArrayBufferWriter<byte>? _decompressed;
+    private DecompressionBuffer? _decompressed;
 
     /// <summary>A decoder.</summary>
     /// <param name="maxRecordsBytes">The most that the records of a batch may decompress to, in bytes.</param>
@@ -29,7 +28,7 @@ public sealed class RecordBatchDecoder
     public RecordBatchHeader ReadHeader(ReadOnlySpan<byte> batch) =>
         batch[RecordBatchHeader.MagicPosition] == 2
             ? RecordBatchHeader.Read(batch)
-            : WrappedMessages.Open(batch, _decompressed ??= new(), _maxRecordsBytes, out _, out _);
+            : WrappedMessages.Open(batch, _decompressed ??= new(_maxRecordsBytes), _maxRecordsBytes, out _, out _);
 
     /// <summary>Starts to read the records of a batch.</summary>
     /// <param name="batch">The whole batch, header included; of any magic.</param>
@@ -39,7 +38,7 @@ public sealed class RecordBatchDecoder
     {
         if (batch[RecordBatchHeader.MagicPosition] < 2)
         {
-            var entry = WrappedMessages.Open(batch, _decompressed ??= new(), _maxRecordsBytes, out var messages, out var offsetShift);
+            var entry = WrappedMessages.Open(batch, _decompressed ??= new(_maxRecordsBytes), _maxRecordsBytes, out var messages, out var offsetShift);
             RecordsBytes = messages.Length;
             return new RecordEnumerator(entry, messages, offsetShift);
         }
@@ -50,8 +49,8 @@ public sealed class RecordBatchDecoder
         {
             var codec = CompressionCodecs.For(header.Compression)
                 ?? throw new UnsupportedBatchException($"the record batch at base offset {header.BaseOffset} is compressed with {header.Compression}, which this version does not read");
-            _decompressed ??= new();
-            _decompressed.ResetWrittenCount();
+            _decompressed ??= new(_maxRecordsBytes);
+            _decompressed.Clear();
             codec.Decompress(records, _decompressed, _maxRecordsBytes);
             records = _decompressed.WrittenSpan;
         }

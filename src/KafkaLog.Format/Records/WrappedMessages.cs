@@ -1,4 +1,3 @@
-using System.Buffers;
 using KafkaLog.Format.Compression;
 
 namespace KafkaLog.Format.Records;
@@ -18,7 +17,7 @@ internal static class WrappedMessages
     /// <param name="offsetShift">What to add to the offsets that stand in them.</param>
     /// <exception cref="CorruptBatchException">It does not decompress, or not to messages.</exception>
     /// <exception cref="UnsupportedBatchException">The codec is not there.</exception>
-    public static RecordBatchHeader Open(ReadOnlySpan<byte> entry, ArrayBufferWriter<byte> decompressed, int maxBytes, out ReadOnlySpan<byte> messages, out long offsetShift)
+    public static RecordBatchHeader Open(ReadOnlySpan<byte> entry, DecompressionBuffer decompressed, int maxBytes, out ReadOnlySpan<byte> messages, out long offsetShift)
     {
         var header = LegacyMessage.ReadHeader(entry);
         var rest = entry;
@@ -37,7 +36,7 @@ internal static class WrappedMessages
 
         var codec = CompressionCodecs.For(outer.Compression, outer.Magic)
             ?? throw new UnsupportedBatchException($"the message at offset {header.BaseOffset} is compressed with codec {(int)outer.Compression}, which magic {outer.Magic} does not have");
-        decompressed.ResetWrittenCount();
+        decompressed.Clear();
         codec.Decompress(outer.Value, decompressed, maxBytes);
         messages = decompressed.WrittenSpan;
         return Describe(header, messages, out offsetShift);

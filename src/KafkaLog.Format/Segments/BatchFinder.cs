@@ -155,7 +155,8 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         return RecordBatchHeader.TryRead(head[..ReadFully(head, position)], out var header)
-            && BatchCheck.IsPossible(header, maxBatchBytes) && HasValidCrc(position, header) ? header : null;
+            && BatchCheck.IsPossible(header, maxBatchBytes)
+            && position + header.TotalBytes <= RandomAccess.GetLength(file) && HasValidCrc(position, header) ? header : null;
     }
 
     // An offset that does not fit its sequence is damaged, and says nothing.
@@ -199,7 +200,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
                 for (var at = (int)Math.Max(1, Math.Min(last, from - crcEnd)); at <= last; at++)
                 {
                     var isEnd = crcEnd + at == to;
-                    if (!isEnd && !(RecordBatchHeader.TryRead(bytes[at..], out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)))
+                    if (!isEnd && !IsEndOfBatch(bytes[at..Math.Min(bytes.Length, at + RecordBatchHeader.Bytes)]))
                     {
                         continue;
                     }
@@ -227,7 +228,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         uint Append(uint before, ReadOnlySpan<byte> bytes) => isMagic2 ? Crc32C.Append(before, bytes) : Crc32.Append(before, bytes);
     }
 
-    /// <summary>True if whole batches follow each other from <paramref name="position"/> to the very end of the file.</summary>
+    /// <summary>True if whole batches follow each other from <paramref name="position"/> to the very end of the file, but for zeros.</summary>
     private bool ReachesEnd(long position, long end)
     {
         while (position < end && BatchAt(position) is { } header)
@@ -235,7 +236,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
             position += header.TotalBytes;
         }
 
-        return position == end;
+        return position == end || (end - position >= RecordBatchHeader.Bytes && EndOfContent(position, end) == position);
     }
 
     /// <summary>
@@ -281,13 +282,17 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
+    /// <summary>True if a batch may end at <paramref name="position"/>: a header follows, or nothing more, or zeros, as behind a mapped segment's last.</summary>
     private bool IsFollowed(long position, long end)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         var bytes = head[..ReadFully(head, position)];
-        return position + bytes.Length == end
-            || (RecordBatchHeader.TryRead(bytes, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0));
+        return position + bytes.Length == end || IsEndOfBatch(bytes);
     }
+
+    private bool IsEndOfBatch(ReadOnlySpan<byte> behind) =>
+        RecordBatchHeader.TryRead(behind, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)
+        || (behind.Length == RecordBatchHeader.Bytes && !behind.ContainsAnyExcept((byte)0));
 
     private int ReadFully(Span<byte> to, long position)
     {

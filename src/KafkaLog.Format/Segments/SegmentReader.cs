@@ -84,6 +84,12 @@ public sealed class SegmentReader : IDisposable
     /// <summary>The header of the batch that was read; of a wrapper of magic 0 or 1, with what the messages in it tell.</summary>
     public RecordBatchHeader Header { get; private set; }
 
+    /// <summary>
+    /// The base offset that stands in the file, where it is damaged, outside the CRC, and was repaired: in
+    /// <see cref="Header"/> and in <see cref="Batch"/>. Null if it is as it should be.
+    /// </summary>
+    public long? DamagedBaseOffset { get; private set; }
+
     /// <summary>The batch that was read, header included; valid until the next read.</summary>
     public ReadOnlyMemory<byte> Batch { get; private set; }
 
@@ -121,6 +127,7 @@ public sealed class SegmentReader : IDisposable
     {
         Batch = default;
         Damage = null;
+        DamagedBaseOffset = null;
         _tailFault = null;
         var fault = Examine(out var needsMore);
         if (fault is not null && !needsMore)
@@ -219,6 +226,12 @@ public sealed class SegmentReader : IDisposable
             return fault;
         }
 
+        if (header.TotalBytes > ReadBytes && Position + header.TotalBytes > RandomAccess.GetLength(_file))
+        {
+            needsMore = true; // no room is made for what only a length claims
+            return null;
+        }
+
         var batch = Fill((int)header.TotalBytes);
         if (batch.Length < header.TotalBytes)
         {
@@ -253,6 +266,7 @@ public sealed class SegmentReader : IDisposable
         if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset))
         {
             // Damaged where the CRC does not reach; the sequence tells it. In the bytes too, for who decodes them.
+            DamagedBaseOffset = header.BaseOffset;
             header = header with { BaseOffset = NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) };
             BinaryPrimitives.WriteInt64BigEndian(_buffer.AsSpan((int)(Position - _bufferStart)), header.BaseOffset);
         }

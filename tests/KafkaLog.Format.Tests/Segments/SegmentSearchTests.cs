@@ -92,6 +92,25 @@ public sealed class SegmentSearchTests
         Assert.Equal(file.Ends.Where((_, i) => i != 1).Select(end => (long)end), read.Batches.Select(batch => batch.End));
     }
 
+    /// <summary>A mapped segment ends in zeros while it is written, and for good if its writer is killed.</summary>
+    [Theory]
+    [MemberData(nameof(SegmentDamageTests.FilesOfThree), MemberType = typeof(SegmentDamageTests))]
+    public void The_last_batch_in_front_of_zeros_is_found_behind_damage(string name)
+    {
+        var file = SampleFile.Named(name);
+        var before = file.Ends.Count - 2;
+        using var folder = new TempFolder();
+        foreach (var at in (int[])[8, 18])
+        {
+            byte[] bytes = [.. file.Bytes, .. new byte[100_000]];
+            bytes[file.StartOf(before) + at] ^= 0x40;
+            File.WriteAllBytes(folder.File("sample"), bytes);
+            var read = ReadBack.Of(folder.File("sample"));
+            Assert.Equal([(file.StartOf(before), file.Ends[before]), (file.Bytes.Length, bytes.Length)], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
+            Assert.Equal(file.Ends.Where((_, i) => i != before).Select(end => (long)end), read.Batches.Select(batch => batch.End));
+        }
+    }
+
     /// <summary>Somebody logs what Kafka stores: the bytes of a whole file are a value of another.</summary>
     [Theory]
     [InlineData(0, "ours 0 None")]

@@ -152,7 +152,7 @@ internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, Out
             while (records.MoveNext())
             {
                 var record = records.Current;
-                var offset = scan.OffsetOf(record);
+                var offset = record.Offset;
                 if (range.Contains(offset, JsonFormat.TimestampOf(header, record.Timestamp)))
                 {
                     format.Write(header, record, offset, output);

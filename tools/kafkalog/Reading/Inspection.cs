@@ -112,7 +112,7 @@ internal sealed class Inspection
             inspector?.Batch(scan);
             while (records.MoveNext())
             {
-                Take(scan, scan.OffsetOf(records.Current));
+                Take(scan, records.Current.Offset);
                 inspector?.Record(records.Current, LastOffset!.Value);
             }
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -40,6 +39,7 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>The batch's header, with its base offset repaired where the batch's sequence tells it.</summary>
     public RecordBatchHeader Header => _reader.Header;
 
+    /// <summary>The batch's bytes, repaired likewise.</summary>
     public ReadOnlyMemory<byte> Batch => _reader.Batch;
 
     /// <summary>The damage that was passed last.</summary>
@@ -48,9 +48,8 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>True if the file was written by our writer, which locks what it writes to.</summary>
     public bool HasSegmentId => _reader.HasSegmentId;
 
-    /// <summary>The base offset as it stands in the batch, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.</summary>
-    public long? DamagedBaseOffset =>
-        Header.Magic == 2 && BinaryPrimitives.ReadInt64BigEndian(Batch.Span) is var stored && stored != Header.BaseOffset ? stored : null;
+    /// <summary>The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.</summary>
+    public long? DamagedBaseOffset => _reader.DamagedBaseOffset;
 
     /// <summary>The next batch or damage, up to the end of the file as it is now.</summary>
     /// <exception cref="UnsupportedBatchException">What stands there cannot be read by this version.</exception>
@@ -108,9 +107,6 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>The records of the batch.</summary>
     /// <exception cref="CorruptBatchException">They do not decompress.</exception>
     public RecordEnumerator Records() => _decoder.Decode(Batch.Span);
-
-    /// <summary>The offset of a record of the batch, also where the stored base offset is damaged.</summary>
-    public long OffsetOf(in Record record) => DamagedBaseOffset is { } damaged ? record.Offset - damaged + Header.BaseOffset : record.Offset;
 
     public void Dispose() => _reader.Dispose();
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.Reading;
 using Microsoft.Win32.SafeHandles;
@@ -24,19 +23,8 @@ internal sealed class Recovery(SafeFileHandle source, NewFile sound, NewFile? da
     public void Sound(SegmentScan scan)
     {
         var batch = scan.Batch.Span;
-        if (scan.DamagedBaseOffset is not null)
-        {
-            Span<byte> offset = stackalloc byte[sizeof(long)];
-            BinaryPrimitives.WriteInt64BigEndian(offset, scan.Header.BaseOffset);
-            sound.Write(offset);
-            sound.Write(batch[sizeof(long)..]);
-            Repaired++;
-        }
-        else
-        {
-            sound.Write(batch);
-        }
-
+        sound.Write(batch);
+        Repaired += scan.DamagedBaseOffset is null ? 0 : 1;
         Batches++;
         Bytes += batch.Length;
     }
