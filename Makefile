@@ -1,8 +1,8 @@
 # make build   out/bin/: kafkafeeder, hole-checker, kafkalog and the sample application
 # make demo    a million events through a real Kafka while a broker and the daemon are killed
 # make test    all tests; ends with the line "tests: N passed, N failed"
-# make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
 # make pack    the NuGet packages of the format and the sink, in out/packages
+# make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
 # make bench   against kcat and rsyslog on the same broker
 # Each target installs what it needs (Debian packages, as root) and builds first.
 
@@ -22,12 +22,12 @@ test:
 	@scripts/setup run kafka test
 	@tests/run
 
+pack:
+	@scripts/pack
+
 fuzz:
 	@scripts/setup run test
 	@tests/fuzz/run --seconds $(or $(FUZZ_SECONDS),600)
-
-pack:
-	@scripts/pack
 
 bench: build
 	@scripts/setup kafka bench

@@ -56,7 +56,7 @@ public sealed partial class WriterCrashTests
         for (var kill = 0; kill < Kills; kill++)
         {
             var directory = TestRun.NewFolder("storm");
-            await KillGeneratorAsync(directory, durability, segments: random.Next(1, 6));
+            await KillGeneratorAsync(directory, durability, segments: random.Next(2, 6)); // the first is whole then
 
             var found = Read(directory);
 
@@ -108,6 +108,22 @@ public sealed partial class WriterCrashTests
         Assert.Equal("1", numbers[0]);
         AssertCounted(numbers.Skip(1));
         Assert.Equal(6, numbers.Count);
+    }
+
+    [Theory]
+    [InlineData(1)] // the segment's
+    [InlineData(2)] // its directory's
+    public async Task A_flush_that_failed_is_told_and_no_later_one_syncs_that_segment(int which)
+    {
+        var directory = TestRun.NewFolder("eio-flush");
+
+        var (run, syncs) = await WithFailingFsyncAsync($"{which}", AcknowledgingWriter, directory, "c", "flush");
+
+        Assert.Equal((0, "failed 1"), (run.ExitCode, run.Output.Trim()));
+        Assert.Equal(which - 1, syncs.ToList().FindIndex(sync => sync.Failed));
+        Assert.DoesNotContain(syncs.Skip(which), sync => sync.Failed || sync.Path == syncs[0].Path);
+        AssertCounted(Read(directory).Values);
+        Assert.Equal(5, Read(directory).Values.Count);
     }
 
     [Fact]
@@ -168,13 +184,16 @@ public sealed partial class WriterCrashTests
         }
     }
 
-    private static async Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> GenerateWithFailingFsyncAsync(string directory, string when)
+    private static Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> GenerateWithFailingFsyncAsync(string directory, string when) =>
+        WithFailingFsyncAsync(when, Generator, "generate", "--dir", directory, "--component", "c", "--count", "5", "--durability", "synced", "--run", "r");
+
+    private static async Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> WithFailingFsyncAsync(string when, params string[] command)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed.");
         var log = TestRun.NewFolderName("strace");
         var run = await ProgramRun.RunAsync(
             "/usr/bin/strace",
-            ["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-e", $"inject=fsync,fdatasync:error=EIO:when={when}", "-o", log, Generator, "generate", "--dir", directory, "--component", "c", "--count", "5", "--durability", "synced", "--run", "r"],
+            ["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-e", $"inject=fsync,fdatasync:error=EIO:when={when}", "-o", log, .. command],
             Limit);
         Assert.SkipWhen(run.Errors.Contains("PTRACE", StringComparison.Ordinal), $"strace may not trace here: {run.Errors.Trim()}");
         var syncs = SyncCall().Matches(await File.ReadAllTextAsync(log)).Select(match => (match.Groups["path"].Value, match.Groups["result"].Value != "0")).ToList();

@@ -13,13 +13,17 @@ internal static class ConfigurationScan
     private const int MaxDirectories = 100_000;
 
     /// <summary>The files, in order of their paths.</summary>
-    public static List<string> Find(string root, List<ConfigFault> faults)
+    /// <param name="root">Where to begin.</param>
+    /// <param name="faults">Gets what cannot be looked at.</param>
+    /// <param name="onDirectory">Called for each directory: it goes on.</param>
+    public static List<string> Find(string root, List<ConfigFault> faults, Action? onDirectory = null)
     {
         var found = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var pending = new Queue<(string Directory, int Depth)>([(root, 0)]);
         while (pending.TryDequeue(out var next))
         {
+            onDirectory?.Invoke();
             if (RealPath.Of(next.Directory) is not { } real)
             {
                 if (next.Depth == 0)

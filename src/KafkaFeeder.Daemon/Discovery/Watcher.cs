@@ -3,6 +3,7 @@ using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Discovery;
@@ -17,41 +18,68 @@ internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederS
     private readonly Dictionary<string, (FileStamp Stamp, ParsedLogs Parsed)> _parsed = new(StringComparer.Ordinal);
     private readonly Channel<bool> _now = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private HashSet<string> _told = [];
+    private TaskCompletionSource? _asked;
 
     /// <summary>Scans at once, and from then on by the interval.</summary>
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
-            RunOnce();
+            turns.Turned();
+            RunOnce(turns.Turned);
+            turns.SleepsFor(options.Watcher.Interval);
             await Pause.ForAsync(_now.Reader, options.Watcher.Interval, time, stopping).ConfigureAwait(false);
             _now.Reader.TryRead(out _);
         }
     }
 
     /// <summary>Scans without waiting for the interval: somebody has changed a file and says so.</summary>
-    public void ScanNow(bool forgetParsed)
+    /// <returns>Done with the scan: whatever it found.</returns>
+    public Task ScanNow(bool forgetParsed)
     {
-        if (forgetParsed)
+        TaskCompletionSource asked;
+        lock (_parsed)
         {
-            lock (_parsed)
+            if (forgetParsed)
             {
                 _parsed.Clear();
                 _told = [];
             }
+
+            asked = _asked ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         _now.Writer.TryWrite(true);
+        return asked.Task;
     }
 
     /// <summary>One scan: finds the files, reads the changed ones, tells the fleet what to ship.</summary>
-    public void RunOnce()
+    /// <param name="onStep">Called for each directory: in a large tree on a slow disk a turn is long.</param>
+    public void RunOnce(Action onStep)
+    {
+        TaskCompletionSource? asked;
+        lock (_parsed)
+        {
+            (asked, _asked) = (_asked, null);
+        }
+
+        try
+        {
+            Scan(onStep);
+        }
+        finally
+        {
+            asked?.TrySetResult();
+        }
+    }
+
+    private void Scan(Action onStep)
     {
         var faults = new List<ConfigFault>();
         IReadOnlyList<PlannedLog> logs;
         lock (_parsed)
         {
-            var files = ConfigurationScan.Find(options.LogDir, faults).ConvertAll(path => (path, Parse(path)));
+            var files = ConfigurationScan.Find(options.LogDir, faults, onStep).ConvertAll(path => (path, Parse(path)));
             foreach (var gone in _parsed.Keys.Except(files.Select(f => f.path)).ToList())
             {
                 _parsed.Remove(gone);
@@ -63,7 +91,7 @@ internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederS
         Tell(faults);
         status.Faults = faults;
         fleet.Apply(logs);
-        status.Scanned(time.GetTimestamp());
+        status.Scanned();
     }
 
     private ParsedLogs Parse(string path)

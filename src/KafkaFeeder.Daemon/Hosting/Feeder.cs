@@ -5,6 +5,7 @@ using KafkaFeeder.Daemon.Retention;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Signals;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Transport.Client;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -12,20 +13,29 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// All loops together, as one hosted service: watcher, cleaner, signals, a shipper for each log, the status server.
+/// All loops together, as one hosted service: watcher, cleaner, signals, a shipper for each log, the status server, and
+/// the supervisor, which is the last to stop.
 /// Stopping goes from the front to the back: no new logs, no deletions, then the shippers, then the producers.
 /// </summary>
 internal sealed class Feeder : IHostedService, IAsyncDisposable
 {
+    /// <summary>What a stop may take beyond waiting for acknowledgements: last saves, the client's own end.</summary>
+    public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(5);
+
     private readonly FeederOptions _options;
     private readonly ILogger _logger;
     private readonly ClientTransportPool _transports;
     private readonly Watcher _watcher;
     private readonly SegmentCleaner _cleaner;
     private readonly SignalLoop _signals;
+    private readonly Supervisor _supervisor;
     private readonly StatusServer _server;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _stopped = new();
     private Task _loops = Task.CompletedTask;
+    private Task _supervision = Task.CompletedTask;
 
     public Feeder(FeederOptions options, StateDirectory state, ILogger logger, TimeProvider time)
     {
@@ -33,10 +43,11 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _logger = logger;
         Status = new FeederStatus(time);
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
-        Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), logger, time);
+        Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
         _watcher = new Watcher(options, Fleet, Status, logger, time);
         _cleaner = new SegmentCleaner(options, Fleet, logger, time);
-        _signals = new SignalLoop(_watcher, Fleet, logger);
+        _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
+        _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
         _server = new StatusServer(options, Status, Fleet);
     }
 
@@ -55,16 +66,20 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
         _signals.Start();
         _loops = Task.WhenAll(
-            Task.Run(() => KeepRunningAsync("The watcher", _watcher.RunAsync), CancellationToken.None),
-            Task.Run(() => KeepRunningAsync("The cleaner", _cleaner.RunAsync), CancellationToken.None));
+            Launch("the watcher", _watcher.RunAsync),
+            Launch("the cleaner", _cleaner.RunAsync));
+        _supervision = Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        _supervisor.Stopping(_options.Shipper.DrainTimeout + StopMargin);
         FeederLog.Stopping(_logger, _options.Shipper.DrainTimeout);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(false);
         await Fleet.StopAsync().ConfigureAwait(false);
+        await _stopped.CancelAsync().ConfigureAwait(false);
+        await _supervision.ConfigureAwait(false);
         FeederLog.Stopped(_logger, Fleet.Statuses.Count, Fleet.Statuses.Sum(s => s.LagBytes));
     }
 
@@ -73,22 +88,40 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _signals.Dispose();
         await _server.DisposeAsync().ConfigureAwait(false);
         await _transports.DisposeAsync().ConfigureAwait(false);
+        _supervisor.Dispose();
         _stopping.Dispose();
+        _stopped.Dispose();
     }
 
-    private async Task KeepRunningAsync(string name, Func<CancellationToken, Task> loop)
+    /// <summary>Begins a loop. It is supervised from here on, even before it has run for the first time.</summary>
+    private Task Launch(string name, Func<LoopTurns, CancellationToken, Task> loop)
     {
-        while (!_stopping.IsCancellationRequested)
+        var turns = Status.Loops.Enter(name);
+        return Task.Run(
+            async () =>
+            {
+                using (turns)
+                {
+                    await KeepRunningAsync(name, stopping => loop(turns, stopping), turns.SleepsFor, _stopping.Token).ConfigureAwait(false);
+                }
+            },
+            CancellationToken.None);
+    }
+
+    private async Task KeepRunningAsync(string name, Func<CancellationToken, Task> loop, Action<TimeSpan> onPause, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
         {
             try
             {
-                await loop(_stopping.Token).ConfigureAwait(false);
+                await loop(stopping).ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 // A loop that ends is a daemon that looks alive and does nothing: say it, and go on.
                 FeederLog.LoopFailed(_logger, name, e is IOException or UnauthorizedAccessException ? e.Message : e.ToString());
-                await Pause.ForAsync(TimeSpan.FromSeconds(5), TimeProvider.System, _stopping.Token).ConfigureAwait(false);
+                onPause(RestartPause);
+                await Pause.ForAsync(RestartPause, TimeProvider.System, stopping).ConfigureAwait(false);
             }
         }
     }

@@ -3,8 +3,9 @@ using System.Text;
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>
-/// Fills <c>${file:/path}</c> and <c>${env:NAME}</c> into a property's value; <c>$${</c> stands for a literal <c>${</c>.
-/// Messages name the file or the variable, never what was in it.
+/// Fills <c>${file:/path}</c>, <c>${env:NAME}</c> and <c>${credential:NAME}</c> (systemd's LoadCredential=) into a property's
+/// value; <c>$${</c> stands for a literal <c>${</c>. Messages name the file, the variable or the credential, never what was
+/// in it.
 /// </summary>
 /// <param name="baseDirectory">What relative paths are relative to.</param>
 /// <param name="environment">The value of a variable, or null.</param>
@@ -50,11 +51,11 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
         if (reference.StartsWith("${file:", StringComparison.Ordinal) && reference.Length > 8 && reference[^1] == '}')
         {
             string path = Path.Combine(baseDirectory, reference[7..^1]);
-            string? fault = BoundedFile.ReadText(path, MaxFileBytes, out string content);
-            secret = WithoutLastNewline(content);
-            return fault is null && secret.Length > 0
-                ? null
-                : $"refers to the file {Quote.Value(path)}: {fault ?? "it is empty"}.";
+            return FetchFile(path, out secret) is { } fault ? $"refers to the file {Quote.Value(path)}: {fault}." : null;
+        }
+        if (reference.StartsWith("${credential:", StringComparison.Ordinal) && reference.Length > 14 && reference[^1] == '}')
+        {
+            return FetchCredential(reference[13..^1], out secret);
         }
         if (reference.StartsWith("${env:", StringComparison.Ordinal) && reference.Length > 7 && reference[^1] == '}')
         {
@@ -62,7 +63,32 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
             secret = WithoutLastNewline(environment(name) ?? "");
             return secret.Length > 0 ? null : $"refers to the environment variable {Quote.Value(name)}, which is not set.";
         }
-        return "has a ${ that is neither ${file:/path} nor ${env:NAME}; for a literal ${ write $${.";
+        return "has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.";
+    }
+
+    /// <summary>What the service manager was told to load, from the directory that it made for this.</summary>
+    private string? FetchCredential(string name, out string secret)
+    {
+        secret = "";
+        if (!NameRule.IsValid(name))
+        {
+            return $"refers to the credential {Quote.Value(name)}: that is no name of a credential.";
+        }
+        string unit = $"the unit needs LoadCredential={name}:/path/of/the/secret";
+        if (environment("CREDENTIALS_DIRECTORY") is not { Length: > 0 } directory)
+        {
+            return $"refers to the credential {Quote.Value(name)}, and CREDENTIALS_DIRECTORY is not set: {unit}, and systemd must start the daemon.";
+        }
+        return FetchFile(Path.Combine(directory, name), out secret) is { } fault
+            ? $"refers to the credential {Quote.Value(name)}: {Quote.Value(Path.Combine(directory, name))} {fault}; {unit}."
+            : null;
+    }
+
+    private static string? FetchFile(string path, out string secret)
+    {
+        string? fault = BoundedFile.ReadText(path, MaxFileBytes, out string content);
+        secret = WithoutLastNewline(content);
+        return fault ?? (secret.Length > 0 ? null : "is empty");
     }
 
     /// <summary>Editors and <c>echo</c> end a file with one that is no part of the secret.</summary>

@@ -3,6 +3,7 @@ using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
 
@@ -21,17 +22,20 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
     private long _lastTimestamp = time.GetTimestamp();
 
     /// <summary>Cleans by the interval.</summary>
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
-            RunOnce();
+            turns.Turned();
+            RunOnce(turns.Turned);
+            turns.SleepsFor(options.Cleaner.Interval);
             await Pause.ForAsync(options.Cleaner.Interval, time, stopping).ConfigureAwait(false);
         }
     }
 
     /// <summary>One round over all logs.</summary>
-    public void RunOnce()
+    /// <param name="onStep">Called for each segment: to delete many large files takes long.</param>
+    public void RunOnce(Action onStep)
     {
         var now = time.GetUtcNow();
         var jump = now - _lastNow - time.GetElapsedTime(_lastTimestamp);
@@ -47,6 +51,7 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
         {
             foreach (var segment in saved?.Segments.Where(s => s.IsDone) ?? [])
             {
+                onStep();
                 Clean(status, segment, now);
             }
         }

@@ -25,17 +25,7 @@ internal sealed class Quarantine(string directory, string component) : IDisposab
     public void Add(in Record record)
     {
         _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component, MaxRecordBytes = MaxRecordBytes });
-        _records.Append(
-            new NewRecord
-            {
-                Timestamp = record.Timestamp,
-                Key = record.Key,
-                HasKey = record.HasKey,
-                Value = record.Value,
-                HasValue = record.HasValue,
-                Headers = record.CopyHeaders(),
-            },
-            Durability.Synced);
+        _records.Append(new NewRecord(record), Durability.Synced);
     }
 
     /// <summary>Copies damaged bytes of a segment to a file named after it and their position.</summary>

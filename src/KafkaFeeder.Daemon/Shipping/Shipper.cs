@@ -4,6 +4,7 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
 using Microsoft.Extensions.Logging;
@@ -71,10 +72,11 @@ internal sealed class Shipper : IDisposable
     private bool IsStrict => !_transport.KeepsOrder && _log.StrictOrder != false;
 
     /// <summary>Ships until told to stop; then waits for acknowledgements, saves and returns.</summary>
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
+            turns.Turned();
             var isBusy = RunOnce();
             _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongPause.Ticks));
             if (!isBusy)
@@ -86,6 +88,7 @@ internal sealed class Shipper : IDisposable
         var began = _time.GetTimestamp();
         while (!_window.IsEmpty && _time.GetElapsedTime(began) < _options.DrainTimeout)
         {
+            turns.Turned();
             TakeLastOutcomes();
             if (!_window.IsEmpty)
             {

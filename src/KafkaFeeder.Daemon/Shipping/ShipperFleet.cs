@@ -4,6 +4,7 @@ using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Transport;
 using Microsoft.Extensions.Logging;
 
@@ -13,7 +14,7 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// One shipper for each log, each on its own. A log whose settings change is stopped (its acknowledgements waited for)
 /// and started with the new ones; no other log notices. A shipper that fails is started again, alone. Thread-safe.
 /// </summary>
-internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, ITransportPool transports, Ledger ledger, ILogger logger, TimeProvider time)
+internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, ITransportPool transports, Ledger ledger, Loops loops, ILogger logger, TimeProvider time)
 {
     private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(5);
 
@@ -119,13 +120,15 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
     {
         await before.ConfigureAwait(false); // two shippers never share a checkpoint
         var stopping = berth.Stopping;
+        using var turns = loops.Enter($"the shipper of {berth.Status.Options.Component}");
         while (!stopping.IsCancellationRequested)
         {
             try
             {
+                turns.Turned();
                 using var shipper = Launch(berth.Status);
                 berth.Shipper = shipper;
-                await shipper.RunAsync(stopping).ConfigureAwait(false);
+                await shipper.RunAsync(turns, stopping).ConfigureAwait(false);
                 return;
             }
             catch (Exception e)
@@ -140,6 +143,7 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
                 berth.Shipper = null;
             }
 
+            turns.SleepsFor(RestartPause);
             await Pause.ForAsync(RestartPause, time, stopping).ConfigureAwait(false);
         }
     }

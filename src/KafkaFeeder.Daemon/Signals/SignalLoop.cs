@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Signals;
@@ -18,13 +19,15 @@ internal sealed class SignalLoop : IDisposable
 
     private readonly Watcher _watcher;
     private readonly ShipperFleet _fleet;
+    private readonly Supervisor _supervisor;
     private readonly ILogger _logger;
     private readonly List<PosixSignalRegistration> _registrations = [];
 
-    public SignalLoop(Watcher watcher, ShipperFleet fleet, ILogger logger)
+    public SignalLoop(Watcher watcher, ShipperFleet fleet, Supervisor supervisor, ILogger logger)
     {
         _watcher = watcher;
         _fleet = fleet;
+        _supervisor = supervisor;
         _logger = logger;
     }
 
@@ -49,8 +52,11 @@ internal sealed class SignalLoop : IDisposable
 
     private void Reload(string signal)
     {
-        FeederLog.Reloading(_logger, signal);
-        _watcher.ScanNow(forgetParsed: true);
+        _supervisor.Reload(() =>
+        {
+            FeederLog.Reloading(_logger, signal);
+            return _watcher.ScanNow(forgetParsed: true);
+        });
     }
 
     private void Register(PosixSignal signal, Action action) => _registrations.Add(PosixSignalRegistration.Create(signal, context =>

@@ -27,6 +27,15 @@ internal static partial class FeederLog
     [LoggerMessage(105, LogLevel.Error, "{Loop} failed and is tried again: {Error}")]
     public static partial void LoopFailed(ILogger logger, string loop, string error);
 
+    [LoggerMessage(106, LogLevel.Error, "{Loop} hangs: it has not come round for {Late}; {Others} other loops neither")]
+    public static partial void LoopLate(ILogger logger, string loop, TimeSpan late, int others);
+
+    [LoggerMessage(107, LogLevel.Information, "Every loop comes round again")]
+    public static partial void LoopsTurn(ILogger logger);
+
+    [LoggerMessage(108, LogLevel.Warning, "The service manager cannot be told anything at NOTIFY_SOCKET: {Problem}")]
+    public static partial void NotNotified(ILogger logger, string problem);
+
     [LoggerMessage(201, LogLevel.Error, "{Fault}")]
     public static partial void ConfigurationFault(ILogger logger, string fault);
 

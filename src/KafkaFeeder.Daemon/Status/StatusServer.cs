@@ -85,9 +85,9 @@ internal sealed class StatusServer(FeederOptions options, FeederStatus status, S
     /// <summary>Unhealthy is what a restart may cure: a loop that hangs. A broker that is away is not.</summary>
     private Task Health(HttpResponse response)
     {
-        if (!status.IsAlive(options.Watcher.Interval))
+        if (status.Loops.Late(FeederStatus.StallLimit) is { Count: > 0 } late)
         {
-            return Write(response, 503, "text/plain", "stalled: the watcher does not come round\n");
+            return Write(response, 503, "text/plain; charset=utf-8", string.Concat(late.Select(l => $"stalled: {l.Name} has not come round for {Words.Age(l.By)}\n")));
         }
 
         var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.LostBytes > 0).ToList();

@@ -11,8 +11,11 @@ namespace KafkaLog.Format.Checksums;
 /// <param name="start">No range begins before it.</param>
 /// <param name="polynomial">The CRC's polynomial, reflected.</param>
 /// <param name="append">Continues a checksum.</param>
-internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polynomial, Func<uint, ReadOnlySpan<byte>, uint> append)
+internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polynomial, RangeChecksum.Continuation append)
 {
+    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    internal delegate uint Continuation(uint crc, ReadOnlySpan<byte> bytes);
+
     private const int BlockBytes = 16 * 1024;
     private const uint One = 1u << 31; // x^0: the polynomials are bit-reflected
 

@@ -19,6 +19,17 @@ public readonly ref struct NewRecord
         HasKey = true;
     }
 
+    /// <summary>A record that was read, to be appended elsewhere. Its bytes are still the reader's.</summary>
+    public NewRecord(Record record)
+    {
+        Timestamp = record.Timestamp;
+        Key = record.Key;
+        HasKey = record.HasKey;
+        Value = record.Value;
+        HasValue = record.HasValue;
+        Headers = record.CopyHeaders();
+    }
+
     /// <summary>ms since 1970-01-01 UTC.</summary>
     public long Timestamp { get; init; }
 

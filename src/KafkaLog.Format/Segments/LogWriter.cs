@@ -142,8 +142,8 @@ public sealed class LogWriter : IDisposable
 
     /// <summary>Makes all that was appended before as safe as <paramref name="durability"/> says.</summary>
     /// <exception cref="LogWriteException">
-    /// It could not be done; what is not written stays queued. When a sync has failed for records that were written, but that
-    /// nobody waited for, they can never be called durable: <see cref="Durability.Synced"/> then throws for good.
+    /// It could not be done; what is not written stays queued. If it was written and could not be synced, no later success
+    /// speaks of it: append it again.
     /// </exception>
     public void Flush(Durability durability = Durability.Flushed)
     {

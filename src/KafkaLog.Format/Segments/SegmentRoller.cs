@@ -22,7 +22,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private readonly Queue<string> _closedUnsynced = new();
     private SegmentFile? _segment;
     private bool _isDirectorySynced = true; // nothing is created yet
-    private LogWriteException? _neverDurable;
+    private LogWriteException? _untold;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
 
     /// <summary>True while a segment is open.</summary>
@@ -163,13 +163,14 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     /// <summary>
     /// Forces the batches that somebody waits for to the disk. Where that fails the segment is abandoned
-    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed.
+    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed. Returns what
+    /// those who wait are told; null if all is well.
     /// </summary>
-    public void SyncAwaiting()
+    public LogWriteException? SyncAwaiting()
     {
         if (_awaitingSync.Count == 0)
         {
-            return;
+            return null;
         }
 
         LogWriteException? failure = null;
@@ -182,13 +183,14 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             // Those that nobody waits for are not in memory any more.
             if (_segment is { } segment && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords) > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
             {
-                _neverDurable ??= NeverDurable(e);
+                _untold ??= NotSynced(e);
             }
 
             failure = RewriteAwaiting();
         }
 
         Settle(failure);
+        return failure;
     }
 
     /// <summary>Tells who waits for the disk what became of their batches.</summary>
@@ -221,9 +223,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         catch (Exception e) when (SegmentFile.IsWriteFailure(e))
         {
             CloseSegment();
-            var failure = new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
-            _neverDurable ??= failure;
-            return failure;
+            return new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
         }
     }
 
@@ -243,13 +243,14 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     /// <summary>
-    /// Forces all that was ever written to the disk, closed segments too. Once that has failed for records that are not in
-    /// memory any more it fails for good, without a second sync of their file, which would only seem to succeed.
+    /// Forces all that was ever written to the disk, closed segments too. Where that fails, the file is left and never
+    /// synced again: a later success speaks of what is written from then on. A sync that failed before, for records that
+    /// nobody waited for, is told here.
     /// </summary>
     /// <exception cref="LogWriteException">It could not be done.</exception>
     public void SyncEverything()
     {
-        SyncAwaiting();
+        _untold ??= SyncAwaiting();
         while (_closedUnsynced.Count > 0)
         {
             SyncOldestClosed();
@@ -261,12 +262,13 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (DurabilityException e)
         {
-            _neverDurable ??= NeverDurable(e);
+            _untold ??= NotSynced(e);
             CloseSegment();
         }
 
-        if (_neverDurable is { } failure)
+        if (_untold is { } failure)
         {
+            _untold = null;
             throw failure;
         }
     }
@@ -285,10 +287,10 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (IOException e)
         {
-            _neverDurable ??= NeverDurable(e);
+            _untold ??= NotSynced(e);
         }
     }
 
-    private LogWriteException NeverDurable(IOException e) =>
+    private LogWriteException NotSynced(IOException e) =>
         new($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
 }

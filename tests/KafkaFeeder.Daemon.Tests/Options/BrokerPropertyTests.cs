@@ -23,7 +23,7 @@ public class BrokerPropertyTests
     [InlineData("sasl.password: [hunter2]", "sasl.password is a list; expected a single value.")]
     [InlineData("sasl.password:", "sasl.password is empty; expected a single value.")]
     [InlineData("\"bad name\": hunter2", "bad name is no name of a librdkafka property.")]
-    [InlineData("sasl.password: \"${fil:x}hunter2\"", "sasl.password has a ${ that is neither ${file:/path} nor ${env:NAME}; for a literal ${ write $${.")]
+    [InlineData("sasl.password: \"${fil:x}hunter2\"", "sasl.password has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
     [InlineData("sasl.password: \"${env:KF_TEST_ABSENT}\"", "sasl.password refers to the environment variable \"KF_TEST_ABSENT\", which is not set.")]
     [InlineData("sasl.password: \"${file:/nowhere/kafka}\"", "sasl.password refers to the file \"/nowhere/kafka\": cannot be opened: No such file or directory.")]
     public void A_property_that_may_not_be_set_is_refused_with_the_reason(string property, string message)
@@ -66,6 +66,35 @@ public class BrokerPropertyTests
         Assert.DoesNotContain("from", shown);
         Assert.DoesNotContain("inline", shown);
     }
+
+    [Fact]
+    public void A_credential_comes_from_the_directory_that_systemd_made_and_does_not_show()
+    {
+        using var folder = new TempFolder();
+        folder.Write("kafka", "from-systemd\n");
+        folder.Write("empty", "\n");
+        var secrets = new SecretResolver("/etc/kf", name => name == "CREDENTIALS_DIRECTORY" ? folder.Path : null);
+
+        Assert.Null(secrets.Resolve("${credential:kafka}", out string value, out bool isSecret));
+        Assert.Equal(("from-systemd", true), (value, isSecret));
+        Assert.Equal(
+            $"refers to the credential \"absent\": \"{folder.Path}/absent\" cannot be opened: No such file or directory; the unit needs LoadCredential=absent:/path/of/the/secret.",
+            secrets.Resolve("${credential:absent}", out _, out _));
+        Assert.EndsWith(" is empty; the unit needs LoadCredential=empty:/path/of/the/secret.", secrets.Resolve("${credential:empty}", out _, out _));
+    }
+
+    [Fact]
+    public void A_credential_without_systemd_says_what_is_missing() => Assert.Equal(
+        "refers to the credential \"kafka\", and CREDENTIALS_DIRECTORY is not set: the unit needs LoadCredential=kafka:/path/of/the/secret, and systemd must start the daemon.",
+        new SecretResolver("/etc/kf", _ => null).Resolve("${credential:kafka}", out _, out _));
+
+    [Theory]
+    [InlineData("../shadow")]
+    [InlineData("..")]
+    [InlineData("a/b")]
+    public void No_name_of_a_credential_leads_out_of_the_directory(string name) => Assert.Equal(
+        $"refers to the credential \"{name}\": that is no name of a credential.",
+        new SecretResolver("/etc/kf", _ => "/run/credentials").Resolve($"${{credential:{name}}}", out _, out _));
 
     [Theory]
     [InlineData("sasl.password", true)]

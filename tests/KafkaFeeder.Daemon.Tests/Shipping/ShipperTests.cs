@@ -360,7 +360,7 @@ public sealed class ShipperTests : IDisposable
         var shipper = _rig.Start();
         shipper.RunOnce();
         Transport.AnswerAll();
-        await shipper.RunAsync(new CancellationToken(canceled: true)).WaitAsync(TimeSpan.FromSeconds(20));
+        await shipper.RunAsync(_rig.Turns, new CancellationToken(canceled: true)).WaitAsync(TimeSpan.FromSeconds(20));
 
         Assert.Equal(LogState.Stopped, _rig.Status.State);
         Assert.Equal(ShippingRig.BatchesOf(path)[1].Position, _rig.Saved(path).Watermark.Position);
@@ -372,7 +372,7 @@ public sealed class ShipperTests : IDisposable
         _rig.Segment(["1"]);
         var shipper = _rig.Start();
         shipper.RunOnce();
-        var stop = shipper.RunAsync(new CancellationToken(canceled: true));
+        var stop = shipper.RunAsync(_rig.Turns, new CancellationToken(canceled: true));
         var waited = TimeSpan.Zero;
         while (!stop.IsCompleted)
         {
@@ -395,7 +395,7 @@ public sealed class ShipperTests : IDisposable
         _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
         var shipper = _rig.Start();
         shipper.RunOnce();
-        var stop = shipper.RunAsync(new CancellationToken(canceled: true));
+        var stop = shipper.RunAsync(_rig.Turns, new CancellationToken(canceled: true));
         Transport.AnswerAll();
         await stop.WaitAsync(TimeSpan.FromSeconds(20));
         _rig.Crash();

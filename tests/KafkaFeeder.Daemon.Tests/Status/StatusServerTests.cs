@@ -35,7 +35,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
         _status = new FeederStatus(_time);
-        _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), NullLogger.Instance, TimeProvider.System);
+        _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, TimeProvider.System);
         _server = new StatusServer(options, _status, _fleet);
     }
 
@@ -57,17 +57,23 @@ public sealed class StatusServerTests : IAsyncLifetime
     public async Task It_is_ready_when_the_first_scan_is_done()
     {
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _client.GetAsync("/readyz")).StatusCode);
-        _status.Scanned(1);
+        _status.Scanned();
         Assert.Equal(HttpStatusCode.OK, (await _client.GetAsync("/readyz")).StatusCode);
     }
 
     [Fact]
-    public async Task It_is_unhealthy_when_the_watcher_does_not_come_round()
+    public async Task It_is_unhealthy_when_a_loop_does_not_come_round()
     {
-        _status.Scanned(_time.GetTimestamp());
+        using var watcher = _status.Loops.Enter("the watcher");
+        watcher.SleepsFor(TimeSpan.FromMinutes(3));
+        _time.Advance(TimeSpan.FromMinutes(8));
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
-        _time.Advance(TimeSpan.FromMinutes(6));
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _client.GetAsync("/healthz")).StatusCode);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var answer = await _client.GetAsync("/healthz");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Equal("stalled: the watcher has not come round for 5 min\n", await answer.Content.ReadAsStringAsync());
+        watcher.Turned();
+        Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -29,6 +30,7 @@ internal sealed class ShippingRig : IDisposable
         _state = new StateDirectory(_folder.File("checkpoint"), _folder.File("journal"));
         _state.Create();
         Status = new LogStatus(Log, Logs);
+        Turns = new Loops(Time).Enter("the shipper");
     }
 
     /// <summary>Where the segments are.</summary>
@@ -45,6 +47,9 @@ internal sealed class ShippingRig : IDisposable
     public InFlightBudget Budget { get; } = new(64 << 20);
 
     public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // as files are stamped by the system's clock
+
+    /// <summary>Where the shipper notes its turns.</summary>
+    public LoopTurns Turns { get; }
 
     public FakeTransport Transport { get; } = new();
 

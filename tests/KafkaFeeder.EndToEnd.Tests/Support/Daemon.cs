@@ -91,7 +91,10 @@ public sealed partial class Daemon : IDisposable
     public void Configure(string component, string topic, string settings = "") =>
         ConfigureFile($"topics:\n  {component}: {{ topic: {topic}, broker: kafka{(settings.Length > 0 ? ", " + settings : "")} }}\n");
 
-    public void Start()
+    /// <summary>Starts it.</summary>
+    /// <param name="environment">What it finds in its environment besides ours.</param>
+    /// <param name="isHeard">False: nobody reads what it says, until <see cref="Hear"/>.</param>
+    public void Start(IReadOnlyDictionary<string, string>? environment = null, bool isHeard = true)
     {
         var process = new Process
         {
@@ -99,10 +102,24 @@ public sealed partial class Daemon : IDisposable
         };
         process.ErrorDataReceived += Said;
         process.OutputDataReceived += Said;
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            process.StartInfo.Environment[name] = value;
+        }
+
         process.Start();
-        process.BeginErrorReadLine();
-        process.BeginOutputReadLine();
         _process = process;
+        if (isHeard)
+        {
+            Hear();
+        }
+    }
+
+    /// <summary>Begins to read what it says, which else fills the pipe and makes it wait.</summary>
+    public void Hear()
+    {
+        _process!.BeginErrorReadLine();
+        _process.BeginOutputReadLine();
     }
 
     /// <summary>SIGKILL, and the wait for its end.</summary>

@@ -45,7 +45,7 @@ public class RecordRangeTests
     {
         Assert.False(new RecordRange(new RangeBound(0, true), null).Contains(1, null));
         Assert.False(new RecordRange(null, new RangeBound(1, true)).Contains(1, null));
-        Assert.True(RecordRange.All.Contains(1, null));
+        Assert.True(new RecordRange(null, null).Contains(1, null));
     }
 
     [Fact]

@@ -51,13 +51,7 @@ internal static class GenerateCommand
             DefaultValueFactory = _ => Durability.Buffered,
             CustomParser = ArgumentParsers.OneOf(("buffered", Durability.Buffered), ("flushed", Durability.Flushed), ("synced", Durability.Synced)),
         };
-        var codec = new Option<CompressionType>("--codec")
-        {
-            HelpName = "none|gzip",
-            Description = "How batches are compressed",
-            DefaultValueFactory = _ => CompressionType.None,
-            CustomParser = ArgumentParsers.OneOf(("none", CompressionType.None), ("gzip", CompressionType.Gzip)),
-        };
+        var codec = CodecOption.Create();
         var keyed = new Option<bool>("--keyed") { Description = "The producer's number as the key of its messages" };
         var run = new Option<string?>("--run") { HelpName = "ID", Description = "What tells this run from others: letters, digits, '.', '_', '-'; made up if left out" };
 

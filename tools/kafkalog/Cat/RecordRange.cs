@@ -5,9 +5,6 @@ namespace KafkaLog.Tool.Cat;
 /// <param name="To">Where it ends, exclusive; null: at the end.</param>
 internal sealed record RecordRange(RangeBound? From, RangeBound? To)
 {
-    /// <summary>Every record.</summary>
-    public static RecordRange All { get; } = new(null, null);
-
     /// <summary>True if the record is meant. One without a timestamp (null) is in no range of time.</summary>
     public bool Contains(long offset, long? timestamp) =>
         (From is not { } from || (from.IsTime ? timestamp >= from.Number : offset >= from.Number))

@@ -29,17 +29,7 @@ internal sealed class Conversion(SegmentWriter writer) : IInspector
 
         try
         {
-            writer.Append(
-                new NewRecord
-                {
-                    Timestamp = record.Timestamp,
-                    HasKey = record.HasKey,
-                    Key = record.Key,
-                    HasValue = record.HasValue,
-                    Value = record.Value,
-                    Headers = record.CopyHeaders(),
-                },
-                offset);
+            writer.Append(new NewRecord(record), offset);
         }
         catch (ArgumentOutOfRangeException)
         {

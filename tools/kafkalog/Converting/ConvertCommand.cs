@@ -46,7 +46,7 @@ internal static class ConvertCommand
             DefaultValueFactory = _ => 2,
             CustomParser = ArgumentParsers.OneOf(("0", (byte)0), ("1", (byte)1), ("2", (byte)2)),
         };
-        var codec = WriterArguments.Codec();
+        var codec = CodecOption.Create();
         var batchBytes = new Option<long>("--batch-bytes")
         {
             HelpName = "SIZE",

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using KafkaLog.Format.Records;
 using KafkaLog.Tool.Writing;
 
@@ -14,8 +15,8 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
     private static readonly byte[] SeverityName = "severity"u8.ToArray();
     private static readonly byte[] HostName = "host"u8.ToArray();
     private static readonly byte[] AppName = "app"u8.ToArray();
-    private static readonly RecordHeader[] FacilityHeaders = [.. SyslogHeader.Facilities.Select(name => new RecordHeader(FacilityName, System.Text.Encoding.ASCII.GetBytes(name)))];
-    private static readonly RecordHeader[] SeverityHeaders = [.. SyslogHeader.Severities.Select(name => new RecordHeader(SeverityName, System.Text.Encoding.ASCII.GetBytes(name)))];
+    private static readonly RecordHeader[] FacilityHeaders = [.. SyslogHeader.Facilities.Select(name => new RecordHeader(FacilityName, Encoding.ASCII.GetBytes(name)))];
+    private static readonly RecordHeader[] SeverityHeaders = [.. SyslogHeader.Severities.Select(name => new RecordHeader(SeverityName, Encoding.ASCII.GetBytes(name)))];
 
     private readonly SyslogFraming _framing = new(maxMessageBytes);
     private readonly List<(FramePiece Piece, long Timestamp)> _pieces = [];
@@ -82,7 +83,7 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
         }
     }
 
-    /// <summary>The records are safe: their room is free; all of it if nothing is left.</summary>
+    /// <summary>The records are safe: their room is free.</summary>
     public void Stored()
     {
         _pieces.Clear();

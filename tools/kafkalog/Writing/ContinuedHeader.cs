@@ -8,7 +8,5 @@ internal static class ContinuedHeader
     /// <summary>The most of a line that fits in a record of what a broker and its clients take by default (1,000,000 bytes).</summary>
     public const int DefaultMaxLineBytes = 900 * 1024;
 
-    public const string Name = "kafkalog.continued";
-
-    public static RecordHeader Header { get; } = new(Name, "1");
+    public static RecordHeader Header { get; } = new("kafkalog.continued", "1");
 }

@@ -41,17 +41,7 @@ internal sealed class WriterArguments
         CustomParser = ArgumentParsers.Duration,
     };
 
-    private readonly Option<CompressionType> _codec = Codec();
-
-    /// <summary><c>--codec</c>.</summary>
-    public static Option<CompressionType> Codec() => new("--codec")
-    {
-        HelpName = "none|gzip|snappy|lz4|zstd",
-        Description = "How batches are compressed",
-        DefaultValueFactory = _ => CompressionType.None,
-        CustomParser = ArgumentParsers.OneOf(
-            ("none", CompressionType.None), ("gzip", CompressionType.Gzip), ("snappy", CompressionType.Snappy), ("lz4", CompressionType.Lz4), ("zstd", CompressionType.Zstd)),
-    };
+    private readonly Option<CompressionType> _codec = CodecOption.Create();
 
     public void AddTo(Command command)
     {

@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Text;
+using KafkaFeeder.Daemon.Status;
+
+namespace KafkaFeeder.Daemon.Supervision;
+
+/// <summary>
+/// The whole daemon in a line, for <c>systemctl status</c>: <c>3 logs, lag 1.2 MB, oldest 4 s; orders held: unknown
+/// topic</c>. What somebody must do something about comes before what is long. Pure.
+/// </summary>
+internal static class StatusSentence
+{
+    private const int MaxNamed = 2;
+
+    /// <param name="isReady">Whether the first search for logs is done.</param>
+    /// <param name="isStopping">Whether it only waits for acknowledgements.</param>
+    /// <param name="logs">All of them.</param>
+    /// <param name="faults">How many in the logs' configuration.</param>
+    /// <param name="late">The loops that hang.</param>
+    /// <param name="now">The time.</param>
+    public static string Of(bool isReady, bool isStopping, IReadOnlyList<LogStatus> logs, int faults, IReadOnlyList<LateLoop> late, DateTimeOffset now)
+    {
+        var text = new StringBuilder();
+        foreach (var loop in late.Take(MaxNamed))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"stuck: {loop.Name}, for {Words.Age(loop.By)}; ");
+        }
+
+        text.Append(
+            isStopping ? $"stopping, {Words.Bytes(logs.Sum(l => l.InFlightBytes))} on the way, {Lag(logs, now)}"
+            : !isReady ? "starting: looking for logs"
+            : logs.Count == 0 ? "no log is configured yet"
+            : $"{logs.Count} {(logs.Count == 1 ? "log" : "logs")}, {Lag(logs, now)}");
+        var troubled = logs.Where(IsTroubled).ToList();
+        foreach (var log in troubled.Take(MaxNamed))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; {log.Options.Component} {State(log)}");
+        }
+
+        if (troubled.Count > MaxNamed)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; {troubled.Count - MaxNamed} more in trouble");
+        }
+
+        if (faults > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; {faults} {(faults == 1 ? "fault" : "faults")} in kafkafeeder.yaml files");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Lag(IReadOnlyList<LogStatus> logs, DateTimeOffset now)
+    {
+        var lag = logs.Sum(l => l.LagBytes);
+        if (lag == 0)
+        {
+            return "all shipped";
+        }
+
+        var oldest = logs.Select(l => l.OldestUnshipped).Where(t => t > 0).DefaultIfEmpty(0).Min();
+        return $"lag {Words.Bytes(lag)}{(oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "")}";
+    }
+
+    private static bool IsTroubled(LogStatus log) => log.LostBytes > 0 || log.State is LogState.Held or LogState.Failed or LogState.Retrying;
+
+    private static string State(LogStatus log)
+    {
+        var lost = log.LostBytes > 0 ? $"has LOST {Words.Bytes(log.LostBytes)}" : "";
+        return log.State is not (LogState.Held or LogState.Failed or LogState.Retrying) ? lost
+            : $"{(lost.Length > 0 ? lost + ", " : "")}{log.State.ToString().ToLowerInvariant()}: {log.Error ?? "no reason known"}";
+    }
+}

@@ -1,0 +1,62 @@
+using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Supervision;
+
+public sealed class LoopsTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    private readonly ManualTime _time = new();
+    private readonly Loops _loops;
+
+    public LoopsTests() => _loops = new Loops(_time);
+
+    [Fact]
+    public void A_loop_has_to_turn_from_its_beginning_to_its_end()
+    {
+        var loop = _loops.Enter("it");
+        _time.Advance(Limit);
+        Assert.Empty(_loops.Late(Limit));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal([new LateLoop("it", TimeSpan.FromSeconds(11))], _loops.Late(Limit));
+        loop.Turned();
+        Assert.Empty(_loops.Late(Limit));
+        _time.Advance(TimeSpan.FromSeconds(11));
+        Assert.Single(_loops.Late(Limit));
+        loop.Dispose();
+        Assert.Empty(_loops.Late(Limit));
+    }
+
+    [Fact]
+    public void A_loop_that_sleeps_has_until_it_is_due_and_then_the_limit()
+    {
+        using var loop = _loops.Enter("it");
+        loop.SleepsFor(TimeSpan.FromDays(366));
+        _time.Advance(TimeSpan.FromDays(366) + Limit);
+        Assert.Empty(_loops.Late(Limit));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Single(_loops.Late(Limit));
+    }
+
+    [Fact]
+    public void A_loop_that_turns_before_it_was_due_has_to_turn_again_within_the_limit()
+    {
+        using var loop = _loops.Enter("it");
+        loop.SleepsFor(TimeSpan.FromHours(1));
+        loop.Turned();
+        _time.Advance(TimeSpan.FromSeconds(11));
+        Assert.Single(_loops.Late(Limit));
+    }
+
+    [Fact]
+    public void One_loop_does_not_answer_for_another_of_the_same_name()
+    {
+        using var first = _loops.Enter("the shipper of orders");
+        using var second = _loops.Enter("the shipper of orders");
+        _time.Advance(TimeSpan.FromSeconds(11));
+        first.Turned();
+        Assert.Single(_loops.Late(Limit));
+    }
+}

@@ -1,0 +1,78 @@
+using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Supervision;
+
+public sealed class NotifySocketTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_message_arrives_whole_at_a_path_and_at_an_abstract_name(bool isAbstract)
+    {
+        using var manager = new ServiceManager(isAbstract);
+        using var socket = new NotifySocket(manager.Address);
+        Assert.Null(socket.Send("READY=1\nSTATUS=žlutý kůň"));
+        Assert.Null(socket.Send("WATCHDOG=1"));
+        Assert.Equal(["READY=1\nSTATUS=žlutý kůň", "WATCHDOG=1"], manager.Received());
+    }
+
+    [Fact]
+    public void A_manager_that_is_away_is_a_reason_and_no_exception_and_one_that_is_back_is_found()
+    {
+        var manager = new ServiceManager();
+        using var socket = new NotifySocket(manager.Address);
+        Assert.Null(socket.Send("A=1"));
+        manager.Dispose();
+        Assert.NotNull(socket.Send("B=1"));
+        using var again = new ServiceManager(manager.Address);
+        Assert.Null(socket.Send("C=1"));
+        Assert.Equal(["C=1"], again.Received());
+    }
+
+    [Fact]
+    public void A_manager_that_does_not_read_holds_nobody_for_ever()
+    {
+        using var manager = new ServiceManager();
+        using var socket = new NotifySocket(manager.Address);
+        string? problem = null;
+        for (var i = 0; problem is null && i < 10_000; i++)
+        {
+            problem = socket.Send("WATCHDOG=1");
+        }
+
+        Assert.NotNull(problem);
+        Assert.NotEmpty(manager.Received());
+        Assert.Null(socket.Send("WATCHDOG=1"));
+    }
+
+    [Fact]
+    public void An_address_that_can_be_none_is_a_reason_and_no_exception()
+    {
+        using var socket = new NotifySocket("/" + new string('x', 200));
+        Assert.NotNull(socket.Send("READY=1"));
+    }
+
+    [Theory]
+    [InlineData(null, null, null, null, null)]
+    [InlineData("", "1000000", null, null, null)]
+    [InlineData("vsock:2:1234", "1000000", null, null, null)]
+    [InlineData("relative", "1000000", null, null, null)]
+    [InlineData("@", "1000000", null, null, null)]
+    [InlineData("/run/notify", null, null, "/run/notify", null)]
+    [InlineData("@notify", "30000000", null, "@notify", 30.0)]
+    [InlineData("/run/notify", "1500000", "42", "/run/notify", 1.5)]
+    [InlineData("/run/notify", "1500000", "43", "/run/notify", null)]
+    [InlineData("/run/notify", "1500000", "", "/run/notify", 1.5)]
+    [InlineData("/run/notify", "0", null, "/run/notify", null)]
+    [InlineData("/run/notify", "-5", null, "/run/notify", null)]
+    [InlineData("/run/notify", "18446744073709551615", null, "/run/notify", null)]
+    public void The_environment_says_whom_to_tell_and_who_counts(string? socket, string? watchdog, string? pid, string? address, double? seconds)
+    {
+        var environment = new Dictionary<string, string?> { ["NOTIFY_SOCKET"] = socket, ["WATCHDOG_USEC"] = watchdog, ["WATCHDOG_PID"] = pid };
+        Assert.Equal(
+            new NotifyEnvironment(address, seconds is { } s ? TimeSpan.FromSeconds(s) : null),
+            NotifyEnvironment.Read(name => environment.GetValueOrDefault(name), 42));
+    }
+}

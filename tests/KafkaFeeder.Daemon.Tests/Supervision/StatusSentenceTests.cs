@@ -1,0 +1,89 @@
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Supervision;
+
+public sealed class StatusSentenceTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 21, 10, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void Before_the_first_search_nothing_is_known() => Assert.Equal("starting: looking for logs", Of([], isReady: false));
+
+    [Fact]
+    public void No_log_is_a_state_of_its_own() => Assert.Equal("no log is configured yet", Of([]));
+
+    [Fact]
+    public void All_shipped_is_said_so() => Assert.Equal("1 log, all shipped", Of([Log("a", LogState.Idle)]));
+
+    [Fact]
+    public void Lag_is_the_sum_and_age_is_the_oldest() => Assert.Equal(
+        "3 logs, lag 1.2 MB, oldest 4 s; orders held: unknown topic",
+        Of([Log("a", LogState.Shipping, lag: 200_000, age: 1), Log("orders", LogState.Held, "unknown topic", 1_000_000, 4), Log("b", LogState.Idle)]));
+
+    [Fact]
+    public void Of_many_in_trouble_two_are_named() => Assert.Equal(
+        "4 logs, all shipped; a failed: x; b retrying: x; 2 more in trouble",
+        Of([Log("a", LogState.Failed, "x"), Log("b", LogState.Retrying, "x"), Log("c", LogState.Held, "x"), Log("d", LogState.Held, "x")]));
+
+    [Fact]
+    public void A_loss_is_told_even_if_all_goes_well_now()
+    {
+        var log = Log("orders", LogState.Idle);
+        log.AddLost(12);
+        Assert.Equal("1 log, all shipped; orders has LOST 12 B", Of([log]));
+        log.State = LogState.Held;
+        log.Error = "x";
+        Assert.Equal("1 log, all shipped; orders has LOST 12 B, held: x", Of([log]));
+    }
+
+    [Fact]
+    public void Faults_are_counted() => Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
+
+    [Fact]
+    public void What_hangs_comes_first() => Assert.Equal(
+        "stuck: the watcher, for 70 s; 1 log, all shipped",
+        Of([Log("a", LogState.Idle)], late: [new LateLoop("the watcher", TimeSpan.FromSeconds(70))]));
+
+    [Fact]
+    public void A_stop_says_what_it_waits_for()
+    {
+        var log = Log("a", LogState.Shipping, lag: 5_000, age: 3);
+        log.InFlightBytes = 2_000;
+        Assert.Equal("stopping, 2.0 kB on the way, lag 5.0 kB, oldest 3 s", Of([log], isStopping: true));
+    }
+
+    [Theory]
+    [InlineData(0, "0 B")]
+    [InlineData(999, "999 B")]
+    [InlineData(1_000, "1.0 kB")]
+    [InlineData(9_949, "9.9 kB")]
+    [InlineData(9_950, "10 kB")]
+    [InlineData(999_600, "1.0 MB")]
+    [InlineData(1_234_567, "1.2 MB")]
+    [InlineData(340e9, "340 GB")]
+    [InlineData(long.MaxValue, "9.2 EB")]
+    public void Bytes_have_two_or_three_digits(double bytes, string words) => Assert.Equal(words, Words.Bytes(bytes));
+
+    [Theory]
+    [InlineData(-5, "0 s")]
+    [InlineData(119.9, "119 s")]
+    [InlineData(120, "2 min")]
+    [InlineData(7199, "119 min")]
+    [InlineData(7200, "2 h")]
+    [InlineData(86400 * 2, "2 d")]
+    public void Ages_are_rounded_down(double seconds, string words) => Assert.Equal(words, Words.Age(TimeSpan.FromSeconds(seconds)));
+
+    private static string Of(IReadOnlyList<LogStatus> logs, bool isReady = true, bool isStopping = false, int faults = 0, IReadOnlyList<LateLoop>? late = null) =>
+        StatusSentence.Of(isReady, isStopping, logs, faults, late ?? [], Now);
+
+    private static LogStatus Log(string component, LogState state, string? error = null, long lag = 0, int age = 0) => new(SomeLog.In("/logs") with { Component = component }, "/logs")
+    {
+        State = state,
+        Error = error,
+        LagBytes = lag,
+        OldestUnshipped = age == 0 ? 0 : Now.AddSeconds(-age).ToUnixTimeMilliseconds(),
+    };
+}

@@ -1,0 +1,205 @@
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Supervision;
+
+/// <summary>The supervisor with a real socket and a clock that the test moves.</summary>
+public sealed class SupervisorTests : IDisposable
+{
+    private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(20);
+
+    private readonly TempFolder _folder = new();
+    private readonly ManualTime _time = new();
+    private readonly ServiceManager _manager = new();
+    private readonly FeederStatus _status;
+    private readonly ShipperFleet _fleet;
+    private readonly Supervisor _supervisor;
+
+    public SupervisorTests()
+    {
+        var options = new FeederOptions
+        {
+            SourceFile = "conf.yaml",
+            LogDir = _folder.Path,
+            CheckpointDir = _folder.File("checkpoint"),
+            JournalDir = _folder.File("journal"),
+            BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
+        };
+        _status = new FeederStatus(_time);
+        var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
+        _fleet = new ShipperFleet(options, state, new NoTransports(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, _time);
+        _supervisor = New(_manager.Address);
+    }
+
+    public void Dispose()
+    {
+        _supervisor.Dispose();
+        _manager.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void It_is_ready_once_when_the_first_search_is_done()
+    {
+        Assert.DoesNotContain("READY=1", Look());
+        _status.Scanned();
+        Assert.Contains("READY=1", Look());
+        _time.Advance(TimeSpan.FromHours(1));
+        Assert.DoesNotContain("READY=1", Look());
+    }
+
+    [Fact]
+    public void A_first_search_that_goes_on_puts_the_limit_off_and_one_that_hangs_does_not()
+    {
+        using var watcher = _status.Loops.Enter("the watcher");
+        Assert.Contains("EXTEND_TIMEOUT_USEC=30000000", Look());
+        Assert.DoesNotContain("EXTEND_TIMEOUT_USEC=30000000", Look());
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Contains("EXTEND_TIMEOUT_USEC=30000000", Look());
+        _time.Advance(TimeSpan.FromSeconds(11));
+        Assert.DoesNotContain("EXTEND_TIMEOUT_USEC=30000000", Look());
+        watcher.Turned();
+        Assert.Contains("EXTEND_TIMEOUT_USEC=30000000", Look());
+    }
+
+    [Fact]
+    public void The_watchdog_is_fed_each_half_of_its_time_while_every_loop_turns_or_sleeps()
+    {
+        using var watcher = _status.Loops.Enter("the watcher");
+        using var cleaner = _status.Loops.Enter("the cleaner");
+        cleaner.SleepsFor(TimeSpan.FromHours(2));
+        var fed = 0;
+        for (var second = 0; second < 3_600; second++)
+        {
+            watcher.Turned();
+            fed += Look().Count(m => m == "WATCHDOG=1");
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(360, fed);
+    }
+
+    [Fact]
+    public void One_loop_that_hangs_starves_the_watchdog_however_the_others_turn_and_feeds_it_when_it_goes_on()
+    {
+        using var watcher = _status.Loops.Enter("the watcher");
+        using var shipper = _status.Loops.Enter("the shipper of orders");
+        _status.Scanned();
+        var fedAt = new List<int>();
+        var words = new List<string>();
+        for (var second = 0; second <= 120; second++)
+        {
+            watcher.Turned();
+            if (second is 0 or 100)
+            {
+                shipper.Turned();
+            }
+
+            var messages = Look();
+            fedAt.AddRange(messages.Where(m => m == "WATCHDOG=1").Select(_ => second));
+            words.AddRange(messages.Where(m => m.StartsWith("STATUS=", StringComparison.Ordinal)));
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal([0, 10, 20, 100, 110, 120], fedAt);
+        Assert.Contains("STATUS=stuck: the shipper of orders, for 21 s; no log is configured yet", words);
+        Assert.Equal("STATUS=no log is configured yet", words[^1]);
+    }
+
+    [Fact]
+    public void Without_a_watchdog_none_is_fed_and_the_rest_is_told()
+    {
+        using var supervisor = new Supervisor(new NotifyEnvironment(_manager.Address, null), _status, _fleet, NullLogger.Instance, _time);
+        _status.Scanned();
+        supervisor.RunOnce();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        supervisor.RunOnce();
+        Assert.Equal(["READY=1", "STATUS=no log is configured yet"], _manager.Received());
+    }
+
+    [Fact]
+    public void Without_a_manager_nothing_happens()
+    {
+        using var supervisor = new Supervisor(default, _status, _fleet, NullLogger.Instance, _time);
+        _status.Scanned();
+        supervisor.RunOnce();
+        supervisor.Reload(() => Task.CompletedTask);
+        supervisor.Stopping(TimeSpan.FromSeconds(1));
+        Assert.Empty(_manager.Received());
+    }
+
+    [Fact]
+    public void The_status_is_told_when_it_changes_and_at_most_once_a_second()
+    {
+        Assert.Contains("STATUS=starting: looking for logs", Look());
+        _time.Advance(TimeSpan.FromSeconds(0.9));
+        _status.Scanned();
+        Assert.DoesNotContain("STATUS=no log is configured yet", Look());
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Contains("STATUS=no log is configured yet", Look());
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Empty(Look());
+    }
+
+    [Fact]
+    public async Task A_reload_is_over_when_the_last_of_them_is()
+    {
+        _status.Scanned();
+        Look();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        TaskCompletionSource first = new(), second = new();
+        _supervisor.Reload(() => first.Task);
+        _supervisor.Reload(() => second.Task);
+        Assert.Equal(["RELOADING=1\nMONOTONIC_USEC=2000000", "RELOADING=1\nMONOTONIC_USEC=2000000"], _manager.Received());
+        second.SetResult();
+        first.SetResult();
+        List<string> messages = [];
+        while (messages.Count == 0)
+        {
+            await Task.Yield();
+            messages = _manager.Received();
+        }
+
+        Assert.Equal(["READY=1"], messages);
+    }
+
+    [Fact]
+    public void A_message_that_did_not_arrive_is_sent_again()
+    {
+        using var late = New(_manager.Address + "-later");
+        _status.Scanned();
+        late.RunOnce();
+        using var manager = new ServiceManager(_manager.Address + "-later");
+        late.RunOnce();
+        Assert.Equal(["READY=1", "STATUS=no log is configured yet", "WATCHDOG=1"], manager.Received());
+    }
+
+    [Fact]
+    public void After_a_stop_has_begun_nothing_calls_it_ready()
+    {
+        _supervisor.Stopping(TimeSpan.FromSeconds(45));
+        _status.Scanned();
+        Assert.Equal(["STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", "STATUS=stopping, 0 B on the way, all shipped", "WATCHDOG=1"], Look());
+    }
+
+    private Supervisor New(string address) => new(new NotifyEnvironment(address, Watchdog), _status, _fleet, NullLogger.Instance, _time);
+
+    private List<string> Look()
+    {
+        _supervisor.RunOnce();
+        return _manager.Received();
+    }
+
+    private sealed class NoTransports : ITransportPool
+    {
+        public IBatchTransport For(LogOptions log) => throw new InvalidOperationException("no log is to be shipped here");
+    }
+}
