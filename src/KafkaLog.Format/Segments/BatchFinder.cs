@@ -37,9 +37,9 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         var headBytes = ReadFully(head, damaged);
-        if (segmentId is null && headBytes == head.Length && SegmentId.Of(RecordBatchHeader.Read(head)) is { } own && Find(damaged + 1, end, 0, own) is { } next)
+        if (segmentId is null && headBytes == head.Length && SegmentId.Of(RecordBatchHeader.Read(head)) is { } own && Find(damaged + 1, end, 0, own) is { } ours)
         {
-            return next; // the first batch of a file of ours, damaged elsewhere than in its identity
+            return ours; // the first batch of a file of ours, damaged elsewhere than in its identity
         }
 
         // An offset that is damaged where no CRC reaches may have raised minOffset over all that follow.
@@ -58,9 +58,9 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         var claimed = damaged + RecordBatchHeader.LogOverhead + BinaryPrimitives.ReadInt32BigEndian(head[8..]);
         if (claimed >= damaged + BatchCheck.MinBytes && claimed != first && claimed <= end && (claimed == end || BatchAt(claimed) is not null))
         {
-            return first < claimed && FindEnd(damaged, first.Value, first.Value) is not null ? first
-                : claimed < end ? claimed
-                : null;
+            // Unless its CRC is right with another one: a damaged length may point to a later batch by chance.
+            var next = first < claimed ? FindEnd(damaged, first.Value, claimed) ?? claimed : claimed;
+            return next < end ? next : null;
         }
 
         // Otherwise its length is what is damaged: with the right one its CRC is right.

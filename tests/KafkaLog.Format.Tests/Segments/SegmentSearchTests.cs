@@ -111,6 +111,27 @@ public sealed class SegmentSearchTests
         }
     }
 
+    /// <summary>The exhaustive run found it: one changed byte of a length, and it ends where a later batch does.</summary>
+    [Theory]
+    [MemberData(nameof(SegmentDamageTests.FilesOfThree), MemberType = typeof(SegmentDamageTests))]
+    public void A_damaged_length_that_points_to_a_later_batch_costs_only_its_own(string name)
+    {
+        var file = SampleFile.Named(name);
+        using var folder = new TempFolder();
+        for (var batch = 0; batch < file.Ends.Count; batch++)
+        {
+            foreach (var end in file.Ends.Skip(batch + 1))
+            {
+                var bytes = (byte[])file.Bytes.Clone();
+                BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(file.StartOf(batch) + 8), end - file.StartOf(batch) - RecordBatchHeader.LogOverhead);
+                File.WriteAllBytes(folder.File("sample"), bytes);
+                var read = ReadBack.Of(folder.File("sample"));
+                Assert.Equal([(file.StartOf(batch), file.Ends[batch])], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
+                Assert.Equal(file.Ends.Where((_, i) => i != batch).Select(e => (long)e), read.Batches.Select(b => b.End));
+            }
+        }
+    }
+
     /// <summary>Somebody logs what Kafka stores: the bytes of a whole file are a value of another.</summary>
     [Theory]
     [InlineData(0, "ours 0 None")]
