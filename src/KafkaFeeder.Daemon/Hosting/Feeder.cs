@@ -48,7 +48,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _cleaner = new SegmentCleaner(options, Fleet, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
-        _server = new StatusServer(options, Status, Fleet);
+        _server = new StatusServer(options, Status, Fleet, time);
     }
 
     public FeederStatus Status { get; }

@@ -63,6 +63,12 @@ internal sealed class Startup : IDisposable
         try
         {
             state.Create();
+            if (state.Problem() is { } unsafeState)
+            {
+                Console.Error.WriteLine($"{options.SourceFile}: {unsafeState}");
+                return null;
+            }
+
             if (StateLock.TryTake(state.LockPath) is not { } stateLock)
             {
                 Console.Error.WriteLine($"Another kafkafeeder uses {options.CheckpointDir}: two of them would ship everything twice. Stop it first, or give this one a checkpoint_dir of its own.");

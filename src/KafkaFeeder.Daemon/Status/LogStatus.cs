@@ -31,8 +31,13 @@ internal enum LogState
 /// What there is to know of one log. Written by its shipper alone, read by the status page, the metrics and
 /// <c>kafkafeeder status</c> at any time: each number is right, two numbers may be of two moments.
 /// </summary>
-internal sealed class LogStatus(LogOptions options, string directory)
+internal sealed class LogStatus(LogOptions options, string directory, TimeProvider time)
 {
+    private readonly Lock _lock = new();
+    private readonly RateWindow _rate = new();
+    private readonly long _origin = time.GetTimestamp();
+    private string? _error;
+    private (string Text, DateTimeOffset At)? _lastError;
     private long _shippedRecords;
     private long _shippedBytes;
     private long _resentRecords;
@@ -57,7 +62,33 @@ internal sealed class LogStatus(LogOptions options, string directory)
     public LogState State { get; set; } = LogState.Starting;
 
     /// <summary>What went wrong last, until it goes right again.</summary>
-    public string? Error { get; set; }
+    public string? Error
+    {
+        get => _error;
+        set
+        {
+            _error = value;
+            if (value is not null)
+            {
+                lock (_lock)
+                {
+                    _lastError = (value, time.GetUtcNow());
+                }
+            }
+        }
+    }
+
+    /// <summary>What went wrong last, whether or not it still does, and when it last did; null: nothing in this run.</summary>
+    public (string Text, DateTimeOffset At)? LastError
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _lastError;
+            }
+        }
+    }
 
     /// <summary>The segment and position that are confirmed.</summary>
     public string Position { get; set; } = "";
@@ -65,6 +96,18 @@ internal sealed class LogStatus(LogOptions options, string directory)
     public long ShippedRecords => Interlocked.Read(ref _shippedRecords);
 
     public long ShippedBytes => Interlocked.Read(ref _shippedBytes);
+
+    /// <summary>Bytes of segments confirmed a second, over the last <see cref="RateWindow.Seconds"/>.</summary>
+    public double BytesPerSecond
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _rate.At(time.GetElapsedTime(_origin));
+            }
+        }
+    }
 
     public long ResentRecords => Interlocked.Read(ref _resentRecords);
 
@@ -101,6 +144,10 @@ internal sealed class LogStatus(LogOptions options, string directory)
     {
         Interlocked.Add(ref _shippedRecords, records);
         Interlocked.Add(ref _shippedBytes, bytes);
+        lock (_lock)
+        {
+            _rate.Add(time.GetElapsedTime(_origin), bytes);
+        }
     }
 
     public void AddResent(long records) => Interlocked.Add(ref _resentRecords, records);
