@@ -84,7 +84,7 @@ internal sealed unsafe class MappedWindow : IDisposable
                 // One page earlier, for the batch that lies across.
                 _next = Map(_current.End, _current.End - Environment.SystemPageSize, WindowBytes + Environment.SystemPageSize);
             }
-            catch (IOException)
+            catch (Exception e) when (SegmentFile.IsWriteFailure(e))
             {
                 // The writer comes to it, and tells its caller.
             }

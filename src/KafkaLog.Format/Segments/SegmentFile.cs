@@ -38,6 +38,15 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>False while batches are written that no sync has covered.</summary>
     public bool IsSynced { get; private set; }
 
+    /// <summary>Records that no sync has covered.</summary>
+    public long UnsyncedRecords { get; private set; }
+
+    /// <summary>True once a sync has failed: never sync it again.</summary>
+    public bool HasSyncFailed { get; private set; }
+
+    /// <summary>True once a write met the largest size that a file may have here; another file has room.</summary>
+    public bool IsAtSizeLimit { get; private set; }
+
     /// <summary>Creates the segment; null if the name is taken.</summary>
     public static SegmentFile? TryCreate(string directory, SegmentName name, DateTimeOffset opened, bool isMapped)
     {
@@ -71,11 +80,13 @@ internal sealed class SegmentFile : IDisposable
         catch (Exception e) when (IsWriteFailure(e))
         {
             CutBack();
+            IsAtSizeLimit |= e is ArgumentOutOfRangeException;
             throw new IOException($"cannot write {batch.Length} bytes at position {Position} of {Path}: {e.Message}", e);
         }
 
         Position += batch.Length;
         NextOffset += recordsCount;
+        UnsyncedRecords += recordsCount;
         IsSynced = false;
     }
 
@@ -102,9 +113,11 @@ internal sealed class SegmentFile : IDisposable
         {
             DurableFile.Sync(_file, Path);
             IsSynced = true;
+            UnsyncedRecords = 0;
         }
         catch (DurabilityException)
         {
+            HasSyncFailed = true;
             Abandon();
             throw;
         }

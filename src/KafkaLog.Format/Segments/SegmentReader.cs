@@ -133,7 +133,7 @@ public sealed class SegmentReader : IDisposable
         if (fault is not null && !needsMore)
         {
             // The writer may have cut a torn write back and written anew between our reads: look once more.
-            DropBuffer();
+            ForgetBuffer();
             fault = Examine(out needsMore);
         }
 
@@ -185,11 +185,17 @@ public sealed class SegmentReader : IDisposable
         }
 
         Position = damage.EndPosition;
-        DropBuffer();
+        ForgetBuffer();
     }
 
     /// <summary>Gives the buffer back while there is nothing to read.</summary>
     public void DropBuffer()
+    {
+        ForgetBuffer();
+        _unwrapper.Trim();
+    }
+
+    private void ForgetBuffer()
     {
         if (_buffer.Length > 0)
         {
@@ -198,7 +204,6 @@ public sealed class SegmentReader : IDisposable
         }
 
         _bufferBytes = 0;
-        _unwrapper.Trim();
     }
 
     /// <summary>Closes the file.</summary>
@@ -282,10 +287,11 @@ public sealed class SegmentReader : IDisposable
 
     private SegmentReadStatus SearchBehind(string fault)
     {
-        DropBuffer();
+        ForgetBuffer();
         var end = RandomAccess.GetLength(_file);
         if (end == _searchedEnd || FindBehind(end) is not { } next)
         {
+            DropBuffer();
             _tailFault = fault;
             _searchedEnd = WrittenEnd == end ? end : -1; // until the file grows, the same search finds the same nothing
             return SegmentReadStatus.NeedMore;

@@ -12,14 +12,17 @@ namespace KafkaLog.Format.Segments;
 internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatch> recycle)
 {
     private const int NameAttempts = 1000;
+    private const int NamesTriedBlindly = 16;
+    private const int MaxClosedUnsynced = 1000;
 
     private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
     private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression, options.Magic);
     private readonly ArrayBufferWriter<byte> _compressed = new();
     private readonly List<PendingBatch> _awaitingSync = [];
-    private readonly List<string> _closedUnsynced = [];
+    private readonly Queue<string> _closedUnsynced = new();
     private SegmentFile? _segment;
-    private bool _isDirectorySynced;
+    private bool _isDirectorySynced = true; // nothing is created yet
+    private LogWriteException? _untold;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
 
     /// <summary>True while a segment is open.</summary>
@@ -86,8 +89,20 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
 
         _segment ??= OpenSegment(now);
-        _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+        try
+        {
+            WriteTo(_segment, batch);
+        }
+        catch (IOException) when (_segment is { IsAtSizeLimit: true, Position: > 0 })
+        {
+            SyncAwaiting();
+            CloseSegment();
+            WriteTo(_segment = OpenSegment(now), batch);
+        }
     }
+
+    private void WriteTo(SegmentFile segment, PendingBatch batch) =>
+        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
 
     private SegmentFile OpenSegment(DateTimeOffset now)
     {
@@ -98,9 +113,22 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             named = _lastName.AddSeconds(1); // a later segment's name is later, whatever the clock does
         }
 
-        for (var attempt = 0; attempt < NameAttempts; attempt++, named = named.AddSeconds(1))
+        HashSet<string>? taken = null;
+        for (var attempt = 0; attempt < NameAttempts; named = named.AddSeconds(1))
         {
             var name = SegmentName.Create(named, options.Interval, options.Component);
+            if (attempt == NamesTriedBlindly)
+            {
+                // Who rolls more than once a second, in this process or the last, has names far ahead of the clock.
+                taken ??= [.. Directory.EnumerateFiles(options.Directory, "*" + SegmentName.Extension).Select(path => Path.GetFileName(path))];
+            }
+
+            if (taken is not null && taken.Contains(name.FileName))
+            {
+                continue;
+            }
+
+            attempt++;
             if (SegmentFile.TryCreate(options.Directory, name, now, options.Mapped) is { } segment)
             {
                 _lastName = named;
@@ -119,24 +147,30 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             return;
         }
 
-        if (!segment.IsSynced && !segment.IsAbandoned && _closedUnsynced.Count < NameAttempts)
+        _segment = null;
+        segment.Dispose();
+        if (segment.IsSynced || segment.HasSyncFailed)
         {
-            _closedUnsynced.Add(segment.Path);
+            return;
         }
 
-        segment.Dispose();
-        _segment = null;
+        _closedUnsynced.Enqueue(segment.Path);
+        if (_closedUnsynced.Count > MaxClosedUnsynced)
+        {
+            SyncOldestClosed(); // none is forgotten
+        }
     }
 
     /// <summary>
     /// Forces the batches that somebody waits for to the disk. Where that fails the segment is abandoned
-    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed.
+    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed. Returns what
+    /// those who wait are told; null if all is well.
     /// </summary>
-    public void SyncAwaiting()
+    public LogWriteException? SyncAwaiting()
     {
         if (_awaitingSync.Count == 0)
         {
-            return;
+            return null;
         }
 
         LogWriteException? failure = null;
@@ -144,12 +178,19 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         {
             SyncSegment();
         }
-        catch (DurabilityException)
+        catch (DurabilityException e)
         {
+            // Those that nobody waits for are not in memory any more.
+            if (_segment is { } segment && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords) > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
+            {
+                _untold ??= NotSynced(e);
+            }
+
             failure = RewriteAwaiting();
         }
 
         Settle(failure);
+        return failure;
     }
 
     /// <summary>Tells who waits for the disk what became of their batches.</summary>
@@ -173,7 +214,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             _segment = OpenSegment(options.TimeProvider.GetUtcNow());
             foreach (var batch in _awaitingSync)
             {
-                _segment.Write(batch.Builder.Complete(_segment.NextOffset, _segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+                WriteTo(_segment, batch);
             }
 
             SyncSegment();
@@ -181,18 +222,19 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (Exception e) when (SegmentFile.IsWriteFailure(e))
         {
+            CloseSegment();
             return new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
         }
     }
 
     private void SyncSegment()
     {
-        if (_segment is not { } segment)
-        {
-            return;
-        }
+        _segment?.Sync();
+        SyncDirectory();
+    }
 
-        segment.Sync();
+    private void SyncDirectory()
+    {
         if (!_isDirectorySynced)
         {
             DurableFile.SyncDirectory(options.Directory);
@@ -202,27 +244,16 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     /// <summary>
     /// Forces all that was ever written to the disk, closed segments too. Where that fails, the file is left and never
-    /// synced again: a later success speaks of what is written from then on.
+    /// synced again: a later success speaks of what is written from then on. A sync that failed before, for records that
+    /// nobody waited for, is told here.
     /// </summary>
     /// <exception cref="LogWriteException">It could not be done.</exception>
     public void SyncEverything()
     {
-        try
+        _untold ??= SyncAwaiting();
+        while (_closedUnsynced.Count > 0)
         {
-            SyncAwaiting();
-            while (_closedUnsynced is [var path, ..])
-            {
-                using var file = File.Exists(path) ? SegmentHandle.OpenForReading(path) : null;
-                _closedUnsynced.RemoveAt(0);
-                if (file is not null)
-                {
-                    DurableFile.Sync(file, path);
-                }
-            }
-        }
-        catch (IOException e)
-        {
-            throw NotSynced(e);
+            SyncOldestClosed();
         }
 
         try
@@ -231,9 +262,32 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (DurabilityException e)
         {
-            _segment?.Abandon();
+            _untold ??= NotSynced(e);
             CloseSegment();
-            throw NotSynced(e);
+        }
+
+        if (_untold is { } failure)
+        {
+            _untold = null;
+            throw failure;
+        }
+    }
+
+    private void SyncOldestClosed()
+    {
+        var path = _closedUnsynced.Dequeue();
+        try
+        {
+            using var file = SegmentHandle.OpenForReading(path);
+            DurableFile.Sync(file, path);
+        }
+        catch (FileNotFoundException)
+        {
+            // shipped and cleaned, or removed
+        }
+        catch (IOException e)
+        {
+            _untold ??= NotSynced(e);
         }
     }
 

@@ -113,7 +113,15 @@ public sealed class SegmentWriter : IDisposable
         }
 
         var batch = _builder.Complete(_baseOffset, _segmentId, _codec, _compressed);
-        RandomAccess.Write(_file, batch, _position);
+        try
+        {
+            RandomAccess.Write(_file, batch, _position);
+        }
+        catch (Exception e) when (SegmentFile.IsWriteFailure(e))
+        {
+            throw new IOException($"cannot write {batch.Length} bytes at position {_position} of {_path}: {e.Message}", e);
+        }
+
         _position += batch.Length;
         _builder.Reset();
     }

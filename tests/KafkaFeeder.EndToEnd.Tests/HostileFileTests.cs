@@ -1,0 +1,95 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using KafkaFeeder.EndToEnd.Tests.Support;
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Records;
+using Xunit;
+
+namespace KafkaFeeder.EndToEnd.Tests;
+
+/// <summary>What a process that reads a file made to hurt costs the machine, native memory included, as the kernel counts it.</summary>
+public sealed class HostileFileTests
+{
+    private const int CapBytes = 64 << 20; // the most that a batch may decompress to
+    private const int MaxGrowthKiB = 150 * 1024; // the cap, the half of it that was outgrown, and a process's breath; snappy decodes to a buffer of its own
+    private static readonly string Kafkalog = TestRun.ProgramPath("tools/kafkalog", "kafkalog");
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+
+    public static TheoryData<byte, CompressionType> Codecs => new(
+        from magic in (byte[])[0, 1, 2]
+        from type in Enum.GetValues<CompressionType>()
+        where CompressionCodecs.For(type, magic) is not null
+        select (magic, type));
+
+    [Theory]
+    [MemberData(nameof(Codecs))]
+    public async Task Bombs_one_behind_the_other_take_bounded_memory_and_are_all_told(byte magic, CompressionType type)
+    {
+        var folder = TestRun.NewFolder("bombs");
+        var bomb = Bomb(magic, type);
+        var bombs = type == CompressionType.Snappy ? 10 : 30; // a bomb of snappy has 3 MB
+        var path = Path.Combine(folder, "bombs.log");
+        await using (var file = File.Create(path))
+        {
+            for (var i = 0; i < bombs; i++)
+            {
+                await file.WriteAsync(bomb, TestContext.Current.CancellationToken);
+            }
+        }
+
+        var (idleKiB, _) = await PeakAsync("verify", Path.Combine(TestRun.RepositoryRoot, "tests/KafkaLog.Format.Tests/data/kafka-4.3.1/magic2-none.log"));
+        var (peakKiB, run) = await PeakAsync("verify", path);
+
+        Assert.Equal(1, run.ExitCode); // done, and there is damage
+        Assert.InRange(peakKiB - idleKiB, int.MinValue, MaxGrowthKiB);
+    }
+
+    /// <summary>A file may not grow beyond ulimit -f (EFBIG).</summary>
+    [Fact]
+    public async Task A_segment_that_may_not_grow_is_an_error_of_its_conversion()
+    {
+        var source = Path.Combine(TestRun.RepositoryRoot, "tests/KafkaLog.Format.Tests/data/kafka-4.3.1/magic2-none.log");
+        var target = Path.Combine(TestRun.NewFolder("convert"), "new.szn");
+
+        var run = await ProgramRun.RunAsync("/bin/bash", ["-c", "trap '' XFSZ; ulimit -f 20; DOTNET_EnableWriteXorExecute=0 exec \"$@\"", "bash", Kafkalog, "convert", source, "--output", target], Limit);
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Matches("^kafkalog: .*cannot write [0-9]+ bytes at position", run.Errors);
+        Assert.False(File.Exists(target));
+    }
+
+    /// <summary>
+    /// Runs kafkalog and returns its peak of resident memory. With a small nursery: how much garbage the collector lets lie
+    /// is its own affair, and the machine's.
+    /// </summary>
+    private static async Task<(int KiB, ProgramRun Run)> PeakAsync(params string[] arguments)
+    {
+        const string Measure = "import os,resource,subprocess,sys\nos.environ[\"DOTNET_GCgen0size\"]=\"0x1000000\"\nr=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\nsys.exit(r.returncode)";
+        var run = await ProgramRun.RunAsync("/usr/bin/python3", ["-c", Measure, Kafkalog, .. arguments], Limit);
+        return (int.Parse(run.Output, CultureInfo.InvariantCulture), run);
+    }
+
+    /// <summary>A batch, or wrapper, with all lengths and checksums right, that decompresses to one byte more than it may.</summary>
+    private static byte[] Bomb(byte magic, CompressionType type)
+    {
+        var batch = new ArrayBufferWriter<byte>();
+        var head = magic == 2 ? RecordBatchHeader.Bytes : magic == 1 ? 34 : 26;
+        batch.Write(new byte[head]);
+        CompressionCodecs.For(type, magic)!.Compress(new byte[CapBytes + 1], batch);
+        var bytes = batch.WrittenSpan.ToArray();
+        if (magic == 2)
+        {
+            new RecordBatchHeader { Magic = 2, Attributes = (short)type, PartitionLeaderEpoch = -1, ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1, RecordsCount = 1 }.WriteTo(bytes);
+            return bytes;
+        }
+
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(8), bytes.Length - 12);
+        bytes[16] = magic;
+        bytes[17] = (byte)type;
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(head - 8), -1);
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(head - 4), bytes.Length - head);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(12), RecordBatchHeader.ComputeCrc(bytes));
+        return bytes;
+    }
+}
