@@ -92,7 +92,7 @@ internal sealed class Startup : IDisposable
         var created = new Feeder(Options, State, Logger, TimeProvider.System);
         feeder = created;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Options.Shipper.DrainTimeout + Feeder.StopMargin);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Options.Shipper.StopLimit);
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         builder.Services.AddSingleton(_loggers);
         builder.Services.AddSingleton<IHostedService>(_ => created);

@@ -53,6 +53,7 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private long _oldestUnshipped;
     private long _cleanedSegments;
     private long _segments;
+    private long _lookedAt = long.MinValue;
 
     public LogOptions Options { get; } = options;
 
@@ -139,6 +140,13 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
 
     /// <summary>Timestamp of the oldest record that is not confirmed, ms since 1970 UTC; 0 if there is none.</summary>
     public long OldestUnshipped { get => Interlocked.Read(ref _oldestUnshipped); set => Interlocked.Exchange(ref _oldestUnshipped, value); }
+
+    /// <summary>When the turn of which this tells began: what was written before is seen in it. A timestamp.</summary>
+    public long LookedAt { get => Interlocked.Read(ref _lookedAt); set => Interlocked.Exchange(ref _lookedAt, value); }
+
+    /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
+    /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>
+    public bool IsAtEndSince(long timestamp) => LookedAt >= timestamp && State == LogState.Idle;
 
     public void AddShipped(long records, long bytes)
     {
