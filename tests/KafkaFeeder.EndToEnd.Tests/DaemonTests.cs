@@ -108,6 +108,31 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 
     [Fact]
+    public async Task With_drain_on_stop_a_stop_ships_all_that_was_written_before_it()
+    {
+        const int Rounds = 5;
+        const int PerRound = 40_000;
+        var (cluster, topic) = await TopicAsync("drains", partitions: 3);
+        using var daemon = new Daemon(cluster, "shipper: { drain_on_stop: true }");
+        daemon.Configure("orders", topic);
+        for (var round = 0; round < Rounds; round++)
+        {
+            daemon.Start();
+            await daemon.UntilAsync(() => daemon.Output.Split("started: ").Length > round + 1, "it has started");
+            using (var writer = daemon.Writer("orders"))
+            {
+                Daemon.Append(writer, 1 + (round * PerRound), PerRound); // and the application is gone, as a pod's is before its sidecar
+            }
+
+            Assert.Equal(0, await daemon.StopAsync());
+            Assert.EndsWith(" 0 bytes are left to ship\n", daemon.Output, StringComparison.Ordinal);
+        }
+
+        var report = await VerifyAsync(cluster, topic, Rounds * PerRound);
+        Assert.Equal((0, 0), (report.GetProperty("missing").GetInt64(), report.GetProperty("duplicates").GetInt64()));
+    }
+
+    [Fact]
     public async Task A_torn_tail_is_reported_and_never_shipped_and_the_next_segment_follows()
     {
         var (cluster, topic) = await TopicAsync("torn");

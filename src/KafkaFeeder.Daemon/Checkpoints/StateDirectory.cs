@@ -26,6 +26,22 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         }
     }
 
+    /// <summary>Why the directories may not be used, with what to do; null: they may.</summary>
+    /// <exception cref="IOException">They cannot be looked at.</exception>
+    public string? Problem()
+    {
+        foreach (var (setting, directory) in (ReadOnlySpan<(string, string)>)[("checkpoint_dir", checkpointDir), ("journal_dir", journalDir)])
+        {
+            var mode = File.GetUnixFileMode(directory);
+            if (mode.HasFlag(UnixFileMode.OtherWrite))
+            {
+                return $"{setting} {directory} may be written by everybody on this host (mode {Convert.ToString((int)mode, 8)}): anybody could say there what Kafka has confirmed, and what is not would be skipped and deleted. Take that right away: chmod o-w {directory}";
+            }
+        }
+
+        return null;
+    }
+
     public string CheckpointPath(string directory, string component) => Path.Combine(checkpointDir, NameOf(directory, component) + ".checkpoint");
 
     public string JournalPath(string directory, string component) => Path.Combine(journalDir, NameOf(directory, component) + ".journal");

@@ -50,10 +50,14 @@ internal static class CommandLine
         drain.Options.Add(timeout);
         drain.SetAction(parsed => DrainCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(verbose), TimeSpan.FromSeconds(parsed.GetValue(timeout))));
 
+        var health = new Command("health", "Ask the running daemon whether its loops come round, as a container's HEALTHCHECK does. Exit 0 if so, 1 if not or if no daemon answers. Brokers that are away are no ill health.");
+        health.SetAction(parsed => HealthCommand.Execute(parsed.GetValue(configuration)!));
+
         root.Subcommands.Add(run);
         root.Subcommands.Add(check);
         root.Subcommands.Add(status);
         root.Subcommands.Add(drain);
+        root.Subcommands.Add(health);
         return root;
     }
 }

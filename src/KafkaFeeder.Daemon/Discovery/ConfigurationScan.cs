@@ -64,6 +64,11 @@ internal static class ConfigurationScan
 
             foreach (var below in Directory.EnumerateDirectories(directory))
             {
+                if (Path.GetFileName(below.AsSpan()).StartsWith(".."))
+                {
+                    continue; // where Kubernetes keeps the versions of a ConfigMap: the links to the one that holds lie here
+                }
+
                 if (depth < MaxDepth)
                 {
                     pending.Enqueue((below, depth + 1));

@@ -120,12 +120,13 @@ internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederS
     }
 
     /// <summary>What changes when a file does.</summary>
-    private readonly record struct FileStamp(DateTime Modified, long Bytes)
+    private readonly record struct FileStamp(string RealPath, DateTime Modified, long Bytes)
     {
+        /// <summary>Of the file itself: a link to another file, or to another version in a ConfigMap, is another file.</summary>
         public static FileStamp Of(string path)
         {
-            var file = new FileInfo(path);
-            return file.Exists ? new FileStamp(file.LastWriteTimeUtc, file.Length) : default;
+            var file = new FileInfo(Discovery.RealPath.Of(path) ?? path);
+            return file.Exists ? new FileStamp(file.FullName, file.LastWriteTimeUtc, file.Length) : default;
         }
     }
 }

@@ -19,13 +19,12 @@ namespace KafkaFeeder.Daemon.Hosting;
 /// </summary>
 internal sealed class Feeder : IHostedService, IAsyncDisposable
 {
-    /// <summary>What a stop may take beyond waiting for acknowledgements: last saves, the client's own end.</summary>
-    public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(15);
-
+    private static readonly TimeSpan DrainLook = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(5);
 
     private readonly FeederOptions _options;
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
     private readonly ClientTransportPool _transports;
     private readonly Watcher _watcher;
     private readonly SegmentCleaner _cleaner;
@@ -41,6 +40,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     {
         _options = options;
         _logger = logger;
+        _time = time;
         Status = new FeederStatus(time);
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
         Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
@@ -48,7 +48,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _cleaner = new SegmentCleaner(options, Fleet, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
-        _server = new StatusServer(options, Status, Fleet);
+        _server = new StatusServer(options, Status, Fleet, time);
     }
 
     public FeederStatus Status { get; }
@@ -73,8 +73,13 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        _supervisor.Stopping(_options.Shipper.DrainTimeout + StopMargin);
+        _supervisor.Stopping(_options.Shipper.StopLimit);
         FeederLog.Stopping(_logger, _options.Shipper.DrainTimeout);
+        if (_options.Shipper.DrainOnStop)
+        {
+            await DrainAsync().ConfigureAwait(false);
+        }
+
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(false);
         await Fleet.StopAsync().ConfigureAwait(false);
@@ -106,6 +111,18 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
                 }
             },
             CancellationToken.None);
+    }
+
+    /// <summary>Ships what is on disk now: a last look for logs, then every log to its end. Nothing is lost if the time is over.</summary>
+    private async Task DrainAsync()
+    {
+        using var limit = new CancellationTokenSource(_options.Shipper.DrainTimeout, _time);
+        var asked = _time.GetTimestamp();
+        var scan = _watcher.ScanNow(forgetParsed: false);
+        while (!limit.IsCancellationRequested && (!scan.IsCompleted || Fleet.Statuses.Any(l => !l.IsAtEndSince(asked))))
+        {
+            await Pause.ForAsync(DrainLook, _time, limit.Token).ConfigureAwait(false);
+        }
     }
 
     private async Task KeepRunningAsync(string name, Func<CancellationToken, Task> loop, Action<TimeSpan> onPause, CancellationToken stopping)

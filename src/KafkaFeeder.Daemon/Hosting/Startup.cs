@@ -63,6 +63,12 @@ internal sealed class Startup : IDisposable
         try
         {
             state.Create();
+            if (state.Problem() is { } unsafeState)
+            {
+                Console.Error.WriteLine($"{options.SourceFile}: {unsafeState}");
+                return null;
+            }
+
             if (StateLock.TryTake(state.LockPath) is not { } stateLock)
             {
                 Console.Error.WriteLine($"Another kafkafeeder uses {options.CheckpointDir}: two of them would ship everything twice. Stop it first, or give this one a checkpoint_dir of its own.");
@@ -86,7 +92,7 @@ internal sealed class Startup : IDisposable
         var created = new Feeder(Options, State, Logger, TimeProvider.System);
         feeder = created;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Options.Shipper.DrainTimeout + Feeder.StopMargin);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Options.Shipper.StopLimit);
         builder.Services.Configure<ConsoleLifetimeOptions>(console => console.SuppressStatusMessages = true);
         builder.Services.AddSingleton(_loggers);
         builder.Services.AddSingleton<IHostedService>(_ => created);

@@ -35,6 +35,7 @@ public static class EffectiveConfiguration
         Add("shipper.max_in_flight", SizeText.Format(options.Shipper.MaxInFlightBytes));
         Add("shipper.memory_limit", SizeText.Format(options.Shipper.MemoryLimitBytes));
         Add("shipper.drain_timeout", DurationText.Format(options.Shipper.DrainTimeout));
+        Add("shipper.drain_on_stop", options.Shipper.DrainOnStop ? "true" : "false");
         return lines;
     }
 

@@ -84,4 +84,13 @@ public sealed record ShipperOptions
 
     /// <summary>How long a stop waits for acknowledgements. 30 s, well within the 90 s that systemd waits by default.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// A stop ships all there is on disk first, for at most <see cref="DrainTimeout"/>. Not by default: where the disk
+    /// stays, the next run goes on, and a stop should be short.
+    /// </summary>
+    public bool DrainOnStop { get; init; }
+
+    /// <summary>What a stop may take, all in all: shipping, if asked for, acknowledgements, and 15 s for the last saves and the client's own end.</summary>
+    public TimeSpan StopLimit => (DrainTimeout * (DrainOnStop ? 2 : 1)) + TimeSpan.FromSeconds(15);
 }

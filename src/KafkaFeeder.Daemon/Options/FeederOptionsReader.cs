@@ -101,6 +101,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             // 32 MiB is what the idle process takes.
             MemoryLimitBytes = map.Size("memory_limit", defaults.MemoryLimitBytes, 32L << 20, 64L << 30),
             DrainTimeout = map.Duration("drain_timeout", defaults.DrainTimeout, Second, Shortest, TimeSpan.FromHours(1)),
+            DrainOnStop = map.Flag("drain_on_stop") ?? defaults.DrainOnStop,
         };
         map.Finish();
         if (shipper.MaxInFlightBytes > shipper.MemoryLimitBytes)

@@ -103,7 +103,7 @@ internal sealed class Shipper : IDisposable
         }
 
         TrySave();
-        UpdateStatus(now: true);
+        UpdateStatus(_time.GetTimestamp(), now: true);
         _status.State = LogState.Stopped;
     }
 
@@ -111,6 +111,7 @@ internal sealed class Shipper : IDisposable
     public bool RunOnce()
     {
         var isBusy = false;
+        var began = _time.GetTimestamp();
         try
         {
             isBusy = TakeOutcomes();
@@ -145,7 +146,7 @@ internal sealed class Shipper : IDisposable
             TrySave();
         }
 
-        UpdateStatus(now: !isBusy);
+        UpdateStatus(began, now: !isBusy);
         return isBusy;
     }
 
@@ -488,7 +489,7 @@ internal sealed class Shipper : IDisposable
         return true;
     }
 
-    private void UpdateStatus(bool now)
+    private void UpdateStatus(long began, bool now)
     {
         if (!now && _time.GetElapsedTime(_shownAt) < LongPause)
         {
@@ -510,5 +511,6 @@ internal sealed class Shipper : IDisposable
             : _trouble is not null || connection is not null ? LogState.Retrying
             : _status.LagBytes == 0 && _window.IsEmpty ? LogState.Idle
             : LogState.Shipping;
+        _status.LookedAt = began; // last: who reads it first reads a state that is no older
     }
 }

@@ -110,7 +110,7 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
             FeederLog.LogAdded(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker);
         }
 
-        var next = new Berth(new LogStatus(log.Options, log.Directory));
+        var next = new Berth(new LogStatus(log.Options, log.Directory, time));
         var before = berth?.Running ?? Task.CompletedTask;
         next.Running = Task.Run(() => RunAsync(next, before));
         _berths[log.Key] = next;

@@ -31,8 +31,13 @@ internal enum LogState
 /// What there is to know of one log. Written by its shipper alone, read by the status page, the metrics and
 /// <c>kafkafeeder status</c> at any time: each number is right, two numbers may be of two moments.
 /// </summary>
-internal sealed class LogStatus(LogOptions options, string directory)
+internal sealed class LogStatus(LogOptions options, string directory, TimeProvider time)
 {
+    private readonly Lock _lock = new();
+    private readonly RateWindow _rate = new();
+    private readonly long _origin = time.GetTimestamp();
+    private string? _error;
+    private (string Text, DateTimeOffset At)? _lastError;
     private long _shippedRecords;
     private long _shippedBytes;
     private long _resentRecords;
@@ -48,6 +53,7 @@ internal sealed class LogStatus(LogOptions options, string directory)
     private long _oldestUnshipped;
     private long _cleanedSegments;
     private long _segments;
+    private long _lookedAt = long.MinValue;
 
     public LogOptions Options { get; } = options;
 
@@ -57,7 +63,33 @@ internal sealed class LogStatus(LogOptions options, string directory)
     public LogState State { get; set; } = LogState.Starting;
 
     /// <summary>What went wrong last, until it goes right again.</summary>
-    public string? Error { get; set; }
+    public string? Error
+    {
+        get => _error;
+        set
+        {
+            _error = value;
+            if (value is not null)
+            {
+                lock (_lock)
+                {
+                    _lastError = (value, time.GetUtcNow());
+                }
+            }
+        }
+    }
+
+    /// <summary>What went wrong last, whether or not it still does, and when it last did; null: nothing in this run.</summary>
+    public (string Text, DateTimeOffset At)? LastError
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _lastError;
+            }
+        }
+    }
 
     /// <summary>The segment and position that are confirmed.</summary>
     public string Position { get; set; } = "";
@@ -65,6 +97,18 @@ internal sealed class LogStatus(LogOptions options, string directory)
     public long ShippedRecords => Interlocked.Read(ref _shippedRecords);
 
     public long ShippedBytes => Interlocked.Read(ref _shippedBytes);
+
+    /// <summary>Bytes of segments confirmed a second, over the last <see cref="RateWindow.Seconds"/>.</summary>
+    public double BytesPerSecond
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _rate.At(time.GetElapsedTime(_origin));
+            }
+        }
+    }
 
     public long ResentRecords => Interlocked.Read(ref _resentRecords);
 
@@ -97,10 +141,21 @@ internal sealed class LogStatus(LogOptions options, string directory)
     /// <summary>Timestamp of the oldest record that is not confirmed, ms since 1970 UTC; 0 if there is none.</summary>
     public long OldestUnshipped { get => Interlocked.Read(ref _oldestUnshipped); set => Interlocked.Exchange(ref _oldestUnshipped, value); }
 
+    /// <summary>When the turn of which this tells began: what was written before is seen in it. A timestamp.</summary>
+    public long LookedAt { get => Interlocked.Read(ref _lookedAt); set => Interlocked.Exchange(ref _lookedAt, value); }
+
+    /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
+    /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>
+    public bool IsAtEndSince(long timestamp) => LookedAt >= timestamp && State == LogState.Idle;
+
     public void AddShipped(long records, long bytes)
     {
         Interlocked.Add(ref _shippedRecords, records);
         Interlocked.Add(ref _shippedBytes, bytes);
+        lock (_lock)
+        {
+            _rate.Add(time.GetElapsedTime(_origin), bytes);
+        }
     }
 
     public void AddResent(long records) => Interlocked.Add(ref _resentRecords, records);

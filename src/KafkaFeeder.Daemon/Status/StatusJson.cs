@@ -53,6 +53,7 @@ internal static class StatusJson
         json.WriteNumber("oldestUnshipped", log.OldestUnshipped);
         json.WriteNumber("shippedRecords", log.ShippedRecords);
         json.WriteNumber("shippedBytes", log.ShippedBytes);
+        json.WriteNumber("bytesPerSecond", Math.Round(log.BytesPerSecond));
         json.WriteNumber("resentRecords", log.ResentRecords);
         json.WriteNumber("possibleDuplicates", log.PossibleDuplicates);
         json.WriteNumber("rejectedRecords", log.RejectedRecords);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
@@ -10,10 +11,10 @@ using Microsoft.AspNetCore.Http;
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
-/// Answers over HTTP: <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD only, nothing
+/// Answers over HTTP: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD only, nothing
 /// can be changed by it, and a page of another host in somebody's browser cannot read it.
 /// </summary>
-internal sealed class StatusServer(FeederOptions options, FeederStatus status, ShipperFleet fleet) : IAsyncDisposable
+internal sealed class StatusServer(FeederOptions options, FeederStatus status, ShipperFleet fleet, TimeProvider time) : IAsyncDisposable
 {
     private WebApplication? _app;
 
@@ -60,7 +61,9 @@ internal sealed class StatusServer(FeederOptions options, FeederStatus status, S
         var response = context.Response;
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers.CacheControl = "no-store";
-        response.Headers.ContentSecurityPolicy = "default-src 'none'";
+        response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        response.Headers["Referrer-Policy"] = "no-referrer";
+        response.Headers["Cross-Origin-Resource-Policy"] = "same-origin";
         if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
         {
             response.Headers.Allow = "GET, HEAD";
@@ -74,12 +77,21 @@ internal sealed class StatusServer(FeederOptions options, FeederStatus status, S
 
         return context.Request.Path.Value switch
         {
+            "/" => Page(context),
+            "/style.css" => Write(response, 200, "text/css; charset=utf-8", StatusPage.Style),
             "/healthz" => Health(response),
             "/readyz" => Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
             "/metrics" => Write(response, 200, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Of(status, fleet.Statuses)),
             "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, fleet.Statuses)),
-            _ => Write(response, 404, "text/plain", "There are /healthz, /readyz, /metrics and /status.json.\n"),
+            _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
         };
+    }
+
+    private Task Page(HttpContext context)
+    {
+        int? refresh = context.Request.Query["refresh"].Count == 1 && int.TryParse(context.Request.Query["refresh"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? Math.Clamp(seconds, 1, 3600) : null;
+        var page = StatusPage.Of(status, fleet.Statuses, status.Loops.Late(FeederStatus.StallLimit), time.GetUtcNow(), refresh);
+        return Write(context.Response, 200, "text/html; charset=utf-8", page);
     }
 
     /// <summary>Unhealthy is what a restart may cure: a loop that hangs. A broker that is away is not.</summary>

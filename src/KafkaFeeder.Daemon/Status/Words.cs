@@ -30,5 +30,8 @@ internal static class Words
         _ => Of(age.TotalDays, "d"),
     };
 
+    /// <summary><c>1 record</c>, <c>1,200 records</c>.</summary>
+    public static string Count(long count, string one, string many) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");
+
     private static string Of(double amount, string unit) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(amount)} {unit}");
 }

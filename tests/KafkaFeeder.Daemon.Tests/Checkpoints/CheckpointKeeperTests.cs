@@ -172,7 +172,7 @@ public sealed class CheckpointKeeperTests : IDisposable
 
     private CheckpointKeeper Open(out LogStatus status)
     {
-        status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path);
+        status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
         return CheckpointKeeper.Open(_state, "orders", status, Interval, NullLogger.Instance, _time);
     }
 }

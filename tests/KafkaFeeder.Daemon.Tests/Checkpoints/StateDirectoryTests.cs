@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Checkpoints;
@@ -13,6 +14,24 @@ public sealed class StateDirectoryTests
         string[] paths = [_state.CheckpointPath("/a", "orders"), _state.CheckpointPath("/b", "orders"), _state.CheckpointPath("/a", "payments"), _state.JournalPath("/a", "orders")];
         Assert.Equal(paths.Length, paths.Distinct().Count());
         Assert.Equal(_state.CheckpointPath("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").CheckpointPath("/a", "orders"));
+    }
+
+    [Theory]
+    [InlineData(true, "checkpoint_dir")]
+    [InlineData(false, "journal_dir")]
+    public void A_directory_that_everybody_may_write_to_is_refused_with_what_to_do(bool isCheckpoint, string setting)
+    {
+        using var folder = new TempFolder();
+        var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
+        state.Create();
+        Assert.Null(state.Problem());
+        var open = folder.File(isCheckpoint ? "checkpoint" : "journal");
+        File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("1777", 8));
+        var problem = state.Problem();
+        Assert.StartsWith($"{setting} {open} may be written by everybody on this host (mode 1777): ", problem, StringComparison.Ordinal);
+        Assert.EndsWith($"chmod o-w {open}", problem, StringComparison.Ordinal);
+        File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("770", 8));
+        Assert.Null(state.Problem());
     }
 
     [Fact]

@@ -25,6 +25,17 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
+    public void A_ConfigMap_is_one_file_however_many_versions_lie_beside_it()
+    {
+        using var folder = new TempFolder();
+        Put(folder.File("..2026_11_20"));
+        Put(folder.File("..2026_11_21"));
+        Directory.CreateSymbolicLink(folder.File("..data"), "..2026_11_21");
+        File.CreateSymbolicLink(folder.File("kafkafeeder.yaml"), "..data/kafkafeeder.yaml");
+        Assert.Equal([folder.File("kafkafeeder.yaml")], ConfigurationScan.Find(folder.Path, _faults));
+    }
+
+    [Fact]
     public void Two_thousand_of_them_are_all_found()
     {
         using var folder = new TempFolder();

@@ -24,6 +24,7 @@ public class EffectiveConfigurationTests
         shipper.max_in_flight: 8MiB
         shipper.memory_limit: 96MiB
         shipper.drain_timeout: 90s
+        shipper.drain_on_stop: false
         """,
         Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { drain_timeout: 1m30s }"))));
 

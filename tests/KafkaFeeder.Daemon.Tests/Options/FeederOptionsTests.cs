@@ -69,7 +69,7 @@ public class FeederOptionsTests
             watcher: { interval: 3s }
             cleaner: { interval: 2h }
             status: { listen: "0.0.0.0:99" }
-            shipper: { checkpoint_interval: 250ms, max_in_flight: 1MB, memory_limit: 1GiB, drain_timeout: 90 }
+            shipper: { checkpoint_interval: 250ms, max_in_flight: 1MB, memory_limit: 1GiB, drain_timeout: 90, drain_on_stop: true }
             """);
 
         Assert.Equal("/etc/kf/logs", options.LogDir);
@@ -100,6 +100,7 @@ public class FeederOptionsTests
                 MaxInFlightBytes = 1_000_000,
                 MemoryLimitBytes = 1L << 30,
                 DrainTimeout = TimeSpan.FromSeconds(90),
+                DrainOnStop = true,
             },
             options.Shipper);
         Assert.Empty(options.Warnings);

@@ -36,7 +36,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         state.Create();
         _status = new FeederStatus(_time);
         _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, TimeProvider.System);
-        _server = new StatusServer(options, _status, _fleet);
+        _server = new StatusServer(options, _status, _fleet, _time);
     }
 
     public async ValueTask InitializeAsync()
@@ -108,7 +108,61 @@ public sealed class StatusServerTests : IAsyncLifetime
         var answer = await _client.GetAsync("/../etc/passwd");
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Contains("/metrics", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Equal("default-src 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+        Assert.StartsWith("default-src 'none'; style-src 'self';", answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/style.css")]
+    [InlineData("/status.json")]
+    [InlineData("/nothing")]
+    public async Task Nothing_of_it_may_be_used_by_pages_from_elsewhere_or_load_anything_from_there(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Origin", "http://evil.example" } } };
+        var answer = await _client.SendAsync(request);
+        Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.Equal("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+        Assert.DoesNotContain(answer.Headers, h => h.Key.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task A_browser_gets_a_page_with_every_log_and_our_own_style()
+    {
+        _fleet.Apply([new PlannedLog("/logs", SomeLog.In(_folder.Path))]);
+        var answer = await _client.GetAsync("/");
+        Assert.Equal("text/html; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
+        var page = await answer.Content.ReadAsStringAsync();
+        Assert.Contains("<th scope=\"row\">orders<br>", page, StringComparison.Ordinal);
+        Assert.Contains("<link rel=\"stylesheet\" href=\"/style.css\">", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("http-equiv", page, StringComparison.Ordinal);
+        Assert.Equal("text/css; charset=utf-8", (await _client.GetAsync("/style.css")).Content.Headers.ContentType!.ToString());
+    }
+
+    [Theory]
+    [InlineData("5", "content=\"5\"")]
+    [InlineData("0", "content=\"1\"")]
+    [InlineData("99999", "content=\"3600\"")]
+    public async Task It_loads_itself_anew_if_asked_to(string asked, string expected) =>
+        Assert.Contains($"<meta http-equiv=\"refresh\" {expected}>", await _client.GetStringAsync($"/?refresh={asked}"), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("/?refresh=5;url=http://evil.example")]
+    [InlineData("/?refresh=%22><script>")]
+    [InlineData("/?refresh=1&refresh=2")]
+    public async Task It_is_asked_for_nothing_but_a_number(string path)
+    {
+        var page = await _client.GetStringAsync(path);
+        Assert.DoesNotContain("http-equiv", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("script", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_asks_for_the_head_gets_no_body()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Head, "/");
+        var answer = await _client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
     }
 
     private sealed class Pool : ITransportPool

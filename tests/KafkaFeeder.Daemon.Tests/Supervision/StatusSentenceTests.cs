@@ -79,7 +79,7 @@ public sealed class StatusSentenceTests
     private static string Of(IReadOnlyList<LogStatus> logs, bool isReady = true, bool isStopping = false, int faults = 0, IReadOnlyList<LateLoop>? late = null) =>
         StatusSentence.Of(isReady, isStopping, logs, faults, late ?? [], Now);
 
-    private static LogStatus Log(string component, LogState state, string? error = null, long lag = 0, int age = 0) => new(SomeLog.In("/logs") with { Component = component }, "/logs")
+    private static LogStatus Log(string component, LogState state, string? error = null, long lag = 0, int age = 0) => new(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System)
     {
         State = state,
         Error = error,

@@ -29,7 +29,7 @@ internal sealed class ShippingRig : IDisposable
         Log = SomeLog.In(Logs);
         _state = new StateDirectory(_folder.File("checkpoint"), _folder.File("journal"));
         _state.Create();
-        Status = new LogStatus(Log, Logs);
+        Status = new LogStatus(Log, Logs, Time);
         Turns = new Loops(Time).Enter("the shipper");
     }
 
@@ -97,7 +97,7 @@ internal sealed class ShippingRig : IDisposable
     /// <summary>Begins a run, as the daemon does at its start.</summary>
     public Shipper Start()
     {
-        Status = new LogStatus(Log, Logs);
+        Status = new LogStatus(Log, Logs, Time);
         var keeper = CheckpointKeeper.Open(_state, Log.Component, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
         var book = new LossBook(new Ledger(_state.LedgerPath, Time), new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance);
         return Shipper = new Shipper(Log, Options, Transport, Budget, keeper, book, Status, NullLogger.Instance, Time);

@@ -1,0 +1,47 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>
+/// HTML in the making. What stands in the interpolated text is markup, what is filled into it is encoded: there is no way to
+/// fill in markup. Characters that cannot be seen, or that turn the direction of writing, are shown by their numbers.
+/// </summary>
+internal sealed class EncodedHtml
+{
+    private const int MaxValueCharacters = 1_000;
+
+    private readonly StringBuilder _text = new();
+
+    public void Add(Markup markup) => markup.AppendTo(_text);
+
+    public override string ToString() => _text.ToString();
+
+    [InterpolatedStringHandler]
+    internal readonly ref struct Markup(int literalLength, int formattedCount)
+    {
+        private readonly StringBuilder _text = new(literalLength + (formattedCount * 16));
+
+        public void AppendLiteral(string markup) => _text.Append(markup);
+
+        public void AppendFormatted(string? value)
+        {
+            var shown = new StringBuilder();
+            foreach (var rune in (value ?? "").EnumerateRunes().Take(MaxValueCharacters))
+            {
+                shown.Append(IsVisible(rune) ? rune.ToString() : $"\\u{{{rune.Value:X}}}");
+            }
+
+            _text.Append(WebUtility.HtmlEncode(shown.ToString())).Append(value?.Length > MaxValueCharacters ? "…" : "");
+        }
+
+        public void AppendFormatted(long value) => AppendFormatted(value.ToString("N0", CultureInfo.InvariantCulture));
+
+        internal void AppendTo(StringBuilder page) => page.Append(_text);
+
+        private static bool IsVisible(Rune rune) => Rune.GetUnicodeCategory(rune) is not
+            (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
+    }
+}

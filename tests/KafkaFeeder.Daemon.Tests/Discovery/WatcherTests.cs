@@ -1,0 +1,97 @@
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Discovery;
+
+public sealed class WatcherTests : IAsyncLifetime
+{
+    private readonly TempFolder _folder = new();
+    private readonly ManualTime _time = new();
+    private readonly FeederStatus _status;
+    private readonly ShipperFleet _fleet;
+    private readonly Watcher _watcher;
+
+    public WatcherTests()
+    {
+        var options = new FeederOptions
+        {
+            SourceFile = "conf.yaml",
+            LogDir = Directory.CreateDirectory(_folder.File("logs")).FullName,
+            CheckpointDir = _folder.File("checkpoint"),
+            JournalDir = _folder.File("journal"),
+            BrokerGroups = new Dictionary<string, BrokerGroupOptions> { ["kafka"] = new() { Name = "kafka", Brokers = ["localhost:1"], Properties = [] } },
+        };
+        var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
+        state.Create();
+        _status = new FeederStatus(_time);
+        _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, TimeProvider.System);
+        _watcher = new Watcher(options, _fleet, _status, NullLogger.Instance, _time);
+    }
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _fleet.StopAsync();
+        _folder.Dispose();
+    }
+
+    /// <summary>As the kubelet does it: a new directory, then one link is replaced. Neither time nor length of the file need differ.</summary>
+    [Fact]
+    public void A_new_version_of_a_ConfigMap_is_seen_without_a_signal()
+    {
+        var logs = _folder.File("logs");
+        Version("..v1", "one");
+        Directory.CreateSymbolicLink(Path.Combine(logs, "..data"), "..v1");
+        File.CreateSymbolicLink(Path.Combine(logs, "kafkafeeder.yaml"), "..data/kafkafeeder.yaml");
+        _watcher.RunOnce(() => { });
+        Assert.Equal("one", Assert.Single(_fleet.Statuses).Options.Topic);
+
+        Version("..v2", "two");
+        Directory.Delete(Path.Combine(logs, "..data"));
+        Directory.CreateSymbolicLink(Path.Combine(logs, "..data"), "..v2");
+        Directory.Delete(Path.Combine(logs, "..v1"), recursive: true);
+        _watcher.RunOnce(() => { });
+        Assert.Equal("two", Assert.Single(_fleet.Statuses).Options.Topic);
+        Assert.Empty(_status.Faults);
+    }
+
+    [Fact]
+    public void A_scan_that_was_asked_for_is_done_when_it_is_done_and_a_later_one_is_another()
+    {
+        var first = _watcher.ScanNow(forgetParsed: true);
+        Assert.False(first.IsCompleted);
+        _watcher.RunOnce(() => { });
+        Assert.True(first.IsCompleted);
+        Assert.False(_watcher.ScanNow(forgetParsed: true).IsCompleted);
+    }
+
+    [Fact]
+    public void Each_directory_is_a_step_of_the_turn()
+    {
+        var steps = 0;
+        Directory.CreateDirectory(_folder.File("logs/a/b"));
+        _watcher.RunOnce(() => steps++);
+        Assert.Equal(3, steps);
+    }
+
+    private void Version(string name, string topic)
+    {
+        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.File("logs"), name)).FullName, "kafkafeeder.yaml");
+        File.WriteAllText(path, $"topics:\n  orders: {{ topic: {topic}, broker: kafka, directory: {_folder.Path} }}\n");
+        File.SetLastWriteTimeUtc(path, new DateTime(2026, 11, 21, 10, 0, 0, DateTimeKind.Utc));
+    }
+
+    private sealed class Pool : ITransportPool
+    {
+        public IBatchTransport For(LogOptions log) => new FakeTransport();
+    }
+}

@@ -1,0 +1,136 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using FsCheck;
+using FsCheck.Fluent;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Status;
+
+public sealed partial class StatusPageTests
+{
+    private const string Attack = "<img src=x onerror=alert(1)>\"'`</title></td><script>alert(2)</script>";
+
+    private readonly ManualTime _time = new();
+    private readonly FeederStatus _status;
+
+    public StatusPageTests()
+    {
+        _status = new FeederStatus(_time);
+        _status.Scanned();
+    }
+
+    [Fact]
+    public void Names_and_errors_are_text_wherever_they_stand()
+    {
+        var log = Log(Attack, Attack, Attack, Attack);
+        log.State = LogState.Held;
+        log.Error = Attack;
+        log.Position = Attack;
+        _status.Faults = [new ConfigFault(Attack, 1, Attack, Attack)];
+
+        var page = Page([log], [new LateLoop(Attack, TimeSpan.FromHours(1))]);
+
+        Assert.DoesNotContain("<img", page, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
+        Assert.Single(Regex.Matches(page, "</title>"));
+        Assert.True(Regex.Count(page, Regex.Escape("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;`&lt;/title&gt;")) >= 9, page);
+        Assert.Equal(TagsOf(Page([Log("a", "b", "c", "d", LogState.Held, "e", "f")], [new LateLoop("g", TimeSpan.FromHours(1))])), TagsOf(page));
+    }
+
+    [Fact]
+    public void No_text_makes_markup() => Prop.ForAll<string?, string?>((name, error) =>
+    {
+        var plain = TagsOf(Page([Log("a", "b", "c", "d", LogState.Held, "e", "f")]));
+        return plain.SequenceEqual(TagsOf(Page([Log(name ?? "", error ?? "", name + "<b>", error + "\"'>", LogState.Held, error ?? "", name + "&")])));
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void What_cannot_be_seen_is_shown_by_its_number() => Assert.Contains(
+        "a\\u{202E}b\\u{A}c\\u{0}d žlutý 🐎",
+        WebUtility.HtmlDecode(Page([Log("a\u202eb\nc\0d žlutý 🐎", "t", "/", "b")])),
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void The_page_needs_nothing_but_our_own_style()
+    {
+        var page = Page([Log("orders", "t", "/logs", "kafka")]);
+        Assert.DoesNotMatch("(?i)<script|style=| on[a-z]+=|javascript:|url\\(|@import|//", page + StatusPage.Style);
+        Assert.All(Regex.Matches(page, "(?:href|src)=\"([^\"]*)\"").Select(m => m.Groups[1].Value), link => Assert.StartsWith("/", link, StringComparison.Ordinal));
+        Assert.Contains("<html lang=\"en\">", page, StringComparison.Ordinal);
+        Assert.Contains("<caption>", page, StringComparison.Ordinal);
+        Assert.Equal(9, Regex.Count(page, "<th scope=\"col\">"));
+    }
+
+    [Fact]
+    public void A_log_has_its_lag_age_rate_position_and_what_to_do()
+    {
+        var log = Log("orders", "orders-log", "/logs", "kafka", LogState.Held, "Broker: Unknown topic or partition", "orders-20261121-100000.szn:4711");
+        log.LagBytes = 1_234_567;
+        log.OldestUnshipped = _time.GetUtcNow().AddSeconds(-90).ToUnixTimeMilliseconds();
+        log.AddShipped(10, 15_000_000);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        var page = Page([log]);
+
+        Assert.Contains("1.2 MB<br><small>1,234,567 bytes</small>", page, StringComparison.Ordinal);
+        Assert.Contains("<td class=\"number\">91 s</td>", page, StringComparison.Ordinal);
+        Assert.Contains("1.0 MB/s", page, StringComparison.Ordinal);
+        Assert.Contains("orders-20261121-100000.szn:4711", page, StringComparison.Ordinal);
+        Assert.Contains("<span class=\"badge\">held</span>", page, StringComparison.Ordinal);
+        Assert.Contains("<span class=\"bad\">Held: Broker: Unknown topic or partition</span><br>Repair the topic", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Losses_and_quarantine_are_red_however_well_it_goes_now()
+    {
+        var log = Log("orders", "t", "/logs", "kafka", LogState.Idle);
+        log.AddLost(5);
+        log.AddRejected();
+        log.AddDamaged(77);
+        log.AddTorn(3);
+        Assert.Equal(
+            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for ever", "Quarantine: 77 B that are no record batch"],
+            Regex.Matches(Page([log]), "<span class=\"bad\">([^<]*)</span>").Select(m => m.Groups[1].Value));
+    }
+
+    [Fact]
+    public void An_error_that_is_over_is_still_told_and_is_not_red()
+    {
+        var log = Log("orders", "t", "/logs", "kafka", LogState.Retrying, "all brokers down");
+        _time.Advance(TimeSpan.FromSeconds(30));
+        log.State = LogState.Idle;
+        log.Error = null;
+        var page = Page([log]);
+        Assert.Contains("Last error, 30 s ago: all brokers down", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("class=\"bad\"", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Those_in_trouble_come_first_and_a_great_many_do_not_make_a_great_page()
+    {
+        var logs = Enumerable.Range(0, 5_000).Select(i => Log($"log-{i}", "t", "/logs", "kafka", i == 4_999 ? LogState.Held : LogState.Idle, i == 4_999 ? "x" : null)).ToList();
+        var page = Page(logs);
+        Assert.InRange(page.IndexOf("log-4999", page.IndexOf("<tbody>", StringComparison.Ordinal), StringComparison.Ordinal), 0, page.IndexOf("log-0<", StringComparison.Ordinal));
+        Assert.Contains("And 4,500 more", page, StringComparison.Ordinal);
+        Assert.InRange(page.Length, 1, 400_000);
+    }
+
+    private static List<string> TagsOf(string page) => [.. Tag().Matches(page).Select(m => m.Value)];
+
+    private string Page(IReadOnlyList<LogStatus> logs, IReadOnlyList<LateLoop>? late = null)
+    {
+        _status.Faults = late is null ? [] : _status.Faults.Count > 0 ? _status.Faults : [new ConfigFault("f", 1, "k", "m")];
+        return StatusPage.Of(_status, logs, late ?? [], _time.GetUtcNow(), refresh: null);
+    }
+
+    private LogStatus Log(string component, string topic, string directory, string broker, LogState state = LogState.Idle, string? error = null, string position = "") =>
+        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time) { State = state, Error = error, Position = position };
+
+    [GeneratedRegex("<[^>]*>")]
+    private static partial Regex Tag();
+}
