@@ -35,6 +35,13 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     /// <param name="segmentId">The segment's identity, or null.</param>
     public long? FindBehind(long damaged, long end, long minOffset, long? segmentId)
     {
+        Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
+        var headBytes = ReadFully(head, damaged);
+        if (segmentId is null && headBytes == head.Length && SegmentId.Of(RecordBatchHeader.Read(head)) is { } own && Find(damaged + 1, end, 0, own) is { } next)
+        {
+            return next; // the first batch of a file of ours, damaged elsewhere than in its identity
+        }
+
         // An offset that is damaged where no CRC reaches may have raised minOffset over all that follow.
         var first = Find(damaged + 1, end, minOffset, segmentId) ?? (minOffset > 0 ? Find(damaged + 1, end, 0, segmentId) : null);
         if (segmentId is not null)
@@ -43,8 +50,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
 
         // What was found may lie inside the damaged batch. If its length points to a batch, or to the end, its length is right.
-        Span<byte> head = stackalloc byte[RecordBatchHeader.MagicPosition + 1];
-        if (ReadFully(head, damaged) < head.Length)
+        if (headBytes <= RecordBatchHeader.MagicPosition)
         {
             return first;
         }
@@ -60,8 +66,8 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         // Otherwise its length is what is damaged: with the right one its CRC is right.
         return first is not { } found ? null
             : FindEnd(damaged, found, end) is { } right ? (right < end ? right : null)
-            : claimed <= end || ReachesEnd(found, end) ? found
-            : null; // a torn batch: what was found lies in it
+            : claimed > end && IsEndOfBatch(head[..headBytes]) && !ReachesEnd(found, end) ? null // a torn batch: what was found lies in it
+            : found;
     }
 
     /// <summary>The position of the first whole batch at or behind <paramref name="from"/>; null if there is none.</summary>
@@ -228,15 +234,34 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         uint Append(uint before, ReadOnlySpan<byte> bytes) => isMagic2 ? Crc32C.Append(before, bytes) : Crc32.Append(before, bytes);
     }
 
-    /// <summary>True if whole batches follow each other from <paramref name="position"/> to the very end of the file, but for zeros.</summary>
+    /// <summary>
+    /// True if a batch that lies at or behind <paramref name="position"/> ends where the file does, but for zeros: a whole
+    /// one, or a damaged one behind a whole one. What lies in a torn batch is cut where that is.
+    /// </summary>
     private bool ReachesEnd(long position, long end)
     {
-        while (position < end && BatchAt(position) is { } header)
+        Span<byte> head = stackalloc byte[RecordBatchHeader.LogOverhead];
+        while (true)
         {
-            position += header.TotalBytes;
-        }
+            while (position < end && BatchAt(position) is { } header)
+            {
+                position += header.TotalBytes;
+            }
 
-        return position == end || (end - position >= RecordBatchHeader.Bytes && EndOfContent(position, end) == position);
+            if (position == end
+                || (end - position >= RecordBatchHeader.Bytes && EndOfContent(position, end) == position)
+                || (ReadFully(head, position) == head.Length && position + head.Length + BinaryPrimitives.ReadInt32BigEndian(head[8..]) == end))
+            {
+                return true;
+            }
+
+            if (Find(position + 1, end, 0, null) is not { } next)
+            {
+                return false;
+            }
+
+            position = next;
+        }
     }
 
     /// <summary>

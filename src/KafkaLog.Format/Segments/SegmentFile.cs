@@ -103,9 +103,6 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
     public bool IsAbandoned { get; private set; }
 
-    /// <summary>From now on nothing is appended, and the file is not synced again.</summary>
-    public void Abandon() => IsAbandoned = true;
-
     /// <exception cref="DurabilityException">The segment is abandoned then.</exception>
     public void Sync()
     {
@@ -118,7 +115,7 @@ internal sealed class SegmentFile : IDisposable
         catch (DurabilityException)
         {
             HasSyncFailed = true;
-            Abandon();
+            IsAbandoned = true;
             throw;
         }
     }
@@ -145,7 +142,7 @@ internal sealed class SegmentFile : IDisposable
         }
         catch (Exception e) when (IsWriteFailure(e))
         {
-            Abandon();
+            IsAbandoned = true;
         }
     }
 }

@@ -250,7 +250,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     /// <exception cref="LogWriteException">It could not be done.</exception>
     public void SyncEverything()
     {
-        _untold ??= SyncAwaiting();
+        var failed = SyncAwaiting();
+        _untold ??= failed;
         while (_closedUnsynced.Count > 0)
         {
             SyncOldestClosed();

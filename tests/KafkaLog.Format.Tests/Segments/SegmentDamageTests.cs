@@ -104,6 +104,66 @@ public sealed class SegmentDamageTests
         }
     }
 
+    /// <summary>
+    /// Bad sectors and bad bits, several in one file: what they do not touch is read. In a file without our identity that is
+    /// promised only of a batch that another sound one, or the end, follows, and where the file's last one is sound: bytes in
+    /// a value may look like a batch, too, and a batch that claims more than there is may be one that was torn.
+    /// And where length and content of a wrapper are damaged, both, a message that is stored in it as it is may pass for one.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(FilesOfThree))]
+    public void Several_changes_at_once_cost_at_most_the_batches_that_they_touch(string name)
+    {
+        var (file, sound) = Sound(name);
+        var random = new Random(20261121);
+        using var folder = new TempFolder();
+        var path = folder.File("sample");
+        for (var trial = 0; trial < (IsLong ? 5_000 : 60); trial++)
+        {
+            var bytes = (byte[])file.Bytes.Clone();
+            var touched = new SortedSet<int>();
+            var what = "";
+            for (var change = random.Next(2, 5); change > 0; change--)
+            {
+                var at = random.Next(bytes.Length);
+                var count = random.Next(2) == 0 ? 1 : Math.Min(bytes.Length - at, random.Next(1, 40));
+                random.NextBytes(bytes.AsSpan(at, count));
+                touched.UnionWith(Enumerable.Range(at, count).Select(file.BatchOf));
+                what += $" {at}+{count}";
+            }
+
+            File.WriteAllBytes(path, bytes);
+            var read = ReadBack.Of(path);
+            var isLastTouched = touched.Contains(sound.Count - 1);
+            var isOurs = file.HasSegmentId && !touched.Contains(0);
+            foreach (var (batch, seen) in sound.Index().Where(batch => !touched.Contains(batch.Index) && (isOurs || (!isLastTouched && !touched.Contains(batch.Index + 1)))))
+            {
+                Assert.True(read.Batches.Exists(found => found.Start == seen.Start && found.End == seen.End), $"{name}, trial {trial},{what}: batch {batch} is not read; {string.Join(", ", read.Damage)}");
+            }
+
+            if (isOurs)
+            {
+                Assert.All(read.Batches, found => Assert.Contains(sound, batch => batch.Start == found.Start && batch.End == found.End));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("ours 2 None")]
+    [InlineData("ours 2 Zstd")]
+    public void The_first_batch_of_a_file_of_ours_tells_its_identity_though_it_is_damaged(string name)
+    {
+        var file = SampleFile.Named(name);
+        var bytes = (byte[])file.Bytes.Clone();
+        bytes[9] ^= 0x55; // its length
+        bytes[30] ^= 0x55; // and more
+        bytes[file.StartOf(2) + 16] = 77; // what follows the second is no header
+        using var folder = new TempFolder();
+        File.WriteAllBytes(folder.File("sample"), bytes);
+        var read = ReadBack.Of(folder.File("sample"));
+        Assert.Equal([(0, file.Ends[0]), (file.Ends[1], file.Ends[2])], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
+    }
+
     private static (SampleFile File, List<BatchSeen> Batches) Sound(string name)
     {
         var file = SampleFile.Named(name);
