@@ -144,7 +144,7 @@ const checks = {
     const stage = read('container/Dockerfile').split(/^FROM /m).at(-1);
     holds('the default target is kafkafeeder', stage.startsWith('base AS kafkafeeder\n'));
     holds('ENTRYPOINT is no shell', stage.includes('\nENTRYPOINT ["/opt/kafkafeeder/kafkafeeder"]\n'));
-    holds('USER', /^USER \$APP_UID$/m.test(read('container/Dockerfile')));
+    holds('USER', /^USER 1654$/m.test(read('container/Dockerfile')));
     holds('HEALTHCHECK', /^HEALTHCHECK .* CMD \["kafkafeeder", "health", /m.test(stage));
   },
   'Chart.yaml and values.yaml can be read, and what is probed is what is configured': () => {
