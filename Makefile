@@ -37,6 +37,7 @@ deb-test: deb
 	@packaging/deb/test
 
 release: deb
+	@scripts/setup release
 	@scripts/release
 
 fuzz:
