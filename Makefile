@@ -3,12 +3,15 @@
 # make test    all tests; ends with the line "tests: N passed, N failed"
 # make pack    the NuGet packages of the format and the sink, in out/packages
 # make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
+# make deb     the Debian packages, in out/deb: packaging/deb/README.md
+# make deb-test  the packages in a bare Debian under systemd, shipping to a real Kafka: docs/INSTALLED.md
+# make release everything that is released, in out/release: packages of both kinds, SBOM, SHA256SUMS
 # make bench   against kcat and rsyslog on the same broker
 # Each target installs what it needs (Debian packages, as root) and builds first.
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker tools/kafkalog:kafkalog samples/order-service:order-service
 
-.PHONY: build demo test fuzz pack bench clean
+.PHONY: build demo test fuzz pack bench deb deb-test release clean
 
 build:
 	@scripts/setup run
@@ -24,6 +27,18 @@ test:
 
 pack:
 	@scripts/pack
+
+deb:
+	@scripts/setup run deb
+	@packaging/deb/build
+
+deb-test: deb
+	@scripts/setup kafka deb-test
+	@packaging/deb/test
+
+release: deb
+	@scripts/setup release
+	@scripts/release
 
 fuzz:
 	@scripts/setup run test

@@ -13,7 +13,7 @@ internal static class DrainCommand
 
     public static int Execute(string configuration, bool verbose, TimeSpan timeout)
     {
-        using var startup = Startup.TryPrepare(configuration, verbose, options => options with { Status = new StatusOptions { Listen = null } }, out var exitCode);
+        using var startup = Startup.TryPrepare(configuration, verbose, options => options with { Status = new StatusOptions { Listen = null }, Shipper = options.Shipper with { DrainOnStop = false } }, out var exitCode);
         if (startup is null)
         {
             return exitCode;

@@ -17,7 +17,7 @@ internal static class HealthCommand
             return ExitCode.Failed;
         }
 
-        if (options.Status.Listen is not { } endpoint)
+        if (options.Status.AskAt is not { } endpoint)
         {
             Console.Error.WriteLine($"{options.SourceFile}: status.listen is off, so the daemon cannot be asked.");
             return ExitCode.Failed;

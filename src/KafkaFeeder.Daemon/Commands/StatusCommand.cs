@@ -21,7 +21,7 @@ internal static class StatusCommand
 
         try
         {
-            if (options.Status.Listen is { } endpoint)
+            if (options.Status.AskAt is { } endpoint)
             {
                 return Show(Ask(endpoint), asJson);
             }

@@ -68,6 +68,12 @@ public sealed record StatusOptions
     /// names files and topics and asks nobody who they are. Port 0: any free one.
     /// </summary>
     public System.Net.IPEndPoint? Listen { get; init; } = new(System.Net.IPAddress.Loopback, 8796);
+
+    /// <summary>Where a command on the same host asks: one that listens at all addresses is not asked at "all".</summary>
+    public System.Net.IPEndPoint? AskAt => Listen is not { } listen ? null
+        : listen.Address.Equals(System.Net.IPAddress.Any) ? new(System.Net.IPAddress.Loopback, listen.Port)
+        : listen.Address.Equals(System.Net.IPAddress.IPv6Any) ? new(System.Net.IPAddress.IPv6Loopback, listen.Port)
+        : listen;
 }
 
 /// <summary>How records go to the brokers; holds for all logs together unless it says otherwise.</summary>

@@ -8,6 +8,21 @@ namespace KafkaFeeder.Daemon.Tests.Options;
 
 public class FeederOptionsTests
 {
+    [Theory]
+    [InlineData("0.0.0.0:8796", "127.0.0.1:8796")]
+    [InlineData("[::]:8796", "[::1]:8796")]
+    [InlineData("127.0.0.1:80", "127.0.0.1:80")]
+    [InlineData("10.1.2.3:80", "10.1.2.3:80")]
+    [InlineData("off", null)]
+    public void A_command_asks_at_an_address_that_can_be_asked(string listen, string? asked) =>
+        Assert.Equal(asked, Load.Good(Load.Mandatory + $"status: {{ listen: \"{listen}\" }}").Status.AskAt?.ToString());
+
+    [Theory]
+    [InlineData("{ drain_timeout: 20s }", 35)]
+    [InlineData("{ drain_timeout: 20s, drain_on_stop: true }", 55)]
+    public void A_stop_has_a_limit(string shipper, int seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), Load.Good(Load.Mandatory + $"shipper: {shipper}").Shipper.StopLimit);
+
     [Fact]
     public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
     {
