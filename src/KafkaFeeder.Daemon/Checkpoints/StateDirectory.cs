@@ -9,7 +9,13 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// </summary>
 internal sealed class StateDirectory(string checkpointDir, string journalDir)
 {
+    /// <summary>The rights of every file in it: the owner's alone.</summary>
+    public const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Where the checkpoints of all logs are: see <see cref="CheckpointStore"/>.</summary>
+    public string CheckpointDirectory => checkpointDir;
 
     /// <summary>What was given up or set aside: see <see cref="Shipping.Ledger"/>.</summary>
     public string LedgerPath => Path.Combine(checkpointDir, "ledger.jsonl");
@@ -41,8 +47,6 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
 
         return null;
     }
-
-    public string CheckpointPath(string directory, string component) => Path.Combine(checkpointDir, NameOf(directory, component) + ".checkpoint");
 
     public string JournalPath(string directory, string component) => Path.Combine(journalDir, NameOf(directory, component) + ".journal");
 

@@ -88,18 +88,24 @@ internal static class StatusCommand
             return;
         }
 
-        foreach (var path in Directory.EnumerateFiles(options.CheckpointDir, "*.checkpoint").Order(StringComparer.Ordinal))
+        try
         {
-            try
+            foreach (var log in CheckpointFiles.Load(options.CheckpointDir, Console.WriteLine).Values)
             {
-                var checkpoint = CheckpointText.Read(File.ReadAllBytes(path));
-                var open = checkpoint.Segments.Where(s => !s.IsDone).ToList();
-                Console.WriteLine($"{checkpoint.Component} in {checkpoint.Directory}: {checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{(open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "")}; possible duplicates so far {checkpoint.PossibleDuplicates}");
-            }
-            catch (Exception e) when (e is CheckpointException or IOException or UnauthorizedAccessException)
-            {
-                Console.WriteLine($"{path}: {e.Message}");
+                Show(log.Snapshot());
             }
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.WriteLine(e.Message);
+        }
+    }
+
+    private static void Show(Checkpoint checkpoint)
+    {
+        var open = checkpoint.Segments.Where(s => !s.IsDone).OrderBy(s => s.Name, StringComparer.Ordinal).ToList();
+        var from = open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "";
+        Console.WriteLine(
+            $"{checkpoint.Component} in {checkpoint.Directory}: {checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{from}; possible duplicates so far {checkpoint.PossibleDuplicates}");
     }
 }

@@ -36,14 +36,15 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private Task _loops = Task.CompletedTask;
     private Task _supervision = Task.CompletedTask;
 
-    public Feeder(FeederOptions options, StateDirectory state, ILogger logger, TimeProvider time)
+    public Feeder(FeederOptions options, StateDirectory state, CheckpointStore checkpoints, ILogger logger, TimeProvider time)
     {
         _options = options;
         _logger = logger;
         _time = time;
         Status = new FeederStatus(time);
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
-        Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
+        checkpoints.Loops = Status.Loops;
+        Fleet = new ShipperFleet(options, state, checkpoints, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
         _watcher = new Watcher(options, Fleet, Status, logger, time);
         _cleaner = new SegmentCleaner(options, Fleet, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
@@ -92,7 +93,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     {
         _signals.Dispose();
         await _server.DisposeAsync().ConfigureAwait(false);
-        await _transports.DisposeAsync().ConfigureAwait(false);
+        _transports.Dispose();
         _supervisor.Dispose();
         _stopping.Dispose();
         _stopped.Dispose();

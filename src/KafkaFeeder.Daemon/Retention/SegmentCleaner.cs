@@ -47,18 +47,19 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
             return;
         }
 
-        foreach (var (status, saved) in fleet.Saved)
+        foreach (var log in fleet.Cleanable)
         {
-            foreach (var segment in saved?.Segments.Where(s => s.IsDone) ?? [])
+            foreach (var segment in log.Done)
             {
                 onStep();
-                Clean(status, segment, now);
+                Clean(log, segment, now);
             }
         }
     }
 
-    private void Clean(LogStatus status, SegmentCheckpoint saved, DateTimeOffset now)
+    private void Clean(CleanableLog log, SegmentCheckpoint saved, DateTimeOffset now)
     {
+        var status = log.Status;
         if (status.Options.Retention is null)
         {
             return;
@@ -77,6 +78,7 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
             var stat = SegmentHandle.Stat(file);
             if (RetentionPolicy.Judge(saved, stat, status.Options.Retention, now) == RetentionVerdict.Delete)
             {
+                log.Cleaning(saved.Name);
                 File.Delete(path);
                 status.AddCleaned();
                 FeederLog.Cleaned(logger, saved.Name, now - stat.Modified);

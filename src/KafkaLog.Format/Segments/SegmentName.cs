@@ -29,6 +29,17 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     /// <summary>The log that the segment belongs to.</summary>
     public string Component { get; }
 
+    /// <summary>When the segment was created, to the second; 1970 if the name has no such date.</summary>
+    public DateTimeOffset Created =>
+        DateTimeOffset.TryParseExact(
+            Order.ToString("d14", CultureInfo.InvariantCulture),
+            "yyyyMMddHHmmss",
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal,
+            out var created)
+            ? created
+            : DateTimeOffset.UnixEpoch;
+
     /// <summary>True if <paramref name="component"/> can stand in a name: 1 to 200 of <c>a-z A-Z 0-9 . _ -</c>, not <c>.</c> or <c>..</c>.</summary>
     public static bool IsValidComponent([NotNullWhen(true)] string? component) =>
         component is { Length: > 0 and <= 200 } and not "." and not ".." && ComponentPattern().IsMatch(component);

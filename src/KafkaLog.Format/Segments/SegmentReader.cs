@@ -262,6 +262,11 @@ public sealed class SegmentReader : IDisposable
             }
         }
 
+        if (header.ProducerId != _segmentId && BatchCheck.FaultOfOffsets(header) is { } offsetFault)
+        {
+            return offsetFault; // of a segment with an identity it is repaired
+        }
+
         Accept(header);
         return null;
     }

@@ -11,9 +11,9 @@ public sealed class StateDirectoryTests
     [Fact]
     public void Each_log_has_files_of_its_own()
     {
-        string[] paths = [_state.CheckpointPath("/a", "orders"), _state.CheckpointPath("/b", "orders"), _state.CheckpointPath("/a", "payments"), _state.JournalPath("/a", "orders")];
+        string[] paths = [_state.JournalPath("/a", "orders"), _state.JournalPath("/b", "orders"), _state.JournalPath("/a", "payments"), _state.RejectedDirectory("/a", "orders")];
         Assert.Equal(paths.Length, paths.Distinct().Count());
-        Assert.Equal(_state.CheckpointPath("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").CheckpointPath("/a", "orders"));
+        Assert.Equal(_state.RejectedDirectory("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").RejectedDirectory("/a", "orders"));
     }
 
     [Theory]
@@ -40,10 +40,9 @@ public sealed class StateDirectoryTests
         var component = new string('x', 200);
         foreach (var directory in (string[])["/a/../..", "/ž\n", "/" + new string('d', 4_000)])
         {
-            Assert.Equal("/state/checkpoint", Path.GetDirectoryName(_state.CheckpointPath(directory, component)));
             Assert.Equal("/state/journal", Path.GetDirectoryName(_state.JournalPath(directory, component)));
             Assert.Equal("/state/checkpoint/rejected", Path.GetDirectoryName(_state.RejectedDirectory(directory, component)));
-            Assert.InRange(Path.GetFileName(_state.CheckpointPath(directory, component) + ".previous").Length, 1, 255);
+            Assert.InRange(Path.GetFileName(_state.JournalPath(directory, component) + ".previous").Length, 1, 255);
         }
     }
 }

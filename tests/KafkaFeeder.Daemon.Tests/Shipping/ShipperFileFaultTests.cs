@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
@@ -145,14 +146,22 @@ public sealed class ShipperFileFaultTests : IDisposable
         var bytes = new FileInfo(second).Length;
         File.Delete(second);
         _rig.Drain(3);
+        Assert.Empty(_rig.Ledger()); // it may come back
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+        Assert.Contains("missing", _rig.Status.Error, StringComparison.Ordinal);
+        _rig.Time.Advance(MissingPolicy.Patience);
+        _rig.Drain(3);
 
+        Assert.Equal(LogState.Idle, _rig.Status.State);
         Assert.Equal(["1"], Transport.Topic);
         Assert.Equal([("lost", Path.GetFileName(second), 0L, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
         Assert.Equal(bytes, _rig.Status.LostBytes);
-        Assert.Equal(Path.GetFileName(first), Assert.Single(_rig.Saved()!.Segments).Name);
+        Assert.Equal(Path.GetFileName(first), Assert.Single(_rig.Saved()!.Segments, s => s.MissingSince is null).Name);
 
         _rig.Crash();
         _rig.Start();
+        _rig.Drain(3);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
         _rig.Drain(3);
         Assert.Single(_rig.Ledger());
     }
@@ -172,6 +181,9 @@ public sealed class ShipperFileFaultTests : IDisposable
         File.Delete(path);
         _rig.Start();
         _rig.Drain(3);
+        Assert.Empty(_rig.Ledger()); // the directory may be one that is not mounted yet
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        _rig.Drain(3);
         Assert.Equal([("lost", confirmed, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
     }
 
@@ -187,6 +199,8 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Turn();
         Directory.CreateDirectory(_rig.LedgerPath);
         File.Delete(second);
+        _rig.Drain(5);
+        _rig.Time.Advance(MissingPolicy.Patience);
         _rig.Drain(5);
         Assert.Equal(LogState.Failed, _rig.Status.State);
 
@@ -208,7 +222,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain(10);
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Empty(_rig.Ledger());
-        Assert.Empty(_rig.Saved()!.Segments);
+        Assert.All(_rig.Saved()!.Segments, s => Assert.True(s.IsDone && s.MissingSince is not null)); // remembered, if it comes back
     }
 
     [Fact]
@@ -307,7 +321,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void What_lies_before_the_checkpoint_and_is_not_what_was_confirmed_is_shipped_again()
+    public void A_last_batch_that_a_power_cut_left_as_zeros_costs_no_duplicate()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -327,8 +341,9 @@ public sealed class ShipperFileFaultTests : IDisposable
 
         _rig.Start();
         _rig.Drain(5);
-        Assert.Equal(["1", "2", "3", "1", "2"], Transport.Topic);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
     }
 
     [Fact]
