@@ -115,7 +115,7 @@ internal sealed class LogCursor : IDisposable
                 LaneStatus status;
                 do
                 {
-                    status = lane.Read(now, hasLater: name != _unread.Max, _book);
+                    status = lane.Read(now, _book);
                     _hasNews |= status == LaneStatus.Passed;
                 }
                 while (status == LaneStatus.Passed);

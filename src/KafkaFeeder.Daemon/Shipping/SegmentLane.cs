@@ -27,10 +27,6 @@ internal enum LaneStatus
 /// <summary>One segment on its way: where it is read, and what of it is confirmed. Not thread-safe.</summary>
 internal sealed class SegmentLane : IDisposable
 {
-    // A file without our identity may be by a writer that takes no lock, or by one that is just creating it.
-    private static readonly TimeSpan QuietWithLater = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan QuietAlone = TimeSpan.FromMinutes(1);
-
     private SegmentReader? _reader;
     private Watermark _start;
 
@@ -108,18 +104,18 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>Reads on.</summary>
     /// <param name="now">The time, to tell a file that is written from one that is left.</param>
-    /// <param name="hasLater">True if a later segment of the log is there.</param>
     /// <param name="book">Told of damage before it is passed.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
-    public LaneStatus Read(DateTimeOffset now, bool hasLater, LossBook book)
+    public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
         if (TakeNext(book) is { } first)
         {
             return first;
         }
 
-        if (SegmentLock.IsWriterAlive(_reader!.File))
+        var writer = SegmentLock.Probe(_reader!.File);
+        if (writer == WriterState.Alive)
         {
             Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
             return LaneStatus.Waiting;
@@ -133,14 +129,14 @@ internal sealed class SegmentLane : IDisposable
 
         var stat = SegmentHandle.Stat(_reader.File);
         Bytes = Math.Max(Bytes, stat.Bytes);
-        if (!_reader.HasSegmentId && !IsUnlinked && now - stat.Modified < (hasLater ? QuietWithLater : QuietAlone))
+        if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
         {
             return LaneStatus.Waiting;
         }
 
         if (_reader.FindTail() is { } tail)
         {
-            Pass(tail, book);
+            Pass(writer == WriterState.Gone ? tail : tail.WithUnknownWriter(), book);
             return LaneStatus.Passed;
         }
 

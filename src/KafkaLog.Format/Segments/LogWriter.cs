@@ -209,6 +209,11 @@ public sealed class LogWriter : IDisposable
             var next = WriteWhatIsDue();
             lock (_file)
             {
+                if (_roller.TakeLockNotice() is { } notice)
+                {
+                    Report(notice);
+                }
+
                 if (_roller.CloseIfRemoved() is { } loss)
                 {
                     Report(loss);

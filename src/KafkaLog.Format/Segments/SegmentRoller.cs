@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.ComponentModel;
 using KafkaLog.Format.Compression;
 
 namespace KafkaLog.Format.Segments;
@@ -23,6 +24,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private SegmentFile? _segment;
     private bool _isDirectorySynced = true; // nothing is created yet
     private LogWriteException? _untold;
+    private LogWriteException? _lockNotice;
+    private bool _hasNoticedLock;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
 
     /// <summary>True while a segment is open.</summary>
@@ -102,7 +105,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     private void WriteTo(SegmentFile segment, PendingBatch batch) =>
-        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed, segment.LockMark), batch.Builder.RecordsCount);
 
     private SegmentFile OpenSegment(DateTimeOffset now)
     {
@@ -133,11 +136,35 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             {
                 _lastName = named;
                 _isDirectorySynced = false;
+                NoticeMissingLock(segment);
                 return segment;
             }
         }
 
         throw new LogWriteException($"No free name for a segment of {options.Component} in {options.Directory}: {NameAttempts} names from {now:u} on are taken.", null);
+    }
+
+    private void NoticeMissingLock(SegmentFile segment)
+    {
+        if (segment.LockError == 0 || _hasNoticedLock)
+        {
+            return;
+        }
+
+        _hasNoticedLock = true;
+        var reason = new Win32Exception(segment.LockError);
+        _lockNotice = new LogWriteException(
+            $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell whether its writer lives: "
+            + "they count a segment as finished, and clean it, only when its interval is over and nothing has been written for a while. This is said once.",
+            reason);
+    }
+
+    /// <summary>That the system gives no lock, the first time; afterwards null.</summary>
+    public LogWriteException? TakeLockNotice()
+    {
+        var notice = _lockNotice;
+        _lockNotice = null;
+        return notice;
     }
 
     private void CloseSegment()
