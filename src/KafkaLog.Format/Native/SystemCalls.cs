@@ -18,6 +18,8 @@ internal static partial class SystemCalls
     public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
     public static readonly int Directory = IsArm ? 0x4000 : 0x10000;
 
+    public const int CurrentDirectory = -100;
+    public const int AtNoFollow = 0x100;
     public const int AtEmptyPath = 0x1000;
     public const uint StatxBasicStats = 0x7ff;
     public const uint StatxCreated = 0x800;
@@ -44,6 +46,9 @@ internal static partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxResult result);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Statx(int directory, string path, int flags, uint mask, out StatxResult result);
 
     // Memory mapping, Linux only: see MappedWindow.
     public const int ProtectReadWrite = 3;

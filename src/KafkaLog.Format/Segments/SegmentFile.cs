@@ -111,12 +111,43 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
     public bool IsAbandoned { get; private set; }
 
+    /// <summary>What is said of a segment that is not there any more.</summary>
+    public const string Removed = "was removed";
+
+    /// <summary>True once a sync found that the file is in no directory any more.</summary>
+    public bool HasNoName { get; private set; }
+
+    /// <summary>What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was written.</summary>
+    public string? FaultOfPlace()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return File.Exists(Path) ? null : Removed;
+        }
+
+        if (SegmentHandle.TryStatPath(Path) is not { } there)
+        {
+            return Removed;
+        }
+
+        var here = SegmentHandle.Stat(_file);
+        return there.Inode != here.Inode || there.Device != here.Device ? "was replaced by another file"
+            : here.Bytes < Position ? $"was cut to {here.Bytes} bytes"
+            : null;
+    }
+
     /// <exception cref="DurabilityException">The segment is abandoned then.</exception>
     public void Sync()
     {
         try
         {
             DurableFile.Sync(_file, Path);
+            HasNoName = SegmentHandle.IsWithoutName(_file);
+            if (HasNoName)
+            {
+                throw DurabilityException.OfRemoved(Path);
+            }
+
             IsSynced = true;
             UnsyncedRecords = 0;
         }
