@@ -69,13 +69,12 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
         try
         {
             using var file = SegmentHandle.OpenForReading(path);
-            if (!SegmentLock.TryTake(file))
+            var stat = SegmentHandle.Stat(file);
+            if (!SegmentFinality.IsFinal(SegmentLock.Probe(file), SegmentName.TryParse(saved.Name), stat.Modified, now))
             {
-                return; // a writer has it open
+                return; // a writer has it open, or may have; none will open it later: each creates its own
             }
 
-            // The lock is held from here to the deletion: no writer of ours can add to the file in between.
-            var stat = SegmentHandle.Stat(file);
             if (RetentionPolicy.Judge(saved, stat, status.Options.Retention, now) == RetentionVerdict.Delete)
             {
                 log.Cleaning(saved.Name);

@@ -29,7 +29,6 @@ internal sealed class LogCursor : IDisposable
     private readonly List<string> _removed = [];
     private readonly HashSet<string> _missingDone = new(StringComparer.Ordinal);
     private IReadOnlyList<SegmentName> _reconciled; // the names that were dealt with
-    private SegmentName? _newest;
     private long _closedLagBytes;
 
     /// <param name="directory">The real path of the log's directory.</param>
@@ -66,6 +65,9 @@ internal sealed class LogCursor : IDisposable
 
     /// <summary>Bytes that are there and not confirmed.</summary>
     public long LagBytes => _closedLagBytes + _open.Sum(l => l.LagBytes);
+
+    /// <summary>A segment of which nobody can tell whether its writer lives; null: none was found so far.</summary>
+    public SegmentLane? Uncertain { get; private set; }
 
     /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
     public SegmentLane? FirstWithLag => _lanes.Values.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
@@ -127,7 +129,7 @@ internal sealed class LogCursor : IDisposable
                 continue;
             }
 
-            switch (lane.Read(now, hasLater: name != _newest, _book))
+            switch (lane.Read(now, _book))
             {
                 case LaneStatus.Batch:
                     return lane;
@@ -135,6 +137,7 @@ internal sealed class LogCursor : IDisposable
                     _changed.Add(lane);
                     break;
                 case LaneStatus.Waiting:
+                    Uncertain ??= lane.WaitsUntil is null ? null : lane;
                     _unread.Remove(name);
                     _waiting.Add(name); // until the next turn
                     break;
@@ -257,7 +260,6 @@ internal sealed class LogCursor : IDisposable
     private void BeginToWait(SegmentLane lane)
     {
         _unread.Add(lane.Name);
-        _newest = _newest is null || lane.Name > _newest ? lane.Name : _newest;
         _closedLagBytes += lane.LagBytes;
     }
 

@@ -1,5 +1,4 @@
-using KafkaLog.Format.Segments;
-using Microsoft.Win32.SafeHandles;
+using KafkaFeeder.Daemon.Checkpoints;
 
 namespace KafkaFeeder.Daemon.Shipping;
 
@@ -13,29 +12,19 @@ internal static class LogLock
     /// <summary>Takes the lock.</summary>
     /// <param name="directory">The log's directory.</param>
     /// <param name="component">The log's component.</param>
-    /// <param name="held">Keeps the lock until it is disposed of; null if it could not be had, or no file may be made there.</param>
+    /// <param name="held">Keeps the lock until it is disposed of; null if another process has it, or no file may be made there.</param>
     /// <returns>False if another process has it.</returns>
-    public static bool TryTake(string directory, string component, out SafeFileHandle? held)
+    public static bool TryTake(string directory, string component, out StateLock? held)
     {
         held = null;
-        SafeFileHandle file;
         try
         {
-            var path = Path.Combine(directory, $".{component}.kafkafeeder-lock");
-            file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            held = StateLock.TryTake(Path.Combine(directory, $".{component}.kafkafeeder-lock"));
+            return held is not null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return true;
         }
-
-        if (!SegmentLock.TryTake(file))
-        {
-            file.Dispose();
-            return false;
-        }
-
-        held = file;
-        return true;
     }
 }

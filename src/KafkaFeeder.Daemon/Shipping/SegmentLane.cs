@@ -29,10 +29,6 @@ internal enum LaneStatus
 /// <summary>One segment that is not done: where it is read, and what of it is confirmed. Not thread-safe.</summary>
 internal sealed class SegmentLane : IDisposable
 {
-    // A file without our identity may be by a writer that takes no lock, or by one that is just creating it.
-    private static readonly TimeSpan QuietWithLater = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan QuietAlone = TimeSpan.FromMinutes(1);
-
     private SegmentReader? _reader;
     private Watermark _start;
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
@@ -79,6 +75,9 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>
     public DateTimeOffset? MissingSince { get; set; }
+
+    /// <summary>When it counts as finished, because nobody can tell whether its writer lives; null: one can.</summary>
+    public DateTimeOffset? WaitsUntil { get; private set; }
 
     public bool IsOpen => _reader is not null;
 
@@ -133,18 +132,18 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>Reads on.</summary>
     /// <param name="now">The time, to tell a file that is written from one that is left.</param>
-    /// <param name="hasLater">True if a later segment of the log is there.</param>
     /// <param name="book">Accounts for damage before it is passed.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
-    public LaneStatus Read(DateTimeOffset now, bool hasLater, LossBook book)
+    public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
         if (TakeNext(book) is { } first)
         {
             return first;
         }
 
-        if (SegmentLock.IsWriterAlive(_reader!.File))
+        var writer = SegmentLock.Probe(_reader!.File);
+        if (writer == WriterState.Alive)
         {
             Bytes = WrittenBytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
             return LaneStatus.Waiting;
@@ -158,14 +157,15 @@ internal sealed class SegmentLane : IDisposable
 
         var stat = SegmentHandle.Stat(_reader.File);
         Grow(stat.Bytes);
-        if (!_reader.HasSegmentId && !IsUnlinked && now - stat.Modified < (hasLater ? QuietWithLater : QuietAlone))
+        WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
+        if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
         {
             return LaneStatus.Waiting;
         }
 
         if (_reader.FindTail() is { } tail)
         {
-            Pass(tail, book);
+            Pass(writer == WriterState.Gone ? tail : tail.WithUnknownWriter(), book);
             return LaneStatus.Passed;
         }
 

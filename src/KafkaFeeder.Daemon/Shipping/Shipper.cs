@@ -57,6 +57,7 @@ internal sealed class Shipper : IDisposable
     private readonly ConcurrentQueue<string> _cleaned = new();
 
     private bool _isRecovering;
+    private bool _isUncertaintyLogged;
     private bool _isProbing; // one batch at a time, until something is acknowledged
     private long _failedAt;
     private TimeSpan _wait;
@@ -154,6 +155,7 @@ internal sealed class Shipper : IDisposable
             Fail(e.Message);
         }
 
+        LogUncertain();
         _cursor.DropBuffers();
         TouchIfChanged();
         if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes))
@@ -171,6 +173,15 @@ internal sealed class Shipper : IDisposable
         _cursor.Dispose();
         _keeper.Dispose();
         _book.Dispose();
+    }
+
+    private void LogUncertain()
+    {
+        if (!_isUncertaintyLogged && _cursor.Uncertain is { WaitsUntil: { } finalAt } lane)
+        {
+            _isUncertaintyLogged = true;
+            FeederLog.WriterUnknown(_logger, Log.Component, lane.Name.FileName, finalAt);
+        }
     }
 
     private async Task WindDownAsync(LoopTurns turns)
@@ -674,7 +685,7 @@ internal sealed class Shipper : IDisposable
         _status.LagBytes = _cursor.LagBytes;
         _status.InFlightBytes = _window.Bytes;
         _status.Segments = _cursor.Count;
-        _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Created.ToUnixTimeMilliseconds();
+        _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
         var unanswered = Unanswered();
         var missing = MissingText();

@@ -75,6 +75,9 @@ internal static partial class FeederLog
     [LoggerMessage(307, LogLevel.Information, "{Component}: shipping goes on")]
     public static partial void Recovered(ILogger logger, string component);
 
+    [LoggerMessage(308, LogLevel.Warning, "{Component}: nobody can tell whether the writer of {Segment} lives (a file system without locks between hosts, or a writer that takes none): the segment counts as finished at {FinalAt} if nothing is added to it. So with each such segment of this log")]
+    public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
+
     [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]
     public static partial void ProducerMade(ILogger logger, string description);
 
