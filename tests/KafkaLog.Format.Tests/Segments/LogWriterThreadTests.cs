@@ -120,6 +120,40 @@ public sealed class LogWriterThreadTests
         Assert.Equal(2, folder.Segments().Length);
     }
 
+    [Fact]
+    public void A_mapped_segment_that_is_written_to_is_never_damaged()
+    {
+        using var folder = new TempFolder();
+        var writer = new LogWriter(Options(folder, []) with { Mapped = true });
+        writer.Append(Some.Record("first"), Durability.Flushed);
+        using var ended = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        var written = 1;
+        var thread = new Thread(() =>
+        {
+            for (; !ended.IsCancellationRequested; written++)
+            {
+                writer.Append(Some.Record(new string('x', 20 + (written % 2000))), Durability.Flushed);
+            }
+
+            writer.Dispose();
+        });
+        thread.Start();
+        using var reader = SegmentReader.Open(folder.Segments().Single());
+        var read = 0;
+        while (!ended.IsCancellationRequested || reader.NextOffset < Volatile.Read(ref written))
+        {
+            var status = reader.TryRead();
+            Assert.True(status != SegmentReadStatus.Corrupt, $"{reader.Damage} after {read} batches");
+            read += status == SegmentReadStatus.Batch ? 1 : 0;
+            if (ended.IsCancellationRequested)
+            {
+                thread.Join();
+            }
+        }
+
+        Assert.Equal(written, read);
+    }
+
     private static LogWriterOptions Options(TempFolder folder, List<string> told) => new()
     {
         Directory = folder.Path,
