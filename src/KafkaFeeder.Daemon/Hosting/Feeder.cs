@@ -44,7 +44,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         Status = new FeederStatus(time);
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
         Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
-        _watcher = new Watcher(options, Fleet, Status, logger, time);
+        var directories = new PlannedDirectories();
+        _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
         _cleaner = new SegmentCleaner(options, Fleet, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);

@@ -90,6 +90,12 @@ internal static partial class FeederLog
     [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}, tried again in {Wait}: {Error}")]
     public static partial void NotAcknowledged(ILogger logger, string component, OutcomeKind kind, TimeSpan wait, string error);
 
+    [LoggerMessage(450, LogLevel.Error, "{Count} more faults in the configuration of logs are not listed here; kafkafeeder status shows more of them")]
+    public static partial void MoreFaults(ILogger logger, int count);
+
+    [LoggerMessage(451, LogLevel.Warning, "{Segments}: they are not shipped. Name the component in a kafkafeeder.yaml, or move them away")]
+    public static partial void Unclaimed(ILogger logger, string segments);
+
     [LoggerMessage(501, LogLevel.Warning, "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; passed")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
