@@ -34,10 +34,26 @@ internal sealed class Watcher(
     /// <summary>Scans at once, and from then on by the interval.</summary>
     public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
+        try
+        {
+            await ScanByIntervalAsync(turns, stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return; // in the middle of a search
+        }
+    }
+
+    private async Task ScanByIntervalAsync(LoopTurns turns, CancellationToken stopping)
+    {
         while (!stopping.IsCancellationRequested)
         {
             turns.Turned();
-            RunOnce(turns.Turned);
+            RunOnce(() =>
+            {
+                turns.Turned();
+                stopping.ThrowIfCancellationRequested();
+            });
             turns.SleepsFor(options.Watcher.Interval);
             await Pause.ForAsync(_now.Reader, options.Watcher.Interval, time, stopping).ConfigureAwait(false);
             _now.Reader.TryRead(out _);

@@ -25,6 +25,12 @@ internal static partial class FileCalls
     public const int AtEmptyPath = 0x1000;
     public const uint StatxBasicStats = 0x7ff;
 
+    public const int LockExclusive = 2;
+    public const int LockNonBlocking = 4;
+    public const int OfdGetLock = 36;
+    public const short ReadLock = 0;
+    public const short WriteLock = 1;
+
     public const int NotPermitted = 1;
     public const int NoEntry = 2;
     public const int AlreadyExists = 17;
@@ -52,6 +58,13 @@ internal static partial class FileCalls
     [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int UnlinkAt(SafeFileHandle directory, string name, int flags);
 
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Flock(SafeFileHandle file, int operation);
+
+    /// <summary>Asks whose lock would be in the way (<see cref="OfdGetLock"/>); <paramref name="range"/> then says of which kind.</summary>
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Fcntl(SafeFileHandle file, int operation, ref LockRange range);
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUser();
 
@@ -60,6 +73,13 @@ internal static partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial long OpenAt2(long number, int directory, string path, OpenHow* how, nuint bytes);
+
+    /// <summary>The C library's <c>struct flock</c> on 64-bit systems: from the start to the end of the file where all is 0.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 32)]
+    public struct LockRange
+    {
+        [FieldOffset(0)] public short Kind;
+    }
 
     /// <summary>The kernel's <c>struct open_how</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

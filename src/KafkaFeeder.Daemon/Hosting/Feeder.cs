@@ -46,7 +46,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
-        _cleaner = new SegmentCleaner(options, Fleet, logger, time);
+        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Saved, directories, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
         _server = new StatusServer(options, Status, Fleet, time);

@@ -96,6 +96,9 @@ internal static partial class FeederLog
     [LoggerMessage(451, LogLevel.Warning, "{Segments}: they are not shipped. Name the component in a kafkafeeder.yaml, or move them away")]
     public static partial void Unclaimed(ILogger logger, string segments);
 
+    [LoggerMessage(452, LogLevel.Warning, "{Segment} {What}")]
+    public static partial void SegmentKept(ILogger logger, string segment, string what);
+
     [LoggerMessage(501, LogLevel.Warning, "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; passed")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
