@@ -100,7 +100,7 @@ internal sealed class Journal : IDisposable
         var bytes = Encoding.ASCII.GetBytes(text.ToString());
         var path = _path + ".new";
         File.Delete(path);
-        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        var file = StateDirectory.CreateFile(path);
         try
         {
             RandomAccess.Write(file, bytes, 0);

@@ -49,7 +49,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Saved, directories, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
-        _server = new StatusServer(options, Status, Fleet, time);
+        _server = new StatusServer(options, Status, Fleet, state.StatusSocketPath, logger, time);
     }
 
     public FeederStatus Status { get; }
