@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Supervision;
 using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;
@@ -37,7 +37,7 @@ internal sealed class CheckpointStore : IDisposable
     private readonly List<string> _version1;
     private SafeFileHandle? _changes;
     private string _changesPath = "";
-    private (ulong Device, ulong Inode) _changesIdentity;
+    private FileId _changesIdentity;
     private long _changesBytes;
     private long _number;
 
@@ -180,7 +180,7 @@ internal sealed class CheckpointStore : IDisposable
 
         RandomAccess.Write(_changes!, frames, _changesBytes);
         DurableFile.Sync(_changes!, _changesPath);
-        if (FileIdentity.Of(_changesPath) != _changesIdentity)
+        if (FileFacts.Of(_changesPath).Id != _changesIdentity)
         {
             throw new IOException($"{_changesPath} is not the file that was written: somebody moved or removed it");
         }
@@ -209,10 +209,9 @@ internal sealed class CheckpointStore : IDisposable
         WriteSnapshot(CheckpointFiles.SnapshotPath(_directory, number));
         var path = CheckpointFiles.ChangesPath(_directory, number);
         File.Delete(path); // left by a try that failed here
-        var changes = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        var changes = StateDirectory.CreateFile(path);
         try
         {
-            File.SetUnixFileMode(changes, StateDirectory.FileMode);
             DurableFile.SyncDirectory(_directory);
         }
         catch
@@ -223,7 +222,7 @@ internal sealed class CheckpointStore : IDisposable
 
         _changes?.Dispose();
         (_changes, _changesPath, _changesBytes, _number) = (changes, path, 0, number);
-        _changesIdentity = FileIdentity.Of(path);
+        _changesIdentity = FileFacts.Of(path).Id;
         DeleteBefore(number - 1);
     }
 
@@ -237,19 +236,14 @@ internal sealed class CheckpointStore : IDisposable
 
         var next = path + ".new";
         File.Delete(next);
-        using (var file = new FileStream(next, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            BufferSize = 0,
-            UnixCreateMode = StateDirectory.FileMode,
-        }))
+        using (var file = new FileStream(next, StateDirectory.Private(FileMode.CreateNew, FileAccess.Write, FileShare.Read)))
         {
             foreach (var log in logs)
             {
                 file.Write(CheckpointText.Write(log.Snapshot()));
             }
 
+            file.Flush();
             DurableFile.Sync(file.SafeFileHandle, next);
         }
 

@@ -132,10 +132,9 @@ internal sealed class Journal : IDisposable
         var bytes = Encoding.ASCII.GetBytes(text.ToString());
         var path = _path + ".new";
         File.Delete(path);
-        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        var file = StateDirectory.CreateFile(path);
         try
         {
-            File.SetUnixFileMode(file, StateDirectory.FileMode);
             RandomAccess.Write(file, bytes, 0);
             File.Move(path, _path, overwrite: true);
         }

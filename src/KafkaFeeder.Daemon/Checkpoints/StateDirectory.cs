@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using KafkaFeeder.Daemon.Files;
+using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
 
@@ -9,9 +11,9 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// </summary>
 internal sealed class StateDirectory(string checkpointDir, string journalDir)
 {
-    /// <summary>The rights of every file in it: the owner's alone.</summary>
-    public const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
+    private const uint GroupWrite = 0x10; // 0020
+    private const uint OthersWrite = 0x2; // 0002
+    private const UnixFileMode OwnerReadWrite = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Where the checkpoints of all logs are: see <see cref="CheckpointStore"/>.</summary>
@@ -23,35 +25,61 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     /// <summary>The lock file that keeps a second daemon away.</summary>
     public string LockPath => Path.Combine(checkpointDir, "lock");
 
+    /// <summary>Where the commands ask the running daemon.</summary>
+    public string StatusSocketPath => Path.Combine(checkpointDir, "status.socket");
+
     /// <summary>Creates the directories, for the owner only.</summary>
     public void Create()
     {
         foreach (var directory in (string[])[checkpointDir, journalDir])
         {
-            Directory.CreateDirectory(directory, OwnerOnly);
+            CreateDirectory(directory);
         }
     }
 
     /// <summary>Why the directories may not be used, with what to do; null: they may.</summary>
     /// <exception cref="IOException">They cannot be looked at.</exception>
-    public string? Problem()
-    {
-        foreach (var (setting, directory) in (ReadOnlySpan<(string, string)>)[("checkpoint_dir", checkpointDir), ("journal_dir", journalDir)])
-        {
-            var mode = File.GetUnixFileMode(directory);
-            if (mode.HasFlag(UnixFileMode.OtherWrite))
-            {
-                return $"{setting} {directory} may be written by everybody on this host (mode {Convert.ToString((int)mode, 8)}): anybody could say there what Kafka has confirmed, and what is not would be skipped and deleted. Take that right away: chmod o-w {directory}";
-            }
-        }
+    public string? Problem() => ProblemOf("checkpoint_dir", checkpointDir) ?? ProblemOf("journal_dir", journalDir);
 
-        return null;
+    /// <summary>Creates a directory of the daemon's state, with those above it that are missing: for the owner only.</summary>
+    public static void CreateDirectory(string path) => Directory.CreateDirectory(path, OwnerOnly);
+
+    /// <summary>A new file of the daemon's state, for the owner only, whatever the umask. There must be none of that name.</summary>
+    public static SafeFileHandle CreateFile(string path)
+    {
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        File.SetUnixFileMode(file, OwnerReadWrite);
+        return file;
     }
+
+    /// <summary>How a file of the daemon's state is opened that may have to be made.</summary>
+    public static FileStreamOptions Private(FileMode mode, FileAccess access, FileShare share) =>
+        new() { Mode = mode, Access = access, Share = share, BufferSize = 1, UnixCreateMode = OwnerReadWrite };
 
     public string JournalPath(string directory, string component) => Path.Combine(journalDir, NameOf(directory, component) + ".journal");
 
     /// <summary>Where records of a log go that the brokers refuse.</summary>
     public string RejectedDirectory(string directory, string component) => Path.Combine(checkpointDir, "rejected", NameOf(directory, component));
+
+    private static string? ProblemOf(string setting, string directory)
+    {
+        if (!FileFacts.TryOf(directory, out var facts, out var errno))
+        {
+            throw new IOException($"{directory}: {Errors.Text(errno)}");
+        }
+
+        var user = FileCalls.EffectiveUser();
+        if (facts.Owner != user && facts.Owner != 0)
+        {
+            return $"{setting} {directory} belongs to user {facts.Owner}, and this process runs as user {user}: whoever owns it could say there what "
+                + $"Kafka has confirmed. Run kafkafeeder as user {facts.Owner}, or give the directory away: chown {user} {directory}";
+        }
+
+        var others = (facts.Mode & OthersWrite) != 0 ? "everybody on this host" : (facts.Mode & GroupWrite) != 0 ? "its group" : null;
+        return others is null ? null
+            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could say there what Kafka has "
+                + $"confirmed, and what is not would be skipped and deleted. Take that right away: chmod go-w {directory}";
+    }
 
     private static string NameOf(string directory, string component)
     {

@@ -15,27 +15,20 @@ internal static class CheckCommand
             return ExitCode.Usage;
         }
 
-        var faults = new List<ConfigFault>();
-        var files = ConfigurationScan.Find(options.LogDir, faults).ConvertAll(path => (path, ConfigLoader.LoadLogs(path)));
-        var logs = new LogPlan(options.BrokerGroups.Keys.ToHashSet(), RealPath.Of).Make(files, faults);
-        foreach (var log in logs.Where(l => !Directory.Exists(l.Directory)))
-        {
-            faults.Add(new ConfigFault(log.Options.SourceFile, log.Options.SourceLine, $"topics.{log.Options.Component}", $"has its segments in {log.Directory}, which does not exist."));
-        }
-
+        var found = new LogFinder(options, Authority.Of(options), new ScanLimits()).Find(() => { });
         foreach (var warning in options.Warnings)
         {
             Console.WriteLine($"warning: {warning}");
         }
 
-        var problems = faults.ConvertAll(f => f.ToString());
+        List<string> problems = [.. found.Faults.Select(f => f.ToString()), .. found.Unclaimed.Select(u => u.ToString())];
         if (!offline)
         {
-            problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, logs, Console.WriteLine) : [missing!]);
+            problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, found.Logs, Console.WriteLine) : [missing!]);
         }
 
         problems.ForEach(problem => Console.Error.WriteLine(problem));
-        Console.WriteLine($"{files.Count} configuration files, {logs.Count} logs{(offline ? ", brokers not asked" : "")}: {(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
+        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: {(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 }

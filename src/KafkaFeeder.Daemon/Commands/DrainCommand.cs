@@ -11,9 +11,12 @@ internal static class DrainCommand
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>For acknowledgements and saves when the time is over.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(1);
+
     public static int Execute(string configuration, bool verbose, TimeSpan timeout)
     {
-        using var startup = Startup.TryPrepare(configuration, verbose, options => options with { Status = new StatusOptions { Listen = null }, Shipper = options.Shipper with { DrainOnStop = false } }, out var exitCode);
+        using var startup = Startup.TryPrepare(configuration, verbose, Adapt, out var exitCode);
         if (startup is null)
         {
             return exitCode;
@@ -22,40 +25,65 @@ internal static class DrainCommand
         using var host = startup.CreateHost(out var feeder);
         var stopped = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
         host.Start();
-        var left = WaitAsync(feeder, timeout, stopped).GetAwaiter().GetResult();
+        var isDone = WaitAsync(feeder, timeout, stopped).GetAwaiter().GetResult();
+        var left = Left(feeder);
         host.StopAsync().GetAwaiter().GetResult();
-        if (left.Count == 0)
+        if (isDone && left.Count == 0)
         {
             return ExitCode.Ok;
         }
 
-        foreach (var log in feeder.Fleet.Statuses.Where(l => l.LagBytes > 0 || l.Error is not null))
-        {
-            Console.Error.WriteLine($"left: {log.Options.Component} in {log.Directory}: {log.LagBytes} bytes behind {log.Position}{(log.Error is null ? "" : ": " + log.Error)}");
-        }
-
+        left.ForEach(Console.Error.WriteLine);
         return ExitCode.Left;
     }
 
-    /// <summary>Returns the logs that are not shipped to their end when all are, or when the time is over.</summary>
-    private static async Task<IReadOnlyList<LogStatus>> WaitAsync(Feeder feeder, TimeSpan timeout, CancellationToken stopped)
+    /// <summary>
+    /// The time for shipping is the command's own; what is sent and not confirmed when it is over is sent again next time.
+    /// </summary>
+    private static FeederOptions Adapt(FeederOptions options) => options with
+    {
+        Status = new StatusOptions { Listen = null },
+        Shipper = options.Shipper with
+        {
+            DrainOnStop = false,
+            DrainTimeout = options.Shipper.DrainTimeout < StopPatience ? options.Shipper.DrainTimeout : StopPatience,
+        },
+    };
+
+    /// <summary>True when every log is shipped to its end, false when the time is over or a signal comes.</summary>
+    private static async Task<bool> WaitAsync(Feeder feeder, TimeSpan timeout, CancellationToken stopped)
     {
         var time = TimeProvider.System;
         var began = time.GetTimestamp();
         while (true)
         {
-            var left = feeder.Fleet.Statuses.Where(l => l.State != LogState.Idle).ToList();
-            if (feeder.Status.IsReady && left.Count == 0)
+            if (feeder.Status.IsReady && feeder.Fleet.Statuses.All(l => l.State == LogState.Idle))
             {
-                return left;
+                return true;
             }
 
             if (stopped.IsCancellationRequested || time.GetElapsedTime(began) > timeout)
             {
-                return left.Count > 0 ? left : feeder.Fleet.Statuses;
+                return false;
             }
 
             await Pause.ForAsync(LookInterval, time, stopped).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>What is not shipped, a line each: logs, and what could not become one.</summary>
+    private static List<string> Left(Feeder feeder) =>
+    [
+        .. feeder.Status.IsReady ? (string[])[] : ["left: the search for logs was not finished"],
+        .. feeder.Status.Faults.Select(f => $"left: {f}"),
+        .. feeder.Status.Unclaimed.Select(u => $"left: {u}"),
+        .. feeder.Fleet.Statuses.Where(l => l.State != LogState.Idle || l.LagBytes > 0 || l.Error is not null).Select(Line),
+    ];
+
+    private static string Line(LogStatus log)
+    {
+        var directory = Quote.Plain(log.Directory, ConfigFault.MaxPathShown);
+        var reason = log.Error is null ? "" : ": " + Quote.Plain(log.Error, ConfigFault.MaxPathShown);
+        return $"left: {log.Options.Component} in {directory}: {log.LagBytes} bytes behind {(log.Position.Length > 0 ? log.Position : "the start")}{reason}";
     }
 }

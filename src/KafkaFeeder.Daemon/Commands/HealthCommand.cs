@@ -8,8 +8,6 @@ namespace KafkaFeeder.Daemon.Commands;
 /// </summary>
 internal static class HealthCommand
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     public static int Execute(string configuration)
     {
         if (Startup.LoadOptions(configuration) is not { } options)
@@ -17,23 +15,13 @@ internal static class HealthCommand
             return ExitCode.Failed;
         }
 
-        if (options.Status.AskAt is not { } endpoint)
+        if (!DaemonClient.TryGet(options, "/healthz", out var isWell, out var text))
         {
-            Console.Error.WriteLine($"{options.SourceFile}: status.listen is off, so the daemon cannot be asked.");
+            Console.Error.WriteLine(text);
             return ExitCode.Failed;
         }
 
-        try
-        {
-            using var client = new HttpClient { Timeout = Patience };
-            using var answer = client.GetAsync(new Uri($"http://{endpoint}/healthz")).GetAwaiter().GetResult();
-            Console.Out.Write(answer.Content.ReadAsStringAsync().GetAwaiter().GetResult());
-            return answer.IsSuccessStatusCode ? ExitCode.Ok : ExitCode.Failed;
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-        {
-            Console.Error.WriteLine($"No daemon answers at {endpoint}: {e.Message}");
-            return ExitCode.Failed;
-        }
+        Console.Out.Write(text);
+        return isWell ? ExitCode.Ok : ExitCode.Failed;
     }
 }

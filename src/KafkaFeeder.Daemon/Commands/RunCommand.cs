@@ -14,16 +14,8 @@ internal static class RunCommand
             return exitCode;
         }
 
-        try
-        {
-            using var host = startup.CreateHost(out _);
-            host.Run();
-            return ExitCode.Ok;
-        }
-        catch (IOException e)
-        {
-            Console.Error.WriteLine($"{startup.Options.SourceFile}: status.listen {startup.Options.Status.Listen}: {e.Message}");
-            return ExitCode.Failed;
-        }
+        using var host = startup.CreateHost(out _);
+        host.Run();
+        return ExitCode.Ok;
     }
 }

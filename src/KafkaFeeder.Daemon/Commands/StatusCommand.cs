@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
@@ -10,7 +10,7 @@ namespace KafkaFeeder.Daemon.Commands;
 /// <summary><c>kafkafeeder status</c>: asks the running daemon; where none answers, shows what the checkpoints say.</summary>
 internal static class StatusCommand
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public static int Execute(string configuration, bool asJson)
     {
@@ -19,28 +19,22 @@ internal static class StatusCommand
             return ExitCode.Usage;
         }
 
-        try
+        if (DaemonClient.TryGet(options, "/status.json", out var isWell, out var text) && isWell)
         {
-            if (options.Status.AskAt is { } endpoint)
-            {
-                return Show(Ask(endpoint), asJson);
-            }
-
-            Console.Error.WriteLine($"{options.SourceFile}: status.listen is off, so a running daemon cannot be asked. What the checkpoints say:");
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
-        {
-            Console.Error.WriteLine($"No daemon answers at {options.Status.Listen} ({e.Message}). What the checkpoints say:");
+            return Show(text, asJson);
         }
 
-        ShowCheckpoints(options);
+        if (asJson)
+        {
+            Console.WriteLine(new JsonObject { ["error"] = text.Trim(), ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) }.ToJsonString(Indented));
+        }
+        else
+        {
+            Console.Error.WriteLine($"{text.Trim()}\nWhat the checkpoints say:");
+            ShowCheckpoints(options);
+        }
+
         return ExitCode.NotRunning;
-    }
-
-    private static string Ask(IPEndPoint endpoint)
-    {
-        using var client = new HttpClient { Timeout = Patience };
-        return client.GetStringAsync(new Uri($"http://{endpoint}/status.json")).GetAwaiter().GetResult();
     }
 
     private static int Show(string answer, bool asJson)
@@ -48,6 +42,9 @@ internal static class StatusCommand
         using var json = JsonDocument.Parse(answer);
         var logs = json.RootElement.GetProperty("logs").EnumerateArray().ToList();
         var faults = json.RootElement.GetProperty("faults").EnumerateArray().Select(f => f.GetString()).ToList();
+        var unclaimed = json.RootElement.TryGetProperty("unclaimed", out var segments)
+            ? segments.EnumerateArray().Select(u => u.GetProperty("text").GetString()).ToList()
+            : []; // a daemon of an earlier version
         if (asJson)
         {
             Console.Out.Write(answer);
@@ -56,9 +53,10 @@ internal static class StatusCommand
         {
             Table(logs);
             faults.ForEach(fault => Console.WriteLine($"configuration: {fault}"));
+            unclaimed.ForEach(Console.WriteLine);
         }
 
-        return faults.Count > 0 || logs.Any(IsTroubled) ? ExitCode.Failed : ExitCode.Ok;
+        return faults.Count > 0 || unclaimed.Count > 0 || logs.Any(IsTroubled) ? ExitCode.Failed : ExitCode.Ok;
     }
 
     private static bool IsTroubled(JsonElement log) =>
@@ -82,30 +80,47 @@ internal static class StatusCommand
 
     private static void ShowCheckpoints(FeederOptions options)
     {
-        if (!Directory.Exists(options.CheckpointDir))
+        var lines = Checkpoints(options).ToList();
+        lines.ForEach(line => Console.WriteLine(line["summary"]));
+        if (lines.Count == 0)
         {
             Console.WriteLine("no checkpoints");
-            return;
         }
+    }
 
+    /// <summary>What the checkpoints say, and what of them cannot be read.</summary>
+    private static List<JsonNode> Checkpoints(FeederOptions options)
+    {
+        var lines = new List<JsonNode>();
+        void Problem(string text) => lines.Add(new JsonObject { ["summary"] = text });
         try
         {
-            foreach (var log in CheckpointFiles.Load(options.CheckpointDir, Console.WriteLine).Values)
+            if (Directory.Exists(options.CheckpointDir))
             {
-                Show(log.Snapshot());
+                lines.AddRange(CheckpointFiles.Load(options.CheckpointDir, Problem).Values.Select(log => Summary(log.Snapshot())));
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Console.WriteLine(e.Message);
+            Problem(e.Message);
         }
+
+        return lines;
     }
 
-    private static void Show(Checkpoint checkpoint)
+    private static JsonObject Summary(Checkpoint checkpoint)
     {
         var open = checkpoint.Segments.Where(s => !s.IsDone).OrderBy(s => s.Name, StringComparer.Ordinal).ToList();
-        var from = open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "";
-        Console.WriteLine(
-            $"{checkpoint.Component} in {checkpoint.Directory}: {checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{from}; possible duplicates so far {checkpoint.PossibleDuplicates}");
+        var rest = open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "";
+        return new JsonObject
+        {
+            ["component"] = checkpoint.Component,
+            ["directory"] = checkpoint.Directory,
+            ["segmentsShipped"] = checkpoint.Segments.Count - open.Count,
+            ["segmentsOpen"] = open.Count,
+            ["possibleDuplicates"] = checkpoint.PossibleDuplicates,
+            ["summary"] = $"{checkpoint.Component} in {Quote.Plain(checkpoint.Directory, ConfigFault.MaxPathShown)}: "
+                + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far {checkpoint.PossibleDuplicates}",
+        };
     }
 }

@@ -1,87 +1,227 @@
+using System.IO.Enumeration;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
+using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Finds every <c>kafkafeeder.yaml</c> below a directory, through links too. Bounded in depth and number, and a
-/// directory is entered once, so loops end. What cannot be read is a fault of its own and stops nothing else.
+/// Finds every <c>kafkafeeder.yaml</c> below log_dir, and which components have segments where. Breadth first, and by turns
+/// between the first-level directories, within <see cref="ScanLimits"/>: a tree that is too large takes nothing from the
+/// others. Links are followed only to where conf.yaml allows it; what they lead to within log_dir is found there anyway.
+/// What cannot be read is a fault of its own and stops nothing else.
 /// </summary>
-internal static class ConfigurationScan
+internal sealed class ConfigurationScan
 {
     public const string FileName = "kafkafeeder.yaml";
-    private const int MaxDepth = 16;
-    private const int MaxDirectories = 100_000;
 
-    /// <summary>The files, in order of their paths.</summary>
-    /// <param name="root">Where to begin.</param>
-    /// <param name="faults">Gets what cannot be looked at.</param>
-    /// <param name="onDirectory">Called for each directory: it goes on.</param>
-    public static List<string> Find(string root, List<ConfigFault> faults, Action? onDirectory = null)
+    private static readonly EnumerationOptions Everything = new() { IgnoreInaccessible = false, AttributesToSkip = 0 };
+
+    private readonly Territory _territory;
+    private readonly ScanLimits _limits;
+    private readonly List<ConfigFault> _faults;
+    private readonly ScanResult _result;
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Branch> _branches = new(StringComparer.Ordinal);
+    private readonly Queue<Branch> _turns = [];
+    private int _looked;
+
+    private ConfigurationScan(Territory territory, ScanLimits limits, List<ConfigFault> faults)
     {
-        var found = new List<string>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        var pending = new Queue<(string Directory, int Depth)>([(root, 0)]);
-        while (pending.TryDequeue(out var next))
-        {
-            onDirectory?.Invoke();
-            if (RealPath.Of(next.Directory) is not { } real)
-            {
-                if (next.Depth == 0)
-                {
-                    faults.Add(new ConfigFault(root, 0, "", "this log_dir does not exist; logs below it are found when it does."));
-                }
-
-                continue; // a link to nothing, or removed meanwhile
-            }
-
-            if (!seen.Add(real))
-            {
-                continue;
-            }
-
-            if (seen.Count > MaxDirectories)
-            {
-                faults.Add(new ConfigFault(root, 0, "", $"more than {MaxDirectories} directories are below it; the rest is not looked at."));
-                break;
-            }
-
-            Look(next.Directory, next.Depth, found, pending, faults);
-        }
-
-        found.Sort(StringComparer.Ordinal);
-        return found;
+        _territory = territory;
+        _limits = limits;
+        _faults = faults;
+        _result = new ScanResult(territory.LogDir);
     }
 
-    private static void Look(string directory, int depth, List<string> found, Queue<(string, int)> pending, List<ConfigFault> faults)
+    private enum Kind
+    {
+        Directory,
+        Configuration,
+        Segment,
+    }
+
+    /// <summary>One search.</summary>
+    /// <param name="territory">Where to look.</param>
+    /// <param name="limits">How much.</param>
+    /// <param name="faults">Gets what cannot be looked at.</param>
+    /// <param name="onDirectory">Called for each directory: it goes on.</param>
+    public static ScanResult Find(Territory territory, ScanLimits limits, List<ConfigFault> faults, Action onDirectory)
+    {
+        var scan = new ConfigurationScan(territory, limits, faults);
+        scan.Run(onDirectory);
+        scan._result.Files.Sort(StringComparer.Ordinal);
+        return scan._result;
+    }
+
+    private void Run(Action onDirectory)
+    {
+        Enqueue(_territory.LogDir, 0);
+        while (_turns.TryDequeue(out var branch))
+        {
+            if (_looked++ == _limits.Directories)
+            {
+                Cut(branch);
+                return;
+            }
+
+            var (directory, depth) = branch.Pending.Dequeue();
+            if (branch.Pending.Count > 0)
+            {
+                _turns.Enqueue(branch);
+            }
+
+            onDirectory();
+            Look(directory, depth);
+        }
+    }
+
+    /// <summary>The search ends here, with what is still to be looked at.</summary>
+    private void Cut(Branch next)
+    {
+        foreach (var left in _turns.Prepend(next).SelectMany(b => b.Pending))
+        {
+            _result.AddUnseen(left.Directory);
+        }
+
+        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not looked at, and keeps the settings it has.");
+    }
+
+    private void Look(string directory, int depth)
     {
         try
         {
-            var file = Path.Combine(directory, FileName);
-            if (File.Exists(file))
+            var names = 0;
+            var components = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var (name, kind) in Entries(directory))
             {
-                found.Add(file);
-            }
-
-            foreach (var below in Directory.EnumerateDirectories(directory))
-            {
-                if (Path.GetFileName(below.AsSpan()).StartsWith(".."))
+                if (++names > _limits.Names)
                 {
-                    continue; // where Kubernetes keeps the versions of a ConfigMap: the links to the one that holds lie here
+                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not looked at, and keeps the settings it has.");
+                    _result.AddUnseen(directory);
+                    break;
                 }
 
-                if (depth < MaxDepth)
-                {
-                    pending.Enqueue((below, depth + 1));
-                }
-                else
-                {
-                    faults.Add(new ConfigFault(below, 0, "", $"it lies more than {MaxDepth} directories below log_dir and is not looked at."));
-                }
+                Take(directory, depth, name, kind, components);
             }
+
+            if (components.Count > 0)
+            {
+                _result.Components[directory] = components;
+            }
+        }
+        catch (DirectoryNotFoundException) when (depth > 0)
+        {
+            return; // removed since it was listed
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            faults.Add(new ConfigFault(directory, 0, "", $"the directory cannot be read ({e.Message}); logs in it are not shipped until it can."));
+            _result.AddUnseen(directory);
+            Fault(directory, $"the directory cannot be read ({e.Message}); the settings of logs below it stay as they are until it can.");
         }
+    }
+
+    private void Take(string directory, int depth, string name, Kind kind, HashSet<string> components)
+    {
+        switch (kind)
+        {
+            case Kind.Configuration:
+                _result.Files.Add(Path.Combine(directory, name));
+                break;
+            case Kind.Segment when components.Count < _limits.UnclaimedComponents && SegmentName.TryParse(name) is { } segment:
+                components.Add(segment.Component);
+                break;
+            case Kind.Directory:
+                Below(directory, name, depth + 1);
+                break;
+        }
+    }
+
+    private void Below(string directory, string name, int depth)
+    {
+        var path = Path.Combine(directory, name);
+        if (!RealPath.TryResolve(path, out var real, out var errno))
+        {
+            if (!Errors.IsAbsent(errno))
+            {
+                _result.AddUnseen(path);
+                Fault(path, $"the directory cannot be looked at ({Errors.Text(errno)}); the settings of logs below it stay as they are until it can.");
+            }
+
+            return; // a link to nothing, or removed meanwhile
+        }
+
+        if (real == path ? _territory.MayHoldLogs(real) : _territory.IsAllowed(real) && !RealPath.IsAtOrBelow(real, _territory.LogDir))
+        {
+            Enqueue(real, depth);
+        }
+        else if (!RealPath.IsAtOrBelow(real, _territory.LogDir) && !_territory.IsState(real) && File.Exists(Path.Combine(real, FileName)))
+        {
+            Fault(path, "is a link to a directory outside log_dir, so the logs there are not shipped; name that directory under watcher.allow_directories of conf.yaml if they should be.");
+        }
+    }
+
+    private void Enqueue(string real, int depth)
+    {
+        if (depth > _limits.Depth)
+        {
+            Fault(real, $"it lies more than {_limits.Depth} directories below log_dir and is not looked at.");
+            return;
+        }
+
+        var name = _territory.BranchOf(real);
+        if (!_branches.TryGetValue(name, out var branch))
+        {
+            _branches.Add(name, branch = new Branch());
+        }
+
+        if (branch.Found >= _limits.DirectoriesOfBranch && !_seen.Contains(real))
+        {
+            if (!branch.IsCut)
+            {
+                branch.IsCut = true;
+                _result.AddUnseen(name);
+                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not looked at, and keeps the settings it has.");
+            }
+
+            return;
+        }
+
+        if (!_seen.Add(real))
+        {
+            return;
+        }
+
+        branch.Found++;
+        branch.Pending.Enqueue((real, depth));
+        if (branch.Pending.Count == 1)
+        {
+            _turns.Enqueue(branch);
+        }
+    }
+
+    private void Fault(string where, string text) => _faults.Add(new ConfigFault(where, 0, "", text));
+
+    private static FileSystemEnumerable<(string Name, Kind Kind)> Entries(string directory) =>
+        new(directory, (ref FileSystemEntry entry) => (entry.FileName.ToString(), KindOf(ref entry)!.Value), Everything)
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => KindOf(ref entry) is not null,
+        };
+
+    /// <summary>Null: nothing of ours. Kubernetes keeps the versions of a ConfigMap in directories that begin with two dots.</summary>
+    private static Kind? KindOf(ref FileSystemEntry entry) =>
+        entry.IsDirectory ? (entry.FileName.StartsWith("..") ? null : Kind.Directory)
+        : entry.FileName.SequenceEqual(FileName) ? Kind.Configuration
+        : entry.FileName.EndsWith(SegmentName.Extension) ? Kind.Segment
+        : null;
+
+    /// <summary>A first-level directory and what is still to be looked at below it.</summary>
+    private sealed class Branch
+    {
+        public Queue<(string Directory, int Depth)> Pending { get; } = [];
+
+        public int Found { get; set; }
+
+        public bool IsCut { get; set; }
     }
 }

@@ -12,21 +12,48 @@ namespace KafkaFeeder.Daemon.Discovery;
 /// Looks for logs, again and again: a full scan each time, because notifications of the system lose events without
 /// saying so. A file is parsed again only when it has changed.
 /// </summary>
-internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederStatus status, ILogger logger, TimeProvider time)
+internal sealed class Watcher(
+    FeederOptions options,
+    ShipperFleet fleet,
+    FeederStatus status,
+    PlannedDirectories directories,
+    ILogger logger,
+    TimeProvider time)
 {
-    private readonly LogPlan _plan = new(options.BrokerGroups.Keys.ToHashSet(), RealPath.Of);
-    private readonly Dictionary<string, (FileStamp Stamp, ParsedLogs Parsed)> _parsed = new(StringComparer.Ordinal);
+    /// <summary>Lines of one kind that are logged after one search; the rest is in the status.</summary>
+    private const int MaxLines = 100;
+
+    private readonly Lock _lock = new();
+    private readonly LogFinder _finder = new(options, Authority.Of(options), new ScanLimits());
     private readonly Channel<bool> _now = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private HashSet<string> _told = [];
+    private HashSet<string> _logged = [];
+    private HashSet<(string, string)> _loggedUnclaimed = [];
+    private bool _forgets;
     private TaskCompletionSource? _asked;
 
     /// <summary>Scans at once, and from then on by the interval.</summary>
     public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
+        try
+        {
+            await ScanByIntervalAsync(turns, stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return; // in the middle of a search
+        }
+    }
+
+    private async Task ScanByIntervalAsync(LoopTurns turns, CancellationToken stopping)
+    {
         while (!stopping.IsCancellationRequested)
         {
             turns.Turned();
-            RunOnce(turns.Turned);
+            RunOnce(() =>
+            {
+                turns.Turned();
+                stopping.ThrowIfCancellationRequested();
+            });
             turns.SleepsFor(options.Watcher.Interval);
             await Pause.ForAsync(_now.Reader, options.Watcher.Interval, time, stopping).ConfigureAwait(false);
             _now.Reader.TryRead(out _);
@@ -38,14 +65,9 @@ internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederS
     public Task ScanNow(bool forgetParsed)
     {
         TaskCompletionSource asked;
-        lock (_parsed)
+        lock (_lock)
         {
-            if (forgetParsed)
-            {
-                _parsed.Clear();
-                _told = [];
-            }
-
+            _forgets |= forgetParsed;
             asked = _asked ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
@@ -58,14 +80,16 @@ internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederS
     public void RunOnce(Action onStep)
     {
         TaskCompletionSource? asked;
-        lock (_parsed)
+        bool forgets;
+        lock (_lock)
         {
             (asked, _asked) = (_asked, null);
+            (forgets, _forgets) = (_forgets, false);
         }
 
         try
         {
-            Scan(onStep);
+            Scan(forgets, onStep);
         }
         finally
         {
@@ -73,60 +97,51 @@ internal sealed class Watcher(FeederOptions options, ShipperFleet fleet, FeederS
         }
     }
 
-    private void Scan(Action onStep)
+    private void Scan(bool forgets, Action onStep)
     {
-        var faults = new List<ConfigFault>();
-        IReadOnlyList<PlannedLog> logs;
-        lock (_parsed)
+        if (forgets)
         {
-            var files = ConfigurationScan.Find(options.LogDir, faults, onStep).ConvertAll(path => (path, Parse(path)));
-            foreach (var gone in _parsed.Keys.Except(files.Select(f => f.path)).ToList())
-            {
-                _parsed.Remove(gone);
-            }
-
-            logs = _plan.Make(files, faults);
+            _finder.Forget();
+            _logged = [];
+            _loggedUnclaimed = [];
         }
 
-        Tell(faults);
-        status.Faults = faults;
-        fleet.Apply(logs);
+        var found = _finder.Find(onStep);
+        Log(found.Faults);
+        Log(found.Unclaimed);
+        status.Faults = found.Faults;
+        status.Unclaimed = found.Unclaimed;
+        directories.Set(found.Logs);
+        fleet.Apply(found.Logs);
         status.Scanned();
     }
 
-    private ParsedLogs Parse(string path)
-    {
-        var stamp = FileStamp.Of(path);
-        if (_parsed.TryGetValue(path, out var known) && known.Stamp == stamp)
-        {
-            return known.Parsed;
-        }
-
-        var parsed = ConfigLoader.LoadLogs(path);
-        _parsed[path] = (stamp, parsed);
-        return parsed;
-    }
-
     /// <summary>Each fault once, until it is gone.</summary>
-    private void Tell(List<ConfigFault> faults)
+    private void Log(IReadOnlyList<ConfigFault> faults)
     {
         var now = faults.Select(f => f.ToString()).ToHashSet();
-        foreach (var fault in now.Where(f => !_told.Contains(f)))
+        var news = now.Where(f => !_logged.Contains(f)).ToList();
+        foreach (var fault in news.Take(MaxLines))
         {
             FeederLog.ConfigurationFault(logger, fault);
         }
 
-        _told = now;
+        if (news.Count > MaxLines)
+        {
+            FeederLog.MoreFaults(logger, news.Count - MaxLines);
+        }
+
+        _logged = now;
     }
 
-    /// <summary>What changes when a file does.</summary>
-    private readonly record struct FileStamp(string RealPath, DateTime Modified, long Bytes)
+    /// <summary>Each component once, however many segments it gets, until it is shipped or gone.</summary>
+    private void Log(IReadOnlyList<UnclaimedSegments> unclaimed)
     {
-        /// <summary>Of the file itself: a link to another file, or to another version in a ConfigMap, is another file.</summary>
-        public static FileStamp Of(string path)
+        foreach (var segments in unclaimed.Where(u => !_loggedUnclaimed.Contains((u.Directory, u.Component))).Take(MaxLines))
         {
-            var file = new FileInfo(Discovery.RealPath.Of(path) ?? path);
-            return file.Exists ? new FileStamp(file.FullName, file.LastWriteTimeUtc, file.Length) : default;
+            FeederLog.Unclaimed(logger, segments.ToString());
         }
+
+        _loggedUnclaimed = [.. unclaimed.Select(u => (u.Directory, u.Component))];
     }
 }

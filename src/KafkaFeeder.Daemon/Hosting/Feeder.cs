@@ -45,11 +45,12 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
         checkpoints.Loops = Status.Loops;
         Fleet = new ShipperFleet(options, state, checkpoints, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
-        _watcher = new Watcher(options, Fleet, Status, logger, time);
-        _cleaner = new SegmentCleaner(options, Fleet, logger, time);
+        var directories = new PlannedDirectories();
+        _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
+        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
-        _server = new StatusServer(options, Status, Fleet, time);
+        _server = new StatusServer(options, Status, Fleet, state.StatusSocketPath, logger, time);
     }
 
     public FeederStatus Status { get; }

@@ -56,6 +56,7 @@ internal sealed class Startup : IDisposable
         exitCode = ExitCode.Failed;
         var options = adapt(loaded);
         MemoryPolicy.Apply();
+        ThreadPolicy.Apply();
         if (!Librdkafka.TryLoad(out var problem))
         {
             Console.Error.WriteLine(problem);

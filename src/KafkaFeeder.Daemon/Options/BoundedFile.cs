@@ -28,25 +28,34 @@ internal static partial class BoundedFile
             return "cannot be opened: " + Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
         }
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        return ReadText(handle, path, maxBytes, out text);
+    }
+
+    /// <summary>As above, of a file that is open.</summary>
+    public static string? ReadText(SafeFileHandle handle, string path, int maxBytes, out string text)
+    {
         try
         {
-            return ReadText(handle, maxBytes, out text);
+            return ReadBytes(handle, maxBytes, out text);
         }
         catch (NotSupportedException)
         {
+            text = "";
             return "is a pipe or a device; expected a regular file";
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
+            text = "";
             return Directory.Exists(path) ? "is a directory; expected a file" : "cannot be read: " + refused.Message;
         }
         catch (DecoderFallbackException)
         {
+            text = "";
             return "is not UTF-8 text";
         }
     }
 
-    private static string? ReadText(SafeFileHandle handle, int maxBytes, out string text)
+    private static string? ReadBytes(SafeFileHandle handle, int maxBytes, out string text)
     {
         text = "";
         if (RandomAccess.GetLength(handle) > maxBytes)

@@ -10,7 +10,7 @@ namespace KafkaFeeder.Daemon.Options;
 public sealed record ConfigFault(string File, int Line, string Key, string Text)
 {
     /// <summary>Longer than any path.</summary>
-    private const int MaxPathShown = 4096;
+    internal const int MaxPathShown = 4096;
 
     /// <summary>On one line, whatever the file's name: <c>conf.yaml:12: shipper.max_in_flight is "8MiBx"; expected a size such as 8MiB or 500KB.</c></summary>
     public override string ToString()

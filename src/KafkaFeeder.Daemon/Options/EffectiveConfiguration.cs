@@ -28,7 +28,16 @@ public static class EffectiveConfiguration
                 Add($"kafka_brokers.{group.Name}.properties.{property.Name}", property.ShownValue);
             }
         }
+        foreach (PermissionOptions permission in options.Permissions)
+        {
+            Add($"permissions.{permission.Directory}.topics", permission.Topics is { } topics ? List(topics) : "all");
+            Add($"permissions.{permission.Directory}.brokers", permission.Brokers is { } groups ? List(groups) : "all");
+        }
         Add("watcher.interval", DurationText.Format(options.Watcher.Interval));
+        Add("watcher.allow_directories", List(options.Watcher.AllowDirectories));
+        Add("watcher.max_logs_per_file", options.Watcher.MaxLogsPerFile.ToString(CultureInfo.InvariantCulture));
+        Add("watcher.max_logs_per_owner", options.Watcher.MaxLogsPerOwner.ToString(CultureInfo.InvariantCulture));
+        Add("watcher.max_logs_per_directory", options.Watcher.MaxLogsPerDirectory.ToString(CultureInfo.InvariantCulture));
         Add("cleaner.interval", DurationText.Format(options.Cleaner.Interval));
         Add("status.listen", options.Status.Listen?.ToString() ?? "off");
         Add("shipper.checkpoint_interval", DurationText.Format(options.Shipper.CheckpointInterval));
@@ -57,4 +66,5 @@ public static class EffectiveConfiguration
         new("origin_headers", log.OriginHeaders ? "true" : "false"),
         new("strict_order", log.StrictOrder switch { true => "true", false => "false", null => "by what the brokers can do" }),
     ];
+    private static string List(IReadOnlyList<string> items) => items.Count == 0 ? "none" : string.Join(", ", items);
 }

@@ -21,6 +21,9 @@ public sealed record FeederOptions
     /// <summary>By the name that <c>broker:</c> in kafkafeeder.yaml says. Never empty.</summary>
     public required IReadOnlyDictionary<string, BrokerGroupOptions> BrokerGroups { get; init; }
 
+    /// <summary>Which directories may use which topics and broker groups; empty: all may use all.</summary>
+    public IReadOnlyList<PermissionOptions> Permissions { get; init; } = [];
+
     public WatcherOptions Watcher { get; init; } = new();
 
     public CleanerOptions Cleaner { get; init; } = new();
@@ -51,6 +54,34 @@ public sealed record WatcherOptions
 {
     /// <summary>Between two full scans. 15 s is the original's; new data is noticed at once, this is the safety net.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Directories outside log_dir, and outside a kafkafeeder.yaml's own directory, where its <c>directory:</c> and links may
+    /// lead. None, because whoever may write a kafkafeeder.yaml could point it at somebody else's logs.
+    /// </summary>
+    public IReadOnlyList<string> AllowDirectories { get; init; } = [];
+
+    /// <summary>Entries of one kafkafeeder.yaml that count. 500: so many fit into its 64 KiB.</summary>
+    public int MaxLogsPerFile { get; init; } = 500;
+
+    /// <summary>Entries that count in the files of one user who is neither root nor the daemon's. 2000: beyond what one application has.</summary>
+    public int MaxLogsPerOwner { get; init; } = 2_000;
+
+    /// <summary>As <see cref="MaxLogsPerOwner"/>, at and below one first-level directory.</summary>
+    public int MaxLogsPerDirectory { get; init; } = 2_000;
+}
+
+/// <summary>What logs at and below a directory may use. Of several that cover a directory, the closest holds.</summary>
+/// <param name="Directory">An absolute path.</param>
+/// <param name="Topics">Names; with a <c>*</c> at the end: all that begin so. Null: all.</param>
+/// <param name="Brokers">Broker groups. Null: all.</param>
+public sealed record PermissionOptions(string Directory, IReadOnlyList<string>? Topics, IReadOnlyList<string>? Brokers)
+{
+    /// <summary>True if a log may go to this topic.</summary>
+    public bool AllowsTopic(string topic) => Topics is null || Topics.Any(t => t.EndsWith('*') ? topic.StartsWith(t[..^1], StringComparison.Ordinal) : topic == t);
+
+    /// <summary>True if a log may use this broker group.</summary>
+    public bool AllowsBroker(string group) => Brokers?.Contains(group) ?? true;
 }
 
 /// <summary>Deletes segments that are shipped and past their retention.</summary>

@@ -12,6 +12,9 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
     // Shorter would be busy waiting; tests and demos use it to be quick.
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(100);
 
+    // A hundred thousand logs are more than one host writes.
+    private const int MostLogs = 100_000;
+
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
 
     /// <summary>Whatever was found; of use only if no fault was added.</summary>
@@ -26,6 +29,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             JournalDir = Directory(map, "journal_dir", "the directory for what has been read"),
             Logging = map.Section("logging") is { } logging ? ReadLogging(logging) : null,
             BrokerGroups = ReadBrokerGroups(map),
+            Permissions = map.Section("permissions") is { } permissions ? ReadPermissions(permissions) : [],
             Watcher = map.Section("watcher") is { } watcher ? ReadWatcher(watcher) : new WatcherOptions(),
             Cleaner = map.Section("cleaner") is { } cleaner ? ReadCleaner(cleaner) : new CleanerOptions(),
             Status = map.Section("status") is { } status ? ReadStatus(status) : new StatusOptions(),
@@ -33,6 +37,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         };
         map.Finish();
         CheckDirectories(options, map);
+        CheckPermissions(options, map);
         return options;
     }
 
@@ -59,11 +64,44 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         return logging;
     }
 
-    private static WatcherOptions ReadWatcher(MapReader map)
+    private WatcherOptions ReadWatcher(MapReader map)
     {
-        var watcher = new WatcherOptions { Interval = map.Duration("interval", new WatcherOptions().Interval, Second, Shortest, Day) };
+        var defaults = new WatcherOptions();
+        var watcher = new WatcherOptions
+        {
+            Interval = map.Duration("interval", defaults.Interval, Second, Shortest, Day),
+            AllowDirectories = map.List("allow_directories", "directories") is { } directories ? [.. directories.Select(Absolute)] : defaults.AllowDirectories,
+            MaxLogsPerFile = map.Count("max_logs_per_file", defaults.MaxLogsPerFile, 1, MostLogs),
+            MaxLogsPerOwner = map.Count("max_logs_per_owner", defaults.MaxLogsPerOwner, 1, MostLogs),
+            MaxLogsPerDirectory = map.Count("max_logs_per_directory", defaults.MaxLogsPerDirectory, 1, MostLogs),
+        };
         map.Finish();
         return watcher;
+    }
+
+    private List<PermissionOptions> ReadPermissions(MapReader map)
+    {
+        var permissions = new List<PermissionOptions>();
+        foreach (YamlEntry entry in map.AllEntries())
+        {
+            var one = new MapReader(entry.Value with { Line = entry.Line }, map.PathOf(entry.Key), faults);
+            permissions.Add(new PermissionOptions(Absolute(entry.Key), ReadTopics(one), one.List("brokers", "broker groups")));
+            one.Finish();
+        }
+        return permissions;
+    }
+
+    private static IReadOnlyList<string>? ReadTopics(MapReader map)
+    {
+        IReadOnlyList<string>? topics = map.List("topics", "topics");
+        foreach (string topic in topics ?? [])
+        {
+            if (topic != "*" && !NameRule.IsValid(topic.EndsWith('*') ? topic[..^1] : topic))
+            {
+                map.Fault("topics", $"has {Quote.Value(topic)}; expected the name of a topic, or its beginning and a * at the end.");
+            }
+        }
+        return topics;
     }
 
     private static CleanerOptions ReadCleaner(MapReader map)
@@ -143,7 +181,19 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
     private string Directory(MapReader map, string key, string whatItIs)
     {
         string text = map.MandatoryText(key, whatItIs);
-        return text.Length == 0 ? "" : Path.TrimEndingDirectorySeparator(Path.GetFullPath(text, _folder));
+        return text.Length == 0 ? "" : Absolute(text);
+    }
+
+    private string Absolute(string text) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(text, _folder));
+
+    private void CheckPermissions(FeederOptions options, MapReader map)
+    {
+        foreach ((PermissionOptions permission, string group) in options.Permissions
+            .SelectMany(p => (p.Brokers ?? []).Select(group => (p, group))).Where(p => !options.BrokerGroups.ContainsKey(p.group)))
+        {
+            string hint = NearMiss.Hint(group, [.. options.BrokerGroups.Keys]);
+            faults.Add(map.LineOf("permissions"), $"permissions.{Quote.Plain(permission.Directory)}.brokers", $"has {Quote.Value(group)}, which is no broker group{hint}");
+        }
     }
 
     private void CheckDirectories(FeederOptions options, MapReader map)
@@ -156,6 +206,10 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             if (same is not null && path.Length > 0)
             {
                 map.Fault(key, $"is {Quote.Value(path)}, as {same} is; each needs a directory of its own.");
+            }
+            else if (key != "log_dir" && options.LogDir.StartsWith(path + "/", StringComparison.Ordinal) && path.Length > 0)
+            {
+                map.Fault("log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: what lies there is never a log. Put one of them elsewhere.");
             }
             else if (key != "log_dir" && path.StartsWith(options.LogDir + "/", StringComparison.Ordinal) && options.LogDir.Length > 0)
             {

@@ -139,6 +139,49 @@ internal sealed class MapReader
         return value;
     }
 
+    /// <summary>A number; both bounds inclusive.</summary>
+    public int Count(string key, int absent, int min, int max)
+    {
+        if (Text(key) is not { } text)
+        {
+            return absent;
+        }
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) || value < min || value > max)
+        {
+            Fault(key, $"is {Quote.Value(text)}; expected a number from {min} to {max}.");
+            return absent;
+        }
+        return value;
+    }
+
+    /// <summary>A list of single values without control characters; null when the key is absent.</summary>
+    public IReadOnlyList<string>? List(string key, string whatItIs)
+    {
+        YamlNode? node = Node(key);
+        if (node is null)
+        {
+            return null;
+        }
+        var items = new List<string>();
+        if (node is not YamlSequence list)
+        {
+            Fault(key, $"is {node.Kind}; expected a list of {whatItIs}.");
+            return items;
+        }
+        foreach (YamlNode item in list.Items)
+        {
+            if (item is YamlScalar { IsNull: false, Value.Length: > 0 } scalar && IsPrintable(scalar.Value))
+            {
+                items.Add(scalar.Value);
+            }
+            else
+            {
+                _faults.Add(item.Line, PathOf(key), $"has an item that is {item.Kind}; expected {whatItIs}.");
+            }
+        }
+        return items;
+    }
+
     /// <summary>Null when absent or faulty.</summary>
     public bool? Flag(string key) => Choice<bool?>(key, null, [("true", true), ("false", false)]);
 

@@ -18,8 +18,11 @@ internal enum RetentionVerdict
     /// <summary>Shipped, but its last modification is too recent.</summary>
     TooYoung,
 
-    /// <summary>It is larger than what was shipped: it has grown since.</summary>
+    /// <summary>Its size is not that of what was shipped: it has grown since, or is another file.</summary>
     Grown,
+
+    /// <summary>It begins otherwise than what was shipped: it is another file under the same name.</summary>
+    Replaced,
 }
 
 /// <summary>Decides what may be deleted. Pure.</summary>

@@ -1,25 +1,37 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
-using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
+using KafkaLog.Format.Checksums;
+using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Retention;
 
 /// <summary>
 /// Deletes segments that are shipped, by the checkpoint that is on disk and not the one in memory, and past their
-/// retention. (Kafka's LogCleaner compacts; this one only deletes.)
+/// retention. (Kafka's LogCleaner compacts; this one only deletes.) It works in the directory that the log was planned in,
+/// held open, so that a path that is made to lead elsewhere in the meantime leads to nothing.
 /// </summary>
-internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, ILogger logger, TimeProvider time)
+internal sealed class SegmentCleaner(
+    TimeSpan interval,
+    Func<IReadOnlyList<CleanableLog>> logs,
+    PlannedDirectories directories,
+    ILogger logger,
+    TimeProvider time)
 {
     /// <summary>A wall clock that moves otherwise than time passes makes ages meaningless: nothing is deleted by it.</summary>
     private static readonly TimeSpan MaxClockJump = TimeSpan.FromHours(1);
 
     private DateTimeOffset _lastNow = time.GetUtcNow();
     private long _lastTimestamp = time.GetTimestamp();
+    private HashSet<string> _warned = new(StringComparer.Ordinal);
+    private HashSet<string> _warnedNow = new(StringComparer.Ordinal);
 
     /// <summary>Cleans by the interval.</summary>
     public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
@@ -27,15 +39,16 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
         while (!stopping.IsCancellationRequested)
         {
             turns.Turned();
-            RunOnce(turns.Turned);
-            turns.SleepsFor(options.Cleaner.Interval);
-            await Pause.ForAsync(options.Cleaner.Interval, time, stopping).ConfigureAwait(false);
+            RunOnce(turns.Turned, stopping);
+            turns.SleepsFor(interval);
+            await Pause.ForAsync(interval, time, stopping).ConfigureAwait(false);
         }
     }
 
     /// <summary>One round over all logs.</summary>
     /// <param name="onStep">Called for each segment: to delete many large files takes long.</param>
-    public void RunOnce(Action onStep)
+    /// <param name="stopping">Ends the round before the next segment.</param>
+    public void RunOnce(Action onStep, CancellationToken stopping)
     {
         var now = time.GetUtcNow();
         var jump = now - _lastNow - time.GetElapsedTime(_lastTimestamp);
@@ -47,49 +60,172 @@ internal sealed class SegmentCleaner(FeederOptions options, ShipperFleet fleet, 
             return;
         }
 
-        foreach (var log in fleet.Cleanable)
+        _warnedNow = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var log in logs())
         {
-            foreach (var segment in log.Done)
-            {
-                onStep();
-                Clean(log, segment, now);
-            }
+            Clean(log, now, onStep, stopping);
+        }
+
+        if (!stopping.IsCancellationRequested)
+        {
+            _warned = _warnedNow;
         }
     }
 
-    private void Clean(CleanableLog log, SegmentCheckpoint saved, DateTimeOffset now)
+    private void Clean(CleanableLog log, DateTimeOffset now, Action onStep, CancellationToken stopping)
     {
-        var status = log.Status;
-        if (status.Options.Retention is null)
+        var (status, done) = (log.Status, log.Done);
+        if (done.Count == 0 || status.Options.Retention is null || stopping.IsCancellationRequested)
         {
             return;
         }
 
-        var path = Path.Combine(status.Directory, saved.Name);
-        try
+        if (!RealFile.TryOpen(status.Directory, out var directory, out var errno))
         {
-            using var file = SegmentHandle.OpenForReading(path);
-            var stat = SegmentHandle.Stat(file);
-            if (!SegmentFinality.IsFinal(SegmentLock.Probe(file), SegmentName.TryParse(saved.Name), stat.Modified, now))
+            if (!Errors.IsAbsent(errno))
             {
-                return; // a writer has it open, or may have; none will open it later: each creates its own
+                FeederLog.NotCleaned(logger, status.Directory, Errors.Text(errno));
             }
 
-            if (RetentionPolicy.Judge(saved, stat, status.Options.Retention, now) == RetentionVerdict.Delete)
+            return;
+        }
+
+        using (directory)
+        {
+            var facts = FileFacts.Of(directory!);
+            if (!facts.IsDirectory || (directories.TryGet(status.Directory, out var planned) && planned.Id != facts.Id))
             {
-                log.Cleaning(saved.Name);
-                File.Delete(path);
-                status.AddCleaned();
-                FeederLog.Cleaned(logger, saved.Name, now - stat.Modified);
+                Warn(status.Directory, "", "moved", "is another directory than the log was found in: nothing in it is deleted until the next search for logs");
+                return;
+            }
+
+            foreach (var segment in done.TakeWhile(_ => !stopping.IsCancellationRequested))
+            {
+                onStep();
+                Clean(log, directory!, facts, segment, now);
             }
         }
-        catch (FileNotFoundException)
+    }
+
+    private void Clean(CleanableLog log, SafeFileHandle directory, FileFacts directoryFacts, SegmentCheckpoint saved, DateTimeOffset now)
+    {
+        var status = log.Status;
+        try
         {
-            return; // deleted by somebody else, or in the round before
+            if (!FileFacts.TryOf(directory, saved.Name, out var facts, out _) // deleted by somebody else, or in the round before
+                || RetentionPolicy.Judge(saved, StatOf(facts), status.Options.Retention, now) == RetentionVerdict.TooYoung)
+            {
+                return;
+            }
+
+            if (!RealFile.TryOpenIn(directory, saved.Name, out var file, out var errno))
+            {
+                Warn(status.Directory, saved.Name, "unopened", $"cannot be deleted: {Errors.Text(errno)}");
+                return;
+            }
+
+            using (file)
+            {
+                Clean(log, directory, directoryFacts, saved, file!, now);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             FeederLog.NotCleaned(logger, saved.Name, e.Message);
+        }
+    }
+
+    /// <summary>The file is open now, and what is found of it holds until it is closed.</summary>
+    private void Clean(
+        CleanableLog log, SafeFileHandle directory, FileFacts directoryFacts, SegmentCheckpoint saved, SafeFileHandle file, DateTimeOffset now)
+    {
+        var status = log.Status;
+        var facts = FileFacts.Of(file);
+        var keep = status.Options.Retention!.Value;
+        var verdict = !facts.IsRegular || IsReplaced(saved, file) ? RetentionVerdict.Replaced : RetentionPolicy.Judge(saved, StatOf(facts), keep, now);
+        if (verdict == RetentionVerdict.Grown)
+        {
+            Warn(status.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not deleted before the rest is shipped. Its writer goes on after it had ended, or holds no lock");
+        }
+        else if (verdict == RetentionVerdict.Replaced)
+        {
+            Warn(status.Directory, saved.Name, "replaced", "is another file than the one of this name that was shipped: it is not deleted");
+        }
+        else if (verdict == RetentionVerdict.Delete && MayGo(status, directoryFacts, saved, file, facts, now, keep))
+        {
+            Delete(log, directory, saved, facts, now - facts.Modified);
+        }
+    }
+
+    private bool MayGo(
+        LogStatus status, FileFacts directoryFacts, SegmentCheckpoint saved, SafeFileHandle file, FileFacts facts, DateTimeOffset now, TimeSpan keep)
+    {
+        if (!SegmentFinality.IsFinal(SegmentLock.Probe(file), SegmentName.TryParse(saved.Name), facts.Modified, now))
+        {
+            return false; // a writer has it open, or may have
+        }
+
+        var overdue = now - facts.Modified - keep;
+        var use = SegmentLocks.Look(file);
+        if (use == SegmentUse.Writing || (use == SegmentUse.Reading && overdue <= SegmentLocks.ReaderGrace))
+        {
+            return false;
+        }
+
+        if (use == SegmentUse.Reading)
+        {
+            Warn(status.Directory, saved.Name, "locked", $"is deleted although somebody holds a lock on it: it has been due for {Words.Age(overdue)}, and no writer has it open");
+        }
+
+        if (facts.Links > 1 && facts.Owner != directoryFacts.Owner)
+        {
+            Warn(status.Directory, saved.Name, "foreign", $"has {facts.Links} names and belongs to user {facts.Owner}, its directory to user {directoryFacts.Owner}: it may be somebody else's file, and is not deleted");
+            return false;
+        }
+
+        if (facts.Links > 1)
+        {
+            Warn(status.Directory, saved.Name, "linked", $"has {facts.Links} names: this one is deleted, but its space stays taken as long as there is another");
+        }
+
+        return true;
+    }
+
+    private void Delete(CleanableLog log, SafeFileHandle directory, SegmentCheckpoint saved, FileFacts facts, TimeSpan age)
+    {
+        if (!FileFacts.TryOf(directory, saved.Name, out var named, out _) || named.Id != facts.Id)
+        {
+            return; // another file has taken the name
+        }
+
+        log.Cleaning(saved.Name);
+        if (FileCalls.UnlinkAt(directory, saved.Name, 0) != 0)
+        {
+            FeederLog.NotCleaned(logger, saved.Name, Errors.Text(System.Runtime.InteropServices.Marshal.GetLastPInvokeError()));
+            return;
+        }
+
+        log.Status.AddCleaned();
+        FeederLog.Cleaned(logger, saved.Name, age);
+    }
+
+    private static SegmentStat StatOf(FileFacts facts) => new(facts.Id.Device, facts.Id.Inode, facts.Bytes, facts.Modified);
+
+    /// <summary>As the checkpoint knows a file: by the checksum of its first bytes.</summary>
+    private static bool IsReplaced(SegmentCheckpoint saved, SafeFileHandle file)
+    {
+        Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
+        return saved.Head is { } known && (RandomAccess.Read(file, head, 0) != head.Length || Crc32C.Compute(head) != known);
+    }
+
+    /// <summary>Once for each segment and reason, as long as it holds.</summary>
+    private void Warn(string directory, string segment, string why, string what)
+    {
+        var key = $"{directory}\0{segment}\0{why}";
+        _warnedNow.Add(key);
+        if (_warned.Add(key))
+        {
+            FeederLog.SegmentKept(logger, Path.Combine(directory, segment), what);
         }
     }
 }

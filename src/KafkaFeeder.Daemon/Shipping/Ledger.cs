@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -55,7 +56,7 @@ internal sealed class Ledger(string path, TimeProvider time)
         lock (_lock)
         {
             var isNew = !File.Exists(path);
-            using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 1);
+            using var file = new FileStream(path, StateDirectory.Private(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read));
             EndTornLine(file);
             file.Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
             DurableFile.Sync(file.SafeFileHandle, path);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;
@@ -24,6 +25,7 @@ internal sealed class Quarantine(string directory, string component) : IDisposab
     /// <exception cref="IOException">It is not safe yet: do not pass it.</exception>
     public void Add(in Record record)
     {
+        StateDirectory.CreateDirectory(directory);
         _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component, MaxRecordBytes = MaxRecordBytes });
         _records.Append(new NewRecord(record), Durability.Synced);
     }
@@ -32,9 +34,10 @@ internal sealed class Quarantine(string directory, string component) : IDisposab
     /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
     public void AddDamage(SafeFileHandle segment, string segmentName, long position, long endPosition)
     {
-        Directory.CreateDirectory(directory);
+        StateDirectory.CreateDirectory(directory);
         var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{segmentName}.{position}.damaged"));
-        using (var copy = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
+        File.Delete(path);
+        using (var copy = StateDirectory.CreateFile(path))
         {
             var buffer = new byte[64 * 1024];
             var end = Math.Min(endPosition, position + MaxDamageBytes);

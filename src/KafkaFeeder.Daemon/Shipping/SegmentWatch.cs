@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
 using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;
 
@@ -22,8 +22,8 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
 
     private long? _lookedAt;
     private int _next;
-    private (ulong Device, ulong Inode)? _home;
-    private (ulong Device, ulong Inode) _found;
+    private FileId? _home;
+    private FileId _found;
 
     /// <summary>False if the directory is another one than that in which all was there, or that was never seen in this run.</summary>
     public bool IsSameDirectory => _found == _home;
@@ -58,7 +58,7 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
 
     /// <summary>Looks which directory it is.</summary>
     /// <exception cref="IOException">It cannot be asked.</exception>
-    public void LookAtDirectory() => _found = FileIdentity.Of(directory);
+    public void LookAtDirectory() => _found = FileFacts.Of(directory).Id;
 
     /// <summary>All that should be there is there: it is the directory that was meant.</summary>
     public void ThisIsTheDirectory() => _home = _found;

@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Supervision;
 
@@ -16,6 +17,9 @@ internal sealed class FeederStatus(TimeProvider time)
 
     /// <summary>What is wrong with the logs' configuration now.</summary>
     public IReadOnlyList<ConfigFault> Faults { get; set; } = [];
+
+    /// <summary>Segments in the directories that are searched, which no entry ships.</summary>
+    public IReadOnlyList<UnclaimedSegments> Unclaimed { get; set; } = [];
 
     /// <summary>True when the first scan is done.</summary>
     public bool IsReady => _isReady;

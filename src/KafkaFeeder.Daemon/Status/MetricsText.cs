@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using KafkaFeeder.Daemon.Discovery;
 
 namespace KafkaFeeder.Daemon.Status;
 
@@ -35,6 +36,8 @@ internal static class MetricsText
         text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_start_time_seconds {status.Started.ToUnixTimeMilliseconds() / 1000.0}\n");
         Head(text, "kafkafeeder_configuration_faults", "gauge", "What is wrong with the logs' configuration now.");
         text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_configuration_faults {status.Faults.Count}\n");
+        Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships them.", u => u.Files);
+        Unclaimed(text, status, "kafkafeeder_unclaimed_bytes", "Their size.", u => u.Bytes);
         foreach (var (name, type, help, value) in PerLog)
         {
             Head(text, name, type, help);
@@ -45,6 +48,15 @@ internal static class MetricsText
         }
 
         return text.ToString();
+    }
+
+    private static void Unclaimed(StringBuilder text, FeederStatus status, string name, string help, Func<UnclaimedSegments, long> value)
+    {
+        Head(text, name, "gauge", help);
+        foreach (var segments in status.Unclaimed)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{Escape(segments.Component)}\",directory=\"{Escape(segments.Directory)}\"}} {value(segments)}\n");
+        }
     }
 
     private static void Head(StringBuilder text, string name, string type, string help) =>

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using KafkaFeeder.Daemon.Discovery;
 
 namespace KafkaFeeder.Daemon.Status;
 
@@ -24,6 +25,13 @@ internal static class StatusJson
             }
 
             json.WriteEndArray();
+            json.WriteStartArray("unclaimed");
+            foreach (var unclaimed in status.Unclaimed)
+            {
+                Write(json, unclaimed);
+            }
+
+            json.WriteEndArray();
             json.WriteStartArray("logs");
             foreach (var log in logs)
             {
@@ -35,6 +43,18 @@ internal static class StatusJson
         }
 
         return Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
+    }
+
+    private static void Write(Utf8JsonWriter json, UnclaimedSegments unclaimed)
+    {
+        json.WriteStartObject();
+        json.WriteString("directory", unclaimed.Directory);
+        json.WriteString("component", unclaimed.Component);
+        json.WriteNumber("files", unclaimed.Files);
+        json.WriteNumber("bytes", unclaimed.Bytes);
+        json.WriteString("meant", unclaimed.Meant);
+        json.WriteString("text", unclaimed.ToString());
+        json.WriteEndObject();
     }
 
     private static void Write(Utf8JsonWriter json, LogStatus log)

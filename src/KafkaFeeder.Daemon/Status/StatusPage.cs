@@ -49,6 +49,7 @@ internal static class StatusPage
         var summary = StatusSentence.Of(status.IsReady, false, logs, status.Faults.Count, late, now);
         Head(html, summary, refresh);
         Faults(html, status, late);
+        Unclaimed(html, status);
         Logs(html, logs, now);
         Foot(html, status, now, refresh);
         return html.ToString();
@@ -108,6 +109,26 @@ internal static class StatusPage
             {
                 html.Add($"<p>And {status.Faults.Count - MaxFaults} more.</p>\n");
             }
+        }
+    }
+
+    private static void Unclaimed(EncodedHtml html, FeederStatus status)
+    {
+        if (status.Unclaimed.Count == 0)
+        {
+            return;
+        }
+
+        html.Add($"<h2 class=\"bad\">Segments that nobody ships</h2>\n<p>Correct the component's name in a kafkafeeder.yaml, add an entry, or move them away.</p>\n<ul>\n");
+        foreach (var segments in status.Unclaimed.Take(MaxFaults))
+        {
+            html.Add($"<li class=\"bad\">{segments.ToString()}</li>\n");
+        }
+
+        html.Add($"</ul>\n");
+        if (status.Unclaimed.Count > MaxFaults)
+        {
+            html.Add($"<p>And {status.Unclaimed.Count - MaxFaults} more.</p>\n");
         }
     }
 

@@ -1,5 +1,8 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using Microsoft.AspNetCore.Builder;
@@ -7,53 +10,142 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
 /// Answers over HTTP: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD only, nothing
-/// can be changed by it, and a page of another host in somebody's browser cannot read it.
+/// can be changed by it, and a page of another host in somebody's browser cannot read it. Over TCP for whoever reaches the
+/// address; and over a unix socket in the state directory for the commands, where nobody else can take their place.
 /// </summary>
-internal sealed class StatusServer(FeederOptions options, FeederStatus status, ShipperFleet fleet, TimeProvider time) : IAsyncDisposable
+internal sealed class StatusServer(
+    FeederOptions options,
+    FeederStatus status,
+    ShipperFleet fleet,
+    string socketPath,
+    ILogger logger,
+    TimeProvider time) : IAsyncDisposable
 {
-    private WebApplication? _app;
+    /// <summary>A port that is taken is tried again so often.</summary>
+    public static readonly TimeSpan RetryInterval = TimeSpan.FromMinutes(1);
 
-    /// <summary>Where it listens, once started; null if it does not.</summary>
+    private const int MaxConnections = 64;
+
+    /// <summary>The most bytes in the path of a unix socket, by the system's structure for it.</summary>
+    private const int MaxSocketPathBytes = 107;
+
+    private readonly CancellationTokenSource _stopping = new();
+    private WebApplication? _local;
+    private volatile WebApplication? _app;
+    private Task _retrying = Task.CompletedTask;
+
+    /// <summary>Where it listens over TCP; null if it does not, or not yet.</summary>
     public string? Address => _app?.Services.GetService(typeof(IServer)) is IServer server
         ? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()
         : null;
 
-    /// <summary>Begins to listen, unless configured not to.</summary>
-    /// <exception cref="IOException">The address is taken or not ours.</exception>
+    /// <summary>
+    /// Begins to listen. What cannot be had is said in the log: the daemon ships without a page, too. An address is tried
+    /// again until it can be had.
+    /// </summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
-        if (options.Status.Listen is not { } endpoint)
+        await StartLocalAsync(cancellation).ConfigureAwait(false);
+        if (options.Status.Listen is { } endpoint && await TryStartAsync(endpoint, cancellation).ConfigureAwait(false) is { } problem)
         {
-            return;
+            FeederLog.StatusUnavailable(logger, endpoint.ToString(), problem);
+            _retrying = Task.Run(() => RetryAsync(endpoint), CancellationToken.None);
         }
-
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.Listen(endpoint);
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = 64;
-            kestrel.Limits.MaxRequestBodySize = 0;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 8 * 1024;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
-        });
-        _app = builder.Build();
-        _app.Run(AnswerAsync);
-        await _app.StartAsync(cancellation).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_app is not null)
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _retrying.ConfigureAwait(false);
+        foreach (var app in (WebApplication?[])[_app, _local])
         {
-            await _app.DisposeAsync().ConfigureAwait(false);
+            if (app is not null)
+            {
+                await app.DisposeAsync().ConfigureAwait(false);
+            }
         }
+
+        _stopping.Dispose();
+    }
+
+    private async Task StartLocalAsync(CancellationToken cancellation)
+    {
+        if (Encoding.UTF8.GetByteCount(socketPath) > MaxSocketPathBytes)
+        {
+            FeederLog.SocketUnavailable(logger, socketPath, $"a socket's path has at most {MaxSocketPathBytes} bytes");
+            return;
+        }
+
+        try
+        {
+            File.Delete(socketPath); // of a run that was killed; the state directory is locked, so nobody listens there
+            var app = Build(kestrel => kestrel.ListenUnixSocket(socketPath));
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+            File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            _local = app;
+        }
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        {
+            FeederLog.SocketUnavailable(logger, socketPath, e.Message);
+        }
+    }
+
+    /// <summary>Null, or why not.</summary>
+    private async Task<string?> TryStartAsync(IPEndPoint endpoint, CancellationToken cancellation)
+    {
+        var app = Build(kestrel =>
+        {
+            kestrel.Listen(endpoint);
+            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+        });
+        try
+        {
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+            _app = app;
+            return null;
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+            return e.Message;
+        }
+    }
+
+    private async Task RetryAsync(IPEndPoint endpoint)
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            await Pause.ForAsync(RetryInterval, time, _stopping.Token).ConfigureAwait(false);
+            if (!_stopping.IsCancellationRequested && await TryStartAsync(endpoint, CancellationToken.None).ConfigureAwait(false) is null)
+            {
+                FeederLog.StatusAvailable(logger, Address ?? endpoint.ToString());
+                return;
+            }
+        }
+    }
+
+    private WebApplication Build(Action<KestrelServerOptions> listen)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            listen(kestrel);
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 8 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(5); // a connection that nobody uses is one of few
+        });
+        var app = builder.Build();
+        app.Run(AnswerAsync);
+        return app;
     }
 
     private Task AnswerAsync(HttpContext context)

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Tests;
 using Xunit;
@@ -85,7 +86,7 @@ public sealed class JournalTests : IDisposable
         Assert.Equal(6_001, Sent().Count); // and the one that the checkpoint has open
         Assert.Equal(Mark(200, 20), Sent()[Name(0)]);
 
-        (ulong, ulong) Inode() => KafkaFeeder.Daemon.Discovery.FileIdentity.Of(JournalPath);
+        FileId Inode() => FileFacts.Of(JournalPath).Id;
     }
 
     [Fact]

@@ -1,4 +1,7 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 
@@ -29,9 +32,42 @@ public sealed class StateDirectoryTests
         File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("1777", 8));
         var problem = state.Problem();
         Assert.StartsWith($"{setting} {open} may be written by everybody on this host (mode 1777): ", problem, StringComparison.Ordinal);
-        Assert.EndsWith($"chmod o-w {open}", problem, StringComparison.Ordinal);
+        Assert.EndsWith($"chmod go-w {open}", problem, StringComparison.Ordinal);
         File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("770", 8));
+        Assert.StartsWith($"{setting} {open} may be written by its group (mode 770): ", state.Problem(), StringComparison.Ordinal);
+        File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("750", 8));
         Assert.Null(state.Problem());
+    }
+
+    [Fact]
+    public void A_directory_that_is_somebody_elses_is_refused_with_what_to_do()
+    {
+        Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can give a directory away");
+        using var folder = new TempFolder();
+        var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
+        state.Create();
+        RunningProgram.Run("chown", "1234", folder.File("journal"));
+        Assert.StartsWith($"journal_dir {folder.File("journal")} belongs to user 1234, and this process runs as user 0: ", state.Problem(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_of_state_are_their_owners_alone()
+    {
+        using var folder = new TempFolder();
+        var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
+        state.Create();
+        using (StateLock.TryTake(state.LockPath))
+        using (var store = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true))
+        using (var journal = Journal.Restore(state.JournalPath("/a", "orders"), new Checkpoint { Component = "orders", Directory = "/a" }))
+        {
+            Assert.True(store.SaveAsync(store.Of("/a", "orders"), new CheckpointChange()).IsCompletedSuccessfully);
+            journal.Sending("x", new SentMark(1, 1, 1));
+            new Ledger(state.LedgerPath, TimeProvider.System).Add(LedgerKind.Lost, "/a", "x", 0, 1, 1, "gone");
+        }
+
+        string[] files = [.. Directory.GetFiles(folder.Path, "*", SearchOption.AllDirectories)];
+        Assert.Equal(5, files.Length); // lock, snapshot, changes, ledger, journal
+        Assert.All(files, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
     }
 
     [Fact]

@@ -28,6 +28,7 @@ public sealed class WatcherTests : IAsyncLifetime
             LogDir = Directory.CreateDirectory(_folder.File("logs")).FullName,
             CheckpointDir = _folder.File("checkpoint"),
             JournalDir = _folder.File("journal"),
+            Watcher = new WatcherOptions { AllowDirectories = [_folder.Path] },
             BrokerGroups = new Dictionary<string, BrokerGroupOptions> { ["kafka"] = new() { Name = "kafka", Brokers = ["localhost:1"], Properties = [] } },
         };
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
@@ -36,7 +37,7 @@ public sealed class WatcherTests : IAsyncLifetime
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
         _fleet = new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
-        _watcher = new Watcher(options, _fleet, _status, NullLogger.Instance, _time);
+        _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), NullLogger.Instance, _time);
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;

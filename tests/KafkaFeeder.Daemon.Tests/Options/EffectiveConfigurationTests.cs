@@ -17,7 +17,13 @@ public class EffectiveConfigurationTests
         logging.dir: /own
         logging.interval: 1h
         kafka_brokers.kafka.brokers: kafka1:9092
+        permissions./logs/a.topics: a*, b
+        permissions./logs/a.brokers: all
         watcher.interval: 15s
+        watcher.allow_directories: /srv/x, /etc/kf/y
+        watcher.max_logs_per_file: 500
+        watcher.max_logs_per_owner: 2000
+        watcher.max_logs_per_directory: 2000
         cleaner.interval: 1d
         status.listen: off
         shipper.checkpoint_interval: 1s
@@ -26,7 +32,8 @@ public class EffectiveConfigurationTests
         shipper.drain_timeout: 90s
         shipper.drain_on_stop: false
         """,
-        Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { drain_timeout: 1m30s }"))));
+        Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { drain_timeout: 1m30s }\n"
+            + "watcher: { allow_directories: [/srv/x, y] }\npermissions: { /logs/a: { topics: [a*, b] } }\n"))));
 
     [Fact]
     public void It_shows_a_log_as_well() => Assert.Equal(

@@ -1,6 +1,11 @@
+using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
@@ -21,11 +26,14 @@ public sealed class StatusServerTests : IAsyncLifetime
     private readonly FeederStatus _status;
     private readonly CheckpointStore _checkpoints;
     private readonly ShipperFleet _fleet;
+    private readonly LogLines _lines = new();
+    private readonly FeederOptions _options;
+    private readonly string _socket;
     private readonly StatusServer _server;
 
     public StatusServerTests()
     {
-        var options = new FeederOptions
+        _options = new FeederOptions
         {
             SourceFile = "conf.yaml",
             LogDir = _folder.Path,
@@ -34,13 +42,15 @@ public sealed class StatusServerTests : IAsyncLifetime
             BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
             Status = new StatusOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) },
         };
+        var options = _options;
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
         _status = new FeederStatus(_time);
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
         _fleet = new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
-        _server = new StatusServer(options, _status, _fleet, _time);
+        _socket = state.StatusSocketPath;
+        _server = new StatusServer(options, _status, _fleet, _socket, _lines, _time);
     }
 
     public async ValueTask InitializeAsync()
@@ -85,6 +95,93 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Equal("stalled: the shipper of orders has made no progress for 5 min\n", await answer.Content.ReadAsStringAsync());
         shipper.Turned();
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
+    }
+
+    [Fact]
+    public async Task The_commands_have_a_socket_of_their_own_that_nobody_can_fill()
+    {
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_socket));
+        var kept = new List<TcpClient>();
+        for (var i = 0; i < 200; i++)
+        {
+            kept.Add(new TcpClient("127.0.0.1", _client.BaseAddress!.Port));
+        }
+
+        Assert.True(DaemonClient.TryGet(_options, "/healthz", out var isWell, out var text));
+        Assert.Equal((true, "ok\n"), (isWell, text));
+        kept.ForEach(c => c.Dispose());
+    }
+
+    [Fact]
+    public async Task A_socket_that_a_killed_daemon_left_is_replaced()
+    {
+        var options = _options with { CheckpointDir = _folder.File("second"), Status = new StatusOptions { Listen = null } };
+        Assert.False(DaemonClient.TryGet(options, "/healthz", out _, out var reason));
+        Assert.StartsWith("No daemon answers", reason, StringComparison.Ordinal);
+
+        Directory.CreateDirectory(options.CheckpointDir);
+        var socket = new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
+        await File.WriteAllTextAsync(socket, "");
+        await using var second = new StatusServer(options, _status, _fleet, socket, _lines, _time);
+        await second.StartAsync(CancellationToken.None);
+        Assert.True(DaemonClient.TryGet(options, "/healthz", out _, out _));
+    }
+
+    [Fact]
+    public async Task A_taken_port_is_said_once_and_tried_again_every_minute()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var options = _options with { Status = new StatusOptions { Listen = (IPEndPoint)other.LocalEndpoint } };
+        await using var server = new StatusServer(options, _status, _fleet, _folder.File("second"), _lines, _time);
+        await server.StartAsync(CancellationToken.None);
+        Assert.Null(server.Address);
+        Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);
+
+        other.Stop();
+        await UntilAsync(() =>
+        {
+            _time.Advance(StatusServer.RetryInterval);
+            return server.Address is not null;
+        });
+        Assert.Single(_lines.Of(453));
+        await UntilAsync(() => _lines.Of(454).Length == 1);
+    }
+
+    [Fact]
+    public async Task It_answers_at_once_while_many_logs_wait_for_something()
+    {
+        ThreadPolicy.Apply();
+        using var release = new ManualResetEventSlim();
+        Task[] logs = [.. Enumerable.Range(0, 40).Select(_ => Task.Run(() => release.Wait(TimeSpan.FromSeconds(30))))];
+        var began = Stopwatch.GetTimestamp();
+        Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
+        var took = Stopwatch.GetElapsedTime(began);
+        release.Set();
+        await Task.WhenAll(logs);
+        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task What_nobody_ships_is_in_every_answer()
+    {
+        _status.Unclaimed = [new UnclaimedSegments("/logs/a<b", "orders", 12, 340_000_000, "order")];
+        const string text = "unclaimed segments: 12 files, 340 MB of component orders in /logs/a<b (did you mean order?)";
+        Assert.Contains(System.Net.WebUtility.HtmlEncode(text), await _client.GetStringAsync("/"), StringComparison.Ordinal);
+        Assert.Equal(text, JsonDocument.Parse(await _client.GetStringAsync("/status.json")).RootElement.GetProperty("unclaimed")[0].GetProperty("text").GetString());
+        var metrics = await _client.GetStringAsync("/metrics");
+        Assert.Contains("kafkafeeder_unclaimed_segments{log=\"orders\",directory=\"/logs/a<b\"} 12\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("kafkafeeder_unclaimed_bytes{log=\"orders\",directory=\"/logs/a<b\"} 340000000\n", metrics, StringComparison.Ordinal);
+    }
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (!holds())
+        {
+            Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(20));
+            await Task.Delay(20);
+        }
     }
 
     [Fact]

@@ -1,4 +1,7 @@
+using System.Text;
 using KafkaFeeder.Daemon.Options;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
 
@@ -15,4 +18,20 @@ internal static class SomeLog
         SourceLine = 2,
         BrokerLine = 4,
     };
+
+    /// <summary>Writes a finished segment of the log <c>orders</c>, and returns its path.</summary>
+    public static string Segment(string directory, int records = 10)
+    {
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = directory, Component = "orders" }))
+        {
+            for (var i = 0; i < records; i++)
+            {
+                writer.Append(new NewRecord(1_700_000_000_000 + i, Encoding.UTF8.GetBytes($"record {i}")));
+            }
+
+            writer.Flush();
+        }
+
+        return Directory.GetFiles(directory, "*-orders.szn").Order(StringComparer.Ordinal).Last();
+    }
 }

@@ -12,4 +12,8 @@ internal static class TempFolderExtensions
         File.WriteAllText(path, content);
         return path;
     }
+
+    /// <summary>The files of a directory in it, by their full names, in order.</summary>
+    public static string[] FilesIn(this TempFolder folder, string name) =>
+        [.. Directory.GetFiles(folder.File(name)).Order(StringComparer.Ordinal)];
 }

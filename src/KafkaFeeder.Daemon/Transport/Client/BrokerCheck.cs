@@ -10,6 +10,9 @@ internal static class BrokerCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    /// <summary>Brokers that are there answer within it; those that are not have been found missing by then.</summary>
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(3);
+
     /// <summary>What is wrong, a sentence each.</summary>
     /// <param name="options">The broker groups.</param>
     /// <param name="logs">The logs.</param>
@@ -20,9 +23,10 @@ internal static class BrokerCheck
         foreach (var group in logs.GroupBy(l => l.Options.Broker).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
             IAdminClient client;
+            var trouble = new ConnectionTrouble();
             try
             {
-                client = Connect(options.BrokerGroups[group.Key]);
+                client = Connect(options.BrokerGroups[group.Key], trouble);
             }
             catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
             {
@@ -35,11 +39,11 @@ internal static class BrokerCheck
             {
                 try
                 {
-                    problems.AddRange(Ask(client, group.Key, topic.Key, topic.First(), tell));
+                    problems.AddRange(Ask(client, trouble, group.Key, topic.Key, topic.First(), tell));
                 }
                 catch (KafkaException e)
                 {
-                    problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): {e.Error.Reason}");
+                    problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): {trouble.Cause ?? e.Error.Reason}");
                     break; // the other topics of an unreachable cluster would each wait as long
                 }
             }
@@ -48,20 +52,20 @@ internal static class BrokerCheck
         return problems;
     }
 
-    private static IAdminClient Connect(BrokerGroupOptions group)
+    private static IAdminClient Connect(BrokerGroupOptions group, ConnectionTrouble trouble)
     {
         var settings = group.Properties
             .Where(p => p.Name != "enable.idempotence" && !p.Name.StartsWith("compression", StringComparison.Ordinal))
             .ToDictionary(p => p.Name, p => p.Value);
         settings["bootstrap.servers"] = string.Join(",", group.Brokers);
         settings["allow.auto.create.topics"] = "false";
-        return new AdminClientBuilder(settings).SetLogHandler((_, _) => { }).Build();
+        return new AdminClientBuilder(settings).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => trouble.Note(error)).Build();
     }
 
-    private static IEnumerable<string> Ask(IAdminClient client, string group, string topic, PlannedLog log, Action<string> tell)
+    private static IEnumerable<string> Ask(IAdminClient client, ConnectionTrouble trouble, string group, string topic, PlannedLog log, Action<string> tell)
     {
         var where = $"{log.Options.SourceFile}:{log.Options.SourceLine}: topic {topic} of {group}";
-        var metadata = client.GetMetadata(topic, Patience).Topics.Single();
+        var metadata = GetMetadata(client, trouble, topic).Topics.Single();
         if (metadata.Error.Code != ErrorCode.NoError || metadata.Partitions.Count == 0)
         {
             yield return $"{where}: {(metadata.Error.Code == ErrorCode.NoError ? "it has no partitions" : metadata.Error.Reason)}";
@@ -83,6 +87,19 @@ internal static class BrokerCheck
         tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {(limits is { } l ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}" : "limits unknown: these brokers do not tell")}");
     }
 
+    /// <summary>Waits on only for brokers that are slow, not for those that cannot be reached.</summary>
+    private static Metadata GetMetadata(IAdminClient client, ConnectionTrouble trouble, string topic)
+    {
+        try
+        {
+            return client.GetMetadata(topic, FirstPatience);
+        }
+        catch (KafkaException) when (trouble.Cause is null)
+        {
+            return client.GetMetadata(topic, Patience - FirstPatience);
+        }
+    }
+
     private static (int MinInSync, int MaxMessageBytes)? Limits(IAdminClient client, string topic)
     {
         try
@@ -99,4 +116,24 @@ internal static class BrokerCheck
     }
 
     private static int Number(ConfigEntryResult entry) => int.Parse(entry.Value, System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Why the brokers cannot be reached. The client's calls only say that they could not be; what its connections ran into
+    /// comes by the way. Thread-safe.
+    /// </summary>
+    private sealed class ConnectionTrouble
+    {
+        private volatile string? _cause;
+
+        /// <summary>The last cause; null while there is none.</summary>
+        public string? Cause => _cause;
+
+        public void Note(Error error)
+        {
+            if (error.Code != ErrorCode.Local_AllBrokersDown) // it sums up what was said before
+            {
+                _cause = error.Reason;
+            }
+        }
+    }
 }

@@ -1,0 +1,36 @@
+using KafkaFeeder.Daemon.Options;
+
+namespace KafkaFeeder.Daemon.Discovery;
+
+/// <summary>
+/// As many faults as somebody reads: a few of each first-level directory, so that one cannot hide another's by
+/// having many. What is left out is counted. Pure.
+/// </summary>
+internal static class FaultDigest
+{
+    public const int MaxOfBranch = 100;
+    public const int MaxInAll = 1_000;
+
+    /// <param name="faults">All of them.</param>
+    /// <param name="branchOf">The first-level directory that a file or directory belongs to.</param>
+    public static IReadOnlyList<ConfigFault> Of(IReadOnlyList<ConfigFault> faults, Func<string, string> branchOf)
+    {
+        if (faults.Count <= MaxOfBranch)
+        {
+            return faults;
+        }
+
+        var shown = new List<ConfigFault>();
+        foreach (var branch in faults.GroupBy(f => branchOf(Path.GetDirectoryName(f.File) ?? f.File)).OrderBy(b => b.Count()))
+        {
+            var room = Math.Min(MaxOfBranch, MaxInAll - shown.Count);
+            shown.AddRange(branch.Take(room));
+            if (branch.Skip(room).Any())
+            {
+                shown.Add(new ConfigFault(branch.Key, 0, "", "there are more faults in and below this directory than are listed; repair those first."));
+            }
+        }
+
+        return [.. shown.Take(MaxInAll + 1)];
+    }
+}

@@ -1,0 +1,88 @@
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
+
+namespace KafkaFeeder.Daemon.Discovery;
+
+/// <summary>
+/// Reads the <c>kafkafeeder.yaml</c> files that a search has found, each only when it has changed. Whoever wrote one may have
+/// put a link, a FIFO or somebody else's file under that name: what was opened is looked at, not what had the name before.
+/// Not thread-safe.
+/// </summary>
+internal sealed class LogFileReader(Authority authority)
+{
+    private readonly Dictionary<string, (Stamp Stamp, LogFile File)> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Reads every file again when it is asked for next.</summary>
+    public void Forget() => _known.Clear();
+
+    /// <summary>What these files say now.</summary>
+    public IReadOnlyList<LogFile> Read(IReadOnlyList<string> paths, Territory territory)
+    {
+        IReadOnlyList<LogFile> files = [.. paths.Select(path => Read(path, territory))];
+        foreach (var gone in _known.Keys.Except(paths).ToList())
+        {
+            _known.Remove(gone);
+        }
+
+        return files;
+    }
+
+    private LogFile Read(string path, Territory territory)
+    {
+        if (!RealPath.TryResolve(path, out var real, out var errno) && !Errors.IsAbsent(errno))
+        {
+            return LogFile.Unreadable(path, $"cannot be opened: {Errors.Text(errno)}.");
+        }
+
+        if (real is null || !territory.MayHoldLogs(real))
+        {
+            return LogFile.Unreadable(path, "is a link to nothing, or out of log_dir: it is not read. Directories elsewhere can be named under watcher.allow_directories of conf.yaml.");
+        }
+
+        if (!RealFile.TryOpen(real, out var handle, out errno))
+        {
+            return LogFile.Unreadable(path, $"cannot be opened: {Errors.Text(errno)}.");
+        }
+
+        using (handle)
+        {
+            var facts = FileFacts.Of(handle!);
+            return !facts.IsRegular ? LogFile.Unreadable(path, "is a directory, a pipe or a device; expected a regular file.")
+                : authority.IsUnknown(facts.Owner) ? LogFile.Unreadable(path, $"belongs to a user whom this process cannot tell from others (shown as {facts.Owner}): it runs in a user namespace that lacks that user, as with PrivateUsers= of systemd. It is not read.")
+                : Read(path, real, handle!, facts);
+        }
+    }
+
+    private LogFile Read(string path, string real, Microsoft.Win32.SafeHandles.SafeFileHandle handle, FileFacts facts)
+    {
+        var mayQuote = IsItsAuthors(path, real, facts);
+        var stamp = new Stamp(real, facts.Id, facts.Changed, facts.Bytes, mayQuote);
+        if (_known.TryGetValue(path, out var known) && known.Stamp == stamp)
+        {
+            return known.File;
+        }
+
+        var file = BoundedFile.ReadText(handle, real, ConfigLoader.MaxLogFileBytes, out var text) is { } reason
+            ? LogFile.Unreadable(path, reason + ".")
+            : new LogFile(path, facts.Owner, mayQuote, ConfigLoader.LoadLogsText(text, path));
+        _known[path] = (stamp, file);
+        return file;
+    }
+
+    /// <summary>
+    /// True if this is the file of that name, in its directory or, as the kubelet does it, below, by somebody who decides
+    /// there, and has no other name: then whoever put the name there could read it anyway.
+    /// </summary>
+    private bool IsItsAuthors(string path, string real, FileFacts facts)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        return facts.Links <= 1
+            && RealPath.IsAtOrBelow(real, folder)
+            && Path.GetFileName(real) == ConfigurationScan.FileName
+            && FileFacts.TryOf(folder, out var directory, out _)
+            && authority.MayConfigure(facts.Owner, directory.Owner);
+    }
+
+    /// <summary>What changes when a file does. The time of the last change cannot be set by its owner.</summary>
+    private readonly record struct Stamp(string RealPath, FileId Id, long Changed, long Bytes, bool MayQuote);
+}

@@ -1,0 +1,58 @@
+using KafkaFeeder.Daemon.Options;
+
+namespace KafkaFeeder.Daemon.Discovery;
+
+/// <summary>What a search has come to.</summary>
+/// <param name="Files">How many kafkafeeder.yaml files there are.</param>
+/// <param name="Logs">What is to be shipped.</param>
+/// <param name="Unclaimed">What nobody ships.</param>
+/// <param name="Faults">What is wrong, as far as it can be read at one sitting.</param>
+internal sealed record FoundLogs(
+    int Files,
+    IReadOnlyList<PlannedLog> Logs,
+    IReadOnlyList<UnclaimedSegments> Unclaimed,
+    IReadOnlyList<ConfigFault> Faults);
+
+/// <summary>
+/// From log_dir to the logs: search, read, decide. Remembers what was good last, so one is used again and again by the
+/// daemon. Not thread-safe.
+/// </summary>
+internal sealed class LogFinder(FeederOptions options, Authority authority, ScanLimits limits)
+{
+    private readonly LogFileReader _reader = new(authority);
+    private readonly LogPlan _plan = new(options, authority, Place.TryLook);
+
+    /// <summary>Reads every file again next time, changed or not.</summary>
+    public void Forget() => _reader.Forget();
+
+    /// <summary>One search.</summary>
+    /// <param name="onStep">Called for each directory: in a large tree on a slow disk this takes long.</param>
+    public FoundLogs Find(Action onStep)
+    {
+        var faults = new List<ConfigFault>();
+        var territory = Territory.Of(options, out var errno);
+        var found = Search(territory, errno, faults, onStep);
+        var files = _reader.Read(found.Files, territory);
+        var logs = _plan.Make(files, territory, found.IsUnseen, faults);
+        var unclaimed = UnclaimedSegments.Of(found, logs, limits, onStep);
+        return new FoundLogs(files.Count, logs, unclaimed, FaultDigest.Of(faults, territory.BranchOf));
+    }
+
+    private ScanResult Search(Territory territory, int errno, List<ConfigFault> faults, Action onStep)
+    {
+        var problem =
+            errno != 0 && Files.Errors.IsAbsent(errno) ? "this log_dir does not exist; logs below it are found when it does."
+            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are until it can."
+            : territory.IsState(territory.LogDir) ? "this log_dir lies below checkpoint_dir or journal_dir, where nothing is ever a log."
+            : null;
+        if (problem is null)
+        {
+            return ConfigurationScan.Find(territory, limits, faults, onStep);
+        }
+
+        faults.Add(new ConfigFault(options.LogDir, 0, "", problem));
+        var nothing = new ScanResult(territory.LogDir);
+        nothing.AddUnseen(territory.LogDir);
+        return nothing;
+    }
+}

@@ -1,0 +1,65 @@
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
+using KafkaLog.Format.Segments;
+
+namespace KafkaFeeder.Daemon.Discovery;
+
+/// <summary>Segments that lie in a directory that is searched, and that no entry of a kafkafeeder.yaml ships.</summary>
+/// <param name="Directory">The real path.</param>
+/// <param name="Component">Of the segments' names.</param>
+/// <param name="Files">How many.</param>
+/// <param name="Bytes">Their size.</param>
+/// <param name="Meant">A component that is configured there, and may be meant; null: none is like it.</param>
+internal sealed record UnclaimedSegments(string Directory, string Component, long Files, long Bytes, string? Meant)
+{
+    /// <summary><c>unclaimed segments: 12 files, 340 MB of component orders in /var/log/apps (did you mean order?)</c></summary>
+    public override string ToString() =>
+        $"unclaimed segments: {Words.Count(Files, "file", "files")}, {Words.Bytes(Bytes)} of component {Component} in "
+        + $"{Quote.Plain(Directory, ConfigFault.MaxPathShown)} ({(Meant is null ? "no kafkafeeder.yaml names it" : $"did you mean {Meant}?")})";
+
+    /// <summary>Those of one search. Only what nobody ships is counted and measured.</summary>
+    public static IReadOnlyList<UnclaimedSegments> Of(ScanResult found, IReadOnlyList<PlannedLog> logs, ScanLimits limits, Action onDirectory)
+    {
+        var claimed = logs.ToLookup(l => l.Directory, l => l.Options.Component, StringComparer.Ordinal);
+        var unclaimed = new List<UnclaimedSegments>();
+        var measured = 0L;
+        foreach (var (directory, components) in found.Components.OrderBy(c => c.Key, StringComparer.Ordinal))
+        {
+            var names = components.Except(claimed[directory]).Order(StringComparer.Ordinal).Take(limits.UnclaimedComponents - unclaimed.Count).ToList();
+            if (names.Count == 0)
+            {
+                continue;
+            }
+
+            onDirectory();
+            var sizes = Measure(directory, names, limits.UnclaimedSegments, ref measured);
+            var free = claimed[directory].Where(c => !components.Contains(c)).ToList();
+            unclaimed.AddRange(names.Select(n => new UnclaimedSegments(directory, n, sizes[n].Files, sizes[n].Bytes, NearMiss.Find(n, free))));
+        }
+
+        return unclaimed;
+    }
+
+    private static Dictionary<string, (long Files, long Bytes)> Measure(string directory, List<string> components, long limit, ref long measured)
+    {
+        var sizes = components.ToDictionary(c => c, _ => (0L, 0L));
+        try
+        {
+            foreach (var file in new DirectoryInfo(directory).EnumerateFiles("*" + SegmentName.Extension))
+            {
+                if (SegmentName.TryParse(file.Name) is { } name && sizes.TryGetValue(name.Component, out var size))
+                {
+                    var bytes = ++measured <= limit && FileFacts.TryOf(file.FullName, out var facts, out _) ? facts.Bytes : 0;
+                    sizes[name.Component] = (size.Item1 + 1, size.Item2 + bytes);
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return sizes; // gone since it was listed; the next search tells
+        }
+
+        return sizes;
+    }
+}

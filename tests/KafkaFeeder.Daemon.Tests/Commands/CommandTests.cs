@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using KafkaFeeder.Daemon.Commands;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Commands;
+
+/// <summary>The commands as processes, with brokers that are not there: nobody listens at port 1 of this host.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private const string Entry = "topics: { orders: { topic: t, broker: kafka } }\n";
+    private readonly TempFolder _folder = new();
+
+    public CommandTests() => Configure("127.0.0.1:1");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("127.0.0.1:1", "Connection refused")]
+    [InlineData("no-such-host.invalid:9092", "Failed to resolve")]
+    public void Check_names_the_cause_within_seconds(string broker, string cause)
+    {
+        Configure(broker);
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        var began = Stopwatch.GetTimestamp();
+        var (exitCode, _, errors) = Run("check");
+        Assert.Equal(ExitCode.Failed, exitCode);
+        Assert.Contains(cause, errors, StringComparison.Ordinal);
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(8));
+    }
+
+    [Fact]
+    public void Check_names_segments_that_nobody_ships()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", "topics: { order: { topic: t, broker: kafka } }\n");
+        Segment("orders");
+        var (exitCode, output, errors) = Run("check", "--offline");
+        Assert.Equal(ExitCode.Failed, exitCode);
+        Assert.Contains($"unclaimed segments: 1 file, 100 B of component orders in {_folder.File("logs")} (did you mean order?)", errors, StringComparison.Ordinal);
+        Assert.Contains("1 problems", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Drain_of_nothing_is_done_at_once() => Assert.Equal(ExitCode.Ok, Run("drain").ExitCode);
+
+    [Theory]
+    [InlineData("topics: { orders: { topic: t } }\n", "left: .*broker is missing")] // an entry that is broken
+    [InlineData("topics: { orders: { topic: t,", "left: .*not valid YAML")] // a file that is half written
+    [InlineData("topics: { order: { topic: t, broker: kafka } }\n", @"left: unclaimed segments: 1 file, 100 B of component orders")]
+    [InlineData(null, @"left: unclaimed segments: 1 file")]
+    public void Drain_leaves_what_could_not_become_a_log(string? yaml, string left)
+    {
+        if (yaml is not null)
+        {
+            _folder.Write("logs/kafkafeeder.yaml", yaml);
+        }
+
+        Segment("orders");
+        var (exitCode, _, errors) = Run("drain");
+        Assert.Equal(ExitCode.Left, exitCode);
+        Assert.Matches(left, errors);
+    }
+
+    [Fact]
+    public void Drain_leaves_a_log_dir_that_is_not_there()
+    {
+        Directory.Delete(_folder.File("logs"));
+        var (exitCode, _, errors) = Run("drain");
+        Assert.Equal(ExitCode.Left, exitCode);
+        Assert.Contains("left: " + _folder.File("logs") + ": this log_dir does not exist", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Drain_ends_with_its_time_and_says_what_is_left()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        SomeLog.Segment(_folder.File("logs"));
+        var began = Stopwatch.GetTimestamp();
+        var (exitCode, _, errors) = Run("drain", "--timeout", "2");
+        Assert.Equal(ExitCode.Left, exitCode);
+        Assert.Contains($"left: orders in {_folder.File("logs")}: ", errors, StringComparison.Ordinal);
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(8));
+    }
+
+    [Fact]
+    public void Status_without_a_daemon_is_JSON_when_asked_for_it()
+    {
+        var (exitCode, output, _) = Run("status", "--json");
+        Assert.Equal(ExitCode.NotRunning, exitCode);
+        Assert.StartsWith("No daemon answers", JsonDocument.Parse(output).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Status_and_health_ask_over_the_socket_although_the_port_is_somebody_elses()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        Configure("127.0.0.1:1", other.LocalEndpoint.ToString()!);
+        _folder.Write("logs/kafkafeeder.yaml", "topics: { order: { topic: t, broker: kafka } }\n");
+        Segment("orders");
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "health is well");
+        daemon.Until(() => Run("status").Output.Contains("unclaimed segments: 1 file", StringComparison.Ordinal), "the status names what nobody ships");
+
+        Assert.Equal(0, daemon.Stop());
+        Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had", daemon.Errors, StringComparison.Ordinal);
+        Assert.Contains("[WRN] unclaimed segments: 1 file", daemon.Errors, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Failed, Run("health").ExitCode);
+    }
+
+    private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
+        RunningProgram.Run(RunningProgram.Kafkafeeder, [.. arguments, "-c", _folder.File("conf.yaml")]);
+
+    private void Segment(string component) => _folder.Write($"logs/20261124_100000_3600_UTC-{component}.szn", new string('x', 100));
+
+    private void Configure(string broker, string listen = "off")
+    {
+        Directory.CreateDirectory(_folder.File("logs"));
+        _folder.Write("conf.yaml", $$"""
+            log_dir: {{_folder.File("logs")}}
+            checkpoint_dir: {{_folder.File("state/checkpoint")}}
+            journal_dir: {{_folder.File("state/journal")}}
+            kafka_brokers: { kafka: ["{{broker}}"] }
+            watcher: { interval: 1 }
+            status: { listen: "{{listen}}" }
+            """);
+    }
+}

@@ -1,0 +1,195 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Retention;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Checksums;
+using KafkaLog.Format.Records;
+using Microsoft.Win32.SafeHandles;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Retention;
+
+/// <summary>On a real file system: what of a shipped log is deleted, and what never.</summary>
+public sealed partial class SegmentCleanerTests : IDisposable
+{
+    private const int Shared = 1;
+    private readonly TempFolder _folder = new();
+    private readonly ManualTime _time = new(DateTimeOffset.UtcNow);
+    private readonly LogLines _lines = new();
+    private readonly PlannedDirectories _directories = new();
+    private readonly string _logs;
+    private readonly LogStatus _status;
+    private readonly List<SegmentCheckpoint> _saved = [];
+    private readonly List<string> _announced = [];
+    private readonly SegmentCleaner _cleaner;
+
+    public SegmentCleanerTests()
+    {
+        _logs = Directory.CreateDirectory(_folder.File("logs")).FullName;
+        _status = new LogStatus(SomeLog.In(_logs) with { Retention = TimeSpan.FromHours(1) }, _logs, _time);
+        _cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => [new CleanableLog(_status, _saved, _announced.Add)], _directories, _lines, _time);
+        Plan();
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void What_is_shipped_and_past_its_retention_is_deleted_and_what_is_younger_is_not()
+    {
+        var old = Segment(10, TimeSpan.FromHours(3));
+        var young = Segment(11, TimeSpan.FromMinutes(30));
+        Clean();
+        Assert.Equal([young], _folder.FilesIn("logs"));
+        Assert.Equal([Path.GetFileName(old)], _announced.Select(Path.GetFileName));
+        Assert.Equal(1, _status.CleanedSegments);
+    }
+
+    [Fact]
+    public void One_that_has_grown_is_named_once_and_never_deleted()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        for (var round = 0; round < 3; round++)
+        {
+            File.AppendAllText(path, "more");
+            File.SetLastWriteTimeUtc(path, _time.GetUtcNow().UtcDateTime - TimeSpan.FromHours(3));
+            Clean();
+        }
+
+        Assert.True(File.Exists(path));
+        Assert.Contains("has 104 bytes, and had 100 when it was shipped", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Another_file_of_the_same_name_and_size_is_not_deleted()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        File.WriteAllBytes(path, new byte[100]);
+        File.SetLastWriteTimeUtc(path, _time.GetUtcNow().UtcDateTime - TimeSpan.FromHours(3));
+        Clean();
+        Assert.True(File.Exists(path));
+        Assert.Contains("is another file than the one of this name that was shipped", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_link_in_place_of_the_segment_is_neither_followed_nor_deleted()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        File.Move(path, _folder.File("elsewhere"));
+        File.CreateSymbolicLink(path, _folder.File("elsewhere"));
+        Clean();
+        Assert.True(File.Exists(_folder.File("elsewhere")));
+        Assert.NotNull(new FileInfo(path).LinkTarget);
+    }
+
+    [Fact]
+    public void A_parent_that_is_swapped_for_a_link_or_another_directory_leads_to_nothing()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        Directory.Move(_logs, _folder.File("theirs"));
+        Directory.CreateSymbolicLink(_logs, _folder.File("theirs"));
+        Clean();
+        Assert.True(File.Exists(path));
+
+        Directory.Delete(_logs);
+        Directory.CreateDirectory(_logs);
+        File.Copy(_folder.File("theirs/" + Path.GetFileName(path)), path);
+        Clean();
+        Assert.True(File.Exists(path));
+        Assert.Contains("is another directory than the log was found in", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+
+        Plan();
+        Clean();
+        Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public void A_readers_lock_puts_it_off_for_a_day_and_no_longer()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        using var reader = File.OpenHandle(path);
+        Assert.Equal(0, Flock(reader, Shared));
+        Clean();
+        Assert.True(File.Exists(path));
+
+        _time.Advance(TimeSpan.FromDays(1));
+        Clean();
+        Assert.False(File.Exists(path));
+        Assert.Contains("is deleted although somebody holds a lock on it", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_writers_lock_puts_it_off_for_as_long_as_it_is_held()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        using (var writer = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            var range = new FileCalls.LockRange { Kind = FileCalls.WriteLock };
+            Assert.Equal(0, FileCalls.Fcntl(writer, 37 /* F_OFD_SETLK */, ref range));
+            _time.Advance(TimeSpan.FromDays(400));
+            Clean();
+            Assert.True(File.Exists(path));
+        }
+
+        Clean();
+        Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public void A_second_name_of_the_file_is_mentioned_and_stays()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        using (Process ln = Process.Start("ln", [path, _folder.File("backup")]))
+        {
+            ln.WaitForExit();
+        }
+
+        Clean();
+        Assert.Equal([], _folder.FilesIn("logs"));
+        Assert.True(File.Exists(_folder.File("backup")));
+        Assert.Contains("has 2 names: this one is deleted", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stop_ends_the_round_after_the_segment_that_it_is_at()
+    {
+        for (var hour = 10; hour < 20; hour++)
+        {
+            Segment(hour, TimeSpan.FromHours(3));
+        }
+
+        using var stopping = new CancellationTokenSource();
+        _cleaner.RunOnce(stopping.Cancel, stopping.Token);
+        Assert.Equal(9, _folder.FilesIn("logs").Length);
+    }
+
+    private void Clean() => _cleaner.RunOnce(() => { }, CancellationToken.None);
+
+    private void Plan()
+    {
+        Assert.True(Place.TryLook(_logs, out var place, out _));
+        _directories.Set([new PlannedLog(place.Directory, _status.Options, place.Facts)]);
+    }
+
+    private string Segment(int hour, TimeSpan age)
+    {
+        var name = $"20261124_{hour}0000_3600_UTC-{_status.Options.Component}.szn";
+        var path = Path.Combine(_logs, name);
+        var bytes = new byte[100];
+        Random.Shared.NextBytes(bytes);
+        File.WriteAllBytes(path, bytes);
+        File.SetLastWriteTimeUtc(path, (_time.GetUtcNow() - age).UtcDateTime);
+        _saved.Add(new SegmentCheckpoint(name, new Watermark { Position = 100 }, 100, IsDone: true, Crc32C.Compute(bytes.AsSpan(0, RecordBatchHeader.Bytes))));
+        return path;
+    }
+
+
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Flock(SafeFileHandle file, int operation);
+}

@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Tests.Support;
+
+/// <summary>What was logged: the event's number and the line. Thread-safe.</summary>
+internal sealed class LogLines : ILogger
+{
+    private readonly List<(int Id, string Text)> _lines = [];
+
+    public IReadOnlyList<(int Id, string Text)> All
+    {
+        get
+        {
+            lock (_lines)
+            {
+                return [.. _lines];
+            }
+        }
+    }
+
+    /// <summary>The lines of one event.</summary>
+    public string[] Of(int id) => [.. All.Where(l => l.Id == id).Select(l => l.Text)];
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (_lines)
+        {
+            _lines.Add((eventId.Id, formatter(state, exception)));
+        }
+    }
+}
