@@ -15,6 +15,9 @@ internal interface IBatchBuilder : IDisposable
     /// <summary>Bytes of its records so far, uncompressed.</summary>
     int RecordsBytes { get; }
 
+    /// <summary>The memory that it holds, in bytes.</summary>
+    int CapacityBytes { get; }
+
     /// <summary>Adds a record behind the others.</summary>
     void Append(in NewRecord record);
 

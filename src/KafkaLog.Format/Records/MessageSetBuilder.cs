@@ -18,6 +18,8 @@ internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchB
 
     public int RecordsCount { get; private set; }
 
+    public int CapacityBytes => _buffer.Length;
+
     public int Bytes => _end;
 
     public int RecordsBytes => _end;

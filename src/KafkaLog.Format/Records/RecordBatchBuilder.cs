@@ -20,6 +20,8 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
 
     public int RecordsCount { get; private set; }
 
+    public int CapacityBytes => _buffer.Length;
+
     public int Bytes => _end;
 
     public int RecordsBytes => _end - RecordBatchHeader.Bytes;

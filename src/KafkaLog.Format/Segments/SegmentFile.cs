@@ -8,10 +8,11 @@ namespace KafkaLog.Format.Segments;
 /// which tells readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and
 /// behind them at most one torn batch.
 /// </summary>
-internal sealed class SegmentFile : IDisposable
+internal sealed class SegmentFile
 {
     private readonly SafeFileHandle _file;
     private readonly MappedWindow? _window;
+    private readonly UnsyncedFile _unsynced;
 
     private SegmentFile(string path, SafeFileHandle file, DateTimeOffset opened, bool isMapped)
     {
@@ -20,6 +21,7 @@ internal sealed class SegmentFile : IDisposable
         _window = isMapped ? MappedWindow.TryCreate(file) : null;
         Opened = opened;
         Id = SegmentId.Create();
+        _unsynced = UnsyncedFile.Of(path);
         LockError = SegmentLock.Hold(file);
         LockMark = LockError == 0 ? Segments.LockMark.Of(file) : Segments.LockMark.None;
     }
@@ -159,7 +161,8 @@ internal sealed class SegmentFile : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Closes the file. Returns what it can be synced by, if that has not been done; null if there is nothing to do.</summary>
+    public UnsyncedFile? Close()
     {
         if (_window is not null)
         {
@@ -168,6 +171,13 @@ internal sealed class SegmentFile : IDisposable
         }
 
         _file.Dispose();
+        if (!IsSynced && !HasSyncFailed)
+        {
+            return _unsynced;
+        }
+
+        _unsynced.Dispose();
+        return null;
     }
 
     /// <summary>What the framework makes of ENOSPC, EIO, EROFS, EFBIG and a vanished mount.</summary>

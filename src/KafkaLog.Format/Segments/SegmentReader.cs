@@ -24,8 +24,11 @@ public enum SegmentReadStatus
 /// </summary>
 public sealed class SegmentReader : IDisposable
 {
-    /// <summary>The largest batch that is read unless told otherwise, in bytes.</summary>
-    public const int DefaultMaxBatchBytes = 64 << 20;
+    /// <summary>
+    /// The largest batch that is read unless told otherwise, in bytes: the largest record that a <see cref="LogWriter"/> takes
+    /// (64 MiB), and room for the header of its batch.
+    /// </summary>
+    public const int DefaultMaxBatchBytes = (64 << 20) + 1024;
 
     private const int ReadBytes = 256 * 1024;
 

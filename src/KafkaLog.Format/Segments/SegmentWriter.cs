@@ -90,9 +90,9 @@ public sealed class SegmentWriter : IDisposable
         ObjectDisposedException.ThrowIf(_isComplete, this);
         WriteBatch();
         DurableFile.Sync(_file, _path);
-        _isComplete = true;
         _file.Dispose();
         DurableFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(_path))!);
+        _isComplete = true;
     }
 
     /// <summary>Deletes the file unless it is complete.</summary>
