@@ -24,6 +24,7 @@ internal sealed class LogCursor : IDisposable
     private readonly HashSet<SegmentLane> _open = [];
     private readonly HashSet<SegmentName> _ignored = [];
     private bool _hasNews;
+    private bool _isSearching;
     private bool _isReconciled; // false: what the last look at the directory showed was not dealt with to its end
 
     /// <param name="directory">The real path of the log's directory.</param>
@@ -60,6 +61,14 @@ internal sealed class LogCursor : IDisposable
         var had = _hasNews;
         _hasNews = false;
         return had;
+    }
+
+    /// <summary>Whether, since this was asked last, a search behind damage was left to be gone on with: soon, though there is no batch now.</summary>
+    public bool TakeSearching()
+    {
+        var was = _isSearching;
+        _isSearching = false;
+        return was;
     }
 
     /// <summary>Looks for segments that came or went.</summary>
@@ -117,6 +126,7 @@ internal sealed class LogCursor : IDisposable
                 {
                     status = lane.Read(now, _book);
                     _hasNews |= status == LaneStatus.Passed;
+                    _isSearching |= status == LaneStatus.Searching;
                 }
                 while (status == LaneStatus.Passed);
 

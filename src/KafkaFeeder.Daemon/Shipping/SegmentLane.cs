@@ -20,6 +20,9 @@ internal enum LaneStatus
     /// <summary>Damage was passed; ask again.</summary>
     Passed,
 
+    /// <summary>The next batch behind damage is being searched: ask again soon, others meanwhile.</summary>
+    Searching,
+
     /// <summary>Its writer is gone, and all of it was read.</summary>
     End,
 }
@@ -27,6 +30,9 @@ internal enum LaneStatus
 /// <summary>One segment on its way: where it is read, and what of it is confirmed. Not thread-safe.</summary>
 internal sealed class SegmentLane : IDisposable
 {
+    // Some 10 ms: other logs, and the watchdog, wait for no search.
+    private const long SearchBytesPerTurn = 16 << 20;
+
     private SegmentReader? _reader;
     private Watermark _start;
 
@@ -92,7 +98,7 @@ internal sealed class SegmentLane : IDisposable
             var stat = SegmentHandle.Stat(file);
             var reset = Reset(file, stat.Bytes, book);
             Bytes = stat.Bytes;
-            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0);
+            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0) { SearchBudgetBytes = SearchBytesPerTurn };
             return reset;
         }
         catch
@@ -134,15 +140,18 @@ internal sealed class SegmentLane : IDisposable
             return LaneStatus.Waiting;
         }
 
-        if (_reader.FindTail() is { } tail)
+        switch (_reader.TryReadTail())
         {
-            Pass(writer == WriterState.Gone ? tail : tail.WithUnknownWriter(), book);
-            return LaneStatus.Passed;
+            case SegmentReadStatus.Searching:
+                return LaneStatus.Searching;
+            case SegmentReadStatus.Corrupt:
+                Pass(writer == WriterState.Gone ? _reader.Damage! : _reader.Damage!.WithUnknownWriter(), book);
+                return LaneStatus.Passed;
+            default:
+                IsReadToEnd = true;
+                _reader.DropBuffer();
+                return LaneStatus.End;
         }
-
-        IsReadToEnd = true;
-        _reader.DropBuffer();
-        return LaneStatus.End;
     }
 
     /// <summary>Notes that all is confirmed, if it is. False if there is more to read: the file has grown after all.</summary>
@@ -224,6 +233,8 @@ internal sealed class SegmentLane : IDisposable
             case SegmentReadStatus.Corrupt:
                 Pass(_reader.Damage!, book);
                 return LaneStatus.Passed;
+            case SegmentReadStatus.Searching:
+                return LaneStatus.Searching;
             default:
                 return null;
         }

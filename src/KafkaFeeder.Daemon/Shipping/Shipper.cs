@@ -124,6 +124,7 @@ internal sealed class Shipper : IDisposable
             {
                 _cursor.Refresh();
                 isBusy |= SendWhatFits();
+                isBusy |= _cursor.TakeSearching();
             }
 
             if (!_isRecovering)

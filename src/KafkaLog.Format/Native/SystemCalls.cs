@@ -55,6 +55,9 @@ internal static partial class SystemCalls
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(int directory, string path, int flags, uint mask, out StatxResult result);
 
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    public static partial long Seek(SafeFileHandle file, long position, int whence);
+
     // Memory mapping, Linux only: see MappedWindow.
     public const int ProtectReadWrite = 3;
     public const int MapShared = 1;
