@@ -62,8 +62,9 @@ public sealed record KafkaLogSinkOptions
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
-    /// Experimental: it will be taken away again. True: a Flushed event costs no system call, see <see cref="LogWriterOptions.Mapped"/> and the price that is told
-    /// there: who cuts the open segment shorter ends the application.
+    /// Experimental: it will be taken away again. True: a Flushed event costs no system call, see
+    /// <see cref="LogWriterOptions.Mapped"/> and the price that is told there: who cuts the open segment shorter ends the
+    /// application.
     /// </summary>
     public bool Mapped { get; init; }
 

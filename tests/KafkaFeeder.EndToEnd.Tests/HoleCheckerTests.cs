@@ -197,7 +197,9 @@ public sealed class ModernHoleCheckerTests(ModernClusterFixture fixture) : HoleC
         var run = await VerifyAsync("transaction", "--expect", "20", "--idle-timeout", "2s");
         Assert.Equal((2, ""), (run.ExitCode, run.Output));
         Assert.Contains(
-            "partition 0 holds records up to offset 20, but gives them out before offset 10 only. A transaction", OneLine(run.Errors), StringComparison.Ordinal);
+            "partition 0 holds records up to offset 20, but gives them out before offset 10 only. A transaction",
+            OneLine(run.Errors),
+            StringComparison.Ordinal);
         Assert.Equal(0, (await VerifyAsync("transaction", "--expect", "10", "--idle-timeout", "2s")).ExitCode);
         Assert.Equal(0, (await VerifyAsync("transaction", "--expect", "20", "-X", "isolation.level=read_uncommitted")).ExitCode);
 

@@ -132,7 +132,10 @@ public sealed partial class WriterFaultTests
         AssertCounted(found.Values, 13);
     }
 
-    /// <summary>Each new directory is an entry of the one above; and a file that is closed is synced by a handle as old as its first byte.</summary>
+    /// <summary>
+    /// Each new directory is an entry of the one above; and a file that is closed is synced by a handle as old as its first
+    /// byte.
+    /// </summary>
     [Fact]
     public async Task New_parents_are_synced_and_closed_segments_by_a_handle_that_missed_no_error()
     {
@@ -140,7 +143,8 @@ public sealed partial class WriterFaultTests
         var root = TestRun.NewFolder("parents");
         var directory = Path.Combine(root, "a", "b");
         var log = TestRun.NewFolderName("strace");
-        using var writer = ScriptedWriter.Start(directory, 3000, by: [Strace, "-f", "-qq", "-y", "-o", log, "-e", "trace=openat,open,pwrite64,fsync"]);
+        string[] by = [Strace, "-f", "-qq", "-y", "-o", log, "-e", "trace=openat,open,pwrite64,fsync"];
+        using var writer = ScriptedWriter.Start(directory, 3000, by: by);
 
         Assert.Equal("ok", await writer.TellAsync("append Flushed 1 10 1000"));
         Assert.Equal("ok", await writer.TellAsync("flush Synced"));
@@ -151,9 +155,9 @@ public sealed partial class WriterFaultTests
         Assert.Superset(new HashSet<string> { root, Path.Combine(root, "a"), directory }, synced);
         foreach (var path in Directory.GetFiles(directory))
         {
-            var firstWrite = Array.FindIndex(calls, call => call.Contains("pwrite64(", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal));
-            var lastOpen = Array.FindLastIndex(calls, call => call.Contains("open", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal));
-            Assert.InRange(lastOpen, 0, firstWrite - 1);
+            var ofFile = calls.Where(call => call.Contains(path, StringComparison.Ordinal)).ToList();
+            var firstWrite = ofFile.FindIndex(call => call.Contains("pwrite64(", StringComparison.Ordinal));
+            Assert.InRange(ofFile.FindLastIndex(call => call.Contains("open", StringComparison.Ordinal)), 0, firstWrite - 1);
             Assert.Contains(path, synced);
         }
     }

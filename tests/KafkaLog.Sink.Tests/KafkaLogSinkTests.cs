@@ -291,7 +291,8 @@ public class KafkaLogSinkTests
         Assert.Equal(0, sink.LostEvents);
 
         File.Delete(directory);
-        Assert.True(SpinWait.SpinUntil(() => selfLog.All.Any(line => line.Contains("the 10 that waited are written")), TimeSpan.FromSeconds(20)));
+        bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 that waited are written"));
+        Assert.True(SpinWait.SpinUntil(IsTold, TimeSpan.FromSeconds(20)));
         Assert.Equal(10, Written.In(directory, "orders").Count);
         Assert.Equal(10, sink.WrittenEvents);
     }
@@ -306,8 +307,8 @@ public class KafkaLogSinkTests
         using var folder = new TempFolder();
         string directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
-        var options = new KafkaLogSinkOptions { Directory = directory, Component = "orders", Durability = durability, Linger = TimeSpan.Zero };
-        using var sink = new KafkaLogSink(options);
+        using var sink = new KafkaLogSink(
+            new KafkaLogSinkOptions { Directory = directory, Component = "orders", Durability = durability, Linger = TimeSpan.Zero });
         using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
         int calls = 0;
         Serilog.Debugging.SelfLog.Enable(_ =>
@@ -347,7 +348,8 @@ public class KafkaLogSinkTests
         Written record = Assert.Single(Written.In(folder.Path, "orders"));
         Assert.Null(record.Key);
         Assert.Equal(1, record.Json.GetProperty("N").GetInt32());
-        Assert.EndsWith("the key of an event could not be rendered, so it is written without one: no format today", Assert.Single(selfLog.All));
+        Assert.EndsWith(
+            "the key of an event could not be rendered, so it is written without one: no format today", Assert.Single(selfLog.All));
     }
 
     [Theory]
@@ -355,13 +357,15 @@ public class KafkaLogSinkTests
     [InlineData(Durability.Synced, CompressionType.Gzip, true)]
     [InlineData(Durability.Buffered, CompressionType.Gzip, false)]
     [InlineData(Durability.Flushed, CompressionType.None, false)]
-    public void A_codec_that_saves_nothing_is_warned_of(Durability durability, CompressionType codec, bool isWarned)
+    public void A_codec_that_saves_nothing_gives_a_warning(Durability durability, CompressionType codec, bool isWarned)
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        using (new KafkaLogSink(new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Codec = codec, Durability = durability }))
+        var options = new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Codec = codec, Durability = durability };
+        using (new KafkaLogSink(options))
         {
-            Assert.Equal(isWarned ? 1 : 0, selfLog.All.Count(line => line.Contains($"codec {codec} saves next to nothing with durability {durability}")));
+            var warning = $"codec {codec} saves next to nothing with durability {durability}";
+            Assert.Equal(isWarned ? 1 : 0, selfLog.All.Count(line => line.Contains(warning)));
         }
     }
 

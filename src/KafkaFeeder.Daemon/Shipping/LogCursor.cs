@@ -63,7 +63,10 @@ internal sealed class LogCursor : IDisposable
         return had;
     }
 
-    /// <summary>Whether, since this was asked last, a search behind damage was left to be gone on with: soon, though there is no batch now.</summary>
+    /// <summary>
+    /// Whether, since this was asked last, a search behind damage was left to be gone on with: soon, though there is no
+    /// batch now.
+    /// </summary>
     public bool TakeSearching()
     {
         var was = _isSearching;

@@ -98,7 +98,10 @@ internal sealed class SegmentLane : IDisposable
             var stat = SegmentHandle.Stat(file);
             var reset = Reset(file, stat.Bytes, book);
             Bytes = stat.Bytes;
-            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0) { SearchBudgetBytes = SearchBytesPerTurn };
+            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0)
+            {
+                SearchBudgetBytes = SearchBytesPerTurn,
+            };
             return reset;
         }
         catch

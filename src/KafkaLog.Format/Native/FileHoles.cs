@@ -2,7 +2,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Native;
 
-/// <summary>Where a file has no blocks on the disk and reads as zeros (lseek(2)). Where the system does not say, all of it is data.</summary>
+/// <summary>
+/// Where a file has no blocks on the disk and reads as zeros (lseek(2)). Where the system does not say, all of it is data.
+/// </summary>
 internal static class FileHoles
 {
     private const int SeekData = 3;
@@ -14,7 +16,9 @@ internal static class FileHoles
 
     private static bool IsKnown => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
-    /// <summary>The first byte of data at or after <paramref name="position"/>; <see cref="long.MaxValue"/> if only a hole follows.</summary>
+    /// <summary>
+    /// The first byte of data at or after <paramref name="position"/>; <see cref="long.MaxValue"/> if only a hole follows.
+    /// </summary>
     public static long NextData(SafeFileHandle file, long position)
     {
         if (!IsKnown)

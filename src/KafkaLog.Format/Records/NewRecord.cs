@@ -34,7 +34,9 @@ public readonly ref struct NewRecord
     /// <summary>ms since 1970-01-01 UTC.</summary>
     public long Timestamp { get; init; }
 
-    /// <summary>The key; looked at only if <see cref="HasKey"/>, which setting it makes true. For a record without one leave it out.</summary>
+    /// <summary>
+    /// The key; looked at only if <see cref="HasKey"/>, which setting it makes true. For a record without one leave it out.
+    /// </summary>
     public ReadOnlySpan<byte> Key
     {
         get => _key;

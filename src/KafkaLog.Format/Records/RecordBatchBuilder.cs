@@ -58,7 +58,11 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
     }
 
     public ReadOnlySpan<byte> Complete(
-        long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed, int lockMark = RecordBatchHeader.NoLeaderEpoch)
+        long baseOffset,
+        long segmentId,
+        ICompressionCodec? codec,
+        ArrayBufferWriter<byte> compressed,
+        int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
         var header = new RecordBatchHeader
         {

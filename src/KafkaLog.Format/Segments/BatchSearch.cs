@@ -203,11 +203,14 @@ internal sealed class BatchSearch
         }
     }
 
-    /// <summary>What was found may lie inside the damaged batch. If its length points to a batch, or to the end, its length is right.</summary>
+    /// <summary>
+    /// What was found may lie inside the damaged batch. If its length points to a batch, or to the end, its length is right.
+    /// </summary>
     private IEnumerable<long> JudgeByLength(long? first)
     {
         var claimed = Position + RecordBatchHeader.LogOverhead + BinaryPrimitives.ReadInt32BigEndian(_head.AsSpan(8));
-        if (claimed >= Position + BatchCheck.MinBytes && claimed != first && claimed <= End && (claimed == End || _finder.BatchAt(claimed) is not null))
+        if (claimed >= Position + BatchCheck.MinBytes && claimed != first && claimed <= End
+            && (claimed == End || _finder.BatchAt(claimed) is not null))
         {
             var next = claimed;
             if (first < claimed)
@@ -258,7 +261,8 @@ internal sealed class BatchSearch
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
         try
         {
-            return start + window.AsSpan(0, _finder.ReadFully(window.AsSpan(0, (int)(end - start)), start)).LastIndexOfAnyExcept((byte)0) + 1;
+            var bytes = _finder.ReadFully(window.AsSpan(0, (int)(end - start)), start);
+            return start + window.AsSpan(0, bytes).LastIndexOfAnyExcept((byte)0) + 1;
         }
         finally
         {
@@ -379,12 +383,14 @@ internal sealed class BatchSearch
             return _finder.HasValidCrc(position, header);
         }
 
-        // Anew after a gap: what lies in it is in no batch that was asked for.
+        // A new one after a gap: what lies in it is in no batch that was asked for.
         var isMagic2 = header.Magic == 2;
         var crc = isMagic2 ? _crc32C : _crc32;
         if (crc is null || position > crc.ComputedTo + SmallBatchBytes)
         {
-            crc = isMagic2 ? _crc32C = RangeChecksum.OfCrc32C(_finder.File, position) : _crc32 = RangeChecksum.OfCrc32(_finder.File, position);
+            crc = isMagic2
+                ? _crc32C = RangeChecksum.OfCrc32C(_finder.File, position)
+                : _crc32 = RangeChecksum.OfCrc32(_finder.File, position);
         }
 
         var before = crc.ReadBytes;
@@ -410,7 +416,8 @@ internal sealed class BatchSearch
         }
 
         var isMagic2 = _head[RecordBatchHeader.MagicPosition] == 2;
-        var stored = BinaryPrimitives.ReadUInt32BigEndian(_head.AsSpan(isMagic2 ? RecordBatchHeader.CrcPosition : LegacyMessage.CrcPosition));
+        var crcPosition = isMagic2 ? RecordBatchHeader.CrcPosition : LegacyMessage.CrcPosition;
+        var stored = BinaryPrimitives.ReadUInt32BigEndian(_head.AsSpan(crcPosition));
         var pass = new EndPass(Position + (isMagic2 ? RecordBatchHeader.AttributesPosition : RecordBatchHeader.MagicPosition), 0, 0);
         while (pass.Position < to && _rightEnd is null)
         {
@@ -508,7 +515,9 @@ internal sealed class BatchSearch
     private long EndOfClaim(long position)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.LogOverhead];
-        return _finder.ReadFully(head, position) == head.Length ? position + head.Length + BinaryPrimitives.ReadInt32BigEndian(head[8..]) : -1;
+        return _finder.ReadFully(head, position) == head.Length
+            ? position + head.Length + BinaryPrimitives.ReadInt32BigEndian(head[8..])
+            : -1;
     }
 
     /// <summary>How far the search for the damaged batch's end has come.</summary>

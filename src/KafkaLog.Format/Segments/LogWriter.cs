@@ -96,7 +96,8 @@ public sealed class LogWriter : IDisposable
         {
             lock (_gate)
             {
-                return _direct.Builder.CapacityBytes + _open.Builder.CapacityBytes + _spares.Sum(batch => (long)batch.Builder.CapacityBytes) + _roller.KeptBytes;
+                var spares = _spares.Sum(batch => (long)batch.Builder.CapacityBytes);
+                return _direct.Builder.CapacityBytes + _open.Builder.CapacityBytes + spares + _roller.KeptBytes;
             }
         }
     }
@@ -220,7 +221,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Returns what is told of records that could not be written; null if all are.</summary>
+    /// <summary>Returns the error about records that could not be written; null if all are.</summary>
     private LogWriteException? DrainAndClose()
     {
         lock (_file)
@@ -234,7 +235,9 @@ public sealed class LogWriter : IDisposable
             {
                 var lost = Interlocked.Read(ref _nextTicket) - _writtenTickets;
                 Interlocked.Add(ref _droppedRecords, lost);
-                failure = new LogWriteException($"{lost} records of {_options.Component} are lost: they could not be written before the log was closed: {e.Message}", e);
+                failure = new LogWriteException(
+                    $"{lost} records of {_options.Component} are lost: they could not be written before the log was closed: {e.Message}",
+                    e);
             }
 
             _roller.Dispose();
@@ -270,7 +273,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Under _file: how long the thread may sleep. Who writes afterwards wakes it, if that is for ever.</summary>
+    /// <summary>Under _file: how long the thread may sleep. If that has no end, who writes afterwards wakes it.</summary>
     private TimeSpan? UntilNextLook(TimeSpan? next)
     {
         var delay = _roller.NeedsLooks && (next is null || next > LookInterval) ? LookInterval : next;
@@ -414,7 +417,8 @@ public sealed class LogWriter : IDisposable
             if (_failure is { } failure)
             {
                 throw new LogWriteException(
-                    $"The queue of {_options.Component} is full ({_queuedBytes} bytes) and cannot be written: {failure.Message}. This record was not taken.",
+                    $"The queue of {_options.Component} is full ({_queuedBytes} bytes) and cannot be written: {failure.Message}. "
+                    + "This record was not taken.",
                     failure,
                     RecordState.NotTaken);
             }
@@ -422,7 +426,8 @@ public sealed class LogWriter : IDisposable
             if (Thread.CurrentThread == _thread)
             {
                 throw new LogWriteException(
-                    $"The queue of {_options.Component} is full ({_queuedBytes} bytes), and the thread that writes it cannot wait for itself. This record was not taken.",
+                    $"The queue of {_options.Component} is full ({_queuedBytes} bytes), and the thread that writes it cannot wait "
+                    + "for itself. This record was not taken.",
                     null,
                     RecordState.NotTaken);
             }
@@ -567,7 +572,10 @@ public sealed class LogWriter : IDisposable
             if (!isForced && _backoff.Remaining is not null)
             {
                 var failure = _failure;
-                throw new LogWriteException($"{failure?.Message}. It is tried again within a second; until then the record stays queued", failure, RecordState.Queued);
+                throw new LogWriteException(
+                    $"{failure?.Message}. It is tried again within a second; until then the record stays queued",
+                    failure,
+                    RecordState.Queued);
             }
 
             try
@@ -580,9 +588,10 @@ public sealed class LogWriter : IDisposable
             }
 
             Volatile.Write(ref _writtenTickets, batch.EndTicket);
-            _recoveredRecords += _backoff.Succeeded(batch.Builder.RecordsCount, isLast: _sealed.Count == 1 && _open.Builder.RecordsCount == 0);
             lock (_gate)
             {
+                var isLast = _sealed.Count == 1 && _open.Builder.RecordsCount == 0;
+                _recoveredRecords += _backoff.Succeeded(batch.Builder.RecordsCount, isLast);
                 _sealed.Dequeue();
                 Interlocked.Add(ref _queuedBytes, -batch.Builder.RecordsBytes);
                 _failure = null;
@@ -597,7 +606,8 @@ public sealed class LogWriter : IDisposable
     private LogWriteException Failed(Exception e)
     {
         _backoff.Failed();
-        var failure = new LogWriteException(e is LogWriteException ? e.Message : $"{_options.Component}: {e.Message}", e, RecordState.Queued);
+        var message = e is LogWriteException ? e.Message : $"{_options.Component}: {e.Message}";
+        var failure = new LogWriteException(message, e, RecordState.Queued);
         lock (_gate)
         {
             _failure = failure;

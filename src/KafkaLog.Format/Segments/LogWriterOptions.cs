@@ -65,11 +65,11 @@ public sealed record LogWriterOptions
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
-    /// Experimental: it will be taken away again. True: segments are written through a memory mapping, which makes a <see cref="Durability.Flushed"/> append several
-    /// times as fast: what is copied survives the process without a system call. Linux with ext4, XFS or tmpfs; elsewhere
-    /// it changes nothing. The price: if somebody cuts the open segment shorter (<c>&gt; file</c>), or the file system is
-    /// shut down under it, the process is ended (SIGBUS); and an open segment, or one whose writer was killed, ends in up
-    /// to 1 MiB of zeros.
+    /// Experimental: it will be taken away again. True: segments are written through a memory mapping, which makes a
+    /// <see cref="Durability.Flushed"/> append several times as fast: what is copied survives the process without a system call.
+    /// Linux with ext4, XFS or tmpfs; elsewhere it changes nothing. The price: if somebody cuts the open segment shorter
+    /// (<c>&gt; file</c>), or the file system is shut down under it, the process is ended (SIGBUS); and an open segment, or one
+    /// whose writer was killed, ends in up to 1 MiB of zeros.
     /// </summary>
     public bool Mapped { get; init; }
 

@@ -36,7 +36,9 @@ internal sealed class SegmentFile
     /// <summary>What its batches say of its lock.</summary>
     public int LockMark { get; }
 
-    /// <summary>The system's error number if the lock could not be had, so that nobody can tell that its writer lives; 0: it is held.</summary>
+    /// <summary>
+    /// The system's error number if the lock could not be had, so that nobody can tell that its writer lives; 0: it is held.
+    /// </summary>
     public int LockError { get; }
 
     /// <summary>Where the next batch goes, in bytes.</summary>
@@ -119,7 +121,10 @@ internal sealed class SegmentFile
     /// <summary>True once a sync found that the file is in no directory any more.</summary>
     public bool HasNoName { get; private set; }
 
-    /// <summary>What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was written.</summary>
+    /// <summary>
+    /// What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was
+    /// written.
+    /// </summary>
     public string? FaultOfPlace()
     {
         if (!OperatingSystem.IsLinux())

@@ -219,8 +219,12 @@ public sealed class SegmentReader : IDisposable
         var end = search.End;
         return WrittenEnd == Position
             ? new SegmentDamage(
-                Position, end, true, $"{end - Position} zeros: space that its writer had prepared, or that a crash of the machine left empty")
-            : new SegmentDamage(Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
+                Position,
+                end,
+                true,
+                $"{end - Position} zeros: space that its writer had prepared, or that a crash of the machine left empty")
+            : new SegmentDamage(
+                Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
     }
 
     /// <summary>Passes damage, when it has been accounted for.</summary>

@@ -76,7 +76,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     private void NoticeLoss(SegmentFile segment, string fault, long records) => _notices.Enqueue(new LogWriteException(
-        $"{segment.Path} {fault} while it was written to: {records} records in it are lost unless they were shipped. Going on in a new segment.", null));
+        $"{segment.Path} {fault} while it was written to: {records} records in it are lost unless they were shipped. "
+        + "Going on in a new segment.",
+        null));
 
     /// <summary>Ends the segment, and the writer.</summary>
     public void Dispose()
@@ -121,7 +123,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     private void WriteTo(SegmentFile segment, PendingBatch batch)
     {
-        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed, segment.LockMark), batch.Builder.RecordsCount);
+        var bytes = batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed, segment.LockMark);
+        segment.Write(bytes, batch.Builder.RecordsCount);
         if (_compressed.Capacity > 4L * options.BatchBytes)
         {
             _compressed = new ArrayBufferWriter<byte>(); // a record was seldom so large
@@ -168,9 +171,11 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     /// <summary>With its parents. Each that is new is an entry of the one above, which has to be synced, too.</summary>
     private void CreateDirectory()
     {
-        for (var missing = Path.GetFullPath(options.Directory); !Directory.Exists(missing) && Path.GetDirectoryName(missing) is { } parent; missing = parent)
+        var missing = Path.GetFullPath(options.Directory);
+        while (!Directory.Exists(missing) && Path.GetDirectoryName(missing) is { } parent)
         {
             _unsyncedDirectories.Add(parent);
+            missing = parent;
         }
 
         Directory.CreateDirectory(options.Directory);
@@ -186,8 +191,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         _hasNoticedLock = true;
         var reason = new Win32Exception(segment.LockError);
         _notices.Enqueue(new LogWriteException(
-            $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell whether its writer lives: "
-            + "they count a segment as finished, and clean it, only when its interval is over and nothing has been written for a while. This is said once.",
+            $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell "
+            + "whether its writer lives: they count a segment as finished, and clean it, only when its interval is over and nothing has "
+            + "been written for a while. This is said once.",
             reason));
     }
 
@@ -282,7 +288,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         {
             CloseSegment();
             return new LogWriteException(
-                $"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.",
+                $"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. "
+                + "They may be lost if the machine stops.",
                 e,
                 RecordState.Written);
         }

@@ -54,7 +54,8 @@ public sealed class SegmentWriter : IDisposable
             codec.Compress([], new ArrayBufferWriter<byte>());
         }
 
-        return new SegmentWriter(File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), path, magic, compression, batchBytes);
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
+        return new SegmentWriter(file, path, magic, compression, batchBytes);
     }
 
     /// <summary>Appends a record. A gap in the offsets starts a new batch.</summary>

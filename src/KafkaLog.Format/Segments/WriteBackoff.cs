@@ -17,7 +17,9 @@ internal sealed class WriteBackoff(TimeProvider time)
 
     /// <summary>How long nothing should be tried; null if it may be now.</summary>
     public TimeSpan? Remaining =>
-        _failures > FreeFailures && _pause - time.GetElapsedTime(_failedAt) is var remaining && remaining > TimeSpan.Zero ? remaining : null;
+        _failures > FreeFailures && _pause - time.GetElapsedTime(_failedAt) is var remaining && remaining > TimeSpan.Zero
+            ? remaining
+            : null;
 
     /// <summary>A write failed.</summary>
     public void Failed()

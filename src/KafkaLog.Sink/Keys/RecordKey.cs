@@ -24,9 +24,13 @@ internal sealed class RecordKey
         // The parser makes text of what is no property: "{Order Id}" would be the same key for every event.
         int properties = new MessageTemplateParser().Parse(template).Tokens.Count(token => token is PropertyToken);
         int braces = template.Replace("{{", "", StringComparison.Ordinal).Count(character => character == '{');
-        return properties == 0 && braces == 0 ? $"keyTemplate is '{template}', which names no property; it must name one, such as {{OrderId}}."
-            : properties != braces ? $"keyTemplate is '{template}': what stands in one of its braces is no property's name; expected letters, digits and _ (write {{{{ for a brace)."
-            : null;
+        if (properties == 0 && braces == 0)
+        {
+            return $"keyTemplate is '{template}', which names no property; it must name one, such as {{OrderId}}.";
+        }
+        return properties == braces ? null
+            : $"keyTemplate is '{template}': what stands in one of its braces is no property's name; "
+            + "expected letters, digits and _ (write {{ for a brace).";
     }
 
     /// <summary>

@@ -339,9 +339,12 @@ public sealed class LogWriterTests
         var directory = folder.File("logs");
         File.WriteAllText(directory, "in the way");
         var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024 });
-        Assert.Equal(RecordState.Queued, Assert.Throws<LogWriteException>(() => writer.Append(Some.Record(new string('x', 900)), Durability.Flushed)).Record);
-        Assert.Equal(RecordState.NotTaken, Assert.Throws<LogWriteException>(() => writer.Append(Some.Record(new string('y', 900)), Durability.Flushed)).Record);
+        Assert.Equal(RecordState.Queued, StateAfterAppend());
+        Assert.Equal(RecordState.NotTaken, StateAfterAppend());
         writer.Dispose();
+
+        RecordState StateAfterAppend() =>
+            Assert.Throws<LogWriteException>(() => writer.Append(Some.Record(new string('x', 900)), Durability.Flushed)).Record;
     }
 
     [Fact]
@@ -409,6 +412,8 @@ public sealed class LogWriterTests
             writer.Append(new NewRecord { Timestamp = 1, Key = "k"u8, HasKey = false, Value = "v"u8, HasValue = false });
         }
 
-        Assert.Equal([("k", "v"), (null, ""), ("k", null), (null, null)], Some.ReadFolder(folder).Select(record => (record.Key, record.Value)));
+        Assert.Equal(
+            [("k", "v"), (null, ""), ("k", null), (null, null)],
+            Some.ReadFolder(folder).Select(record => (record.Key, record.Value)));
     }
 }

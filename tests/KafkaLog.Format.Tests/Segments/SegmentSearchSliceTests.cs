@@ -38,7 +38,8 @@ public sealed class SegmentSearchSliceTests
                 var whole = ReadBack.Of(path);
                 var sliced = ReadBack.Of(path, searchBytes: 1);
                 Assert.Equal(whole.Damage, sliced.Damage);
-                Assert.Equal(whole.Batches.Select(batch => (batch.Start, batch.End)), sliced.Batches.Select(batch => (batch.Start, batch.End)));
+                Assert.Equal(
+                    whole.Batches.Select(batch => (batch.Start, batch.End)), sliced.Batches.Select(batch => (batch.Start, batch.End)));
                 Assert.Equal(0, whole.Searches);
                 searches += sliced.Searches;
             }
@@ -93,7 +94,7 @@ public sealed class SegmentSearchSliceTests
         {
             RandomAccess.Write(sparse, "no batch at all"u8, 0);
             var head = new byte[RecordBatchHeader.Bytes];
-            new RecordBatchHeader { Magic = 2, PartitionLeaderEpoch = -1, MaxTimestamp = 1, ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1 }.WriteTo(head);
+            new RecordBatchHeader { Magic = 2, MaxTimestamp = 1, ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1 }.WriteTo(head);
             BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(8), (63 << 20) - RecordBatchHeader.LogOverhead);
             for (var at = 1L << 20; at < SparseBytes - (64 << 20); at += 63 << 20)
             {
@@ -171,7 +172,8 @@ public sealed class SegmentSearchSliceTests
         }
 
         var took = Process.GetCurrentProcess().UserProcessorTime + Process.GetCurrentProcess().PrivilegedProcessorTime - before;
-        TestContext.Current.TestOutputHelper?.WriteLine($"{took.TotalMilliseconds:0} ms of the processor, longest call {longest.TotalMilliseconds:0.0} ms");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{took.TotalMilliseconds:0} ms of the processor, longest call {longest.TotalMilliseconds:0.0} ms");
         Assert.InRange(took, TimeSpan.Zero, Much);
         Assert.InRange(longest, TimeSpan.Zero, Much / 2);
         return ReadBack.Of(path, searchBytes: 1 << 20);

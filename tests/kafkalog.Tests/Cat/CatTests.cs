@@ -64,7 +64,9 @@ public sealed class CatTests : IDisposable
         }
 
         var path = _folder.Segments().Single();
-        Assert.Equal("k\\x1b[1m\t\\x1b]0;title\\x07 příliš\tžluť \\x9b31m \\u202eabc \\x0d\\x7f \\xff\\x9b", OnTerminal($"cat --key '{path}'"));
+        Assert.Equal(
+            "k\\x1b[1m\t\\x1b]0;title\\x07 příliš\tžluť \\x9b31m \\u202eabc \\x0d\\x7f \\xff\\x9b",
+            OnTerminal($"cat --key '{path}'"));
         Assert.Contains("\x1b]0;title\a", OnTerminal($"cat --raw '{path}'"));
         Assert.DoesNotContain("\x1b", OnTerminal($"cat --json '{path}'"));
         Assert.DoesNotContain("\u009b", OnTerminal($"cat --json '{path}'"));

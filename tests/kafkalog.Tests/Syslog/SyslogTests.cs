@@ -46,7 +46,11 @@ public sealed partial class SyslogTests : IDisposable
         var records = await WaitForAsync(3);
         Assert.Equal(["<30>456789", "abcdefghij", "klmno"], records.Select(r => r.Value));
         Assert.Equal(
-            ["facility=daemon,severity=info,kafkalog.continued=1,kafkalog.part=ID-1/1", "kafkalog.continued=1,kafkalog.part=ID-1/2", "kafkalog.part=ID-1/3"],
+            [
+                "facility=daemon,severity=info,kafkalog.continued=1,kafkalog.part=ID-1/1",
+                "kafkalog.continued=1,kafkalog.part=ID-1/2",
+                "kafkalog.part=ID-1/3",
+            ],
             records.Select(r => Regex.Replace(r.Headers, "[0-9a-f]{16}-", "ID-")));
         Assert.Contains("1 messages longer than 10 bytes", Stop().Errors);
     }
@@ -73,9 +77,11 @@ public sealed partial class SyslogTests : IDisposable
         var records = await WaitForAsync(13);
         var joined = records.Where(record => record.Headers.Length > 0)
             .GroupBy(record => Regex.Match(record.Headers, "kafkalog.part=(.*)/").Groups[1].Value)
-            .Select(message => string.Concat(message.OrderBy(record => int.Parse(record.Headers.Split('/')[1])).Select(record => record.Value)))
+            .Select(message => message.OrderBy(record => int.Parse(record.Headers.Split('/')[1])).Select(record => record.Value))
+            .Select(pieces => string.Concat(pieces))
             .Order(StringComparer.Ordinal);
-        Assert.Equal(["AAAAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDDEEEEEEEEEEEND", "aaaaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeend"], joined);
+        Assert.Equal(
+            ["AAAAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDDEEEEEEEEEEEND", "aaaaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeend"], joined);
         Assert.Equal("short", records.Single(record => record.Headers.Length == 0).Value);
         Stop();
     }

@@ -12,8 +12,11 @@ internal static class ReportText
     public static void Write(VerifyReport report, TextWriter output)
     {
         var rate = report.Tally.Received / Math.Max(0.001, report.Duration.TotalSeconds);
-        output.WriteLine(Invariant(
-            $"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); {report.Tally.Foreign:N0} of them foreign (without a number){(report.Tally.OfOtherRuns > 0 ? Invariant($", {report.Tally.OfOtherRuns:N0} of other runs") : "")}"));
+        var others = report.Tally.OfOtherRuns > 0 ? Invariant($", {report.Tally.OfOtherRuns:N0} of other runs") : "";
+        output.WriteLine(
+            Invariant($"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, ")
+            + Invariant($"read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); ")
+            + Invariant($"{report.Tally.Foreign:N0} of them foreign (without a number){others}"));
         if (report.RemovedBefore > 0)
         {
             output.WriteLine(Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): what they held counts as missing"));
@@ -66,8 +69,8 @@ internal static class ReportText
     {
         foreach (var run in report.Runs.Where(run => report.Runs.Count > 1 && (run.MissingAtTheEnd > 0 || run.More > 0)).Take(MaxSources))
         {
-            output.WriteLine(Invariant(
-                $"run {run.Run}: {run.Distinct:N0} messages, {run.Expected:N0} expected: {(run.More > 0 ? Invariant($"{run.More:N0} more") : Invariant($"{run.Missing + run.MissingAtTheEnd:N0} missing"))}"));
+            var difference = run.More > 0 ? Invariant($"{run.More:N0} more") : Invariant($"{run.Missing + run.MissingAtTheEnd:N0} missing");
+            output.WriteLine(Invariant($"run {run.Run}: {run.Distinct:N0} messages, {run.Expected:N0} expected: {difference}"));
         }
     }
 

@@ -56,7 +56,8 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
             }
         }
 
-        VerifyReport Report() => new(options, reader.Partitions.Count, reader.RemovedBefore, tally, time.GetElapsedTime(started), memory.TakenBytes);
+        VerifyReport Report() =>
+            new(options, reader.Partitions.Count, reader.RemovedBefore, tally, time.GetElapsedTime(started), memory.TakenBytes);
     }
 
     private static void Count(TopicTally tally, in FetchedRecord record, bool isNumbered, NumberedMessage message)
@@ -88,8 +89,9 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
         foreach (var (partition, readTo, end) in reader.HeldPartitions)
         {
             throw new TopicReadException(
-                $"Topic {options.Topic} was not read to its end: partition {partition} holds records up to offset {end - 1}, but gives them out before offset {readTo} only. "
-                + "A transaction of some producer is open there. Wait until it ends, or read what is not committed, too: -X isolation.level=read_uncommitted.");
+                $"Topic {options.Topic} was not read to its end: partition {partition} holds records up to offset {end - 1}, "
+                + $"but gives them out before offset {readTo} only. A transaction of some producer is open there. Wait until it ends, "
+                + "or read what is not committed, too: -X isolation.level=read_uncommitted.");
         }
     }
 }

@@ -109,9 +109,7 @@ internal static class VerifyCommand
             var report = ProgressBar.Show($"reading {options.Topic}", progress => verifier.Run(progress, cancellation));
             if (report.IsEmpty)
             {
-                return options.Run is { } only && report.Tally.OfOtherRuns > 0 ? CouldNotCheck(
-                    $"Topic {options.Topic} holds no message of run {only}: nothing to check. Of other runs it holds {report.Tally.OfOtherRuns}.") : CouldNotCheck(
-                    $"Topic {options.Topic} holds no numbered message among its {report.Tally.Received}: nothing to check. Is it the right topic? Are the messages numbered otherwise (--pattern)?");
+                return CouldNotCheck(NothingToCheck(options, report));
             }
 
             if (isJson)
@@ -143,6 +141,12 @@ internal static class VerifyCommand
             return CouldNotCheck("Interrupted before the topic was read.");
         }
     }
+
+    private static string NothingToCheck(VerifyOptions options, VerifyReport report) =>
+        options.Run is { } run && report.Tally.OfOtherRuns > 0
+            ? $"Topic {options.Topic} holds no message of run {run}: nothing to check. Of other runs it holds {report.Tally.OfOtherRuns}."
+            : $"Topic {options.Topic} holds no numbered message among its {report.Tally.Received}: nothing to check. "
+                + "Is it the right topic? Are the messages numbered otherwise (--pattern)?";
 
     private static int CouldNotCheck(string reason)
     {

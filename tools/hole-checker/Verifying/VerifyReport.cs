@@ -20,7 +20,9 @@ internal sealed class VerifyReport(
 
     public IReadOnlyList<SourceTally> Sources { get; } = tally.Sources;
 
-    /// <summary>The runs, by name. One that was asked for, or that something was expected of, is there also if nothing of it came.</summary>
+    /// <summary>
+    /// The runs, by name. One that was asked for, or that something was expected of, is there also if nothing of it came.
+    /// </summary>
     public IReadOnlyList<RunReport> Runs { get; } = RunsOf(options, tally);
 
     /// <summary>Of each run; null: not stated.</summary>

@@ -11,7 +11,8 @@ namespace KafkaLog.Tool.CommandLine;
 internal static class TerminalText
 {
     /// <summary>Printable ASCII, newline and tab: what most text is.</summary>
-    private static readonly SearchValues<byte> Harmless = SearchValues.Create([9, 10, .. Enumerable.Range(0x20, 0x7F - 0x20).Select(i => (byte)i)]);
+    private static readonly SearchValues<byte> Harmless =
+        SearchValues.Create([9, 10, .. Enumerable.Range(0x20, 0x7F - 0x20).Select(i => (byte)i)]);
 
     /// <summary>Writes bytes, with control characters, changes of writing direction and what is no UTF-8 escaped.</summary>
     public static void Write(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)
@@ -66,5 +67,6 @@ internal static class TerminalText
         }
     }
 
-    private static void Write(IBufferWriter<byte> output, FormattableString text) => Encoding.ASCII.GetBytes(text.ToString(CultureInfo.InvariantCulture), output);
+    private static void Write(IBufferWriter<byte> output, FormattableString text) =>
+        Encoding.ASCII.GetBytes(text.ToString(CultureInfo.InvariantCulture), output);
 }

@@ -17,8 +17,12 @@ internal sealed record MessagePart(long Message, int Number)
     private static readonly string Process = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private static long _messages;
 
-    /// <summary>A record's header: <c>PROCESS-MESSAGE/NUMBER</c>, the same before the slash for all pieces of a message, and for no other.</summary>
-    public RecordHeader Header => new(Name, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Process}-{Message}/{Number}")));
+    /// <summary>
+    /// A record's header: <c>PROCESS-MESSAGE/NUMBER</c>, the same before the slash for all pieces of a message, and for no
+    /// other.
+    /// </summary>
+    public RecordHeader Header =>
+        new(Name, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Process}-{Message}/{Number}")));
 
     /// <summary>The first piece of the next long message.</summary>
     public static MessagePart First() => new(Interlocked.Increment(ref _messages), 1);
