@@ -8,7 +8,11 @@ using Serilog.Formatting;
 namespace KafkaLog.Sink;
 
 /// <summary>Renders an event and appends it to the log; what goes wrong is the caller's.</summary>
-internal sealed class EventAppender(KafkaLogSinkOptions options, Durability durability, LogWriter writer)
+/// <param name="options">How.</param>
+/// <param name="durability">How safe an event is when it is appended.</param>
+/// <param name="writer">The log.</param>
+/// <param name="onFault">Told what went wrong while the event is written all the same.</param>
+internal sealed class EventAppender(KafkaLogSinkOptions options, Durability durability, LogWriter writer, Action<string> onFault)
 {
     private readonly ITextFormatter? _formatter = options.Formatter;
     private readonly RecordKey? _key = RecordKey.From(options);
@@ -29,15 +33,31 @@ internal sealed class EventAppender(KafkaLogSinkOptions options, Durability dura
                 buffer.Text.GetStringBuilder().Clear();
             }
             var record = new NewRecord(logEvent.Timestamp.ToUnixTimeMilliseconds(), buffer.Value.WrittenSpan);
-            if (_key?.TryRender(logEvent, buffer) == true)
+            if (HasKey(logEvent, buffer))
             {
-                record = record with { Key = buffer.Key.WrittenSpan, HasKey = true };
+                record = record with { Key = buffer.Key.WrittenSpan };
             }
             return writer.Append(record, durability);
         }
         finally
         {
             EventBuffer.Return(buffer);
+        }
+    }
+
+    /// <summary>Renders the key. An event whose key cannot be rendered is written without one: it is the event that matters.</summary>
+    private bool HasKey(LogEvent logEvent, EventBuffer buffer)
+    {
+        try
+        {
+            return _key?.TryRender(logEvent, buffer) == true;
+        }
+#pragma warning disable CA1031 // It is the user's code that runs here: a property's own formatting.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            onFault($"the key of an event could not be rendered, so it is written without one: {e.Message}");
+            return false;
         }
     }
 }

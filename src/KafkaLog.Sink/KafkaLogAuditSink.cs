@@ -1,6 +1,5 @@
 using KafkaLog.Format.Segments;
 using Serilog.Core;
-using Serilog.Debugging;
 using Serilog.Events;
 
 namespace KafkaLog.Sink;
@@ -16,8 +15,13 @@ internal sealed class KafkaLogAuditSink : ILogEventSink, IDisposable
     {
         options.ThrowIfInvalid();
         // What the background thread meets concerns no caller: each of them waits for its own event.
-        _writer = new LogWriter(options.ToWriterOptions(e => SelfLog.WriteLine("KafkaLog audit sink {0}: {1}", options.Component, e.Message)));
-        _appender = new EventAppender(options, Durability.Synced, _writer);
+        var failures = new FailureReport($"KafkaLog audit sink {options.Component} in {options.Directory}", options.TimeProvider);
+        _writer = new LogWriter(options.ToWriterOptions(e => failures.Add(e.Message)));
+        _appender = new EventAppender(options, Durability.Synced, _writer, failures.Add);
+        if (options.WarningOf(Durability.Synced) is { } warning)
+        {
+            failures.Say(warning);
+        }
     }
 
     /// <exception cref="LogWriteException">The event is not safe on the disk; the message says why.</exception>
@@ -25,7 +29,7 @@ internal sealed class KafkaLogAuditSink : ILogEventSink, IDisposable
     {
         if (!_appender.Append(logEvent))
         {
-            throw new LogWriteException("The queue is full and the event was dropped (whenFull: Drop).", null);
+            throw new LogWriteException("The queue is full and the event was dropped (whenFull: Drop).", null, RecordState.NotTaken);
         }
     }
 

@@ -35,7 +35,7 @@ public static class KafkaLogLoggerConfigurationExtensions
     /// <param name="queueLimitBytes">The most that waits in memory.</param>
     /// <param name="batchBytes">The size of a batch before compression.</param>
     /// <param name="lingerMilliseconds">How long a Buffered event may wait in memory.</param>
-    /// <param name="mapped">A Flushed event costs no system call; read <see cref="KafkaLogSinkOptions.Mapped"/> first.</param>
+    /// <param name="mapped">Experimental, see <see cref="KafkaLogSinkOptions.Mapped"/>: a Flushed event costs no system call.</param>
     /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
     /// <param name="levelSwitch">As the level, and can be changed while running.</param>
     /// <exception cref="ArgumentException">The settings are wrong; the message says all that is.</exception>

@@ -26,8 +26,12 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.ThrowIfInvalid();
         _failures = new FailureReport($"KafkaLog sink {options.Component} in {options.Directory}", options.TimeProvider);
-        _writer = new LogWriter(options.ToWriterOptions(e => _failures.Add(e.Message)));
-        _appender = new EventAppender(options, options.Durability, _writer);
+        _writer = new LogWriter(options.ToWriterOptions(e => _failures.Add(e.Message)) with { OnRecovered = Recovered });
+        _appender = new EventAppender(options, options.Durability, _writer, _failures.Add);
+        if (options.WarningOf(options.Durability) is { } warning)
+        {
+            _failures.Say(warning);
+        }
     }
 
     /// <summary>Events that were given to the sink.</summary>
@@ -52,17 +56,32 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
                 _failures.Add("the queue is full; events are dropped (whenFull: Drop).");
             }
         }
+        catch (LogWriteException e)
+        {
+            _failures.Add(FateOf(e.Record) + e.Message);
+        }
 #pragma warning disable CA1031 // The promise to the application: logging does not throw. Formatters may throw anything.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _failures.Add($"an event was not written: {e.Message}");
+            _failures.Add($"an event is lost: {e.Message}");
         }
         finally
         {
             Interlocked.Increment(ref _emitted); // at the end, so that an event on its way does not look lost
         }
     }
+
+    private static string FateOf(RecordState record) => record switch
+    {
+        RecordState.Queued => "an event waits in memory until the disk takes it: ",
+        RecordState.Written => "an event is written, but may be lost if the machine stops: ",
+        _ => "an event is lost: ",
+    };
+
+    private void Recovered(long records) => _failures.Recovered(string.Create(
+        CultureInfo.InvariantCulture,
+        $"the disk takes events again; the {records} that waited are written."));
 
     /// <summary>Writes what is queued and closes the segment.</summary>
     public void Dispose()

@@ -1,5 +1,6 @@
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Segments;
+using KafkaLog.Sink.Keys;
 using Serilog.Formatting;
 
 namespace KafkaLog.Sink;
@@ -21,7 +22,10 @@ public sealed record KafkaLogSinkOptions
     /// <summary>The size, in bytes, at which a segment rolls before its time. 1 GiB: Kafka's own default.</summary>
     public long FileSizeLimitBytes { get; init; } = 1L << 30;
 
-    /// <summary>How batches are compressed. None: no processor time and nothing native in the application.</summary>
+    /// <summary>
+    /// How batches are compressed. None: no processor time and nothing native in the application. Worth it with
+    /// <see cref="Durability.Buffered"/> only: otherwise each event is a batch of its own.
+    /// </summary>
     public CompressionType Codec { get; init; } = CompressionType.None;
 
     /// <summary>
@@ -58,8 +62,9 @@ public sealed record KafkaLogSinkOptions
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
-    /// True: a Flushed event costs no system call, see <see cref="LogWriterOptions.Mapped"/> and the price that is told
-    /// there: who cuts the open segment shorter ends the application.
+    /// Experimental: it will be taken away again. True: a Flushed event costs no system call, see
+    /// <see cref="LogWriterOptions.Mapped"/> and the price that is told there: who cuts the open segment shorter ends the
+    /// application.
     /// </summary>
     public bool Mapped { get; init; }
 
@@ -81,8 +86,13 @@ public sealed record KafkaLogSinkOptions
         Check(BatchBytes is >= 1 << 10 and <= MaxKiBOfBatch << 10, $"batchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
         Check(QueueLimitBytes >= BatchBytes, $"queueLimitBytes is {QueueLimitBytes}; it must be at least batchBytes ({BatchBytes}).");
         Check(KeyProperty is null || KeyTemplate is null, "keyProperty and keyTemplate are both given; a record has one key.");
-        Check(KeyProperty is not "", "keyProperty is empty; it must name a property.");
+        Check(KeyProperty is null || !string.IsNullOrWhiteSpace(KeyProperty), "keyProperty is empty; it must name a property.");
         Check(KeyTemplate is not "", "keyTemplate is empty; it must name a property such as {OrderId}.");
+        if (KeyTemplate is { Length: > 0 } && RecordKey.FaultOf(KeyTemplate) is { } fault)
+        {
+            faults.Add(fault);
+        }
+
         return faults;
 
         void Check(bool holds, string fault)
@@ -93,6 +103,12 @@ public sealed record KafkaLogSinkOptions
             }
         }
     }
+
+    /// <summary>What works, but not as somebody may expect; null if there is nothing.</summary>
+    internal string? WarningOf(Durability durability) =>
+        Codec == CompressionType.None || durability == Durability.Buffered ? null
+        : $"codec {Codec} saves next to nothing with durability {durability}: each event is compressed alone, as a batch of its own, "
+            + "which takes processor time and makes it no smaller. Use durability Buffered, which compresses whole batches, or no codec.";
 
     /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
     internal void ThrowIfInvalid()

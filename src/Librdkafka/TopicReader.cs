@@ -54,6 +54,7 @@ internal sealed unsafe class TopicReader : IDisposable
     private IntPtr _queue;
     private int[] _partitions = [];
     private Dictionary<int, Progress> _progress = [];
+    private readonly Dictionary<int, long> _ends = []; // where each partition could be read to, when that was last said
 
     /// <summary>A reader; nothing is sent yet.</summary>
     /// <exception cref="TopicReadException">A property is unknown or has a wrong value.</exception>
@@ -106,6 +107,15 @@ internal sealed unsafe class TopicReader : IDisposable
     /// <summary>Every partition is read to its end as it is now, as far as the brokers have said.</summary>
     public bool IsAtEnd => _progress.Values.All(progress => progress == Progress.AtEnd);
 
+    /// <summary>
+    /// Partitions that hold more than could be read: a transaction is open there, and what comes after its first record is
+    /// not given out before it ends (isolation.level=read_committed, which is the default).
+    /// </summary>
+    public IEnumerable<(int Partition, long ReadTo, long End)> HeldPartitions =>
+        _partitions.Where(partition => _progress[partition] == Progress.AtEnd)
+            .Select(partition => (partition, _ends[partition], HighOf(partition)))
+            .Where(partition => partition.Item3 > partition.Item2);
+
     /// <summary>The partitions whose end has never been reached, not even an earlier one.</summary>
     public IEnumerable<int> UnfinishedPartitions =>
         _progress.Where(partition => partition.Value is Progress.NothingCame or Progress.BeforeEnd).Select(partition => partition.Key).Order();
@@ -140,14 +150,17 @@ internal sealed unsafe class TopicReader : IDisposable
         var sum = 0L;
         foreach (var partition in _partitions)
         {
-            long low, high;
-            if (RdKafka.GetWatermarkOffsets(_client, _topicName, partition, &low, &high) == 0 && high > 0)
-            {
-                sum += high;
-            }
+            sum += HighOf(partition);
         }
 
         return sum - RemovedBefore;
+    }
+
+    /// <summary>The offset after the partition's last record, as the brokers have said with what was fetched; 0 if they have not.</summary>
+    private long HighOf(int partition)
+    {
+        long low, high;
+        return RdKafka.GetWatermarkOffsets(_client, _topicName, partition, &low, &high) == 0 ? Math.Max(0, high) : 0;
     }
 
     /// <summary>Hands on what has come; waits for the first record if there is none yet.</summary>
@@ -268,6 +281,7 @@ internal sealed unsafe class TopicReader : IDisposable
         {
             MarkBeginning(message->Partition, message->Offset);
             _progress[message->Partition] = Progress.AtEnd;
+            _ends[message->Partition] = message->Offset;
             return;
         }
 

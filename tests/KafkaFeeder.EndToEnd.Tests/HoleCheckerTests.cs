@@ -179,6 +179,34 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
 [Collection(ModernCluster.Name)]
 public sealed class ModernHoleCheckerTests(ModernClusterFixture fixture) : HoleCheckerTests(fixture)
 {
+    /// <summary>What lies after it is not given out before it ends: that is no loss.</summary>
+    [Fact]
+    public async Task An_open_transaction_of_somebody_else_is_not_taken_for_loss()
+    {
+        var cluster = await fixture.GetClusterAsync();
+        await cluster.CreateTopicAsync("transaction", partitions: 1);
+        await ProduceToAsync("transaction", Numbered("r", 1, Enumerable.Range(1, 10)));
+        var config = cluster.Configure<ProducerConfig>();
+        config.TransactionalId = "somebody-else";
+        using var producer = new ProducerBuilder<Null, string>(config).Build();
+        producer.InitTransactions(TimeSpan.FromSeconds(30));
+        producer.BeginTransaction();
+        await producer.ProduceAsync("transaction", new Message<Null, string> { Value = "foreign" });
+        await ProduceToAsync("transaction", Numbered("r", 1, Enumerable.Range(11, 10)));
+
+        var run = await VerifyAsync("transaction", "--expect", "20", "--idle-timeout", "2s");
+        Assert.Equal((2, ""), (run.ExitCode, run.Output));
+        Assert.Contains(
+            "partition 0 holds records up to offset 20, but gives them out before offset 10 only. A transaction",
+            OneLine(run.Errors),
+            StringComparison.Ordinal);
+        Assert.Equal(0, (await VerifyAsync("transaction", "--expect", "10", "--idle-timeout", "2s")).ExitCode);
+        Assert.Equal(0, (await VerifyAsync("transaction", "--expect", "20", "-X", "isolation.level=read_uncommitted")).ExitCode);
+
+        producer.CommitTransaction();
+        Assert.Equal(0, (await VerifyAsync("transaction", "--expect", "20")).ExitCode);
+    }
+
     /// <summary>Two of its three partitions are there: what they hold proves nothing about the third.</summary>
     [Fact]
     public async Task A_partition_without_a_leader_could_not_be_checked()

@@ -132,6 +132,36 @@ public sealed partial class WriterFaultTests
         AssertCounted(found.Values, 13);
     }
 
+    /// <summary>
+    /// Each new directory is an entry of the one above; and a file that is closed is synced by a handle as old as its first
+    /// byte.
+    /// </summary>
+    [Fact]
+    public async Task New_parents_are_synced_and_closed_segments_by_a_handle_that_missed_no_error()
+    {
+        SkipWithoutStrace();
+        var root = TestRun.NewFolder("parents");
+        var directory = Path.Combine(root, "a", "b");
+        var log = TestRun.NewFolderName("strace");
+        string[] by = [Strace, "-f", "-qq", "-y", "-o", log, "-e", "trace=openat,open,pwrite64,fsync"];
+        using var writer = ScriptedWriter.Start(directory, 3000, by: by);
+
+        Assert.Equal("ok", await writer.TellAsync("append Flushed 1 10 1000"));
+        Assert.Equal("ok", await writer.TellAsync("flush Synced"));
+        await writer.EndAsync();
+
+        var calls = await File.ReadAllLinesAsync(log);
+        var synced = SyncCall().Matches(string.Join('\n', calls)).Select(match => match.Groups["path"].Value).ToHashSet();
+        Assert.Superset(new HashSet<string> { root, Path.Combine(root, "a"), directory }, synced);
+        foreach (var path in Directory.GetFiles(directory))
+        {
+            var ofFile = calls.Where(call => call.Contains(path, StringComparison.Ordinal)).ToList();
+            var firstWrite = ofFile.FindIndex(call => call.Contains("pwrite64(", StringComparison.Ordinal));
+            Assert.InRange(ofFile.FindLastIndex(call => call.Contains("open", StringComparison.Ordinal)), 0, firstWrite - 1);
+            Assert.Contains(path, synced);
+        }
+    }
+
     /// <summary>What is waited for is written once more, to another file. What lay beside it is in no memory any more.</summary>
     [Fact]
     public async Task A_record_that_shared_a_failed_fsync_with_one_that_was_waited_for_is_told_by_the_next_flush()

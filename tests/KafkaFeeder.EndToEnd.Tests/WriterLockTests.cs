@@ -40,8 +40,12 @@ public sealed class WriterLockTests
     {
         Assert.SkipUnless(File.Exists(Strace), "strace is not installed.");
         var directory = TestRun.NewFolder("lock");
-        string[] paths = [.. Enumerable.Range(0, 5).SelectMany(second => new[] { "-P", $"{directory}/20261121_10000{second}_3600_UTC-c.szn" })];
-        string[] by = [Strace, "-f", "-qq", "-o", TestRun.NewFolderName("strace"), .. paths, "-e", "trace=fcntl", "-e", "inject=fcntl:error=ENOLCK"];
+        var segments = Enumerable.Range(0, 5).Select(second => $"{directory}/20261121_10000{second}_3600_UTC-c.szn");
+        string[] by =
+        [
+            Strace, "-f", "-qq", "-o", TestRun.NewFolderName("strace"), .. segments.SelectMany(path => new[] { "-P", path }),
+            "-e", "trace=fcntl", "-e", "inject=fcntl:error=ENOLCK",
+        ];
         using var writer = ScriptedWriter.Start(directory, maxSegmentBytes: 1, by: by);
         Assert.Equal("ok", await writer.TellAsync("clock 2026-11-21T10:00:00Z"));
         Assert.Equal("ok", await writer.TellAsync("append Flushed 1 3 100"));

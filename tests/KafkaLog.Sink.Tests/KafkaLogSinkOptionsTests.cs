@@ -47,4 +47,20 @@ public class KafkaLogSinkOptionsTests
         ArgumentException refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
         Assert.StartsWith("The KafkaLog sink cannot be set up: directory is empty; it must name where the segments go. component is", refused.Message);
     }
+
+    private const string Expected = "expected letters, digits and _ (write {{ for a brace).";
+
+    [Theory]
+    [InlineData("{OrderId}", null)]
+    [InlineData("{Tenant}-{OrderId:x}", null)]
+    [InlineData("{{{OrderId}}}", null)]
+    [InlineData("orders", ", which names no property; it must name one, such as {OrderId}.")]
+    [InlineData("{{OrderId}}", ", which names no property; it must name one, such as {OrderId}.")]
+    [InlineData("{Order Id}", ": what stands in one of its braces is no property's name; " + Expected)]
+    [InlineData("{Order}-{}", ": what stands in one of its braces is no property's name; " + Expected)]
+    public void A_key_template_names_properties(string template, string? fault)
+    {
+        var options = new KafkaLogSinkOptions { Directory = "d", Component = "c", KeyTemplate = template };
+        Assert.Equal(fault is null ? [] : [$"keyTemplate is '{template}'{fault}"], options.Validate());
+    }
 }

@@ -161,10 +161,10 @@ public class KafkaLogSinkTests
         {
             logger.Information("x");
         }
-        Assert.EndsWith("an event was not written: no format today", Assert.Single(selfLog.All));
+        Assert.EndsWith("an event is lost: no format today", Assert.Single(selfLog.All));
         time.Advance(FailureReport.Pause);
         logger.Information("x");
-        Assert.EndsWith("an event was not written: no format today (5 failures since the last such line)", selfLog.All[1]);
+        Assert.EndsWith("an event is lost: no format today (5 failures since the last such line)", selfLog.All[1]);
         sink.Dispose();
 
         Assert.EndsWith("closed with 6 of 6 events lost.", Assert.Single(selfLog.All[2..]));
@@ -275,6 +275,101 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
+    public void What_waits_for_the_disk_is_not_called_lost_and_its_end_is_told()
+    {
+        using var folder = new TempFolder();
+        using var selfLog = new SelfLogLines();
+        string directory = folder.File("logs");
+        File.WriteAllText(directory, "a file stands in the way");
+        using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders" });
+        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        for (int i = 0; i < 10; i++)
+        {
+            logger.Information("{N}", i);
+        }
+        Assert.Contains("an event waits in memory until the disk takes it: ", selfLog.All[0]);
+        Assert.Equal(0, sink.LostEvents);
+
+        File.Delete(directory);
+        bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 that waited are written"));
+        Assert.True(SpinWait.SpinUntil(IsTold, TimeSpan.FromSeconds(20)));
+        Assert.Equal(10, Written.In(directory, "orders").Count);
+        Assert.Equal(10, sink.WrittenEvents);
+    }
+
+    /// <summary>With the real thread: what a handler throws there would end the process.</summary>
+    [Theory]
+    [InlineData(Durability.Buffered)]
+    [InlineData(Durability.Flushed)]
+    [InlineData(Durability.Synced)]
+    public void A_SelfLog_handler_may_throw_and_may_log_to_the_failing_sink(Durability durability)
+    {
+        using var folder = new TempFolder();
+        string directory = folder.File("logs");
+        File.WriteAllText(directory, "a file stands in the way");
+        using var sink = new KafkaLogSink(
+            new KafkaLogSinkOptions { Directory = directory, Component = "orders", Durability = durability, Linger = TimeSpan.Zero });
+        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        int calls = 0;
+        Serilog.Debugging.SelfLog.Enable(_ =>
+        {
+            Interlocked.Increment(ref calls);
+            logger.Information("the log has a fault");
+            throw new InvalidOperationException("a faulty handler");
+        });
+        try
+        {
+            logger.Information("{N}", 1);
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref calls) > 0, TimeSpan.FromSeconds(20)));
+            File.Delete(directory);
+            Assert.True(SpinWait.SpinUntil(() => sink.WrittenEvents >= 2, TimeSpan.FromSeconds(20)));
+        }
+        finally
+        {
+            Serilog.Debugging.SelfLog.Disable();
+        }
+    }
+
+    [Fact]
+    public void An_event_whose_key_cannot_be_rendered_is_written_without_one()
+    {
+        using var folder = new TempFolder();
+        using var selfLog = new SelfLogLines();
+        using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", keyTemplate: "{Order:x}").CreateLogger())
+        {
+            logger.Write(new LogEvent(
+                DateTimeOffset.UtcNow,
+                LogEventLevel.Information,
+                null,
+                MessageTemplate.Empty,
+                [new LogEventProperty("Order", new ScalarValue(new Unformattable())), new LogEventProperty("N", new ScalarValue(1))]));
+        }
+
+        Written record = Assert.Single(Written.In(folder.Path, "orders"));
+        Assert.Null(record.Key);
+        Assert.Equal(1, record.Json.GetProperty("N").GetInt32());
+        Assert.EndsWith(
+            "the key of an event could not be rendered, so it is written without one: no format today", Assert.Single(selfLog.All));
+    }
+
+    [Theory]
+    [InlineData(Durability.Flushed, CompressionType.Gzip, true)]
+    [InlineData(Durability.Synced, CompressionType.Gzip, true)]
+    [InlineData(Durability.Buffered, CompressionType.Gzip, false)]
+    [InlineData(Durability.Flushed, CompressionType.None, false)]
+    public void A_codec_that_saves_nothing_gives_a_warning(Durability durability, CompressionType codec, bool isWarned)
+    {
+        using var folder = new TempFolder();
+        using var selfLog = new SelfLogLines();
+        var options = new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Codec = codec, Durability = durability };
+        using (new KafkaLogSink(options))
+        {
+            var warning = $"codec {codec} saves next to nothing with durability {durability}";
+            Assert.Equal(isWarned ? 1 : 0, selfLog.All.Count(line => line.Contains(warning)));
+        }
+    }
+
+    [Fact]
     public void A_record_timestamp_is_the_events_also_before_1970()
     {
         using var folder = new TempFolder();
@@ -293,6 +388,11 @@ public class KafkaLogSinkTests
             output.Write("half an event");
             throw new InvalidOperationException("no format today");
         }
+    }
+
+    private sealed class Unformattable : IFormattable
+    {
+        public string ToString(string? format, IFormatProvider? formatProvider) => throw new InvalidOperationException("no format today");
     }
 
     private sealed class LogsItself(ILogger logger)

@@ -30,6 +30,7 @@ internal sealed class LogCursor : IDisposable
     private readonly HashSet<string> _missingDone = new(StringComparer.Ordinal);
     private IReadOnlyList<SegmentName> _reconciled; // the names that were dealt with
     private long _closedLagBytes;
+    private bool _isSearching;
 
     /// <param name="directory">The real path of the log's directory.</param>
     /// <param name="set">The segments in it.</param>
@@ -89,6 +90,17 @@ internal sealed class LogCursor : IDisposable
     private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, _set.Names.Count, _missing.Count);
 
     /// <summary>
+    /// Whether, since this was asked last, a search past damage was left to be gone on with: soon, though there is no
+    /// batch now.
+    /// </summary>
+    public bool TakeSearching()
+    {
+        var was = _isSearching;
+        _isSearching = false;
+        return was;
+    }
+
+    /// <summary>
     /// Looks for segments that came or went, and every few seconds at sizes: so it is to be called in every turn, also while
     /// nothing can be sent.
     /// </summary>
@@ -135,6 +147,11 @@ internal sealed class LogCursor : IDisposable
                     return lane;
                 case LaneStatus.Passed:
                     _changed.Add(lane);
+                    break;
+                case LaneStatus.Searching:
+                    _isSearching = true;
+                    _unread.Remove(name);
+                    _waiting.Add(name);
                     break;
                 case LaneStatus.Waiting:
                     Uncertain ??= lane.WaitsUntil is null ? null : lane;

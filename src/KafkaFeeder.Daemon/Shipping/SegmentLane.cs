@@ -22,6 +22,9 @@ internal enum LaneStatus
     /// <summary>Damage was passed; ask again.</summary>
     Passed,
 
+    /// <summary>The next batch behind damage is being searched: ask again soon, others meanwhile.</summary>
+    Searching,
+
     /// <summary>Its writer is gone, and all of it was read.</summary>
     End,
 }
@@ -29,6 +32,9 @@ internal enum LaneStatus
 /// <summary>One segment that is not done: where it is read, and what of it is confirmed. Not thread-safe.</summary>
 internal sealed class SegmentLane : IDisposable
 {
+    // Some 10 ms: other logs, and the watchdog, wait for no search.
+    private const long SearchBytesPerTurn = 16 << 20;
+
     private SegmentReader? _reader;
     private Watermark _start;
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
@@ -120,7 +126,10 @@ internal sealed class SegmentLane : IDisposable
             var reset = Reset(file, path, bytes, book);
             Bytes = WrittenBytes = bytes;
             _identity = IdentityOf(file);
-            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0);
+            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0)
+            {
+                SearchBudgetBytes = SearchBytesPerTurn,
+            };
             return reset;
         }
         catch
@@ -163,15 +172,18 @@ internal sealed class SegmentLane : IDisposable
             return LaneStatus.Waiting;
         }
 
-        if (_reader.FindTail() is { } tail)
+        switch (_reader.TryReadTail())
         {
-            Pass(writer == WriterState.Gone ? tail : tail.WithUnknownWriter(), book);
-            return LaneStatus.Passed;
+            case SegmentReadStatus.Searching:
+                return LaneStatus.Searching;
+            case SegmentReadStatus.Corrupt:
+                Pass(writer == WriterState.Gone ? _reader.Damage! : _reader.Damage!.WithUnknownWriter(), book);
+                return LaneStatus.Passed;
+            default:
+                IsReadToEnd = true;
+                _reader.DropBuffer();
+                return LaneStatus.End;
         }
-
-        IsReadToEnd = true;
-        _reader.DropBuffer();
-        return LaneStatus.End;
     }
 
     /// <summary>
@@ -327,6 +339,8 @@ internal sealed class SegmentLane : IDisposable
             case SegmentReadStatus.Corrupt:
                 Pass(_reader.Damage!, book);
                 return LaneStatus.Passed;
+            case SegmentReadStatus.Searching:
+                return LaneStatus.Searching;
             default:
                 return null;
         }

@@ -143,6 +143,7 @@ internal sealed class Shipper : IDisposable
             if (!_isRecovering)
             {
                 isBusy |= SendWhatFits();
+                isBusy |= _cursor.TakeSearching();
             }
 
             if (!_isRecovering)

@@ -1,3 +1,4 @@
+using KafkaLog.Format.Native;
 using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Checksums;
@@ -22,6 +23,15 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
     private readonly List<uint> _blocks = [0]; // the checksum of what lies before each block
     private readonly byte[] _block = new byte[BlockBytes];
     private readonly uint[] _squares = Squares(polynomial);
+    private long _dataStart = -1; // what lies before it and was not looked at is a hole
+    private uint _zeroBlockShift;
+    private uint _zeroBlockChecksum;
+
+    /// <summary>The position up to which the file was gone through.</summary>
+    public long ComputedTo => start + ((_blocks.Count - 1L) * BlockBytes);
+
+    /// <summary>Bytes that were read for that.</summary>
+    public long ReadBytes { get; private set; }
 
     /// <summary>A reader of CRC-32s.</summary>
     public static RangeChecksum OfCrc32(SafeFileHandle file, long start) => new(file, start, Crc32.Polynomial, Crc32.Append);
@@ -40,6 +50,12 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
         var (block, rest) = Math.DivRem(position - start, BlockBytes);
         while (_blocks.Count <= block)
         {
+            if (IsHole(ComputedTo))
+            {
+                _blocks.Add(Multiply(_blocks[^1], _zeroBlockShift) ^ _zeroBlockChecksum);
+                continue;
+            }
+
             if (!TryRead(_blocks.Count - 1, BlockBytes))
             {
                 return null;
@@ -51,8 +67,31 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
         return TryRead(block, (int)rest) ? append(_blocks[(int)block], _block.AsSpan(0, (int)rest)) : null;
     }
 
+    /// <summary>Whether the block at a position lies in a hole: its checksum takes no reading.</summary>
+    private bool IsHole(long position)
+    {
+        if (position + BlockBytes > _dataStart)
+        {
+            _dataStart = FileHoles.NextData(file, position);
+        }
+
+        if (position + BlockBytes > _dataStart || _dataStart == long.MaxValue)
+        {
+            return false; // after the last data the file may end in the block
+        }
+
+        if (_zeroBlockShift == 0)
+        {
+            _zeroBlockShift = PowerOfX(8 * BlockBytes);
+            _zeroBlockChecksum = append(0, new byte[BlockBytes]);
+        }
+
+        return true;
+    }
+
     private bool TryRead(long block, int bytes)
     {
+        ReadBytes += bytes;
         for (var done = 0; done < bytes;)
         {
             var read = RandomAccess.Read(file, _block.AsSpan(done, bytes - done), start + (block * BlockBytes) + done);

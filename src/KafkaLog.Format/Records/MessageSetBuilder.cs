@@ -18,6 +18,8 @@ internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchB
 
     public int RecordsCount { get; private set; }
 
+    public int CapacityBytes => _buffer.Length;
+
     public int Bytes => _end;
 
     public int RecordsBytes => _end;
@@ -36,7 +38,11 @@ internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchB
     }
 
     public ReadOnlySpan<byte> Complete(
-        long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed, int lockMark = RecordBatchHeader.NoLeaderEpoch)
+        long baseOffset,
+        long segmentId,
+        ICompressionCodec? codec,
+        ArrayBufferWriter<byte> compressed,
+        int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
         if (codec is not null)
         {

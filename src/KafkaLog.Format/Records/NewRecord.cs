@@ -3,12 +3,14 @@ namespace KafkaLog.Format.Records;
 /// <summary>A record to be appended. The bytes are copied before the append returns.</summary>
 public readonly ref struct NewRecord
 {
+    private readonly ReadOnlySpan<byte> _key;
+    private readonly ReadOnlySpan<byte> _value;
+
     /// <summary>A record without a key.</summary>
     public NewRecord(long timestamp, ReadOnlySpan<byte> value)
     {
         Timestamp = timestamp;
         Value = value;
-        HasValue = true;
     }
 
     /// <summary>A record with a key.</summary>
@@ -16,7 +18,6 @@ public readonly ref struct NewRecord
         : this(timestamp, value)
     {
         Key = key;
-        HasKey = true;
     }
 
     /// <summary>A record that was read, to be appended elsewhere. Its bytes are still the reader's.</summary>
@@ -33,14 +34,32 @@ public readonly ref struct NewRecord
     /// <summary>ms since 1970-01-01 UTC.</summary>
     public long Timestamp { get; init; }
 
-    /// <summary>The key; looked at only if <see cref="HasKey"/>.</summary>
-    public ReadOnlySpan<byte> Key { get; init; }
+    /// <summary>
+    /// The key; looked at only if <see cref="HasKey"/>, which setting it makes true. For a record without one leave it out.
+    /// </summary>
+    public ReadOnlySpan<byte> Key
+    {
+        get => _key;
+        init
+        {
+            _key = value;
+            HasKey = true;
+        }
+    }
 
     /// <summary>False: the key is null, which is not the same as empty.</summary>
     public bool HasKey { get; init; }
 
-    /// <summary>The value; looked at only if <see cref="HasValue"/>.</summary>
-    public ReadOnlySpan<byte> Value { get; init; }
+    /// <summary>The value; looked at only if <see cref="HasValue"/>, which setting it makes true. For a tombstone leave it out.</summary>
+    public ReadOnlySpan<byte> Value
+    {
+        get => _value;
+        init
+        {
+            _value = value;
+            HasValue = true;
+        }
+    }
 
     /// <summary>False: the value is null (a tombstone), which is not the same as empty.</summary>
     public bool HasValue { get; init; }

@@ -20,6 +20,8 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
 
     public int RecordsCount { get; private set; }
 
+    public int CapacityBytes => _buffer.Length;
+
     public int Bytes => _end;
 
     public int RecordsBytes => _end - RecordBatchHeader.Bytes;
@@ -56,7 +58,11 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
     }
 
     public ReadOnlySpan<byte> Complete(
-        long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed, int lockMark = RecordBatchHeader.NoLeaderEpoch)
+        long baseOffset,
+        long segmentId,
+        ICompressionCodec? codec,
+        ArrayBufferWriter<byte> compressed,
+        int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
         var header = new RecordBatchHeader
         {

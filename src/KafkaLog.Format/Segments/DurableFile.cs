@@ -20,13 +20,25 @@ public static class DurableFile
     {
         if (OperatingSystem.IsWindows())
         {
-            RandomAccess.FlushToDisk(file); // reports errors there
-            return;
+            SyncOnWindows(file, path);
         }
-
-        if (SystemCalls.Fsync(file) != 0)
+        else if (!(OperatingSystem.IsMacOS() && SystemCalls.FileControl(file, SystemCalls.FullSync) == 0) && SystemCalls.Fsync(file) != 0)
         {
+            // On macOS fsync leaves the data in the drive's memory, so it is only for file systems that know nothing better.
             throw new DurabilityException(path, Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>There the framework reports errors. A file that is open for reading only it refuses.</summary>
+    private static void SyncOnWindows(SafeFileHandle file, string path)
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or (IOException and not DurabilityException))
+        {
+            throw new DurabilityException($"cannot force {path} to the disk: {e.Message}", e);
         }
     }
 
@@ -65,14 +77,14 @@ public sealed class DurabilityException : IOException
         Errno = errno;
     }
 
-    private DurabilityException(string message)
-        : base(message)
+    internal DurabilityException(string message, Exception? cause)
+        : base(message, cause)
     {
     }
 
     /// <summary>The file was removed while it was written: what is forced to the disk, nobody finds there.</summary>
-    internal static DurabilityException OfRemoved(string path) => new($"{path} was removed while it was written to");
+    internal static DurabilityException OfRemoved(string path) => new($"{path} was removed while it was written to", null);
 
-    /// <summary>The system's error number; 0 if the file was removed.</summary>
+    /// <summary>The system's error number; 0 if it gave none.</summary>
     public int Errno { get; }
 }

@@ -7,9 +7,9 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// A writer's note that it holds the lock of the file that a batch is written to: a number made of the file's device and
-/// inode and the time of its creation, in place of the partition leader epoch, which is the brokers' to set and outside the CRC. A copy of the file, or
-/// the same file seen through another file system, has another number: the writer's lock is not on it.
+/// A writer's note that it holds the lock of the file that a batch is written to: a number made of the file's device, inode and
+/// time of creation, in place of the partition leader epoch, which is the brokers' to set and outside the CRC. A copy of the
+/// file, or the same file seen through another file system, has another number: the writer's lock is not on it.
 /// </summary>
 internal static class LockMark
 {

@@ -21,6 +21,7 @@ public sealed class LogWriter : IDisposable
 {
     private const int SpareBatches = 4;
     private const int DirectBytes = 4 * 1024; // it grows with the records
+    private const int MaxKeptDirectBytes = 256 * 1024; // and shrinks after a larger one
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
@@ -38,12 +39,15 @@ public sealed class LogWriter : IDisposable
     private long _queuedBytes;
     private long _droppedRecords;
     private LogWriteException? _failure;
+    private bool _waitsForRoom; // somebody does: what is queued is due
     private bool _isDisposed;
 
     // Guarded by _file.
     private readonly object _file = new();
     private readonly SegmentRoller _roller;
-    private readonly PendingBatch _direct;
+    private readonly WriteBackoff _backoff;
+    private PendingBatch _direct;
+    private long _recoveredRecords; // to be told
     private bool _sleepsUntilWoken; // the background thread: nothing is open, nothing is queued
 
     // Written under _file, read anywhere.
@@ -66,6 +70,7 @@ public sealed class LogWriter : IDisposable
         _time = options.TimeProvider;
         CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>()); // a missing native library is told now, not with the first batch
         _roller = new SegmentRoller(options, Recycle);
+        _backoff = new WriteBackoff(_time);
         _open = new PendingBatch(options.Magic, options.BatchBytes);
         _direct = new PendingBatch(options.Magic, DirectBytes);
         if (options.RunsInBackground)
@@ -84,11 +89,24 @@ public sealed class LogWriter : IDisposable
     /// <summary>Records that were handed to the system.</summary>
     public long WrittenRecords => Interlocked.Read(ref _writtenTickets) + Interlocked.Read(ref _directRecords);
 
+    /// <summary>Memory that is kept for records to come, in bytes.</summary>
+    internal long KeptBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var spares = _spares.Sum(batch => (long)batch.Builder.CapacityBytes);
+                return _direct.Builder.CapacityBytes + _open.Builder.CapacityBytes + spares + _roller.KeptBytes;
+            }
+        }
+    }
+
     /// <summary>Appends a record; returns when it is as safe as <paramref name="durability"/> says.</summary>
     /// <returns>False if the queue was full and the record was dropped (<see cref="WhenFull.Drop"/>).</returns>
     /// <exception cref="LogWriteException">
-    /// The record is not as safe as was asked for. It stays queued, and is written if the disk recovers before the writer
-    /// is closed, so who appends it again may have it twice.
+    /// The record is not as safe as was asked for; <see cref="LogWriteException.Record"/> says what became of it. One that is
+    /// queued is written if the disk recovers before the writer is closed, so who appends it again may have it twice.
     /// </exception>
     /// <exception cref="ArgumentException">The record is larger than <see cref="LogWriterOptions.MaxRecordBytes"/>, or has headers and the magic has none.</exception>
     public bool Append(in NewRecord record, Durability durability = Durability.Buffered)
@@ -155,9 +173,14 @@ public sealed class LogWriter : IDisposable
 
         lock (_file)
         {
+            lock (_gate)
+            {
+                ObjectDisposedException.ThrowIf(_isDisposed, this); // what was given up then is counted, and stays so
+            }
+
             try
             {
-                Drain(Interlocked.Read(ref _nextTicket) - 1);
+                Drain(Interlocked.Read(ref _nextTicket) - 1, isForced: true);
                 if (durability == Durability.Synced)
                 {
                     _roller.SyncEverything();
@@ -185,24 +208,41 @@ public sealed class LogWriter : IDisposable
         }
 
         _wake.Set();
-        _thread?.Join();
+        if (Thread.CurrentThread != _thread) // a handler that closes the log from the thread itself does not wait for it
+        {
+            _thread?.Join();
+        }
+
+        var failure = DrainAndClose();
+        ReportNotices();
+        if (failure is not null)
+        {
+            Report(failure);
+        }
+    }
+
+    /// <summary>Returns the error about records that could not be written; null if all are.</summary>
+    private LogWriteException? DrainAndClose()
+    {
         lock (_file)
         {
+            LogWriteException? failure = null;
             try
             {
-                Drain(long.MaxValue);
+                Drain(long.MaxValue, isForced: true);
             }
             catch (LogWriteException e)
             {
                 var lost = Interlocked.Read(ref _nextTicket) - _writtenTickets;
                 Interlocked.Add(ref _droppedRecords, lost);
-                _options.OnError?.Invoke(new LogWriteException($"{lost} records of {_options.Component} are lost: they could not be written before the log was closed: {e.Message}", e));
+                failure = new LogWriteException(
+                    $"{lost} records of {_options.Component} are lost: they could not be written before the log was closed: {e.Message}",
+                    e);
             }
 
-            _roller.Close();
+            _roller.Dispose();
+            return failure;
         }
-
-        _wake.Dispose();
     }
 
     /// <summary>
@@ -233,7 +273,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Under _file: how long the thread may sleep. Who writes afterwards wakes it, if that is for ever.</summary>
+    /// <summary>Under _file: how long the thread may sleep. If that has no end, who writes afterwards wakes it.</summary>
     private TimeSpan? UntilNextLook(TimeSpan? next)
     {
         var delay = _roller.NeedsLooks && (next is null || next > LookInterval) ? LookInterval : next;
@@ -251,14 +291,23 @@ public sealed class LogWriter : IDisposable
         }
     }
 
+    /// <summary>Tells what nobody was told yet. Without a lock: the handlers may do what they like.</summary>
     private void ReportNotices()
     {
         while (true)
         {
             LogWriteException? notice;
+            long recovered;
             lock (_file)
             {
                 notice = _roller.TakeNotice();
+                recovered = _recoveredRecords;
+                _recoveredRecords = 0;
+            }
+
+            if (recovered > 0)
+            {
+                Call(() => _options.OnRecovered?.Invoke(recovered));
             }
 
             if (notice is null)
@@ -301,7 +350,21 @@ public sealed class LogWriter : IDisposable
         segment?.Prepare(); // without the lock: writers go on meanwhile
     }
 
-    private void Report(LogWriteException e) => _options.OnError?.Invoke(e);
+    private void Report(LogWriteException e) => Call(() => _options.OnError?.Invoke(e));
+
+    /// <summary>A handler's fault must not end the application: this is a thread of ours, or the log is just being closed.</summary>
+    private static void Call(Action handler)
+    {
+        try
+        {
+            handler();
+        }
+#pragma warning disable CA1031 // It is the user's code that runs here, and there is nobody left to tell.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+        }
+    }
 
     /// <summary>Returns when the next buffered batch is due.</summary>
     private TimeSpan? WriteWhatIsDue()
@@ -310,11 +373,13 @@ public sealed class LogWriter : IDisposable
         lock (_gate)
         {
             var waits = _open.Builder.RecordsCount == 0 ? (TimeSpan?)null : _options.Linger - _time.GetElapsedTime(_open.Opened);
-            var isDue = waits <= TimeSpan.Zero;
+            var isDue = waits <= TimeSpan.Zero || _waitsForRoom;
             if (!isDue && _sealed.Count == 0)
             {
                 return waits;
             }
+
+            _waitsForRoom = false;
 
             upTo = isDue ? _nextTicket - 1 : _open.FirstTicket - 1;
             if (!isDue && _open.Builder.RecordsCount == 0)
@@ -325,7 +390,12 @@ public sealed class LogWriter : IDisposable
 
         lock (_file)
         {
-            Drain(upTo);
+            if (_backoff.Remaining is { } remaining)
+            {
+                return remaining;
+            }
+
+            Drain(upTo, isForced: true);
         }
 
         lock (_gate)
@@ -346,9 +416,23 @@ public sealed class LogWriter : IDisposable
 
             if (_failure is { } failure)
             {
-                throw new LogWriteException($"The queue of {_options.Component} is full ({_queuedBytes} bytes) and cannot be written: {failure.Message}. This record was not taken.", failure);
+                throw new LogWriteException(
+                    $"The queue of {_options.Component} is full ({_queuedBytes} bytes) and cannot be written: {failure.Message}. "
+                    + "This record was not taken.",
+                    failure,
+                    RecordState.NotTaken);
             }
 
+            if (Thread.CurrentThread == _thread)
+            {
+                throw new LogWriteException(
+                    $"The queue of {_options.Component} is full ({_queuedBytes} bytes), and the thread that writes it cannot wait "
+                    + "for itself. This record was not taken.",
+                    null,
+                    RecordState.NotTaken);
+            }
+
+            _waitsForRoom = true;
             _wake.Set();
             Monitor.Wait(_gate);
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -399,13 +483,23 @@ public sealed class LogWriter : IDisposable
             }
             finally
             {
-                _direct.Builder.Reset();
+                EmptyDirect();
             }
         }
         finally
         {
             WakeSleeper();
             Monitor.Exit(_file);
+        }
+    }
+
+    private void EmptyDirect()
+    {
+        _direct.Builder.Reset();
+        if (_direct.Builder.CapacityBytes > MaxKeptDirectBytes)
+        {
+            _direct.Builder.Dispose();
+            _direct = new PendingBatch(_options.Magic, DirectBytes);
         }
     }
 
@@ -447,7 +541,7 @@ public sealed class LogWriter : IDisposable
             {
                 if (_writtenTickets <= ticket)
                 {
-                    Drain(ticket);
+                    Drain(ticket, isForced: false);
                 }
 
                 if (sync is { IsSynced: false, Failure: null })
@@ -467,11 +561,23 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Under _file: writes all batches up to the one that holds <paramref name="ticket"/>.</summary>
-    private void Drain(long ticket)
+    /// <summary>
+    /// Under _file: writes all batches up to the one that holds <paramref name="ticket"/>. While the disk refuses, only
+    /// <paramref name="isForced"/> tries each time: otherwise each of many callers would wait for a call that fails.
+    /// </summary>
+    private void Drain(long ticket, bool isForced)
     {
         while (Next(ticket) is { } batch)
         {
+            if (!isForced && _backoff.Remaining is not null)
+            {
+                var failure = _failure;
+                throw new LogWriteException(
+                    $"{failure?.Message}. It is tried again within a second; until then the record stays queued",
+                    failure,
+                    RecordState.Queued);
+            }
+
             try
             {
                 _roller.Write(batch);
@@ -484,6 +590,8 @@ public sealed class LogWriter : IDisposable
             Volatile.Write(ref _writtenTickets, batch.EndTicket);
             lock (_gate)
             {
+                var isLast = _sealed.Count == 1 && _open.Builder.RecordsCount == 0;
+                _recoveredRecords += _backoff.Succeeded(batch.Builder.RecordsCount, isLast);
                 _sealed.Dequeue();
                 Interlocked.Add(ref _queuedBytes, -batch.Builder.RecordsBytes);
                 _failure = null;
@@ -497,7 +605,9 @@ public sealed class LogWriter : IDisposable
     /// <summary>Notes that the disk refuses, and tells those who wait for room.</summary>
     private LogWriteException Failed(Exception e)
     {
-        var failure = e as LogWriteException ?? new LogWriteException($"{_options.Component}: {e.Message}", e);
+        _backoff.Failed();
+        var message = e is LogWriteException ? e.Message : $"{_options.Component}: {e.Message}";
+        var failure = new LogWriteException(message, e, RecordState.Queued);
         lock (_gate)
         {
             _failure = failure;
@@ -524,6 +634,12 @@ public sealed class LogWriter : IDisposable
     {
         batch.Builder.Reset();
         batch.Sync = null;
+        if (batch.Builder.CapacityBytes > 4L * _options.BatchBytes)
+        {
+            batch.Builder.Dispose(); // it held a record that is seldom so large
+            return;
+        }
+
         lock (_gate)
         {
             _spares.Push(batch); // no more of them than the queue may hold

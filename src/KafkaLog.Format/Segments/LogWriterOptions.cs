@@ -65,11 +65,11 @@ public sealed record LogWriterOptions
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
-    /// True: segments are written through a memory mapping, which makes a <see cref="Durability.Flushed"/> append several
-    /// times as fast: what is copied survives the process without a system call. Linux with ext4, XFS or tmpfs; elsewhere
-    /// it changes nothing. The price: if somebody cuts the open segment shorter (<c>&gt; file</c>), or the file system is
-    /// shut down under it, the process is ended (SIGBUS); and an open segment, or one whose writer was killed, ends in up
-    /// to 1 MiB of zeros.
+    /// Experimental: it will be taken away again. True: segments are written through a memory mapping, which makes a
+    /// <see cref="Durability.Flushed"/> append several times as fast: what is copied survives the process without a system call.
+    /// Linux with ext4, XFS or tmpfs; elsewhere it changes nothing. The price: if somebody cuts the open segment shorter
+    /// (<c>&gt; file</c>), or the file system is shut down under it, the process is ended (SIGBUS); and an open segment, or one
+    /// whose writer was killed, ends in up to 1 MiB of zeros.
     /// </summary>
     public bool Mapped { get; init; }
 
@@ -78,9 +78,15 @@ public sealed record LogWriterOptions
 
     /// <summary>
     /// Told what went wrong where no caller can be: in the background, and when closing. Called from the writer's thread;
-    /// it must not call the writer.
+    /// it should not call the writer, and what it throws is dropped.
     /// </summary>
     public Action<LogWriteException>? OnError { get; init; }
+
+    /// <summary>
+    /// Told, after writes had failed, that all records that waited are written, with how many waited. Called from the
+    /// writer's thread, as <see cref="OnError"/>.
+    /// </summary>
+    public Action<long>? OnRecovered { get; init; }
 
     /// <summary>False: nothing happens by itself; a test calls <see cref="LogWriter.RunOnce"/>.</summary>
     internal bool RunsInBackground { get; init; } = true;
@@ -123,4 +129,30 @@ public sealed class LogWriteException : IOException
         : base(message, cause)
     {
     }
+
+    /// <summary>The same, with what became of the record.</summary>
+    public LogWriteException(string message, Exception? cause, RecordState record)
+        : base(message, cause)
+    {
+        Record = record;
+    }
+
+    /// <summary>What became of the record whose append failed; it decides whether to append it again.</summary>
+    public RecordState Record { get; }
+}
+
+/// <summary>What became of a record whose append failed.</summary>
+public enum RecordState
+{
+    /// <summary>The error is not about one record.</summary>
+    None,
+
+    /// <summary>It was not taken: it will not be written unless it is appended again.</summary>
+    NotTaken,
+
+    /// <summary>It waits in memory, and is written when the disk recovers. Who appends it again has it twice then.</summary>
+    Queued,
+
+    /// <summary>It is in the file, but may be lost if the machine stops: it could not be forced to the disk.</summary>
+    Written,
 }

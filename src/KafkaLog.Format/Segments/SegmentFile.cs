@@ -8,10 +8,11 @@ namespace KafkaLog.Format.Segments;
 /// which tells readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and
 /// behind them at most one torn batch.
 /// </summary>
-internal sealed class SegmentFile : IDisposable
+internal sealed class SegmentFile
 {
     private readonly SafeFileHandle _file;
     private readonly MappedWindow? _window;
+    private readonly UnsyncedFile _unsynced;
 
     private SegmentFile(string path, SafeFileHandle file, DateTimeOffset opened, bool isMapped)
     {
@@ -20,6 +21,7 @@ internal sealed class SegmentFile : IDisposable
         _window = isMapped ? MappedWindow.TryCreate(file) : null;
         Opened = opened;
         Id = SegmentId.Create();
+        _unsynced = UnsyncedFile.Of(path);
         LockError = SegmentLock.Hold(file);
         LockMark = LockError == 0 ? Segments.LockMark.Of(file) : Segments.LockMark.None;
     }
@@ -34,7 +36,9 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>What its batches say of its lock.</summary>
     public int LockMark { get; }
 
-    /// <summary>The system's error number if the lock could not be had, so that nobody can tell that its writer lives; 0: it is held.</summary>
+    /// <summary>
+    /// The system's error number if the lock could not be had, so that nobody can tell that its writer lives; 0: it is held.
+    /// </summary>
     public int LockError { get; }
 
     /// <summary>Where the next batch goes, in bytes.</summary>
@@ -117,7 +121,10 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>True once a sync found that the file is in no directory any more.</summary>
     public bool HasNoName { get; private set; }
 
-    /// <summary>What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was written.</summary>
+    /// <summary>
+    /// What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was
+    /// written.
+    /// </summary>
     public string? FaultOfPlace()
     {
         if (!OperatingSystem.IsLinux())
@@ -159,7 +166,8 @@ internal sealed class SegmentFile : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Closes the file. Returns what it can be synced by, if that has not been done; null if there is nothing to do.</summary>
+    public UnsyncedFile? Close()
     {
         if (_window is not null)
         {
@@ -168,6 +176,13 @@ internal sealed class SegmentFile : IDisposable
         }
 
         _file.Dispose();
+        if (!IsSynced && !HasSyncFailed)
+        {
+            return _unsynced;
+        }
+
+        _unsynced.Dispose();
+        return null;
     }
 
     /// <summary>What the framework makes of ENOSPC, EIO, EROFS, EFBIG and a vanished mount.</summary>

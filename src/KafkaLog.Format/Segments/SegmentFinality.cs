@@ -8,7 +8,9 @@ namespace KafkaLog.Format.Segments;
 /// </summary>
 public static class SegmentFinality
 {
-    /// <summary>How far clocks may differ, and how long a last write may take. Longer than any cache of NFS attributes lasts (60 s).</summary>
+    /// <summary>
+    /// How far clocks may differ, and how long a last write may take. Longer than any cache of NFS attributes lasts (60 s).
+    /// </summary>
     public static readonly TimeSpan Slack = TimeSpan.FromMinutes(2);
 
     /// <summary>How long nothing may have been written.</summary>
@@ -32,7 +34,7 @@ public static class SegmentFinality
     /// <summary>
     /// When a segment is final whose writer cannot be known to be gone, if nothing more is written to it: when its interval
     /// is over, and <see cref="Slack"/>; counted from its last modification if that is before the start in its name, as
-    /// behind a clock that was wrong. In any case <see cref="Quiet"/> after its last modification.
+    /// after a clock that was wrong. In any case <see cref="Quiet"/> after its last modification.
     /// </summary>
     public static DateTimeOffset FinalAt(SegmentName? name, DateTimeOffset modified)
     {

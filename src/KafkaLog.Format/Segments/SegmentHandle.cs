@@ -82,7 +82,9 @@ public static class SegmentHandle
 
     /// <summary>The same of what lies under a path, links not followed (Linux); null if there is nothing, or it cannot be asked.</summary>
     internal static SegmentStat? TryStatPath(string path) =>
-        SystemCalls.Statx(SystemCalls.CurrentDirectory, path, SystemCalls.AtNoFollow, SystemCalls.StatxBasicStats, out var stat) == 0 ? StatOf(stat) : null;
+        SystemCalls.Statx(SystemCalls.CurrentDirectory, path, SystemCalls.AtNoFollow, SystemCalls.StatxBasicStats, out var stat) == 0
+            ? StatOf(stat)
+            : null;
 
     /// <summary>True if the open file is in no directory any more, so that nobody will find what is written to it.</summary>
     internal static bool IsWithoutName(SafeFileHandle segment) =>

@@ -30,7 +30,11 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     /// <summary>Date and time, UTC; null if they are none, such as a month 13.</summary>
     public DateTimeOffset? Start =>
         DateTimeOffset.TryParseExact(
-            Order.ToString("D14", CultureInfo.InvariantCulture), "yyyyMMddHHmmss", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var start)
+            Order.ToString("D14", CultureInfo.InvariantCulture),
+            "yyyyMMddHHmmss",
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal,
+            out var start)
             ? start
             : null;
 
@@ -92,7 +96,9 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     public static bool operator >=(SegmentName left, SegmentName right) => left.CompareTo(right) >= 0;
 
     // The original's (?<Date>\d+)_(?<Time>\d+)_\d+_UTC-component\.szn, bounded so that a number cannot overflow.
-    [GeneratedRegex(@"\A(?<date>[0-9]{1,10})_(?<time>[0-9]{1,6})_(?<interval>[0-9]{1,10})_UTC-(?<component>[^/]+)\.szn\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"\A(?<date>[0-9]{1,10})_(?<time>[0-9]{1,6})_(?<interval>[0-9]{1,10})_UTC-(?<component>[^/]+)\.szn\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 
     [GeneratedRegex(@"\A[A-Za-z0-9._-]+\z", RegexOptions.CultureInvariant)]

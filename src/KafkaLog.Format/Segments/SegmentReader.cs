@@ -16,6 +16,12 @@ public enum SegmentReadStatus
 
     /// <summary>Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. Nothing was consumed: see <see cref="SegmentReader.Pass"/>.</summary>
     Corrupt,
+
+    /// <summary>
+    /// Damage; where the next good batch begins is still being searched, see <see cref="SegmentReader.SearchBudgetBytes"/>. Nothing was
+    /// consumed; ask again.
+    /// </summary>
+    Searching,
 }
 
 /// <summary>
@@ -24,8 +30,11 @@ public enum SegmentReadStatus
 /// </summary>
 public sealed class SegmentReader : IDisposable
 {
-    /// <summary>The largest batch that is read unless told otherwise, in bytes.</summary>
-    public const int DefaultMaxBatchBytes = 64 << 20;
+    /// <summary>
+    /// The largest batch that is read unless told otherwise, in bytes: the largest record that a <see cref="LogWriter"/> takes
+    /// (64 MiB), and room for the header of its batch.
+    /// </summary>
+    public const int DefaultMaxBatchBytes = (64 << 20) + 1024;
 
     private const int ReadBytes = 256 * 1024;
 
@@ -37,7 +46,7 @@ public sealed class SegmentReader : IDisposable
     private long _bufferStart;
     private int _bufferBytes;
     private long? _segmentId;
-    private long _searchedEnd = -1;
+    private BatchSearch? _search;
     private string? _tailFault;
 
     /// <summary>A reader.</summary>
@@ -59,6 +68,13 @@ public sealed class SegmentReader : IDisposable
 
     /// <summary>The segment's path.</summary>
     public string Path { get; }
+
+    /// <summary>
+    /// How much of the file one call may go through in search of the next batch behind damage, in bytes; a call that would need
+    /// more says <see cref="SegmentReadStatus.Searching"/>, and the next one goes on. A call may go some way beyond it, as a
+    /// batch is examined whole. Without a limit unless it is set.
+    /// </summary>
+    public long SearchBudgetBytes { get; set; } = long.MaxValue;
 
     /// <summary>The open segment.</summary>
     public SafeFileHandle File => _file;
@@ -128,6 +144,11 @@ public sealed class SegmentReader : IDisposable
         Batch = default;
         Damage = null;
         DamagedBaseOffset = null;
+        if (_tailFault is { } known && _search is { IsDone: false, HasFailed: false } search && search.Position == Position)
+        {
+            return SearchBehind(known); // looked at again when something was found
+        }
+
         _tailFault = null;
         var fault = Examine(out var needsMore);
         if (fault is not null && !needsMore)
@@ -143,29 +164,67 @@ public sealed class SegmentReader : IDisposable
     /// <summary>
     /// To be called when <see cref="TryRead"/> says <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer is
     /// gone: what lies between <see cref="Position"/> and the end will never be completed. Returns it as damage; null if
-    /// there is nothing. Nothing is consumed.
+    /// there is nothing. Nothing is consumed, and the budget for a search does not count.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public SegmentDamage? FindTail()
     {
+        while (true)
+        {
+            switch (TryReadTail())
+            {
+                case SegmentReadStatus.Searching:
+                    continue;
+                case SegmentReadStatus.Corrupt:
+                    return Damage;
+                default:
+                    return null;
+            }
+        }
+    }
+
+    /// <summary>
+    /// The same within <see cref="SearchBudgetBytes"/>: <see cref="SegmentReadStatus.Corrupt"/> with <see cref="Damage"/>,
+    /// <see cref="SegmentReadStatus.NeedMore"/> if there is nothing, or <see cref="SegmentReadStatus.Searching"/>.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public SegmentReadStatus TryReadTail()
+    {
+        Damage = null;
         var end = RandomAccess.GetLength(_file);
         if (end <= Position)
         {
-            return null;
+            return SegmentReadStatus.NeedMore;
         }
 
+        var search = SearchTo(end);
+        if (!search.Advance(SearchBudgetBytes))
+        {
+            return SegmentReadStatus.Searching;
+        }
+
+        WrittenEnd = search.WrittenEnd;
+        Damage = TailOf(search);
+        return SegmentReadStatus.Corrupt;
+    }
+
+    private SegmentDamage TailOf(BatchSearch search)
+    {
         // A damaged length may claim more than there is, with good batches behind it.
-        if (FindBehind(end) is { } next)
+        if (search.Next is { } next)
         {
             return new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one");
         }
 
-        if (WrittenEnd == Position)
-        {
-            return new SegmentDamage(Position, end, true, $"{end - Position} zeros: space that its writer had prepared, or that a crash of the machine left empty");
-        }
-
-        return new SegmentDamage(Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
+        var end = search.End;
+        return WrittenEnd == Position
+            ? new SegmentDamage(
+                Position,
+                end,
+                true,
+                $"{end - Position} zeros: space that its writer had prepared, or that a crash of the machine left empty")
+            : new SegmentDamage(
+                Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
     }
 
     /// <summary>Passes damage, when it has been accounted for.</summary>
@@ -275,7 +334,7 @@ public sealed class SegmentReader : IDisposable
         }
 
         _segmentId ??= SegmentId.Of(header);
-        _searchedEnd = -1;
+        _search = null;
         Header = header;
         BatchPosition = Position;
         Batch = _buffer.AsMemory((int)(Position - _bufferStart), (int)header.TotalBytes);
@@ -286,12 +345,18 @@ public sealed class SegmentReader : IDisposable
     private SegmentReadStatus SearchBehind(string fault)
     {
         ForgetBuffer();
-        var end = RandomAccess.GetLength(_file);
-        if (end == _searchedEnd || FindBehind(end) is not { } next)
+        _tailFault = fault;
+        var search = SearchTo(RandomAccess.GetLength(_file));
+        if (!search.Advance(SearchBudgetBytes))
         {
             DropBuffer();
-            _tailFault = fault;
-            _searchedEnd = WrittenEnd == end ? end : -1; // until the file grows, the same search finds the same nothing
+            return SegmentReadStatus.Searching;
+        }
+
+        WrittenEnd = search.WrittenEnd;
+        if (search.Next is not { } next)
+        {
+            DropBuffer();
             return SegmentReadStatus.NeedMore;
         }
 
@@ -313,14 +378,19 @@ public sealed class SegmentReader : IDisposable
     }
 
     /// <summary>
-    /// The next whole batch behind Position. Where there are only zeros it is not searched: a mapped segment ends in them
-    /// while it is written (<see cref="MappedWindow"/>). Batches end in a zero too, so a few are content.
+    /// The search behind Position: the one that was begun, or whose result still holds. Until the file grows the same search
+    /// finds the same nothing; but in zeros at its end, which its writer has prepared, something may come without that. More
+    /// zeros than any writer prepares are not looked through again and again.
     /// </summary>
-    private long? FindBehind(long end)
+    private BatchSearch SearchTo(long end)
     {
-        var contentEnd = _finder.EndOfContent(Position, end);
-        WrittenEnd = contentEnd == Position || end - contentEnd >= RecordBatchHeader.Bytes ? contentEnd : end;
-        return contentEnd == Position ? null : _finder.FindBehind(Position, end, NextOffset, _segmentId);
+        if (_search is not { HasFailed: false } search || search.Position != Position || search.End > end
+            || (search.IsDone && (search.End != end || (search.WrittenEnd != end && end - search.WrittenEnd <= 2L * _maxBatchBytes))))
+        {
+            search = _search = new BatchSearch(_finder, Position, end, NextOffset, _segmentId);
+        }
+
+        return search;
     }
 
     /// <summary>The bytes from Position on, as many as there are, at most <paramref name="bytes"/>.</summary>

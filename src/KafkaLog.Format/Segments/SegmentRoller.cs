@@ -10,19 +10,19 @@ namespace KafkaLog.Format.Segments;
 /// </summary>
 /// <param name="options">The writer's.</param>
 /// <param name="recycle">Takes a batch that is done with.</param>
-internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatch> recycle)
+internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatch> recycle) : IDisposable
 {
     private const int NameAttempts = 1000;
     private const int NamesTriedBlindly = 16;
-    private const int MaxClosedUnsynced = 1000;
+    private const int MaxClosedUnsynced = 64; // each is an open descriptor
 
     private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
     private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression, options.Magic);
-    private readonly ArrayBufferWriter<byte> _compressed = new();
+    private ArrayBufferWriter<byte> _compressed = new();
     private readonly List<PendingBatch> _awaitingSync = [];
-    private readonly Queue<string> _closedUnsynced = new();
+    private readonly Queue<UnsyncedFile> _closedUnsynced = new();
+    private readonly HashSet<string> _unsyncedDirectories = []; // with entries that are new
     private SegmentFile? _segment;
-    private bool _isDirectorySynced = true; // nothing is created yet
     private LogWriteException? _untold;
     private readonly Queue<LogWriteException> _notices = new();
     private bool _hasNoticedLock;
@@ -33,6 +33,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     /// <summary>The open segment, if it would have room prepared by another thread than the one that writes; null if not.</summary>
     public SegmentFile? WantsPreparation => _segment is { WantsPreparation: true } segment ? segment : null;
+
+    /// <summary>Memory that is kept for batches to come, in bytes.</summary>
+    public long KeptBytes => _compressed.Capacity;
 
     /// <summary>A batch was written: keeps it if somebody waits for it to be on the disk.</summary>
     public void Written(PendingBatch batch)
@@ -73,7 +76,19 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     private void NoticeLoss(SegmentFile segment, string fault, long records) => _notices.Enqueue(new LogWriteException(
-        $"{segment.Path} {fault} while it was written to: {records} records in it are lost unless they were shipped. Going on in a new segment.", null));
+        $"{segment.Path} {fault} while it was written to: {records} records in it are lost unless they were shipped. "
+        + "Going on in a new segment.",
+        null));
+
+    /// <summary>Ends the segment, and the writer.</summary>
+    public void Dispose()
+    {
+        Close();
+        while (_closedUnsynced.TryDequeue(out var file))
+        {
+            file.Dispose();
+        }
+    }
 
     /// <summary>Ends the segment.</summary>
     public void Close()
@@ -106,12 +121,19 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
     }
 
-    private void WriteTo(SegmentFile segment, PendingBatch batch) =>
-        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed, segment.LockMark), batch.Builder.RecordsCount);
+    private void WriteTo(SegmentFile segment, PendingBatch batch)
+    {
+        var bytes = batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed, segment.LockMark);
+        segment.Write(bytes, batch.Builder.RecordsCount);
+        if (_compressed.Capacity > 4L * options.BatchBytes)
+        {
+            _compressed = new ArrayBufferWriter<byte>(); // a record was seldom so large
+        }
+    }
 
     private SegmentFile OpenSegment(DateTimeOffset now)
     {
-        Directory.CreateDirectory(options.Directory);
+        CreateDirectory();
         var named = now.AddTicks(-(now.UtcTicks % TimeSpan.TicksPerSecond));
         if (named <= _lastName)
         {
@@ -137,13 +159,26 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             if (SegmentFile.TryCreate(options.Directory, name, now, options.Mapped) is { } segment)
             {
                 _lastName = named;
-                _isDirectorySynced = false;
+                _unsyncedDirectories.Add(Path.GetFullPath(options.Directory));
                 NoticeMissingLock(segment);
                 return segment;
             }
         }
 
         throw new LogWriteException($"No free name for a segment of {options.Component} in {options.Directory}: {NameAttempts} names from {now:u} on are taken.", null);
+    }
+
+    /// <summary>With its parents. Each that is new is an entry of the one above, which has to be synced, too.</summary>
+    private void CreateDirectory()
+    {
+        var missing = Path.GetFullPath(options.Directory);
+        while (!Directory.Exists(missing) && Path.GetDirectoryName(missing) is { } parent)
+        {
+            _unsyncedDirectories.Add(parent);
+            missing = parent;
+        }
+
+        Directory.CreateDirectory(options.Directory);
     }
 
     private void NoticeMissingLock(SegmentFile segment)
@@ -156,8 +191,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         _hasNoticedLock = true;
         var reason = new Win32Exception(segment.LockError);
         _notices.Enqueue(new LogWriteException(
-            $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell whether its writer lives: "
-            + "they count a segment as finished, and clean it, only when its interval is over and nothing has been written for a while. This is said once.",
+            $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell "
+            + "whether its writer lives: they count a segment as finished, and clean it, only when its interval is over and nothing has "
+            + "been written for a while. This is said once.",
             reason));
     }
 
@@ -172,13 +208,12 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
 
         _segment = null;
-        segment.Dispose();
-        if (segment.IsSynced || segment.HasSyncFailed)
+        if (segment.Close() is not { } unsynced)
         {
             return;
         }
 
-        _closedUnsynced.Enqueue(segment.Path);
+        _closedUnsynced.Enqueue(unsynced);
         if (_closedUnsynced.Count > MaxClosedUnsynced)
         {
             SyncOldestClosed(); // none is forgotten
@@ -252,23 +287,28 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         catch (Exception e) when (SegmentFile.IsWriteFailure(e))
         {
             CloseSegment();
-            return new LogWriteException($"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. They may be lost if the machine stops.", e);
+            return new LogWriteException(
+                $"{options.Component}: records were written but could not be forced to the disk, twice: {e.Message}. "
+                + "They may be lost if the machine stops.",
+                e,
+                RecordState.Written);
         }
     }
 
     private void SyncSegment()
     {
         _segment?.Sync();
-        SyncDirectory();
+        SyncDirectories();
     }
 
-    private void SyncDirectory()
+    private void SyncDirectories()
     {
-        if (!_isDirectorySynced)
+        foreach (var directory in _unsyncedDirectories)
         {
-            DurableFile.SyncDirectory(options.Directory);
-            _isDirectorySynced = true;
+            DurableFile.SyncDirectory(directory);
         }
+
+        _unsyncedDirectories.Clear();
     }
 
     /// <summary>
@@ -305,11 +345,10 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     private void SyncOldestClosed()
     {
-        var path = _closedUnsynced.Dequeue();
+        using var file = _closedUnsynced.Dequeue();
         try
         {
-            using var file = SegmentHandle.OpenForReading(path);
-            DurableFile.Sync(file, path);
+            file.Sync();
         }
         catch (FileNotFoundException)
         {
@@ -322,5 +361,5 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     private LogWriteException NotSynced(IOException e) =>
-        new($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e);
+        new($"{options.Component}: {e.Message}. Records that were written may be lost if the machine stops.", e, RecordState.Written);
 }

@@ -54,7 +54,8 @@ public sealed class SegmentWriter : IDisposable
             codec.Compress([], new ArrayBufferWriter<byte>());
         }
 
-        return new SegmentWriter(File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), path, magic, compression, batchBytes);
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
+        return new SegmentWriter(file, path, magic, compression, batchBytes);
     }
 
     /// <summary>Appends a record. A gap in the offsets starts a new batch.</summary>
@@ -90,9 +91,9 @@ public sealed class SegmentWriter : IDisposable
         ObjectDisposedException.ThrowIf(_isComplete, this);
         WriteBatch();
         DurableFile.Sync(_file, _path);
-        _isComplete = true;
         _file.Dispose();
         DurableFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(_path))!);
+        _isComplete = true;
     }
 
     /// <summary>Deletes the file unless it is complete.</summary>

@@ -18,6 +18,21 @@ internal sealed class RecordKey
         : options.KeyTemplate is { } template ? new RecordKey(new MessageTemplateParser().Parse(template).Tokens)
         : null;
 
+    /// <summary>What is wrong with a template, as a sentence; null if nothing is.</summary>
+    public static string? FaultOf(string template)
+    {
+        // The parser makes text of what is no property: "{Order Id}" would be the same key for every event.
+        int properties = new MessageTemplateParser().Parse(template).Tokens.Count(token => token is PropertyToken);
+        int braces = template.Replace("{{", "", StringComparison.Ordinal).Count(character => character == '{');
+        if (properties == 0 && braces == 0)
+        {
+            return $"keyTemplate is '{template}', which names no property; it must name one, such as {{OrderId}}.";
+        }
+        return properties == braces ? null
+            : $"keyTemplate is '{template}': what stands in one of its braces is no property's name; "
+            + "expected letters, digits and _ (write {{ for a brace).";
+    }
+
     /// <summary>
     /// Renders into <see cref="EventBuffer.Key"/>: texts without quotation marks, everything else as the message would
     /// have it. False: the event lacks a property (or has null there), so the record has no key.

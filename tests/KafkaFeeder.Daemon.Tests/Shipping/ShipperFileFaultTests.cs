@@ -100,15 +100,13 @@ public sealed class ShipperFileFaultTests : IDisposable
     [Fact]
     public void An_unfinished_batch_is_waited_for_while_its_writer_lives()
     {
-        using (var writer = _rig.Writer())
+        var path = _rig.Segment(["1"], ["2", "3"]);
+        var whole = File.ReadAllBytes(path);
+        File.Delete(path);
+        using (SegmentWriter.Create(path)) // holds its lock, and writes nothing yet
         {
-            ShippingRig.Append(writer, "1");
-            ShippingRig.Append(writer, "2", "3");
-            var path = Directory.GetFiles(_rig.Logs).Single();
-            var end = File.ReadAllBytes(path)[^5..];
             using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 1);
-            file.SetLength(file.Length - end.Length); // as if it were just being written
-            file.Position = file.Length;
+            file.Write(whole.AsSpan(0, whole.Length - 5));
             _rig.Start();
             _rig.Drain();
             _rig.Time.Advance(TimeSpan.FromHours(1));
@@ -116,7 +114,7 @@ public sealed class ShipperFileFaultTests : IDisposable
             Assert.Equal(["1"], Transport.Topic);
             Assert.Empty(_rig.Ledger());
 
-            file.Write(end);
+            file.Write(whole.AsSpan(whole.Length - 5));
             _rig.Drain();
         }
 

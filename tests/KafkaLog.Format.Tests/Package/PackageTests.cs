@@ -33,9 +33,17 @@ public sealed class PackageTests
         }
 
         using var reader = SegmentReader.Open(Directory.GetFiles(directory, "*.szn").Single());
-        while (reader.TryRead() == SegmentReadStatus.Batch)
+        var decoder = new RecordBatchDecoder();
+        while (reader.TryRead() is not SegmentReadStatus.NeedMore and var status)
         {
-            var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
+            if (status == SegmentReadStatus.Corrupt)
+            {
+                Console.WriteLine($"{reader.Damage!.Bytes} bytes at {reader.Damage.Position} are no batch: {reader.Damage.Reason}");
+                reader.Pass(reader.Damage);
+                continue;
+            }
+
+            var records = decoder.Decode(reader.Batch.Span);
             while (records.MoveNext())
             {
                 Console.WriteLine($"{records.Current.Offset}: {Encoding.UTF8.GetString(records.Current.Value)}");

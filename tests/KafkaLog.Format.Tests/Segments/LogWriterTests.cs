@@ -1,5 +1,6 @@
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Compression;
+using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using KafkaLog.Format.Tests.Support;
 using Xunit;
@@ -284,5 +285,135 @@ public sealed class LogWriterTests
         Assert.Contains("Directory is empty", error.Message, StringComparison.Ordinal);
         Assert.Contains("Component is 'a/b'", error.Message, StringComparison.Ordinal);
         Assert.Contains("Interval is 00:00:07", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void While_the_disk_refuses_only_some_of_many_appends_try_it()
+    {
+        using var folder = new TempFolder();
+        var directory = folder.File("logs");
+        File.WriteAllText(directory, "in the way");
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory });
+        for (var i = 0; i < 10; i++)
+        {
+            var error = Assert.Throws<LogWriteException>(() => writer.Append(Some.Record("refused"), Durability.Flushed));
+            Assert.Equal(RecordState.Queued, error.Record);
+        }
+
+        File.Delete(directory);
+        Assert.Throws<LogWriteException>(() => writer.Append(Some.Record("not tried"), Durability.Synced));
+        Assert.False(Directory.Exists(directory));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        writer.Append(Some.Record("written"), Durability.Flushed);
+        Assert.Equal(12, Directory.GetFiles(directory).SelectMany(path => Some.ReadAll(path).Records).Count());
+    }
+
+    [Fact]
+    public void A_flush_tries_at_once_also_while_the_disk_refuses()
+    {
+        using var folder = new TempFolder();
+        var directory = folder.File("logs");
+        File.WriteAllText(directory, "in the way");
+        var recovered = new List<long>();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, OnRecovered = recovered.Add });
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Throws<LogWriteException>(() => writer.Append(Some.Record("refused"), Durability.Flushed));
+        }
+
+        File.Delete(directory);
+        writer.Flush();
+        Assert.Equal(10, writer.WrittenRecords);
+        Assert.Empty(recovered);
+        writer.RunOnce();
+        Assert.Equal([10L], recovered);
+        writer.Append(Some.Record("one more"), Durability.Flushed);
+        writer.RunOnce();
+        Assert.Single(recovered);
+    }
+
+    [Fact]
+    public void What_became_of_a_record_is_told_with_the_error()
+    {
+        using var folder = new TempFolder();
+        var directory = folder.File("logs");
+        File.WriteAllText(directory, "in the way");
+        var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024 });
+        Assert.Equal(RecordState.Queued, StateAfterAppend());
+        Assert.Equal(RecordState.NotTaken, StateAfterAppend());
+        writer.Dispose();
+
+        RecordState StateAfterAppend() =>
+            Assert.Throws<LogWriteException>(() => writer.Append(Some.Record(new string('x', 900)), Durability.Flushed)).Record;
+    }
+
+    [Fact]
+    public void After_closing_nothing_is_written_any_more()
+    {
+        using var folder = new TempFolder();
+        var directory = folder.File("logs");
+        File.WriteAllText(directory, "in the way");
+        var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory });
+        writer.Append(Some.Record("given up"));
+        writer.Dispose();
+        Assert.Equal(1, writer.DroppedRecords);
+        File.Delete(directory);
+        Assert.Throws<ObjectDisposedException>(() => writer.Flush());
+        Assert.False(Directory.Exists(directory));
+    }
+
+    [Theory]
+    [InlineData(CompressionType.None)]
+    [InlineData(CompressionType.Gzip)]
+    public void One_huge_record_does_not_keep_its_memory(CompressionType compression)
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Compression = compression });
+        var huge = Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(4 << 20));
+        writer.Append(Some.Record(huge), Durability.Flushed);
+        writer.Append(Some.Record(huge), Durability.Buffered);
+        writer.Append(Some.Record("small"), Durability.Flushed);
+        writer.Append(Some.Record("small"), Durability.Flushed);
+        Assert.InRange(writer.KeptBytes, 1, 1 << 20);
+        Assert.Equal(4, Some.ReadFolder(folder).Count);
+    }
+
+    [Theory]
+    [InlineData((byte)0)]
+    [InlineData((byte)1)]
+    [InlineData((byte)2)]
+    public void The_largest_record_that_is_taken_is_read(byte magic)
+    {
+        using var folder = new TempFolder();
+        var options = Some.Options(folder, _time) with { MaxRecordBytes = 64 << 20, Magic = magic };
+        using (var writer = new LogWriter(options))
+        {
+            Assert.Throws<ArgumentException>(() => writer.Append(new NewRecord(1, new byte[64 << 20])));
+            var bytes = (64 << 20) - (int)BatchBuilders.MaxEncodedBytes(new NewRecord(1, []));
+            writer.Append(new NewRecord(1, new byte[bytes]), Durability.Flushed);
+            Assert.Throws<ArgumentException>(() => writer.Append(new NewRecord(1, new byte[bytes + 1])));
+        }
+
+        Assert.NotEmpty(new LogWriterOptions { Directory = "x", Component = "x", MaxRecordBytes = (64 << 20) + 1 }.Validate());
+        var (records, damage) = Some.ReadAll(folder.Segments().Single());
+        Assert.Empty(damage);
+        Assert.Single(records);
+    }
+
+    [Fact]
+    public void A_record_that_is_made_by_its_properties_has_what_was_set()
+    {
+        using var folder = new TempFolder();
+        using (var writer = new LogWriter(Some.Options(folder, _time)))
+        {
+            writer.Append(new NewRecord { Timestamp = 1, Key = "k"u8, Value = "v"u8 });
+            writer.Append(new NewRecord { Timestamp = 1, Value = [] });
+            writer.Append(new NewRecord { Timestamp = 1, Key = "k"u8 });
+            writer.Append(new NewRecord { Timestamp = 1, Key = "k"u8, HasKey = false, Value = "v"u8, HasValue = false });
+        }
+
+        Assert.Equal(
+            [("k", "v"), (null, ""), ("k", null), (null, null)],
+            Some.ReadFolder(folder).Select(record => (record.Key, record.Value)));
     }
 }

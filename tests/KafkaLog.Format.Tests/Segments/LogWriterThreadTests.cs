@@ -154,6 +154,47 @@ public sealed class LogWriterThreadTests
         Assert.Equal(written, read);
     }
 
+    [Fact]
+    public void A_full_queue_does_not_wait_out_the_linger()
+    {
+        using var folder = new TempFolder();
+        var options = Options(folder, []) with { BatchBytes = 4096, MaxQueueBytes = 4096, Linger = TimeSpan.FromMinutes(1) };
+        using var writer = new LogWriter(options);
+        var waited = Stopwatch.StartNew();
+        for (var i = 0; i < 20; i++)
+        {
+            writer.Append(Some.Record(new string('x', 3000)));
+        }
+
+        Assert.InRange(waited.Elapsed, TimeSpan.Zero, Deadline);
+    }
+
+    /// <summary>It runs on the writer's thread: what it throws would end the process.</summary>
+    [Fact]
+    public void A_handler_that_throws_or_logs_itself_does_no_harm()
+    {
+        using var folder = new TempFolder();
+        var options = Options(folder, []) with { Directory = folder.File("logs"), BatchBytes = 1024, MaxQueueBytes = 1024 };
+        File.WriteAllText(options.Directory, "in the way of the directory");
+        LogWriter? writer = null;
+        var calls = 0;
+        options = options with
+        {
+            OnError = _ =>
+            {
+                Interlocked.Increment(ref calls);
+                writer!.Append(Some.Record(new string('x', 700))); // the queue is full soon: it must not wait for itself
+                throw new InvalidOperationException("a faulty handler");
+            },
+        };
+        writer = new LogWriter(options);
+        writer.Append(Some.Record("first"));
+        WaitUntil(() => Volatile.Read(ref calls) >= 3);
+        File.Delete(options.Directory);
+        WaitUntil(() => writer.WrittenRecords >= 1);
+        writer.Dispose();
+    }
+
     private static LogWriterOptions Options(TempFolder folder, List<string> told) => new()
     {
         Directory = folder.Path,

@@ -111,7 +111,9 @@ public sealed class SegmentLockTests
     {
         using var folder = new TempFolder();
         var foreign = Path.Combine(AppContext.BaseDirectory, "data", "go-kafkalog");
-        Assert.All(Directory.GetFiles(foreign, "*.szn", SearchOption.AllDirectories), path => Assert.Equal(WriterState.Unknown, StateOf(path)));
+        var files = Directory.GetFiles(foreign, "*.szn", SearchOption.AllDirectories);
+        Assert.NotEmpty(files);
+        Assert.All(files, path => Assert.Equal(WriterState.Unknown, StateOf(path)));
         File.WriteAllBytes(folder.File("empty"), []);
         Assert.Equal(WriterState.Unknown, StateOf(folder.File("empty")));
     }

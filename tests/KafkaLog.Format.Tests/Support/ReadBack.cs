@@ -22,9 +22,16 @@ internal sealed class ReadBack
 
     public IEnumerable<Seen> Records => Batches.SelectMany(batch => batch.Records);
 
-    public static ReadBack Of(string path)
+    /// <summary>Times that a search went on with the next call.</summary>
+    public int Searches { get; private set; }
+
+    /// <summary>Reads a file to its end.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="searchBytes">What one call may search through.</param>
+    public static ReadBack Of(string path, long searchBytes = long.MaxValue)
     {
         using var reader = SegmentReader.Open(path);
+        reader.SearchBudgetBytes = searchBytes;
         var read = new ReadBack();
         read.Continue(reader);
         read.Finish(reader);
@@ -49,6 +56,10 @@ internal sealed class ReadBack
                     Assert.Equal(before, reader.Position);
                     Pass(reader, reader.Damage!);
                     break;
+                case SegmentReadStatus.Searching:
+                    Assert.Equal(before, reader.Position);
+                    Searches++;
+                    continue;
                 default:
                     Assert.Equal(before, reader.Position);
                     return;
@@ -61,9 +72,15 @@ internal sealed class ReadBack
     /// <summary>The writer is gone: passes what is behind, until all is accounted for.</summary>
     public void Finish(SegmentReader reader)
     {
-        while (reader.FindTail() is { } tail)
+        for (var status = reader.TryReadTail(); status != SegmentReadStatus.NeedMore; status = reader.TryReadTail())
         {
-            Pass(reader, tail);
+            if (status == SegmentReadStatus.Searching)
+            {
+                Searches++;
+                continue;
+            }
+
+            Pass(reader, reader.Damage!);
             Continue(reader);
         }
 

@@ -17,7 +17,67 @@ public class ReportTests
     }
 
     [Fact]
-    public void More_than_expected_is_whole() => Assert.True(Report(expected: 2, 1, 2, 3).IsWhole);
+    public void More_than_expected_is_whole_and_told()
+    {
+        var report = Report(expected: 2, 1, 2, 3);
+        Assert.True(report.IsWhole);
+        Assert.Equal("no holes: 3 messages, 2 expected: 1 MORE than expected; 0 duplicates, 0 out of order", ReportText.Verdict(report));
+    }
+
+    [Fact]
+    public void What_is_expected_is_expected_of_each_run()
+    {
+        var tally = new TopicTally(1, new SequenceMemory());
+        Add(tally, "a producer=1"u8, 100);
+        Add(tally, "b producer=1"u8, 50);
+        Assert.False(tally.HasOfEachRun(100));
+        Add(tally, "b producer=2"u8, 40);
+        Add(tally, "c producer=1"u8, 101);
+        var report = Report(100, tally);
+        Assert.False(report.IsWhole);
+        Assert.Equal(
+            [("a", 100L, 0, 0L), ("b", 90, 10, 0), ("c", 101, 0, 1)],
+            report.Runs.Select(run => (run.Run, run.Distinct, run.MissingAtTheEnd, run.More)));
+        Assert.StartsWith("HOLES: 10 of 301 messages are missing (10 of them", ReportText.Verdict(report), StringComparison.Ordinal);
+        var text = new StringWriter();
+        ReportText.Write(report, text);
+        Assert.Contains(
+            "run b: 90 messages, 100 expected: 10 missing\nrun c: 101 messages, 100 expected: 1 more\n",
+            text.ToString(),
+            StringComparison.Ordinal);
+        Assert.Equal("b", Json(report).GetProperty("runs")[1].GetProperty("run").GetString());
+
+        Add(tally, "b producer=2"u8, 50);
+        Assert.True(tally.HasOfEachRun(100));
+        Assert.True(Report(100, tally).IsWhole);
+    }
+
+    [Fact]
+    public void One_run_is_counted_alone()
+    {
+        var tally = new TopicTally(1, new SequenceMemory(), onlyRun: "a");
+        Add(tally, "a producer=1"u8, 10);
+        Add(tally, "ab producer=1"u8, 5);
+        Assert.Equal((15, 10, 5), (tally.Received, tally.Distinct, tally.OfOtherRuns));
+        Assert.True(Report(10, tally).IsWhole);
+        Assert.Equal("a", Report(10, tally).Runs.Single().Run);
+    }
+
+    [Fact]
+    public void The_largest_number_does_not_overflow()
+    {
+        var tally = new TopicTally(1, new SequenceMemory());
+        tally.Add(0, new NumberedMessage("a producer=1"u8, long.MaxValue));
+        tally.Add(0, new NumberedMessage("a producer=2"u8, long.MaxValue));
+        tally.Add(0, new NumberedMessage("b producer=1"u8, long.MaxValue - 1));
+        var report = Report(long.MaxValue, tally);
+        Assert.StartsWith(
+            "HOLES: 27,670,116,110,564,327,418 of 27,670,116,110,564,327,421 messages are missing (1 of them behind the last",
+            ReportText.Verdict(report),
+            StringComparison.Ordinal);
+        Assert.Equal(new HoleRange(1, long.MaxValue - 1), report.Sources[0].Holes().Single());
+        Assert.False(Json(report).GetProperty("whole").GetBoolean());
+    }
 
     [Fact]
     public void A_hole_is_not_whole_even_if_enough_came()
@@ -83,13 +143,23 @@ public class ReportTests
 
     private static VerifyReport Report(long? expected, params long[] sequences)
     {
-        var memory = new SequenceMemory();
-        var tally = new TopicTally(1, memory);
+        var tally = new TopicTally(1, new SequenceMemory());
         foreach (var sequence in sequences)
         {
             tally.Add(0, new NumberedMessage("r producer=1"u8, sequence));
         }
 
-        return new VerifyReport("t", 1, 0, tally, expected, TimeSpan.FromSeconds(1), memory.TakenBytes);
+        return Report(expected, tally);
+    }
+
+    private static VerifyReport Report(long? expected, TopicTally tally) => new(
+        new VerifyOptions { BootstrapServers = "b", Topic = "t", Expected = expected }, 1, 0, tally, TimeSpan.FromSeconds(1), 0);
+
+    private static void Add(TopicTally tally, ReadOnlySpan<byte> source, int upTo)
+    {
+        for (var sequence = 1; sequence <= upTo; sequence++)
+        {
+            tally.Add(0, new NumberedMessage(source, sequence));
+        }
     }
 }

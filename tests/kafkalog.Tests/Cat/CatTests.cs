@@ -52,6 +52,43 @@ public sealed class CatTests : IDisposable
         Assert.Equal(JsonValueKind.Null, base64[1].GetProperty("value").ValueKind);
     }
 
+    /// <summary>A title, a clipboard, an answer typed by the terminal itself: what a record says must not be done.</summary>
+    [Fact]
+    public void A_terminal_is_shown_control_characters_and_does_not_obey_them()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "script is not installed");
+        byte[] hostile = [.. "\x1b]0;title\a příliš\tžluť \u009b31m \u202eabc \r\u007f "u8, 0xFF, 0x9B];
+        using (var writer = SomeSegment.Writer(_folder))
+        {
+            writer.Append(new NewRecord(5, "k\x1b[1m"u8, hostile));
+        }
+
+        var path = _folder.Segments().Single();
+        Assert.Equal(
+            "k\\x1b[1m\t\\x1b]0;title\\x07 příliš\tžluť \\x9b31m \\u202eabc \\x0d\\x7f \\xff\\x9b",
+            OnTerminal($"cat --key '{path}'"));
+        Assert.Contains("\x1b]0;title\a", OnTerminal($"cat --raw '{path}'"));
+        Assert.DoesNotContain("\x1b", OnTerminal($"cat --json '{path}'"));
+        Assert.DoesNotContain("\u009b", OnTerminal($"cat --json '{path}'"));
+
+        // Not to a terminal: the bytes as they are.
+        Assert.Contains("\x1b]0;title\a", Kafkalog.Run("cat", path).Output);
+
+        static string OnTerminal(string arguments)
+        {
+            using var shell = Kafkalog.Shell($"script -qec \"$K {arguments}\" /dev/null < /dev/null");
+            return shell.WaitForEnd().Output.TrimEnd('\r', '\n');
+        }
+    }
+
+    [Fact]
+    public void A_name_of_a_file_is_no_command_to_the_terminal()
+    {
+        var run = Kafkalog.Run("cat", _folder.File("missing\x1b[2J"));
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("missing\\x1b[2J does not exist", run.Errors);
+    }
+
     [Fact]
     public void Ranges_of_offsets_and_of_time_are_by_record()
     {

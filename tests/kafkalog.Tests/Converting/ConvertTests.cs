@@ -98,4 +98,19 @@ public sealed class ConvertTests : IDisposable
         (RecordBatchHeader.Read(batch) with { Attributes = 0x30 }).WriteTo(batch);
         File.WriteAllBytes(path, bytes);
     }
+
+    [Theory]
+    [InlineData(1)] // of the file
+    [InlineData(2)] // of its directory
+    public void A_failed_fsync_leaves_nothing(int failing)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed");
+        var source = SomeSegment.Write(_folder, 10);
+        var strace = $"strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EIO:when={failing}";
+        using var shell = Kafkalog.Shell($"{strace} \"$K\" convert '{source}' --output '{_folder.File("new")}'");
+        var run = shell.WaitForEnd();
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("Input/output error", run.Errors);
+        Assert.False(File.Exists(_folder.File("new")));
+    }
 }

@@ -45,8 +45,45 @@ public sealed partial class SyslogTests : IDisposable
         socket.SendTo("<30>456789abcdefghijklmno"u8, new UnixDomainSocketEndPoint(path));
         var records = await WaitForAsync(3);
         Assert.Equal(["<30>456789", "abcdefghij", "klmno"], records.Select(r => r.Value));
-        Assert.Equal(["facility=daemon,severity=info,kafkalog.continued=1", "kafkalog.continued=1", ""], records.Select(r => r.Headers));
+        Assert.Equal(
+            [
+                "facility=daemon,severity=info,kafkalog.continued=1,kafkalog.part=ID-1/1",
+                "kafkalog.continued=1,kafkalog.part=ID-1/2",
+                "kafkalog.part=ID-1/3",
+            ],
+            records.Select(r => Regex.Replace(r.Headers, "[0-9a-f]{16}-", "ID-")));
         Assert.Contains("1 messages longer than 10 bytes", Stop().Errors);
+    }
+
+    [Fact]
+    public async Task The_pieces_of_long_messages_of_several_senders_can_be_joined_again()
+    {
+        _server = Kafkalog.Start("syslog", "--dir", _folder.Path, "--component", "c", "--max-message", "10", "--tcp", "127.0.0.1:0");
+        var port = await PortAsync("tcp");
+        using var one = new TcpClient("127.0.0.1", port);
+        using var two = new TcpClient("127.0.0.1", port);
+        for (var turn = 0; turn < 5; turn++)
+        {
+            // Each piece is stored before the next is sent, so they do not lie together. One is cut when two bytes of the next are there.
+            var length = turn == 0 ? 12 : 10;
+            await one.GetStream().WriteAsync(Encoding.ASCII.GetBytes(new string((char)('a' + turn), length)));
+            await WaitForAsync((2 * turn) + 1);
+            await two.GetStream().WriteAsync(Encoding.ASCII.GetBytes(new string((char)('A' + turn), length)));
+            await WaitForAsync((2 * turn) + 2);
+        }
+
+        await one.GetStream().WriteAsync("end\n"u8.ToArray());
+        await two.GetStream().WriteAsync("END\nshort\n"u8.ToArray());
+        var records = await WaitForAsync(13);
+        var joined = records.Where(record => record.Headers.Length > 0)
+            .GroupBy(record => Regex.Match(record.Headers, "kafkalog.part=(.*)/").Groups[1].Value)
+            .Select(message => message.OrderBy(record => int.Parse(record.Headers.Split('/')[1])).Select(record => record.Value))
+            .Select(pieces => string.Concat(pieces))
+            .Order(StringComparer.Ordinal);
+        Assert.Equal(
+            ["AAAAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDDEEEEEEEEEEEND", "aaaaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeend"], joined);
+        Assert.Equal("short", records.Single(record => record.Headers.Length == 0).Value);
+        Stop();
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Compression;
+using KafkaLog.Format.Segments;
 using KafkaLog.Tool.Tests.Support;
 
 namespace KafkaLog.Tool.Tests.Verifying;
@@ -56,13 +57,15 @@ public sealed class VerifyTests : IDisposable
     [Fact]
     public void An_unfinished_tail_of_a_living_writer_is_no_damage_and_of_a_dead_one_is()
     {
-        string path;
-        using (var writer = SomeSegment.Writer(_folder))
+        var path = SomeSegment.Write(_folder, 10);
+        SomeSegment.Truncate(path, SomeSegment.BatchPositions(path)[2] - 3);
+        var living = _folder.File("living");
+        using (SegmentWriter.Create(living)) // holds its lock, and writes nothing yet
+        using (var file = new FileStream(living, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            SomeSegment.Append(writer, 0, 10);
-            path = _folder.Segments().Single();
-            SomeSegment.Truncate(path, SomeSegment.BatchPositions(path)[2] - 3);
-            var run = Kafkalog.Run("verify", path);
+            file.Write(File.ReadAllBytes(path));
+            file.Flush();
+            var run = Kafkalog.Run("verify", living);
             Assert.Equal(0, run.ExitCode);
             Assert.Contains("its writer lives, ", run.Output);
         }

@@ -6,8 +6,12 @@ namespace HoleChecker.Counting;
 /// <summary>Everything that was counted of a topic, by run and producer. Not thread-safe.</summary>
 /// <param name="partitionsCount">Partitions are numbered from 0 to this, exclusive.</param>
 /// <param name="memory">What may be taken for the numbers.</param>
-public sealed class TopicTally(int partitionsCount, SequenceMemory memory)
+/// <param name="onlyRun">The only run that counts; null: all do.</param>
+public sealed class TopicTally(int partitionsCount, SequenceMemory memory, string? onlyRun = null)
 {
+    private readonly Dictionary<string, RunTally> _runs = new(StringComparer.Ordinal);
+    private readonly byte[]? _onlyRun = onlyRun is null ? null : Encoding.UTF8.GetBytes(onlyRun);
+    private RunTally? _lastRun;
     private readonly Dictionary<byte[], SourceTally> _sources = new(BytesComparer.Instance);
     private byte[] _lastSource = [];
     private SourceTally? _last;
@@ -17,6 +21,15 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory)
 
     /// <summary>Messages without a number that was understood.</summary>
     public long Foreign { get; private set; }
+
+    /// <summary>Messages of other runs than the one that counts.</summary>
+    public long OfOtherRuns { get; private set; }
+
+    /// <summary>The runs, by name.</summary>
+    public IReadOnlyList<RunTally> Runs => [.. _runs.Values.OrderBy(run => run.Run, StringComparer.Ordinal)];
+
+    /// <summary>Whether that many different numbers came of each run, and of one at least.</summary>
+    public bool HasOfEachRun(long count) => count == 0 || (_runs.Count > 0 && _runs.Values.All(run => run.Distinct >= count));
 
     /// <summary>Different numbers, over all runs and producers.</summary>
     public long Distinct { get; private set; }
@@ -41,6 +54,12 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory)
     public void Add(int partition, in NumberedMessage message)
     {
         Received++;
+        if (_onlyRun is not null && !RunOf(message.Source).SequenceEqual(_onlyRun))
+        {
+            OfOtherRuns++;
+            return;
+        }
+
         if (_last is null || !message.Source.SequenceEqual(_lastSource))
         {
             Find(message.Source);
@@ -49,7 +68,10 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory)
         var before = _last.Distinct;
         _last.Add(partition, message.Sequence);
         Distinct += _last.Distinct - before;
+        _lastRun!.Distinct += _last.Distinct - before;
     }
+
+    private static ReadOnlySpan<byte> RunOf(ReadOnlySpan<byte> source) => source[..source.LastIndexOf(NumberedMessage.Separator)];
 
     [MemberNotNull(nameof(_last))]
     private void Find(ReadOnlySpan<byte> source)
@@ -64,6 +86,12 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory)
             _lastSource = source.ToArray();
             _last = new SourceTally(run, producer, partitionsCount, memory);
             _sources.Add(_lastSource, _last);
+        }
+
+        if (!_runs.TryGetValue(_last.Run, out _lastRun))
+        {
+            _lastRun = new RunTally(_last.Run);
+            _runs.Add(_last.Run, _lastRun);
         }
     }
 }

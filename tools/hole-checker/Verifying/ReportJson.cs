@@ -27,14 +27,23 @@ internal static class ReportJson
             json.WriteNull("expected");
         }
 
+        json.WriteNumber("ofOtherRuns", report.Tally.OfOtherRuns);
         json.WriteNumber("missing", report.Missing);
         json.WriteNumber("missingAtTheEnd", report.MissingAtTheEnd);
+        json.WriteNumber("moreThanExpected", report.More);
         json.WriteNumber("duplicates", report.Duplicates);
         json.WriteNumber("outOfOrder", report.OutOfOrder);
         json.WriteNumber("partitions", report.PartitionsCount);
         json.WriteNumber("removedBefore", report.RemovedBefore);
         json.WriteNumber("seconds", Math.Round(report.Duration.TotalSeconds, 3));
         json.WriteNumber("sequenceBytes", report.SequenceBytes);
+        json.WriteStartArray("runs");
+        foreach (var run in report.Runs)
+        {
+            WriteRun(json, run);
+        }
+
+        json.WriteEndArray();
         json.WriteStartArray("producers");
         foreach (var source in report.Sources)
         {
@@ -45,6 +54,18 @@ internal static class ReportJson
         json.WriteEndObject();
         json.Flush();
         output.WriteByte((byte)'\n');
+    }
+
+    private static void WriteRun(Utf8JsonWriter json, RunReport run)
+    {
+        json.WriteStartObject();
+        json.WriteString("run", run.Run);
+        json.WriteBoolean("whole", run.IsWhole);
+        json.WriteNumber("distinct", run.Distinct);
+        json.WriteNumber("missing", run.Missing);
+        json.WriteNumber("missingAtTheEnd", run.MissingAtTheEnd);
+        json.WriteNumber("moreThanExpected", run.More);
+        json.WriteEndObject();
     }
 
     private static void WriteSource(Utf8JsonWriter json, SourceTally source)

@@ -12,8 +12,11 @@ internal static class ReportText
     public static void Write(VerifyReport report, TextWriter output)
     {
         var rate = report.Tally.Received / Math.Max(0.001, report.Duration.TotalSeconds);
-        output.WriteLine(Invariant(
-            $"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); {report.Tally.Foreign:N0} of them foreign (without a number)"));
+        var others = report.Tally.OfOtherRuns > 0 ? Invariant($", {report.Tally.OfOtherRuns:N0} of other runs") : "";
+        output.WriteLine(
+            Invariant($"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, ")
+            + Invariant($"read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); ")
+            + Invariant($"{report.Tally.Foreign:N0} of them foreign (without a number){others}"));
         if (report.RemovedBefore > 0)
         {
             output.WriteLine(Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): what they held counts as missing"));
@@ -31,6 +34,7 @@ internal static class ReportText
             output.WriteLine(Invariant($"and {report.Sources.Count - MaxSources:N0} more producers (all of them: --json)"));
         }
 
+        WriteUnexpected(report, output);
         output.WriteLine(Verdict(report));
     }
 
@@ -46,8 +50,28 @@ internal static class ReportText
             return Invariant($"HOLES: {missing:N0} of {all:N0} messages are missing{end}; {also}");
         }
 
-        var expected = report.Expected is { } count ? Invariant($", {count:N0} expected") : "";
-        return Invariant($"no holes: {report.Tally.Distinct:N0} messages{expected}; {also}");
+        return Invariant($"no holes: {report.Tally.Distinct:N0} messages{Expected(report)}; {also}");
+    }
+
+    private static string Expected(VerifyReport report)
+    {
+        if (report.Expected is not { } expected)
+        {
+            return "";
+        }
+
+        var runs = report.Runs.Count > 1 ? Invariant($" of each of {report.Runs.Count} runs") : "";
+        return Invariant($", {expected:N0} expected{runs}{(report.More > 0 ? Invariant($": {report.More:N0} MORE than expected") : "")}");
+    }
+
+    /// <summary>Runs of which not as much came as was expected, or more: they cannot be told from the sum.</summary>
+    private static void WriteUnexpected(VerifyReport report, TextWriter output)
+    {
+        foreach (var run in report.Runs.Where(run => report.Runs.Count > 1 && (run.MissingAtTheEnd > 0 || run.More > 0)).Take(MaxSources))
+        {
+            var difference = run.More > 0 ? Invariant($"{run.More:N0} more") : Invariant($"{run.Missing + run.MissingAtTheEnd:N0} missing");
+            output.WriteLine(Invariant($"run {run.Run}: {run.Distinct:N0} messages, {run.Expected:N0} expected: {difference}"));
+        }
     }
 
     private static void WriteHoles(SourceTally source, TextWriter output)

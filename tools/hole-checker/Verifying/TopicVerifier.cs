@@ -21,7 +21,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
         var started = time.GetTimestamp();
         using var reader = new TopicReader(options.BootstrapServers, options.Topic, options.Properties);
         reader.Start(options.ConnectTimeout);
-        var tally = new TopicTally(reader.Partitions[^1] + 1, memory);
+        var tally = new TopicTally(reader.Partitions[^1] + 1, memory, options.Run);
         RecordHandler count = options.Pattern is { } pattern
             ? (in FetchedRecord record) => Count(tally, record, pattern.TryFind(record.Value, out var message), message)
             : (in FetchedRecord record) => Count(tally, record, NumberedMessage.TryFind(record.Value, out var message), message);
@@ -43,19 +43,21 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
                 lastNew = time.GetTimestamp();
             }
 
-            if (reader.IsAtEnd && tally.Distinct >= (options.Expected ?? 0))
+            if (reader.IsAtEnd && tally.HasOfEachRun(options.Expected ?? 0) && (!reader.HeldPartitions.Any() || Report().IsWhole))
             {
-                break;
+                return Report();
             }
 
             if (time.GetElapsedTime(lastNew) >= options.IdleTimeout)
             {
                 ThrowIfUnfinished(reader);
-                break;
+                ThrowIfHeld(reader);
+                return Report();
             }
         }
 
-        return new VerifyReport(options.Topic, reader.Partitions.Count, reader.RemovedBefore, tally, options.Expected, time.GetElapsedTime(started), memory.TakenBytes);
+        VerifyReport Report() =>
+            new(options, reader.Partitions.Count, reader.RemovedBefore, tally, time.GetElapsedTime(started), memory.TakenBytes);
     }
 
     private static void Count(TopicTally tally, in FetchedRecord record, bool isNumbered, NumberedMessage message)
@@ -78,6 +80,18 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
             var reason = reader.LastComplaint is { } complaint ? $": {complaint}" : "";
             throw new TopicReadException(
                 $"Topic {options.Topic} was not read to its end: nothing more came from partition {string.Join(", ", unfinished)} for {options.IdleTimeout.TotalSeconds:0.#} s{reason}.");
+        }
+    }
+
+    /// <summary>What lies after an open transaction cannot be read, and so is not missing.</summary>
+    private void ThrowIfHeld(TopicReader reader)
+    {
+        foreach (var (partition, readTo, end) in reader.HeldPartitions)
+        {
+            throw new TopicReadException(
+                $"Topic {options.Topic} was not read to its end: partition {partition} holds records up to offset {end - 1}, "
+                + $"but gives them out before offset {readTo} only. A transaction of some producer is open there. Wait until it ends, "
+                + "or read what is not committed, too: -X isolation.level=read_uncommitted.");
         }
     }
 }

@@ -15,20 +15,22 @@ internal static class VerifyCommand
           All partitions from their beginning. Each message that holds "run=ID producer=N seq=N" counts for that run and
           producer, whose numbers begin with 1; all other messages are foreign, counted and otherwise left alone.
         When it ends:
-          As soon as every partition is read to its end and, with --expect, that many different messages came; or when
-          nothing new came for --idle-timeout.
+          As soon as every partition is read to its end and, with --expect, that many different messages came of each run; or
+          when nothing new came for --idle-timeout.
         What it reports, per run and producer:
           received, distinct, holes (ranges, both ends inclusive, below the highest number that came), duplicates
           (repetitions of a number), out of order (first occurrences behind a higher number in the same partition).
           Memory: about a bit a message, duplicates take none.
 
         Exit codes:
-          0  no holes (and not fewer messages than expected)
-          1  holes, or fewer messages than expected
-          2  could not check: no broker answers, no such topic, no numbered message in it, wrong arguments
+          0  no holes, and of no run fewer messages than expected; more than expected are told
+          1  holes, or fewer messages of a run than expected
+          2  could not check: no broker answers, no such topic, no numbered message in it, a transaction is open in it that
+             hides what comes after, wrong arguments
 
         Examples:
           hole-checker verify --bootstrap-server localhost:9092 --topic orders --expect 1000000
+          hole-checker verify --bootstrap-server localhost:9092 --topic orders --run monday --expect 1000000
           hole-checker verify --bootstrap-server kafka:9093 --topic orders -X security.protocol=ssl --json
           hole-checker verify --bootstrap-server old:9092 --topic orders \
               -X api.version.request=false -X broker.version.fallback=0.9.0.1
@@ -42,9 +44,10 @@ internal static class VerifyCommand
         var expect = new Option<long?>("--expect")
         {
             HelpName = "N",
-            Description = "How many different messages there must be, over all runs and producers",
+            Description = "How many different messages there must be of each run, over all its producers",
             CustomParser = result => ArgumentParsers.Number(0)(result),
         };
+        var run = new Option<string?>("--run") { HelpName = "ID", Description = "The only run that counts [default: all]" };
         var idle = new Option<TimeSpan?>("--idle-timeout")
         {
             HelpName = "DURATION",
@@ -72,7 +75,7 @@ internal static class VerifyCommand
 
         var command = new Command("verify", "Read a topic and report what is missing, repeated or out of order.")
         {
-            bootstrap, topic, expect, idle, connect, properties, pattern, json,
+            bootstrap, topic, run, expect, idle, connect, properties, pattern, json,
         };
         command.SetAction((arguments, cancellation) => Task.FromResult(Run(
             arguments.GetValue(pattern),
@@ -80,6 +83,7 @@ internal static class VerifyCommand
             {
                 BootstrapServers = arguments.GetRequiredValue(bootstrap),
                 Topic = arguments.GetRequiredValue(topic),
+                Run = arguments.GetValue(run),
                 Expected = arguments.GetValue(expect),
                 IdleTimeout = arguments.GetValue(idle) ?? VerifyOptions.DefaultTimeout,
                 ConnectTimeout = arguments.GetValue(connect) ?? VerifyOptions.DefaultTimeout,
@@ -105,8 +109,7 @@ internal static class VerifyCommand
             var report = ProgressBar.Show($"reading {options.Topic}", progress => verifier.Run(progress, cancellation));
             if (report.IsEmpty)
             {
-                return CouldNotCheck(
-                    $"Topic {options.Topic} holds no numbered message among its {report.Tally.Received}: nothing to check. Is it the right topic? Are the messages numbered otherwise (--pattern)?");
+                return CouldNotCheck(NothingToCheck(options, report));
             }
 
             if (isJson)
@@ -138,6 +141,12 @@ internal static class VerifyCommand
             return CouldNotCheck("Interrupted before the topic was read.");
         }
     }
+
+    private static string NothingToCheck(VerifyOptions options, VerifyReport report) =>
+        options.Run is { } run && report.Tally.OfOtherRuns > 0
+            ? $"Topic {options.Topic} holds no message of run {run}: nothing to check. Of other runs it holds {report.Tally.OfOtherRuns}."
+            : $"Topic {options.Topic} holds no numbered message among its {report.Tally.Received}: nothing to check. "
+                + "Is it the right topic? Are the messages numbered otherwise (--pattern)?";
 
     private static int CouldNotCheck(string reason)
     {

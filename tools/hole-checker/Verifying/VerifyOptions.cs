@@ -9,7 +9,10 @@ internal sealed record VerifyOptions
 
     public required string Topic { get; init; }
 
-    /// <summary>Different numbers over all runs and producers; null: what there should be is not known.</summary>
+    /// <summary>The only run that counts; null: all do.</summary>
+    public string? Run { get; init; }
+
+    /// <summary>Different numbers of each run, over its producers; null: what there should be is not known.</summary>
     public long? Expected { get; init; }
 
     /// <summary>10 s: longer than the election of a leader takes.</summary>

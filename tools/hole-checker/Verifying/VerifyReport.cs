@@ -3,10 +3,16 @@ using HoleChecker.Counting;
 namespace HoleChecker.Verifying;
 
 /// <summary>What was found in a topic.</summary>
+/// <param name="options">What was asked for.</param>
+/// <param name="partitionsCount">How many partitions were read.</param>
+/// <param name="removedBefore">Offsets that retention had removed before the reading began.</param>
+/// <param name="tally">What came.</param>
+/// <param name="duration">How long it took.</param>
+/// <param name="sequenceBytes">Memory taken for the numbers.</param>
 internal sealed class VerifyReport(
-    string topic, int partitionsCount, long removedBefore, TopicTally tally, long? expected, TimeSpan duration, long sequenceBytes)
+    VerifyOptions options, int partitionsCount, long removedBefore, TopicTally tally, TimeSpan duration, long sequenceBytes)
 {
-    public string Topic => topic;
+    public string Topic => options.Topic;
 
     public int PartitionsCount => partitionsCount;
 
@@ -14,8 +20,13 @@ internal sealed class VerifyReport(
 
     public IReadOnlyList<SourceTally> Sources { get; } = tally.Sources;
 
-    /// <summary>Null: not stated.</summary>
-    public long? Expected => expected;
+    /// <summary>
+    /// The runs, by name. One that was asked for, or that something was expected of, is there also if nothing of it came.
+    /// </summary>
+    public IReadOnlyList<RunReport> Runs { get; } = RunsOf(options, tally);
+
+    /// <summary>Of each run; null: not stated.</summary>
+    public long? Expected => options.Expected;
 
     public TimeSpan Duration => duration;
 
@@ -23,21 +34,31 @@ internal sealed class VerifyReport(
     public long SequenceBytes => sequenceBytes;
 
     /// <summary>Numbers below the highest of their producer that did not come.</summary>
-    public long Missing => Sources.Sum(source => source.Missing);
+    public decimal Missing => Runs.Sum(run => run.Missing);
 
     public long Duplicates => Sources.Sum(source => source.Duplicates);
 
     public long OutOfOrder => Sources.Sum(source => source.OutOfOrder);
 
     /// <summary>Expected numbers that are not even holes: they are above the highest that came from their producer.</summary>
-    public long MissingAtTheEnd => Math.Max(0, (expected ?? 0) - tally.Distinct - Missing);
+    public decimal MissingAtTheEnd => Runs.Sum(run => run.MissingAtTheEnd);
+
+    /// <summary>Different numbers beyond those that were expected of their run.</summary>
+    public decimal More => Runs.Sum(run => (decimal)run.More);
 
     /// <summary>Offsets that retention had removed before the reading began.</summary>
     public long RemovedBefore => removedBefore;
 
     /// <summary>There is nothing to check, and nothing was expected.</summary>
-    public bool IsEmpty => Sources.Count == 0 && expected is null;
+    public bool IsEmpty => Sources.Count == 0 && options.Expected is null;
 
     /// <summary>Nothing is missing.</summary>
-    public bool IsWhole => Missing == 0 && tally.Distinct >= (expected ?? 0);
+    public bool IsWhole => Runs.All(run => run.IsWhole);
+
+    private static List<RunReport> RunsOf(VerifyOptions options, TopicTally tally)
+    {
+        var missing = tally.Sources.ToLookup(source => source.Run, source => (decimal)source.Missing, StringComparer.Ordinal);
+        var runs = tally.Runs.Select(run => new RunReport(run.Run, run.Distinct, missing[run.Run].Sum(), options.Expected)).ToList();
+        return runs.Count > 0 || options.Expected is null ? runs : [new RunReport(options.Run ?? "", 0, 0, options.Expected)];
+    }
 }

@@ -12,7 +12,8 @@ internal static class CatCommand
 {
     public const string MoreHelp = """
         What it prints:
-          The value of each record and a newline, as the bytes are. A null key or value is printed as an empty one.
+          The value of each record and a newline, as the bytes are; but on a terminal control characters, which could command
+          it, are shown as \x1b, unless --raw. A null key or value is printed as an empty one.
           Control records are left out; records of aborted transactions are there.
           --json: an object a line: offset, timestamp (ms since 1970 UTC), timestampType (CreateTime, LogAppendTime), key,
           value, headers as [[name, value], ...]; null is null. Magic 0 has no timestamps: null. Bytes that are not UTF-8
@@ -40,6 +41,7 @@ internal static class CatCommand
           kafkalog cat /var/log/apps/20261121_100000_3600_UTC-orders.szn
           kafkalog cat --json --from 2026-11-21T10:00:00Z --to 2026-11-21T10:05:00Z /var/log/apps --component orders
           kafkalog cat -f /var/log/apps --component orders | grep ERROR
+          kafkalog cat --raw colours.szn
           kafkalog cat --key --from 1000 --to 1010 00000000000000000000.log
         """;
 
@@ -49,12 +51,13 @@ internal static class CatCommand
         var json = new Option<bool>("--json") { Description = "An object a line instead of the value" };
         var base64 = new Option<bool>("--base64") { Description = "With --json: keys, values and headers as base64" };
         var key = new Option<bool>("--key") { Description = "The key and a tab before the value" };
+        var raw = new Option<bool>("--raw") { Description = "The bytes as they are, also on a terminal" };
         var from = Bound("--from", "The first record, by offset or time");
         var to = Bound("--to", "Where to stop, by offset or time; exclusive");
         var follow = new Option<bool>("--follow", "-f") { Description = "Wait for more, also across rolls" };
         var component = new Option<string?>("--component") { HelpName = "C", Description = "Of a directory, only this log" };
 
-        var command = new Command("cat", "Print the records of segments.") { paths, json, base64, key, from, to, follow, component };
+        var command = new Command("cat", "Print the records of segments.") { paths, json, base64, key, raw, from, to, follow, component };
         command.Validators.Add(result =>
         {
             if (result.GetValue(base64) && !result.GetValue(json))
@@ -70,7 +73,9 @@ internal static class CatCommand
         command.SetAction(arguments => Complaints.Guard(() =>
         {
             var range = new RecordRange(arguments.GetValue(from), arguments.GetValue(to));
-            using IRecordFormat format = arguments.GetValue(json) ? new JsonFormat(arguments.GetValue(base64)) : new TextFormat(arguments.GetValue(key));
+            using IRecordFormat format = arguments.GetValue(json)
+                ? new JsonFormat(arguments.GetValue(base64))
+                : new TextFormat(arguments.GetValue(key), isForTerminal: !arguments.GetValue(raw) && StandardStreams.IsOutputTerminal());
             var output = new OutputBuffer();
             var printer = new RecordPrinter(range, format, output, cancellation);
             return Run(printer, output, arguments.GetRequiredValue(paths), arguments.GetValue(component), arguments.GetValue(follow), cancellation);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using KafkaLog.Format.Records;
+using KafkaLog.Tool.CommandLine;
 
 namespace KafkaLog.Tool.Cat;
 
@@ -14,22 +15,36 @@ internal interface IRecordFormat : IDisposable
     void Write(in RecordBatchHeader header, in Record record, long offset, IBufferWriter<byte> output);
 }
 
-/// <summary>The value and a newline; perhaps the key and a tab before it. The bytes are left as they are; null is written as empty.</summary>
-internal sealed class TextFormat(bool hasKey) : IRecordFormat
+/// <summary>The value and a newline; perhaps the key and a tab before it. Null is written as empty.</summary>
+/// <param name="hasKey">Whether keys are written.</param>
+/// <param name="isForTerminal">True: see <see cref="TerminalText"/>; false: the bytes are left as they are.</param>
+internal sealed class TextFormat(bool hasKey, bool isForTerminal) : IRecordFormat
 {
     public void Write(in RecordBatchHeader header, in Record record, long offset, IBufferWriter<byte> output)
     {
         if (hasKey)
         {
-            output.Write(record.Key);
+            Write(record.Key, output);
             output.Write("\t"u8);
         }
 
-        output.Write(record.Value);
+        Write(record.Value, output);
         output.Write("\n"u8);
     }
 
     public void Dispose()
     {
+    }
+
+    private void Write(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)
+    {
+        if (isForTerminal)
+        {
+            TerminalText.Write(bytes, output);
+        }
+        else
+        {
+            output.Write(bytes);
+        }
     }
 }

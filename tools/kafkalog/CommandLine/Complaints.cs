@@ -5,7 +5,8 @@ namespace KafkaLog.Tool.CommandLine;
 /// <summary>Lines on standard error.</summary>
 internal static class Complaints
 {
-    public static void Say(string what) => Console.Error.WriteLine($"kafkalog: {what}");
+    /// <summary>Names of files stand in it, so it is written as for a terminal.</summary>
+    public static void Say(string what) => Console.Error.WriteLine($"kafkalog: {TerminalText.Of(what)}");
 
     /// <summary>Runs a command; what is expected to go wrong is a line and an exit code.</summary>
     public static int Guard(Func<int> command)

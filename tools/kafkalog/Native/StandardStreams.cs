@@ -68,6 +68,9 @@ internal static partial class StandardStreams
         return (output[0].Found & PollError) != 0;
     }
 
+    /// <summary>True if standard output is a terminal.</summary>
+    public static bool IsOutputTerminal() => IsTerminal(Output) == 1;
+
     /// <summary>Reads what is there, waiting until there is something; 0 at the end.</summary>
     /// <exception cref="IOException">The system's reason.</exception>
     public static int Read(Span<byte> to)
@@ -116,6 +119,9 @@ internal static partial class StandardStreams
             }
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "isatty", SetLastError = true)]
+    private static partial int IsTerminal(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint Read(int descriptor, Span<byte> buffer, nuint bytes);

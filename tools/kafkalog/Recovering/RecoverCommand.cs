@@ -51,14 +51,16 @@ internal static class RecoverCommand
         var modified = SegmentHandle.Stat(source).Modified;
         if (writer == WriterState.Alive)
         {
-            throw new UserErrorException($"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
+            throw new UserErrorException(
+                $"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
         }
 
         if (!SegmentFinality.IsFinal(writer, name, modified, DateTimeOffset.UtcNow))
         {
+            var final = SegmentFinality.FinalAt(name, modified).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
             throw new UserErrorException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"whether the writer of {file} lives cannot be told, and its time is not over: wait until {SegmentFinality.FinalAt(name, modified):yyyy-MM-dd HH:mm:ss} UTC, or take --force."));
+                $"whether the writer of {file} lives cannot be told, and its time is not over: wait until {final}, or take --force."));
         }
     }
 

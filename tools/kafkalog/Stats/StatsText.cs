@@ -12,7 +12,8 @@ internal static class StatsText
     public static void Write(SegmentStats stats, Inspection inspection, TextWriter output)
     {
         InspectionText.Write(inspection, output);
-        Line("size", $"{inspection.Bytes:N0} bytes; writer {InspectionJson.NameOf(inspection.Writer)}; {(stats.SegmentIdentity is { } id ? $"segment id {id:x16}" : "no segment id")}");
+        var identity = stats.SegmentIdentity is { } id ? $"segment id {id:x16}" : "no segment id";
+        Line("size", $"{inspection.Bytes:N0} bytes; writer {InspectionJson.NameOf(inspection.Writer)}; {identity}");
         foreach (var kind in stats.Kinds)
         {
             Line(

@@ -9,7 +9,7 @@ namespace KafkaLog.Tool.Syslog;
 /// <param name="maxMessageBytes">The most of a message in one record.</param>
 internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDisposable
 {
-    private const int MaxHeaders = 5;
+    private const int MaxHeaders = 6;
 
     private static readonly byte[] FacilityName = "facility"u8.ToArray();
     private static readonly byte[] SeverityName = "severity"u8.ToArray();
@@ -19,7 +19,8 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
     private static readonly RecordHeader[] SeverityHeaders = [.. SyslogHeader.Severities.Select(name => new RecordHeader(SeverityName, Encoding.ASCII.GetBytes(name)))];
 
     private readonly SyslogFraming _framing = new(maxMessageBytes);
-    private readonly List<(FramePiece Piece, long Timestamp)> _pieces = [];
+    private readonly List<(FramePiece Piece, long Timestamp, MessagePart? Part)> _pieces = [];
+    private MessagePart? _lastPart;
     private byte[] _bytes = [];
     private int _cut;
     private int _end;
@@ -75,10 +76,10 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
     public void AppendTo(PatientWriter writer)
     {
         var headers = new RecordHeader[MaxHeaders];
-        foreach (var (piece, timestamp) in _pieces)
+        foreach (var (piece, timestamp, part) in _pieces)
         {
             var message = _bytes.AsMemory(piece.Start, piece.Length);
-            var count = HeadersOf(message, piece, headers);
+            var count = HeadersOf(message, piece, part, headers);
             writer.Append(new NewRecord(timestamp, message.Span) { Headers = headers.AsSpan(0, count) });
         }
     }
@@ -108,7 +109,7 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
         _bytes = [];
     }
 
-    private static int HeadersOf(ReadOnlyMemory<byte> message, in FramePiece piece, RecordHeader[] headers)
+    private static int HeadersOf(ReadOnlyMemory<byte> message, in FramePiece piece, MessagePart? messagePart, RecordHeader[] headers)
     {
         var count = 0;
         var found = piece.IsStart ? SyslogHeader.Parse(message.Span) : default;
@@ -123,6 +124,11 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
         if (piece.IsContinued)
         {
             headers[count++] = ContinuedHeader.Header;
+        }
+
+        if (messagePart is { } numbered)
+        {
+            headers[count++] = numbered.Header;
         }
 
         return count;
@@ -151,7 +157,8 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
 
     private void Add(FramePiece piece, long timestamp)
     {
-        _pieces.Add((piece, timestamp));
+        _lastPart = piece.IsStart ? (piece.IsContinued ? MessagePart.First() : null) : _lastPart?.Next();
+        _pieces.Add((piece, timestamp, _lastPart));
         LongMessages += piece.IsContinued && piece.IsStart ? 1 : 0;
     }
 

@@ -21,7 +21,8 @@ internal static class SyslogCommand
           by themselves. --unix-dgram is what /dev/log is; everybody may write to the sockets of a path. A path left by a
           killed process is taken over, anything else that lies there is left alone.
           A message longer than --max-message becomes several records, each but the last with the header
-          kafkalog.continued = 1; only the first has the other headers.
+          kafkalog.continued = 1, and each with kafkalog.part = ID/N: the same ID for the pieces of one message, N from 1.
+          Between them there may be records of other senders. Only the first has the other headers.
         Nothing is lost, but:
           Of a sender no more is read until what it sent is as safe as --durability says: over TCP and unix sockets it
           waits. UDP cannot wait: the kernel drops what its buffer has no room for; the number is told every ten seconds.
