@@ -73,7 +73,7 @@ internal static class StatusCommand
             Console.WriteLine($"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} {Number("possibleDuplicates"),11} {Number("rejectedRecords"),8}  {Text("position")}");
             if (Text("error") is { Length: > 0 } error)
             {
-                Console.WriteLine($"  {error}");
+                Console.WriteLine($"  {Quote.Plain(error, ConfigFault.MaxPathShown)}");
             }
         }
     }
