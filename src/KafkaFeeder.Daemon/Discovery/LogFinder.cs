@@ -34,9 +34,13 @@ internal sealed class LogFinder(FeederOptions options, Authority authority, Scan
         var found = Search(territory, errno, faults, onStep);
         var files = _reader.Read(found.Files, territory);
         var logs = _plan.Make(files, territory, found.IsUnseen, faults);
-        var unclaimed = UnclaimedSegments.Of(found, logs, limits, onStep);
+        var unclaimed = UnclaimedSegments.Of(found, logs, limits, onStep).Where(u => !IsOwnLog(u)).ToList();
         return new FoundLogs(files.Count, logs, unclaimed, FaultDigest.Of(faults, territory.BranchOf));
     }
+
+    /// <summary>The daemon's own log is shipped only if somebody says so.</summary>
+    private bool IsOwnLog(UnclaimedSegments segments) => options.Logging is { } own
+        && segments.Component == own.Component && segments.Directory == Files.RealPath.OrLexical(own.Dir);
 
     private ScanResult Search(Territory territory, int errno, List<ConfigFault> faults, Action onStep)
     {
