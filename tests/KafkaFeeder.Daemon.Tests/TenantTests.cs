@@ -28,7 +28,8 @@ public sealed class TenantTests : IDisposable
         Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can be three users");
         _brokers = new MockBrokers();
         File.SetUnixFileMode(_folder.Path, (UnixFileMode)Convert.ToInt32("755", 8));
-        Sh(0, $"install -d -m 0755 logs; install -d -o {Daemon} -m 0700 state; install -d -o {Victim} -g {Daemon} -m 2770 logs/victim; install -d -o {Attacker} -g {Daemon} -m 2770 logs/attacker");
+        Sh(0, $"install -d -m 0755 logs; install -d -o {Daemon} -m 0700 state; install -d -o {Victim} -g {Daemon} -m 2770 logs/victim; "
+            + $"install -d -o {Attacker} -g {Daemon} -m 2770 logs/attacker");
 
         // The program where every user can run it: the working copy may be somebody's own.
         Sh(0, $"cp -r '{AppContext.BaseDirectory.TrimEnd('/')}' program; chmod -R a+rX program");
@@ -46,7 +47,8 @@ public sealed class TenantTests : IDisposable
     public void Directory_does_not_lead_to_a_log_of_somebody_else()
     {
         var segment = VictimsSegment();
-        Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {_folder.File("logs/victim")}, retention: 1ms }} }}' > logs/attacker/kafkafeeder.yaml");
+        Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {_folder.File("logs/victim")}, retention: "
+            + $"1ms }} }}' > logs/attacker/kafkafeeder.yaml");
         Start();
         UntilFault("outside the directory of this file");
         Assert.Empty(Logs());
@@ -71,7 +73,8 @@ public sealed class TenantTests : IDisposable
         VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
         Sh(0, "mkdir -p logs/a; chown root logs/a");
-        Sh(0, $"echo 'topics: {{ orders: {{ topic: elsewhere, broker: kafka, directory: {_folder.File("logs/victim")}, retention: 1ms }} }}' > logs/a/kafkafeeder.yaml");
+        Sh(0, $"echo 'topics: {{ orders: {{ topic: elsewhere, broker: kafka, directory: {_folder.File("logs/victim")}, retention: 1ms }} "
+            + $"}}' > logs/a/kafkafeeder.yaml");
         Configure($"watcher: {{ interval: 1, allow_directories: [{_folder.File("logs")}] }}");
         Start();
         _daemon!.Until(() => Logs() is [{ Topic: "orders", Shipped: 10 }], "the log goes to where the file in its own directory says");
@@ -85,8 +88,10 @@ public sealed class TenantTests : IDisposable
     [InlineData("/conf.yaml")]
     public void A_link_to_a_file_that_one_may_not_read_shows_nothing_of_it(string target)
     {
-        Sh(0, "echo 'root:$y$top-secret:20000' > shadow; echo 'top-secret: 1' | tee logs/victim/secret.yaml logs/victim/kafkafeeder.yaml > /dev/null; echo '# top-secret' >> conf.yaml");
-        Sh(0, $"chown {Daemon} shadow; chmod 0600 shadow; chown {Victim}:{Daemon} logs/victim/*; chmod 0640 logs/victim/*; chown {Daemon} conf.yaml; chmod 0600 conf.yaml");
+        Sh(0, "echo 'root:$y$top-secret:20000' > shadow; echo 'top-secret: 1' | tee logs/victim/secret.yaml logs/victim/kafkafeeder.yaml "
+            + "> /dev/null; echo '# top-secret' >> conf.yaml");
+        Sh(0, $"chown {Daemon} shadow; chmod 0600 shadow; chown {Victim}:{Daemon} logs/victim/*; chmod 0640 logs/victim/*; chown "
+            + $"{Daemon} conf.yaml; chmod 0600 conf.yaml");
         Sh(Attacker, $"ln -s {_folder.Path + target} logs/attacker/kafkafeeder.yaml");
         Start();
         UntilFault("logs/attacker/kafkafeeder.yaml: ", "logs/attacker/kafkafeeder.yaml:1: ");
@@ -103,7 +108,8 @@ public sealed class TenantTests : IDisposable
         var rejected = _folder.File("state/checkpoint/rejected/orders-0011223344556677");
         Sh(Daemon, $"mkdir -p {rejected}");
         Sh(0, $"cp {SomeLog.Segment(_folder.File("logs"))} {rejected}/; rm logs/*.szn; chown -R {Daemon} state");
-        Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {rejected}, retention: 1ms }} }}' > logs/attacker/kafkafeeder.yaml; ln -s {rejected} logs/attacker/link");
+        Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {rejected}, retention: 1ms }} }}' > "
+            + $"logs/attacker/kafkafeeder.yaml; ln -s {rejected} logs/attacker/link");
         Configure("watcher: { interval: 1, allow_directories: [/] }");
         Start();
         UntilFault("what lies in checkpoint_dir and journal_dir is never a log");
@@ -117,7 +123,8 @@ public sealed class TenantTests : IDisposable
     {
         var victims = VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
-        Sh(Attacker, "mkdir -m 2770 logs/attacker/a; echo 'topics: { orders: { topic: mine, broker: kafka, retention: 5s } }' > logs/attacker/a/kafkafeeder.yaml");
+        Sh(Attacker, "mkdir -m 2770 logs/attacker/a; echo 'topics: { orders: { topic: mine, broker: kafka, retention: 5s } }' > "
+            + "logs/attacker/a/kafkafeeder.yaml");
 
         // A copy of the victim's segment, of the same name: shipped, and soon due to be deleted. Then its directory is a link now and then.
         Sh(0, $"cp {victims} logs/attacker/a/; chown -R {Attacker}:{Daemon} logs/attacker/a");
@@ -170,7 +177,8 @@ public sealed class TenantTests : IDisposable
     [Fact]
     public void A_terminal_is_not_driven_by_the_name_of_a_directory()
     {
-        Sh(Attacker, "d=$(printf 'logs/attacker/x\\033[2J\\nforged'); mkdir \"$d\"; echo 'topics: { c: { topic: t, broker: kafka }, d: { } }' > \"$d/kafkafeeder.yaml\"");
+        Sh(Attacker, "d=$(printf 'logs/attacker/x\\033[2J\\nforged'); mkdir \"$d\"; echo 'topics: { c: { topic: t, broker: kafka }, d: { "
+            + "} }' > \"$d/kafkafeeder.yaml\"");
         Start();
         UntilFault("forged");
         Rounds(1);
@@ -178,7 +186,8 @@ public sealed class TenantTests : IDisposable
         Assert.All(_daemon.Errors.Split('\n'), line => Assert.DoesNotMatch("^forged", line));
     }
 
-    /// <summary>Exchanges the attacker's directory for a link to the victim's, and back, again and again; in the end it is the link.</summary>
+    /// <summary>Exchanges the attacker's directory for a link to the victim's, and back, again and again; in the end it is the
+    /// link.</summary>
     private void SwapFor(TimeSpan time)
     {
         var a = _folder.File("logs/attacker/a");

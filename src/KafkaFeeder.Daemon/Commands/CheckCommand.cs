@@ -31,7 +31,8 @@ internal static class CheckCommand
         }
 
         problems.ForEach(problem => Console.Error.WriteLine(Quote.Plain(problem, MaxShown)));
-        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: {(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
+        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: "
+            + $"{(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 }

@@ -26,7 +26,8 @@ internal static class StatusCommand
 
         if (asJson)
         {
-            Console.WriteLine(new JsonObject { ["error"] = text.Trim(), ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) }.ToJsonString(Indented));
+            var answer = new JsonObject { ["error"] = text.Trim(), ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) };
+            Console.WriteLine(answer.ToJsonString(Indented));
         }
         else
         {
@@ -127,7 +128,8 @@ internal static class StatusCommand
                 ["segmentsOpen"] = open.Count,
                 ["possibleDuplicates"] = checkpoint.PossibleDuplicates,
                 ["summary"] = $"{checkpoint.Component} in {Quote.Plain(checkpoint.Directory, ConfigFault.MaxPathShown)}: "
-                    + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far {checkpoint.PossibleDuplicates}",
+                    + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far "
+                        + $"{checkpoint.PossibleDuplicates}",
             };
         }
         catch (Exception e) when (e is CheckpointException or IOException or UnauthorizedAccessException)

@@ -46,7 +46,8 @@ internal sealed class LogFinder(FeederOptions options, Authority authority, Scan
     {
         var problem =
             errno != 0 && Files.Errors.IsAbsent(errno) ? "this log_dir does not exist; logs below it are found when it does."
-            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are until it can."
+            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are "
+                + $"until it can."
             : territory.IsState(territory.LogDir) ? "this log_dir lies below checkpoint_dir or journal_dir, where nothing is ever a log."
             : null;
         if (problem is null)

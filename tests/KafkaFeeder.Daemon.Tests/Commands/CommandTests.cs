@@ -41,7 +41,8 @@ public sealed class CommandTests : IDisposable
         Segment("orders");
         var (exitCode, output, errors) = Run("check", "--offline");
         Assert.Equal(ExitCode.Failed, exitCode);
-        Assert.Contains($"unclaimed segments: 1 file, 100 B of component orders in {_folder.File("logs")} (did you mean order?)", errors, StringComparison.Ordinal);
+        Assert.Contains($"unclaimed segments: 1 file, 100 B of component orders in {_folder.File("logs")} (did you mean "
+            + $"order?)", errors, StringComparison.Ordinal);
         Assert.Contains("1 problems", output, StringComparison.Ordinal);
     }
 
@@ -117,12 +118,12 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Healthz_is_answered_at_once_while_many_logs_ship_with_ack_1()
     {
-        using var brokers = new MockBrokers();
+        using var brokers = new MockBrokers(roundTripMs: 200);
         Configure(brokers.Address, "127.0.0.1:0");
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 100; i++)
         {
             Directory.CreateDirectory(_folder.File($"logs/{i}"));
-            SomeLog.Segment(_folder.File($"logs/{i}"), records: 20_000);
+            SomeLog.Segment(_folder.File($"logs/{i}"), records: 5_000);
             _folder.Write($"logs/{i}/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka, ack: 1 } }\n");
         }
 
@@ -131,7 +132,8 @@ public sealed class CommandTests : IDisposable
         var address = Regex.Match(daemon.Errors, "status (http://[0-9.:]+)").Groups[1].Value;
         using var client = new HttpClient();
         var longest = TimeSpan.Zero;
-        while (!(await client.GetStringAsync($"{address}/metrics")).Contains("kafkafeeder_shipped_records_total{log=\"orders\",directory=\"" + _folder.File("logs/7") + "\",topic=\"t\"} 20000\n", StringComparison.Ordinal))
+        var shipped = $"kafkafeeder_shipped_records_total{{log=\"orders\",directory=\"{_folder.File("logs/7")}\",topic=\"t\"}} 5000\n";
+        while (!(await client.GetStringAsync($"{address}/metrics")).Contains(shipped, StringComparison.Ordinal))
         {
             var began = Stopwatch.GetTimestamp();
             await client.GetStringAsync($"{address}/healthz");
@@ -140,7 +142,8 @@ public sealed class CommandTests : IDisposable
         }
 
         TestContext.Current.TestOutputHelper?.WriteLine($"longest answer: {longest.TotalMilliseconds} ms");
-        Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        // It was 4 s with as many threads as there are cores. What is left is the processor time of a hundred starts.
+        Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(2));
     }
 
     private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>

@@ -164,7 +164,8 @@ public sealed partial class SegmentCleanerTests : IDisposable
         Clean();
         Clean();
         Assert.True(File.Exists(path));
-        Assert.Contains("has 2 names and belongs to user 1234, its directory to user 0: it may be somebody else's file", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+        Assert.Contains("has 2 names and belongs to user 1234, its directory to user 0: it may be somebody else's "
+            + "file", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -17,13 +17,15 @@ internal sealed unsafe partial class MockBrokers : IDisposable
         typeof(MockBrokers).Assembly,
         (name, _, _) => name == Name ? NativeLibrary.Load("librdkafka.so.1") : IntPtr.Zero);
 
-    public MockBrokers()
+    /// <param name="roundTripMs">How long each answer takes at least.</param>
+    public MockBrokers(int roundTripMs = 0)
     {
         Assert.SkipUnless(NativeLibrary.TryLoad("librdkafka.so.1", out _), "librdkafka1 is not installed");
         var conf = NewConf();
         SetLogCallback(conf, IntPtr.Zero);
         _client = New(0, conf, null, 0);
         _cluster = NewCluster(_client, 1);
+        Assert.Equal(0, SetRoundTrip(_cluster, 1, roundTripMs));
         Address = Marshal.PtrToStringUTF8(Bootstraps(_cluster))!;
     }
 
@@ -53,6 +55,9 @@ internal sealed unsafe partial class MockBrokers : IDisposable
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_mock_cluster_destroy")]
     private static partial void DestroyCluster(IntPtr cluster);
+
+    [LibraryImport(Name, EntryPoint = "rd_kafka_mock_broker_set_rtt")]
+    private static partial int SetRoundTrip(IntPtr cluster, int broker, int roundTripMs);
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_mock_cluster_bootstraps")]
     private static partial IntPtr Bootstraps(IntPtr cluster);
