@@ -17,6 +17,7 @@ var writer = new LogWriter(new LogWriterOptions
     MaxSegmentBytes = long.Parse(args[2], CultureInfo.InvariantCulture),
     Mapped = args.Contains("mapped"),
     TimeProvider = clock,
+    OnError = e => Console.Error.WriteLine("reported: " + e.Message),
 });
 while (Console.ReadLine() is { } line)
 {

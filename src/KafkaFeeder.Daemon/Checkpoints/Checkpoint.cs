@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Shipping;
+using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
 
@@ -6,7 +7,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// What Kafka has confirmed of one log. Invariants, checked before a save and after a load:
 /// <list type="bullet">
 /// <item>each segment is named once, and its name is one of this log's;</item>
-/// <item>positions, offsets and sizes are not negative, and no position is beyond the size that was seen;</item>
+/// <item>positions, offsets, counts and sizes are not negative, and no position is beyond the size that was seen;</item>
 /// <item>a segment that is done is confirmed to its whole size, with no record of a next batch.</item>
 /// </list>
 /// </summary>
@@ -18,35 +19,42 @@ internal sealed record Checkpoint
     /// <summary>The real path of the log's directory.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>Counts saves; of two files the one with the higher number is newer.</summary>
+    /// <summary>Counts saves; of two states the one with the higher number is newer.</summary>
     public long Generation { get; init; }
 
     /// <summary>Records that may have arrived twice since the log was first seen.</summary>
     public long PossibleDuplicates { get; init; }
 
-    /// <summary>The segments that are there, in order.</summary>
+    /// <summary>The segments that are known.</summary>
     public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
 
     /// <summary>Throws if an invariant does not hold: a fault of this program, or a damaged file.</summary>
     public void ThrowIfInconsistent()
     {
-        var names = new HashSet<string>(StringComparer.Ordinal);
+        var names = new HashSet<string>(Segments.Count, StringComparer.Ordinal);
         foreach (var segment in Segments)
         {
-            var mark = segment.Watermark;
-            var fault =
-                KafkaLog.Format.Segments.SegmentName.TryParse(segment.Name)?.Component != Component ? "is not a segment of this log"
-                : !names.Add(segment.Name) ? "is named twice"
-                : mark.Position < 0 || mark.NextOffset < 0 || mark.Record < 0 || mark.LastBatchPosition < 0 ? "has a negative number"
-                : mark.Position > segment.Bytes ? $"is confirmed to position {mark.Position}, beyond its size of {segment.Bytes}"
-                : segment.IsDone && (mark.Position != segment.Bytes || mark.Record != 0) ? $"is called done at position {mark.Position}, record {mark.Record} of {segment.Bytes} bytes"
-                : null;
-            if (fault is not null)
+            if (!names.Add(segment.Name))
             {
-                throw new CheckpointException($"the checkpoint of {Component} is inconsistent: {segment.Name} {fault}");
+                throw new CheckpointException($"the checkpoint of {Component} is inconsistent: {segment.Name} is named twice");
             }
+
+            segment.ThrowIfInconsistent(Component);
         }
     }
+}
+
+/// <summary>What a save changes of a log's checkpoint. Segments that it does not name stay as they were.</summary>
+internal sealed record CheckpointChange
+{
+    /// <summary>See <see cref="Checkpoint.PossibleDuplicates"/>.</summary>
+    public long PossibleDuplicates { get; init; }
+
+    /// <summary>Segments that are new, or of which more is confirmed.</summary>
+    public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
+
+    /// <summary>Names of segments that are to be forgotten.</summary>
+    public IReadOnlyList<string> Removed { get; init; } = [];
 }
 
 /// <summary>What Kafka has confirmed of one segment.</summary>
@@ -55,7 +63,27 @@ internal sealed record Checkpoint
 /// <param name="Bytes">The size that was seen last.</param>
 /// <param name="IsDone">True if the writer is gone and all of it is confirmed: it may be cleaned.</param>
 /// <param name="Head">CRC-32C of the first bytes, which hold the segment's identity; null while there are none.</param>
-internal sealed record SegmentCheckpoint(string Name, Watermark Watermark, long Bytes, bool IsDone, uint? Head);
+/// <param name="MissingSince">Since when no file of this name is in the directory; null while there is one.</param>
+internal sealed record SegmentCheckpoint(
+    string Name, Watermark Watermark, long Bytes, bool IsDone, uint? Head, DateTimeOffset? MissingSince = null)
+{
+    /// <summary>Throws if one of the invariants of <see cref="Checkpoint"/> does not hold.</summary>
+    public void ThrowIfInconsistent(string component)
+    {
+        var fault =
+            SegmentName.TryParse(Name)?.Component != component ? "is not a segment of this log"
+            : Watermark.Position < 0 || Watermark.NextOffset < 0 || Watermark.Record < 0 || Watermark.LastBatchPosition < 0
+                || Watermark.Records < 0 ? "has a negative number"
+            : Watermark.Position > Bytes ? $"is confirmed to position {Watermark.Position}, beyond its size of {Bytes}"
+            : IsDone && (Watermark.Position != Bytes || Watermark.Record != 0)
+                ? $"is called done at position {Watermark.Position}, record {Watermark.Record} of {Bytes} bytes"
+            : null;
+        if (fault is not null)
+        {
+            throw new CheckpointException($"the checkpoint of {component} is inconsistent: {Name} {fault}");
+        }
+    }
+}
 
 /// <summary>A checkpoint cannot be used.</summary>
 internal sealed class CheckpointException(string message) : Exception(message);

@@ -1,4 +1,3 @@
-using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using Microsoft.Extensions.Logging;
 
@@ -6,77 +5,82 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
 /// A log's checkpoint and journal over one run: takes up where the last one ended and says what may arrive twice, notes
-/// what is sent, decides when a save is due. Used by the log's shipper alone, but for <see cref="Saved"/>.
+/// what is sent, decides when a save is due. Used by the log's shipper alone.
 /// </summary>
 internal sealed class CheckpointKeeper : IDisposable
 {
-    private readonly CheckpointFile _file;
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(10);
+
+    private readonly CheckpointStore _store;
+    private readonly StoredCheckpoint _stored;
     private readonly Journal _journal;
     private readonly TimeProvider _time;
-    private readonly string _component;
-    private readonly string _directory;
+    private readonly List<(string Segment, SentMark Mark)> _goingBack = [];
     private long _possibleDuplicates;
     private long _unsavedBytes;
     private bool _isDirty;
     private long _savedAt;
+    private int _failures;
+    private Saving? _saving;
 
-    private CheckpointKeeper(CheckpointFile file, Journal journal, Checkpoint start, TimeProvider time)
+    private CheckpointKeeper(CheckpointStore store, StoredCheckpoint stored, Journal journal, Checkpoint start, TimeProvider time)
     {
-        _file = file;
+        _store = store;
+        _stored = stored;
         _journal = journal;
         _time = time;
-        _component = start.Component;
-        _directory = start.Directory;
         _possibleDuplicates = start.PossibleDuplicates;
         Start = start;
-        Saved = start;
         _savedAt = time.GetTimestamp();
     }
 
     /// <summary>What the last run left.</summary>
     public Checkpoint Start { get; }
 
-    /// <summary>What is on disk now.</summary>
-    public Checkpoint Saved { get; private set; }
-
     /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
     public long PossibleDuplicates => _possibleDuplicates;
 
     /// <summary>True while the last try to save failed.</summary>
-    public bool HasFailed { get; private set; }
+    public bool HasFailed => _failures > 0;
+
+    /// <summary>True if everything that is to be saved is on disk.</summary>
+    public bool IsClean => !_isDirty && _saving is null;
+
+    /// <summary>True while a save is in progress.</summary>
+    public bool IsSaving => _saving is not null;
+
+    /// <summary>
+    /// True while a segment that is read again from an earlier place is not in the checkpoint on disk yet: nothing of it may
+    /// be sent before, or a crash would leave a checkpoint that claims more than is confirmed.
+    /// </summary>
+    public bool IsGoingBack => _goingBack.Count > 0;
 
     /// <summary>
     /// Loads the checkpoint, counts what may arrive twice (what the last run's journal says was sent beyond it) and saves
     /// the count, and copies the checkpoint over the journal.
     /// </summary>
     /// <exception cref="IOException">The state directories cannot be used.</exception>
-    public static CheckpointKeeper Open(StateDirectory state, string component, LogStatus status, TimeSpan interval, ILogger logger, TimeProvider time)
+    public static async Task<CheckpointKeeper> OpenAsync(
+        CheckpointStore store, StateDirectory state, LogStatus status, TimeSpan interval, ILogger logger, TimeProvider time)
     {
-        var file = new CheckpointFile(state.CheckpointPath(status.Directory, component));
+        var component = status.Options.Component;
+        var stored = store.Of(status.Directory, component);
+        var start = stored.Snapshot();
         var journalPath = state.JournalPath(status.Directory, component);
-        var start = file.Load(problem =>
-        {
-            status.AddCheckpointReset();
-            FeederLog.CheckpointUnreadable(logger, problem);
-        }) ?? new Checkpoint { Component = component, Directory = status.Directory };
-        if (start.Component != component || start.Directory != status.Directory)
-        {
-            throw new IOException($"{file.Path} is of {start.Component} in {start.Directory}, not of {component} in {status.Directory}");
-        }
-
         var (sent, hasRebooted) = Journal.ReadLast(journalPath);
         var twice = DuplicateWindow.Between(start, sent, name => File.Exists(Path.Combine(status.Directory, name)));
         if (twice.Records > 0)
         {
             // On disk before the journal is written over. A crash between the two counts them once more, never once less.
-            start = start with { Generation = start.Generation + 1, PossibleDuplicates = start.PossibleDuplicates + twice.Records };
-            file.Save(start);
+            await store.SaveAsync(stored, new CheckpointChange { PossibleDuplicates = start.PossibleDuplicates + twice.Records })
+                .ConfigureAwait(false);
+            start = start with { PossibleDuplicates = start.PossibleDuplicates + twice.Records };
         }
 
-        var keeper = new CheckpointKeeper(file, Journal.Restore(journalPath, start), start, time);
+        var keeper = new CheckpointKeeper(store, stored, Journal.Restore(journalPath, start), start, time);
         status.PossibleDuplicates = keeper.PossibleDuplicates;
-        var open = start.Segments.FirstOrDefault(s => !s.IsDone);
-        FeederLog.Resumed(logger, component, open is null ? "the start" : $"{open.Name}:{open.Watermark.Position}", twice.Records, twice.Where);
+        FeederLog.Resumed(logger, component, PlaceOf(start), twice.Records, twice.Where);
         if (hasRebooted && start.Segments.Count > 0)
         {
             FeederLog.Rebooted(logger, component, interval);
@@ -87,7 +91,14 @@ internal sealed class CheckpointKeeper : IDisposable
 
     /// <summary>A batch is about to be sent.</summary>
     /// <exception cref="IOException">It could not be noted: do not send it.</exception>
-    public void Sending(string segment, long endPosition, long nextOffset) => _journal.Sending(segment, endPosition, nextOffset);
+    public void Sending(string segment, SentMark mark) => _journal.Sending(segment, mark);
+
+    /// <summary>A segment is read again from an earlier place: see <see cref="IsGoingBack"/>.</summary>
+    public void GoBack(string segment, SentMark mark)
+    {
+        _goingBack.Add((segment, mark));
+        _isDirty = true;
+    }
 
     /// <summary>Something was confirmed, so there is something to save.</summary>
     public void Touch(long confirmedBytes)
@@ -103,50 +114,105 @@ internal sealed class CheckpointKeeper : IDisposable
         _isDirty |= records > 0;
     }
 
-    /// <summary>Whether to save: after the interval, or earlier when much was confirmed.</summary>
-    public bool IsDue(TimeSpan interval, long windowBytes) =>
-        _isDirty && (_time.GetElapsedTime(_savedAt) >= interval || (_unsavedBytes >= windowBytes && !HasFailed));
-
-    /// <summary>Saves what the segments say, if anything has changed.</summary>
-    /// <exception cref="IOException">It could not be saved.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be saved.</exception>
-    public void Save(IReadOnlyCollection<SegmentLane> lanes)
+    /// <summary>
+    /// Whether to save: after the interval, or earlier when much was confirmed. After a failure sooner or later than that:
+    /// nothing is sent until it succeeds.
+    /// </summary>
+    public bool IsDue(TimeSpan interval, long windowBytes)
     {
-        if (_isDirty)
+        if (!_isDirty || _saving is not null)
         {
-            Write([.. lanes.Select(l => l.Snapshot())]);
+            return false;
         }
+
+        var since = _time.GetElapsedTime(_savedAt);
+        return HasFailed
+            ? since >= RetryAfter(_failures)
+            : since >= interval || _unsavedBytes >= windowBytes || _goingBack.Count > 0;
     }
 
-    public void Dispose() => _journal.Dispose();
-
-    private void Write(IReadOnlyList<SegmentCheckpoint> segments)
+    /// <summary>Begins to save what has changed. <see cref="TakeSaved"/> says when it is done.</summary>
+    /// <param name="segments">What is to be said of each segment of which something has changed.</param>
+    /// <param name="removed">Segments that are to be forgotten.</param>
+    public void BeginSave(IReadOnlyList<SegmentCheckpoint> segments, IReadOnlyList<string> removed)
     {
-        var checkpoint = Saved with
-        {
-            Generation = Saved.Generation + 1,
-            PossibleDuplicates = _possibleDuplicates,
-            Segments = segments,
-        };
+        var change = new CheckpointChange { PossibleDuplicates = _possibleDuplicates, Segments = segments, Removed = removed };
         _savedAt = _time.GetTimestamp();
-        try
-        {
-            _file.Save(checkpoint);
-        }
-        catch
-        {
-            HasFailed = true;
-            throw;
-        }
-
-        HasFailed = false;
-        foreach (var done in segments.Where(s => s.IsDone))
-        {
-            _journal.Forget(done.Name);
-        }
-
-        Saved = checkpoint;
+        var task = Save(change);
+        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count);
         _isDirty = false;
         _unsavedBytes = 0;
     }
+
+    /// <summary>Takes the result of a save that has ended; null if none has.</summary>
+    /// <exception cref="IOException">The journal could not be written; the save itself succeeded.</exception>
+    public SaveResult? TakeSaved()
+    {
+        if (_saving is not { Task.IsCompleted: true } saving)
+        {
+            return null;
+        }
+
+        _saving = null;
+        if (saving.Task.Exception?.InnerException is { } failure)
+        {
+            _failures++;
+            _isDirty = true;
+            _unsavedBytes += saving.Bytes;
+            return new SaveResult(saving.Change, failure.Message);
+        }
+
+        _failures = 0;
+        foreach (var segment in saving.Change.Segments.Where(s => s.IsDone))
+        {
+            _journal.Forget(segment.Name);
+        }
+
+        for (var i = 0; i < saving.GoingBack; i++)
+        {
+            _journal.GoBack(_goingBack[0].Segment, _goingBack[0].Mark);
+            _goingBack.RemoveAt(0);
+        }
+
+        return new SaveResult(saving.Change, null);
+    }
+
+    /// <summary>Done when no save is in progress.</summary>
+    public Task WhenSavedAsync() => _saving is { } saving ? saving.Task.ContinueWith(_ => { }, TaskScheduler.Default) : Task.CompletedTask;
+
+    public void Dispose() => _journal.Dispose();
+
+    /// <summary>A checkpoint that is inconsistent is a failure like others: of this log alone, and told.</summary>
+    private Task Save(CheckpointChange change)
+    {
+        try
+        {
+            return _store.SaveAsync(_stored, change);
+        }
+        catch (CheckpointException e)
+        {
+            return Task.FromException(e);
+        }
+    }
+
+    private static TimeSpan RetryAfter(int failures)
+    {
+        var wait = FirstRetry * Math.Pow(2, Math.Min(failures - 1, 10));
+        return wait < LongestRetry ? wait : LongestRetry;
+    }
+
+    private static string PlaceOf(Checkpoint start)
+    {
+        var open = start.Segments.Where(s => !s.IsDone).MinBy(s => s.Name, StringComparer.Ordinal);
+        return open is not null ? $"{open.Name}:{open.Watermark.Position}"
+            : start.Segments.Count > 0 ? "the end: all that is known is shipped"
+            : "the start";
+    }
+
+    private sealed record Saving(Task Task, CheckpointChange Change, long Bytes, int GoingBack);
 }
+
+/// <summary>How a save ended.</summary>
+/// <param name="Change">What was to be saved.</param>
+/// <param name="Error">Why it was not; null: it is on disk.</param>
+internal sealed record SaveResult(CheckpointChange Change, string? Error);

@@ -6,52 +6,103 @@ using KafkaLog.Format.Checksums;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// A checkpoint as text, for people to read and for nobody to edit: the last line is the CRC-32C of all before it.
+/// Checkpoints as text, for people to read and for nobody to edit. A <i>frame</i> is one log's checkpoint, or what a save
+/// changed of it; it ends with the CRC-32C of all before it. A file is frames one after the other.
 /// <code>
-/// kafkafeeder-checkpoint 1
+/// kafkafeeder-checkpoint 2 full|change
 /// component orders
 /// directory /var/log/apps
 /// generation 42
 /// possible-duplicates 0
-/// segment NAME position P record R offset O bytes B done|open head HEX|- last P:HEX|-
+/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|-
+/// removed NAME
 /// crc32c HEX
 /// </code>
+/// Version 1 had one frame a file, no <c>full</c>, and neither <c>records</c> nor <c>missing</c>; it is still read.
 /// </summary>
 internal static class CheckpointText
 {
     private const string Magic = "kafkafeeder-checkpoint";
-    private const int Version = 1;
-    private const string CrcPrefix = "crc32c ";
+    private const int Version = 2;
+    private const int CrcDigits = 8;
 
+    private static readonly byte[] FrameStart = Encoding.ASCII.GetBytes(Magic + " ");
+    private static readonly byte[] CrcLine = Encoding.ASCII.GetBytes("\ncrc32c ");
+
+    /// <summary>The frame of a whole checkpoint.</summary>
+    /// <exception cref="CheckpointException">An invariant does not hold.</exception>
     public static byte[] Write(Checkpoint checkpoint)
     {
         checkpoint.ThrowIfInconsistent();
-        var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Magic} {Version}\ncomponent {checkpoint.Component}\ndirectory {Uri.EscapeDataString(checkpoint.Directory)}\n");
-        text.Append(CultureInfo.InvariantCulture, $"generation {checkpoint.Generation}\npossible-duplicates {checkpoint.PossibleDuplicates}\n");
-        foreach (var s in checkpoint.Segments)
-        {
-            var head = s.Head is { } h ? h.ToString("x8", CultureInfo.InvariantCulture) : "-";
-            var last = s.Watermark.LastBatchPosition is { } p ? string.Create(CultureInfo.InvariantCulture, $"{p}:{s.Watermark.LastBatchCrc:x8}") : "-";
-            text.Append(CultureInfo.InvariantCulture, $"segment {s.Name} position {s.Watermark.Position} record {s.Watermark.Record} offset {s.Watermark.NextOffset} bytes {s.Bytes} {(s.IsDone ? "done" : "open")} head {head} last {last}\n");
-        }
-
-        var body = Encoding.UTF8.GetBytes(text.ToString());
-        return [.. body, .. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{CrcPrefix}{Crc32C.Compute(body):x8}\n"))];
+        return Write(checkpoint, "full", checkpoint.Segments, []);
     }
 
-    /// <exception cref="CheckpointException">The bytes are not a whole checkpoint of a version that is known.</exception>
-    public static Checkpoint Read(ReadOnlySpan<byte> bytes)
+    /// <summary>The frame of a change, by which the log's checkpoint becomes generation <paramref name="generation"/>.</summary>
+    /// <exception cref="CheckpointException">An invariant does not hold.</exception>
+    public static byte[] WriteChange(string component, string directory, long generation, CheckpointChange change)
     {
-        var crcLine = CrcPrefix.Length + 8 + 1;
-        if (bytes.Length < crcLine)
+        foreach (var segment in change.Segments)
         {
-            throw new CheckpointException($"it has {bytes.Length} bytes, fewer than any checkpoint");
+            segment.ThrowIfInconsistent(component);
         }
 
-        var body = bytes[..^crcLine];
-        var expected = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{CrcPrefix}{Crc32C.Compute(body):x8}\n"));
-        if (!bytes[^crcLine..].SequenceEqual(expected))
+        var head = new Checkpoint
+        {
+            Component = component,
+            Directory = directory,
+            Generation = generation,
+            PossibleDuplicates = change.PossibleDuplicates,
+        };
+        return Write(head, "change", change.Segments, change.Removed);
+    }
+
+    /// <summary>Reads frame after frame. Damage between them is passed over, and reported.</summary>
+    /// <param name="bytes">A file's content.</param>
+    /// <param name="onFrame">Takes each frame.</param>
+    /// <param name="onDamage">Takes what is wrong, with whether it is the end of the file: a write that a crash cut short.</param>
+    /// <exception cref="NewerCheckpointException">A frame is by a later version of this program.</exception>
+    public static void ReadFrames(ReadOnlySpan<byte> bytes, Action<CheckpointFrame> onFrame, Action<string, bool> onDamage)
+    {
+        for (var at = 0; at < bytes.Length;)
+        {
+            var rest = bytes[at..];
+            var length = LengthOf(rest);
+            if (rest.StartsWith(FrameStart) && length > 0)
+            {
+                try
+                {
+                    onFrame(Read(rest[..length]));
+                    at += length;
+                    continue;
+                }
+                catch (CheckpointException e)
+                {
+                    onDamage($"at position {at}: {e.Message}", false);
+                }
+            }
+            else
+            {
+                onDamage($"at position {at}: it is cut short or damaged", IndexOfNextFrame(rest) < 0);
+            }
+
+            var next = IndexOfNextFrame(rest);
+            at = next < 0 ? bytes.Length : at + next;
+        }
+    }
+
+    /// <summary>Reads one frame.</summary>
+    /// <exception cref="CheckpointException">The bytes are not a whole frame of a version that is known.</exception>
+    /// <exception cref="NewerCheckpointException">It is by a later version of this program.</exception>
+    public static CheckpointFrame Read(ReadOnlySpan<byte> frame)
+    {
+        var crcBytes = CrcLine.Length - 1 + CrcDigits + 1;
+        if (frame.Length < crcBytes)
+        {
+            throw new CheckpointException($"it has {frame.Length} bytes, fewer than any checkpoint");
+        }
+
+        var body = frame[..^crcBytes];
+        if (!frame[^crcBytes..].SequenceEqual(CrcOf(body)))
         {
             throw new CheckpointException("its CRC-32C does not match: it is cut short or damaged");
         }
@@ -60,58 +111,108 @@ internal static class CheckpointText
         {
             return Parse(Encoding.UTF8.GetString(body).Split('\n', StringSplitOptions.RemoveEmptyEntries));
         }
-        catch (Exception e) when (e is FormatException or OverflowException or IndexOutOfRangeException)
+        catch (Exception e) when (e is FormatException or OverflowException or IndexOutOfRangeException or ArgumentOutOfRangeException)
         {
             throw new CheckpointException($"its CRC-32C is right, but it cannot be read: {e.Message}");
         }
     }
 
-    private static Checkpoint Parse(string[] lines)
+    private static byte[] Write(Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
     {
-        var version = Rest(lines[0], Magic);
-        if (version != Version.ToString(CultureInfo.InvariantCulture))
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"{Magic} {Version} {kind}\ncomponent {head.Component}\n");
+        text.Append(CultureInfo.InvariantCulture, $"directory {Uri.EscapeDataString(head.Directory)}\ngeneration {head.Generation}\n");
+        text.Append(CultureInfo.InvariantCulture, $"possible-duplicates {head.PossibleDuplicates}\n");
+        foreach (var segment in segments)
         {
-            throw new NewerCheckpointException($"a checkpoint is of version {version}, this program reads version {Version}: run the newer kafkafeeder, or move the state away to ship everything again");
+            Append(text, segment);
         }
 
+        foreach (var name in removed)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"removed {name}\n");
+        }
+
+        var body = Encoding.UTF8.GetBytes(text.ToString());
+        return [.. body, .. CrcOf(body)];
+    }
+
+    private static void Append(StringBuilder text, SegmentCheckpoint s)
+    {
+        var mark = s.Watermark;
+        text.Append(CultureInfo.InvariantCulture, $"segment {s.Name} position {mark.Position} record {mark.Record} offset {mark.NextOffset} ");
+        text.Append(CultureInfo.InvariantCulture, $"records {mark.Records} bytes {s.Bytes} {(s.IsDone ? "done" : "open")} head ");
+        _ = s.Head is { } head ? text.Append(CultureInfo.InvariantCulture, $"{head:x8}") : text.Append('-');
+        text.Append(" last ");
+        _ = mark.LastBatchPosition is { } last
+            ? text.Append(CultureInfo.InvariantCulture, $"{last}:{mark.LastBatchCrc:x8}")
+            : text.Append('-');
+        text.Append(" missing ");
+        _ = s.MissingSince is { } since ? text.Append(since.ToUnixTimeMilliseconds()) : text.Append('-');
+        text.Append('\n');
+    }
+
+    private static byte[] CrcOf(ReadOnlySpan<byte> body) =>
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"crc32c {Crc32C.Compute(body):x8}\n"));
+
+    /// <summary>The length of the frame at the front, by its last line; 0 if that line is not there.</summary>
+    private static int LengthOf(ReadOnlySpan<byte> bytes)
+    {
+        var crc = bytes.IndexOf(CrcLine);
+        var length = crc + CrcLine.Length + CrcDigits + 1;
+        return crc < 0 || length > bytes.Length || bytes[length - 1] != '\n' ? 0 : length;
+    }
+
+    private static int IndexOfNextFrame(ReadOnlySpan<byte> bytes)
+    {
+        var next = bytes.Length > 1 ? bytes[1..].IndexOf(FrameStart) : -1;
+        return next < 0 ? -1 : next + 1;
+    }
+
+    private static CheckpointFrame Parse(string[] lines)
+    {
+        var words = Rest(lines[0], Magic).Split(' ');
+        var version = int.Parse(words[0], NumberStyles.None, CultureInfo.InvariantCulture);
+        if (version is < 1 or > Version)
+        {
+            throw new NewerCheckpointException(
+                $"a checkpoint is of version {version}, this program reads up to version {Version}: run the newer kafkafeeder, or move the state away to ship everything again");
+        }
+
+        var isFull = version == 1 || words[1] == "full";
         var checkpoint = new Checkpoint
         {
             Component = Rest(lines[1], "component"),
             Directory = Uri.UnescapeDataString(Rest(lines[2], "directory")),
             Generation = Number(Rest(lines[3], "generation")),
             PossibleDuplicates = Number(Rest(lines[4], "possible-duplicates")),
-            Segments = [.. lines.Skip(5).Select(ParseSegment)],
+            Segments = [.. lines.Skip(5).Where(l => isFull || !l.StartsWith("removed ", StringComparison.Ordinal)).Select(l => ParseSegment(l, version))],
         };
         checkpoint.ThrowIfInconsistent();
-        return checkpoint;
+        string[] removed = isFull ? [] : [.. lines.Skip(5).Where(l => l.StartsWith("removed ", StringComparison.Ordinal)).Select(l => Rest(l, "removed"))];
+        return new CheckpointFrame(checkpoint, isFull, removed);
     }
 
-    private static SegmentCheckpoint ParseSegment(string line)
+    private static SegmentCheckpoint ParseSegment(string line, int version)
     {
-        var words = line.Split(' ');
-        string[] keys = ["segment", "position", "record", "offset", "bytes"];
-        for (var i = 0; i < keys.Length; i++)
-        {
-            Expect(words[2 * i], keys[i]);
-        }
-
-        Expect(words[11], "head");
-        Expect(words[13], "last");
-        long? lastPosition = null;
-        uint lastCrc = 0;
-        if (words[14] != "-")
-        {
-            var last = words[14].Split(':');
-            lastPosition = Number(last[0]);
-            lastCrc = Hex(last[1]);
-        }
-
+        var words = new Words(line);
+        var name = words.After("segment");
+        var position = Number(words.After("position"));
+        var record = checked((int)Number(words.After("record")));
+        var offset = Number(words.After("offset"));
+        var records = version == 1 ? offset : Number(words.After("records")); // our own files count offsets from 0
+        var bytes = Number(words.After("bytes"));
+        var isDone = words.Next() == "done";
+        var head = words.After("head");
+        var last = words.After("last").Split(':');
+        var missing = version == 1 ? "-" : words.After("missing");
         return new SegmentCheckpoint(
-            words[1],
-            new Watermark(Number(words[3]), checked((int)Number(words[5])), Number(words[7]), lastPosition, lastCrc),
-            Number(words[9]),
-            words[10] == "done",
-            words[12] == "-" ? null : Hex(words[12]));
+            name,
+            new Watermark(position, record, offset, last.Length == 2 ? Number(last[0]) : null, last.Length == 2 ? Hex(last[1]) : 0, records),
+            bytes,
+            isDone,
+            head == "-" ? null : Hex(head),
+            missing == "-" ? null : DateTimeOffset.FromUnixTimeMilliseconds(Number(missing)));
     }
 
     private static string Rest(string line, string key)
@@ -132,4 +233,25 @@ internal static class CheckpointText
     private static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 
     private static uint Hex(string text) => uint.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
+    /// <summary>The words of a line, one after the other.</summary>
+    private ref struct Words(string line)
+    {
+        private readonly string[] _words = line.Split(' ');
+        private int _next;
+
+        public string Next() => _words[_next++];
+
+        public string After(string key)
+        {
+            Expect(Next(), key);
+            return Next();
+        }
+    }
 }
+
+/// <summary>One frame of a checkpoint file.</summary>
+/// <param name="Checkpoint">All that it says.</param>
+/// <param name="IsFull">True: this is the log's whole checkpoint; false: what a save changed, by segment.</param>
+/// <param name="Removed">Segments that a change forgets.</param>
+internal sealed record CheckpointFrame(Checkpoint Checkpoint, bool IsFull, IReadOnlyList<string> Removed);

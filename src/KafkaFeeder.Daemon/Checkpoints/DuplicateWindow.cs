@@ -2,6 +2,12 @@ using System.Globalization;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
 
+/// <summary>How far a run has sent in a segment.</summary>
+/// <param name="EndPosition">The byte after the last that was sent.</param>
+/// <param name="NextOffset">The offset after the last record that was sent.</param>
+/// <param name="Records">Records of the segment before <paramref name="EndPosition"/>.</param>
+internal readonly record struct SentMark(long EndPosition, long NextOffset, long Records);
+
 /// <summary>What may arrive twice after a crash: what was sent and not confirmed. Pure.</summary>
 /// <param name="Records">How many records, at most.</param>
 /// <param name="Where">Which, for people; empty if none.</param>
@@ -9,22 +15,27 @@ internal readonly record struct DuplicateWindow(long Records, string Where)
 {
     private const int NamedSegments = 5;
 
-    /// <summary>The stretch between what a checkpoint confirms and what a journal says was sent.</summary>
+    /// <summary>
+    /// The stretch between what a checkpoint confirms and what a journal says was sent. Records are counted, not offsets:
+    /// those of a foreign file may have holes, or begin at 0 in each batch.
+    /// </summary>
     /// <param name="confirmed">The checkpoint.</param>
     /// <param name="sent">The journal, by segment.</param>
     /// <param name="exists">Whether a segment still is there: one that is gone is not sent again.</param>
-    public static DuplicateWindow Between(Checkpoint confirmed, IReadOnlyDictionary<string, (long EndPosition, long NextOffset)> sent, Func<string, bool> exists)
+    public static DuplicateWindow Between(Checkpoint confirmed, IReadOnlyDictionary<string, SentMark> sent, Func<string, bool> exists)
     {
-        var confirmedOffsets = confirmed.Segments.ToDictionary(s => s.Name, s => s.IsDone ? long.MaxValue : s.Watermark.NextOffset, StringComparer.Ordinal);
+        var marks = confirmed.Segments.ToDictionary(s => s.Name, s => s.Watermark, StringComparer.Ordinal);
         var stretches = sent
-            .Select(s => (Segment: s.Key, From: confirmedOffsets.GetValueOrDefault(s.Key), To: s.Value.NextOffset))
-            .Where(s => s.To > s.From && exists(s.Segment))
+            .Select(s => (Segment: s.Key, From: marks.GetValueOrDefault(s.Key), To: s.Value))
+            .Where(s => s.To.Records > s.From.Records && exists(s.Segment))
             .OrderBy(s => s.Segment, StringComparer.Ordinal)
             .ToList();
-        var named = stretches.Take(NamedSegments).Select(s => string.Create(CultureInfo.InvariantCulture, $"segment {s.Segment} offsets {s.From}..{s.To - 1}"));
+        var named = stretches.Take(NamedSegments).Select(s => s.To.NextOffset > s.From.NextOffset
+            ? string.Create(CultureInfo.InvariantCulture, $"segment {s.Segment} offsets {s.From.NextOffset}..{s.To.NextOffset - 1}")
+            : string.Create(CultureInfo.InvariantCulture, $"segment {s.Segment} positions {s.From.Position}..{s.To.EndPosition}"));
         var more = stretches.Count > NamedSegments ? $" and {stretches.Count - NamedSegments} more segments" : "";
         return new DuplicateWindow(
-            stretches.Sum(s => s.To - s.From),
+            stretches.Sum(s => s.To.Records - s.From.Records),
             stretches.Count == 0 ? "" : ", " + string.Join(", ", named) + more);
     }
 }

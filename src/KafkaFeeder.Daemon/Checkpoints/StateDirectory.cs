@@ -16,6 +16,9 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     private const UnixFileMode OwnerReadWrite = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
+    /// <summary>Where the checkpoints of all logs are: see <see cref="CheckpointStore"/>.</summary>
+    public string CheckpointDirectory => checkpointDir;
+
     /// <summary>What was given up or set aside: see <see cref="Shipping.Ledger"/>.</summary>
     public string LedgerPath => Path.Combine(checkpointDir, "ledger.jsonl");
 
@@ -52,8 +55,6 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     /// <summary>How a file of the daemon's state is opened that may have to be made.</summary>
     public static FileStreamOptions Private(FileMode mode, FileAccess access, FileShare share) =>
         new() { Mode = mode, Access = access, Share = share, BufferSize = 1, UnixCreateMode = OwnerReadWrite };
-
-    public string CheckpointPath(string directory, string component) => Path.Combine(checkpointDir, NameOf(directory, component) + ".checkpoint");
 
     public string JournalPath(string directory, string component) => Path.Combine(journalDir, NameOf(directory, component) + ".journal");
 

@@ -89,52 +89,40 @@ internal static class StatusCommand
         }
     }
 
-    /// <summary>What each checkpoint says, or why it cannot be read.</summary>
-    private static IEnumerable<JsonNode> Checkpoints(FeederOptions options)
+    /// <summary>What the checkpoints say, and what of them cannot be read.</summary>
+    private static List<JsonNode> Checkpoints(FeederOptions options)
     {
-        string[] paths;
+        var lines = new List<JsonNode>();
+        void Problem(string text) => lines.Add(new JsonObject { ["summary"] = text });
         try
         {
-            paths = [.. Directory.EnumerateFiles(options.CheckpointDir, "*.checkpoint").Order(StringComparer.Ordinal)];
-        }
-        catch (DirectoryNotFoundException)
-        {
-            yield break;
+            if (Directory.Exists(options.CheckpointDir))
+            {
+                lines.AddRange(CheckpointFiles.Load(options.CheckpointDir, Problem).Values.Select(log => Summary(log.Snapshot())));
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            paths = [];
-            Console.Error.WriteLine(e.Message);
+            Problem(e.Message);
         }
 
-        foreach (var path in paths)
-        {
-            yield return Summary(path);
-        }
+        return lines;
     }
 
-    private static JsonObject Summary(string path)
+    private static JsonObject Summary(Checkpoint checkpoint)
     {
-        try
+        var open = checkpoint.Segments.Where(s => !s.IsDone).OrderBy(s => s.Name, StringComparer.Ordinal).ToList();
+        var rest = open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "";
+        return new JsonObject
         {
-            var checkpoint = CheckpointText.Read(File.ReadAllBytes(path));
-            var open = checkpoint.Segments.Where(s => !s.IsDone).ToList();
-            var rest = open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "";
-            return new JsonObject
-            {
-                ["component"] = checkpoint.Component,
-                ["directory"] = checkpoint.Directory,
-                ["segmentsShipped"] = checkpoint.Segments.Count - open.Count,
-                ["segmentsOpen"] = open.Count,
-                ["possibleDuplicates"] = checkpoint.PossibleDuplicates,
-                ["summary"] = $"{checkpoint.Component} in {Quote.Plain(checkpoint.Directory, ConfigFault.MaxPathShown)}: "
-                    + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far "
-                        + $"{checkpoint.PossibleDuplicates}",
-            };
-        }
-        catch (Exception e) when (e is CheckpointException or IOException or UnauthorizedAccessException)
-        {
-            return new JsonObject { ["file"] = path, ["summary"] = $"{path}: {e.Message}" };
-        }
+            ["component"] = checkpoint.Component,
+            ["directory"] = checkpoint.Directory,
+            ["segmentsShipped"] = checkpoint.Segments.Count - open.Count,
+            ["segmentsOpen"] = open.Count,
+            ["possibleDuplicates"] = checkpoint.PossibleDuplicates,
+            ["summary"] = $"{checkpoint.Component} in {Quote.Plain(checkpoint.Directory, ConfigFault.MaxPathShown)}: "
+                + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far "
+                + $"{checkpoint.PossibleDuplicates}",
+        };
     }
 }

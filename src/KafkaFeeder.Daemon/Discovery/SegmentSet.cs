@@ -2,46 +2,27 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Discovery;
 
-/// <summary>
-/// The segments of one log as they lie in its directory, in order. Looking costs one call while nothing is created or
-/// deleted there.
-/// </summary>
-internal sealed class SegmentSet(string directory, string component)
+/// <summary>The segments of one log as they lie in its directory, in order. Not thread-safe.</summary>
+internal sealed class SegmentSet(DirectoryListing listing, string component)
 {
-    // File systems stamp a directory by a clock of some milliseconds: a change within the tick of the last listing
-    // would not show. So a young listing is not trusted.
-    private static readonly TimeSpan StampTick = TimeSpan.FromMilliseconds(100);
-
-    private DateTime _stamp = DateTime.MinValue;
-    private bool _isSettled;
+    private long _version = -1;
 
     /// <summary>The segments, in order.</summary>
     public IReadOnlyList<SegmentName> Names { get; private set; } = [];
 
-    /// <summary>Looks again. True if the directory was listed anew.</summary>
+    /// <summary>Looks again. True if they may have changed.</summary>
     /// <exception cref="IOException">The directory cannot be read, or is gone.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    public bool Refresh(DateTimeOffset now)
+    public bool Refresh()
     {
-        var stamp = Directory.GetLastWriteTimeUtc(directory);
-        if (_isSettled && stamp == _stamp)
+        var (version, names) = listing.Look(component);
+        if (version == _version)
         {
             return false;
         }
 
-        var names = new List<SegmentName>();
-        foreach (var path in Directory.EnumerateFiles(directory, "*" + SegmentName.Extension))
-        {
-            if (SegmentName.TryParse(Path.GetFileName(path)) is { } name && name.Component == component)
-            {
-                names.Add(name);
-            }
-        }
-
-        names.Sort();
         Names = names;
-        _stamp = stamp;
-        _isSettled = now.UtcDateTime - stamp > StampTick;
+        _version = version;
         return true;
     }
 }

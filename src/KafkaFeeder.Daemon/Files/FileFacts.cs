@@ -28,6 +28,11 @@ internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint
     public static bool TryOf(string path, out FileFacts facts, out int errno) =>
         TryOf(FileCalls.CurrentDirectory, path, 0, out facts, out errno);
 
+    /// <summary>Of the file that a path leads to, links followed.</summary>
+    /// <exception cref="IOException">It cannot be looked at: it is gone, or may not be reached.</exception>
+    public static FileFacts Of(string path) =>
+        TryOf(path, out var facts, out var errno) ? facts : throw new IOException($"cannot look at {path}: {Errors.Text(errno)}");
+
     /// <summary>Of what has this name in an open directory; a link is not followed.</summary>
     public static bool TryOf(SafeFileHandle directory, string name, out FileFacts facts, out int errno) =>
         TryOf((int)directory.DangerousGetHandle(), name, FileCalls.AtSymlinkNoFollow, out facts, out errno);

@@ -36,17 +36,18 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private Task _loops = Task.CompletedTask;
     private Task _supervision = Task.CompletedTask;
 
-    public Feeder(FeederOptions options, StateDirectory state, ILogger logger, TimeProvider time)
+    public Feeder(FeederOptions options, StateDirectory state, CheckpointStore checkpoints, ILogger logger, TimeProvider time)
     {
         _options = options;
         _logger = logger;
         _time = time;
         Status = new FeederStatus(time);
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
-        Fleet = new ShipperFleet(options, state, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
+        checkpoints.Loops = Status.Loops;
+        Fleet = new ShipperFleet(options, state, checkpoints, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
-        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Saved, directories, logger, time);
+        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
         _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
         _server = new StatusServer(options, Status, Fleet, state.StatusSocketPath, logger, time);
@@ -93,7 +94,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     {
         _signals.Dispose();
         await _server.DisposeAsync().ConfigureAwait(false);
-        await _transports.DisposeAsync().ConfigureAwait(false);
+        _transports.Dispose();
         _supervisor.Dispose();
         _stopping.Dispose();
         _stopped.Dispose();

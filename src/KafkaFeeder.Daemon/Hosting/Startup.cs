@@ -1,6 +1,7 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,6 +16,7 @@ internal sealed class Startup : IDisposable
 {
     private readonly StateLock _lock;
     private readonly ILoggerFactory _loggers;
+    private readonly CheckpointStore _checkpoints;
 
     private Startup(FeederOptions options, StateDirectory state, StateLock stateLock, ILoggerFactory loggers)
     {
@@ -23,6 +25,7 @@ internal sealed class Startup : IDisposable
         _lock = stateLock;
         _loggers = loggers;
         Logger = loggers.CreateLogger("KafkaFeeder");
+        _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, problem => FeederLog.CheckpointUnreadable(Logger, problem));
     }
 
     public FeederOptions Options { get; }
@@ -90,7 +93,7 @@ internal sealed class Startup : IDisposable
     /// <summary>The host of the loops. It stops on SIGTERM and SIGINT.</summary>
     public IHost CreateHost(out Feeder feeder)
     {
-        var created = new Feeder(Options, State, Logger, TimeProvider.System);
+        var created = new Feeder(Options, State, _checkpoints, Logger, TimeProvider.System);
         feeder = created;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Options.Shipper.StopLimit);
@@ -102,6 +105,7 @@ internal sealed class Startup : IDisposable
 
     public void Dispose()
     {
+        _checkpoints.Dispose();
         _loggers.Dispose();
         _lock.Dispose();
     }

@@ -2,6 +2,7 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
 using KafkaLog.Format.Checksums;
@@ -19,7 +20,7 @@ namespace KafkaFeeder.Daemon.Retention;
 /// </summary>
 internal sealed class SegmentCleaner(
     TimeSpan interval,
-    Func<IReadOnlyList<(LogStatus Status, Checkpoint? Saved)>> logs,
+    Func<IReadOnlyList<CleanableLog>> logs,
     PlannedDirectories directories,
     ILogger logger,
     TimeProvider time)
@@ -60,9 +61,9 @@ internal sealed class SegmentCleaner(
         }
 
         _warnedNow = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (status, saved) in logs())
+        foreach (var log in logs())
         {
-            Clean(status, [.. saved?.Segments.Where(s => s.IsDone) ?? []], now, onStep, stopping);
+            Clean(log, now, onStep, stopping);
         }
 
         if (!stopping.IsCancellationRequested)
@@ -71,8 +72,9 @@ internal sealed class SegmentCleaner(
         }
     }
 
-    private void Clean(LogStatus status, List<SegmentCheckpoint> done, DateTimeOffset now, Action onStep, CancellationToken stopping)
+    private void Clean(CleanableLog log, DateTimeOffset now, Action onStep, CancellationToken stopping)
     {
+        var (status, done) = (log.Status, log.Done);
         if (done.Count == 0 || status.Options.Retention is null || stopping.IsCancellationRequested)
         {
             return;
@@ -101,13 +103,14 @@ internal sealed class SegmentCleaner(
             foreach (var segment in done.TakeWhile(_ => !stopping.IsCancellationRequested))
             {
                 onStep();
-                Clean(status, directory!, facts, segment, now);
+                Clean(log, directory!, facts, segment, now);
             }
         }
     }
 
-    private void Clean(LogStatus status, SafeFileHandle directory, FileFacts directoryFacts, SegmentCheckpoint saved, DateTimeOffset now)
+    private void Clean(CleanableLog log, SafeFileHandle directory, FileFacts directoryFacts, SegmentCheckpoint saved, DateTimeOffset now)
     {
+        var status = log.Status;
         try
         {
             if (!FileFacts.TryOf(directory, saved.Name, out var facts, out _) // deleted by somebody else, or in the round before
@@ -124,7 +127,7 @@ internal sealed class SegmentCleaner(
 
             using (file)
             {
-                Clean(status, directory, directoryFacts, saved, file!, now);
+                Clean(log, directory, directoryFacts, saved, file!, now);
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -135,13 +138,14 @@ internal sealed class SegmentCleaner(
 
     /// <summary>The file is open now, and what is found of it holds until it is closed.</summary>
     private void Clean(
-        LogStatus status,
+        CleanableLog log,
         SafeFileHandle directory,
         FileFacts directoryFacts,
         SegmentCheckpoint saved,
         SafeFileHandle file,
         DateTimeOffset now)
     {
+        var status = log.Status;
         var facts = FileFacts.Of(file);
         var keep = status.Options.Retention!.Value;
         var verdict = !facts.IsRegular || IsReplaced(saved, file)
@@ -156,9 +160,9 @@ internal sealed class SegmentCleaner(
         {
             Warn(status.Directory, saved.Name, "replaced", "is another file than the one of this name that was shipped: it is not deleted");
         }
-        else if (verdict == RetentionVerdict.Delete && MayGo(status, directoryFacts, saved, file, facts, now - facts.Modified - keep))
+        else if (verdict == RetentionVerdict.Delete && MayGo(status, directoryFacts, saved, file, facts, now, keep))
         {
-            Delete(status, directory, saved, facts, now - facts.Modified);
+            Delete(log, directory, saved, facts, now - facts.Modified);
         }
     }
 
@@ -168,8 +172,15 @@ internal sealed class SegmentCleaner(
         SegmentCheckpoint saved,
         SafeFileHandle file,
         FileFacts facts,
-        TimeSpan overdue)
+        DateTimeOffset now,
+        TimeSpan keep)
     {
+        if (!SegmentFinality.IsFinal(SegmentLock.Probe(file), SegmentName.TryParse(saved.Name), facts.Modified, now))
+        {
+            return false; // a writer has it open, or may have
+        }
+
+        var overdue = now - facts.Modified - keep;
         var use = SegmentLocks.Look(file);
         if (use == SegmentUse.Writing || (use == SegmentUse.Reading && overdue <= SegmentLocks.ReaderGrace))
         {
@@ -198,20 +209,21 @@ internal sealed class SegmentCleaner(
         return true;
     }
 
-    private void Delete(LogStatus status, SafeFileHandle directory, SegmentCheckpoint saved, FileFacts facts, TimeSpan age)
+    private void Delete(CleanableLog log, SafeFileHandle directory, SegmentCheckpoint saved, FileFacts facts, TimeSpan age)
     {
         if (!FileFacts.TryOf(directory, saved.Name, out var named, out _) || named.Id != facts.Id)
         {
             return; // another file has taken the name
         }
 
+        log.Cleaning(saved.Name);
         if (FileCalls.UnlinkAt(directory, saved.Name, 0) != 0)
         {
             FeederLog.NotCleaned(logger, saved.Name, Errors.Text(System.Runtime.InteropServices.Marshal.GetLastPInvokeError()));
             return;
         }
 
-        status.AddCleaned();
+        log.Status.AddCleaned();
         FeederLog.Cleaned(logger, saved.Name, age);
     }
 

@@ -13,8 +13,9 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// </summary>
 internal sealed class AcknowledgementTracker
 {
-    private readonly LinkedList<Entry> _entries = new();
-    private readonly Dictionary<OutboundBatch, LinkedListNode<Entry>> _byBatch = new(ReferenceEqualityComparer.Instance);
+    // Made with the first batch: of a hundred thousand segments that wait, few are being read.
+    private LinkedList<Entry>? _entries;
+    private Dictionary<OutboundBatch, LinkedListNode<Entry>>? _byBatch;
     private Watermark _settled;
 
     /// <summary>A tracker for a segment that was confirmed up to <paramref name="start"/> before.</summary>
@@ -22,35 +23,46 @@ internal sealed class AcknowledgementTracker
     {
         _settled = start;
         EndPosition = start.Position;
+        EndRecords = start.Records - start.Record;
     }
 
     /// <summary>The byte behind the last that was added.</summary>
     public long EndPosition { get; private set; }
 
+    /// <summary>Records of the segment before <see cref="EndPosition"/>.</summary>
+    public long EndRecords { get; private set; }
+
     /// <summary>Batches that are not settled.</summary>
-    public int PendingCount => _byBatch.Count;
+    public int PendingCount => _byBatch?.Count ?? 0;
 
     /// <summary>The batches that are not settled, in order.</summary>
-    public IEnumerable<OutboundBatch> Pending => _entries.Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
+    public IEnumerable<OutboundBatch> Pending => (_entries ?? []).Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
 
     /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
     public Watermark Watermark =>
-        _entries.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }
-            ? _settled with { Record = record, NextOffset = batch.BaseOffset + record }
+        _entries?.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }
+            ? _settled with { Record = record, NextOffset = batch.BaseOffset + record, Records = WholeRecords + record }
             : _settled;
+
+    /// <summary>Records of the batches that are settled as a whole.</summary>
+    private long WholeRecords => _settled.Records - _settled.Record;
 
     /// <summary>A batch is about to be sent.</summary>
     public void Add(OutboundBatch batch)
     {
         ThrowIfApart(batch.Position);
+        _entries ??= new LinkedList<Entry>();
+        _byBatch ??= new Dictionary<OutboundBatch, LinkedListNode<Entry>>(ReferenceEqualityComparer.Instance);
         _byBatch.Add(batch, _entries.AddLast(new Entry(batch, batch.EndPosition, batch.NextOffset)));
         EndPosition = batch.EndPosition;
+        EndRecords += batch.RecordsCount;
     }
 
     /// <summary>Bytes are passed over: accounted for elsewhere before this is called.</summary>
     public void AddPassed(long position, long endPosition, long nextOffset)
     {
         ThrowIfApart(position);
+        _entries ??= new LinkedList<Entry>();
         _entries.AddLast(new Entry(null, endPosition, nextOffset) { IsSettled = true });
         EndPosition = endPosition;
         Advance();
@@ -59,7 +71,7 @@ internal sealed class AcknowledgementTracker
     /// <summary>All records of a batch are settled. An unknown batch, or one that was settled before, changes nothing.</summary>
     public void Settle(OutboundBatch batch)
     {
-        if (_byBatch.Remove(batch, out var node))
+        if (_byBatch is not null && _byBatch.Remove(batch, out var node))
         {
             node.ValueRef.IsSettled = true;
             Advance();
@@ -68,12 +80,12 @@ internal sealed class AcknowledgementTracker
 
     private void Advance()
     {
-        while (_entries.First is { Value.IsSettled: true } first)
+        while (_entries!.First is { Value.IsSettled: true } first)
         {
             var entry = first.Value;
             _settled = entry.Batch is { } batch
-                ? new Watermark(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc)
-                : new Watermark(entry.EndPosition, 0, entry.NextOffset, null, 0);
+                ? new Watermark(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
+                : new Watermark(entry.EndPosition, 0, entry.NextOffset, null, 0, WholeRecords);
             _entries.RemoveFirst();
         }
     }
@@ -101,4 +113,6 @@ internal sealed class AcknowledgementTracker
 /// <param name="NextOffset">The offset of the first record that is not settled.</param>
 /// <param name="LastBatchPosition">Where the batch in front of <paramref name="Position"/> begins; null if unknown.</param>
 /// <param name="LastBatchCrc">Its CRC-32C as stored: proof, later, that the file still is the same.</param>
-internal readonly record struct Watermark(long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc);
+/// <param name="Records">Records of the segment that are settled, <paramref name="Record"/> included: offsets may have holes.</param>
+internal readonly record struct Watermark(
+    long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc, long Records = 0);

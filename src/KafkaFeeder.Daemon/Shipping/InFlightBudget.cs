@@ -1,20 +1,21 @@
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Shares the memory for records on the way among all logs. A log with nothing on the way may always send one batch, so
-/// none starves; beyond that a log has its own window, and when memory is short only its share. Thread-safe.
+/// Shares the memory for records in flight: among the broker groups, so that one whose brokers are away holds nothing that
+/// another needs, and within a group among its logs. Each log has a share of its own, and what the others leave. While the
+/// brokers of a group answer nobody, only a few of its logs send a batch, to find out when they are back. Thread-safe.
 /// </summary>
 internal sealed class InFlightBudget
 {
+    /// <summary>Batches of a group that are in flight while nobody was answered: the others wait on disk.</summary>
+    private const int MaxProbes = 8;
+
     private readonly long _limitBytes;
-    private long _usedBytes;
-    private int _logs;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
 
-    /// <param name="limitBytes">What all logs together may bind, in bytes of memory.</param>
+    /// <param name="limitBytes">What all logs together may hold, in bytes of memory.</param>
     public InFlightBudget(long limitBytes) => _limitBytes = limitBytes;
-
-    /// <summary>Memory bound by all logs, in bytes.</summary>
-    public long UsedBytes => Interlocked.Read(ref _usedBytes);
 
     /// <summary>
     /// What the process takes before the first record, in bytes: runtime, client library, status page. The rest of
@@ -25,20 +26,115 @@ internal sealed class InFlightBudget
     /// <summary>The budget that a memory limit leaves: at least 8 MiB, so that a log can be shipped at all.</summary>
     public static long LimitFor(long memoryLimitBytes) => Math.Max(8L << 20, memoryLimitBytes - BaseBytes);
 
-    public void Join() => Interlocked.Increment(ref _logs);
-
-    public void Leave() => Interlocked.Decrement(ref _logs);
-
-    /// <summary>Whether a log may send one more batch.</summary>
-    /// <param name="ownCostBytes">Memory that its batches on the way bind.</param>
-    public bool Allows(long ownCostBytes)
+    /// <summary>Memory that all logs hold, in bytes.</summary>
+    public long UsedBytes
     {
-        var used = UsedBytes;
-        return ownCostBytes == 0
-            || (used < _limitBytes && (used < _limitBytes / 2 || ownCostBytes < _limitBytes / Math.Max(1, Volatile.Read(ref _logs))));
+        get
+        {
+            lock (_lock)
+            {
+                return _groups.Values.Sum(g => g.UsedBytes);
+            }
+        }
     }
 
-    public void Take(long costBytes) => Interlocked.Add(ref _usedBytes, costBytes);
+    /// <summary>A log of a broker group begins to ship.</summary>
+    public Account Join(string group)
+    {
+        lock (_lock)
+        {
+            if (!_groups.TryGetValue(group, out var found))
+            {
+                _groups[group] = found = new Group();
+            }
 
-    public void GiveBack(long costBytes) => Interlocked.Add(ref _usedBytes, -costBytes);
+            found.Logs++;
+            return new Account(this, group, found);
+        }
+    }
+
+    /// <summary>What the logs of a broker group hold together.</summary>
+    internal sealed class Group
+    {
+        public int Logs { get; set; }
+
+        public int Batches { get; set; }
+
+        public long UsedBytes { get; set; }
+    }
+
+    /// <summary>What one log holds. Disposed of, it gives all back.</summary>
+    internal sealed class Account : IDisposable
+    {
+        private readonly InFlightBudget _budget;
+        private readonly string _name;
+        private readonly Group _group;
+        private int _batches;
+        private long _usedBytes;
+        private bool _hasLeft;
+
+        public Account(InFlightBudget budget, string name, Group group)
+        {
+            _budget = budget;
+            _name = name;
+            _group = group;
+        }
+
+        /// <summary>Whether the log may have a batch in flight at all.</summary>
+        /// <param name="brokersAnswer">Whether somebody got an acknowledgement since the brokers were last away.</param>
+        public bool AllowsFirst(bool brokersAnswer)
+        {
+            lock (_budget._lock)
+            {
+                return brokersAnswer || _group.Batches < MaxProbes;
+            }
+        }
+
+        /// <summary>Whether the log may send one more batch.</summary>
+        public bool AllowsMore(bool brokersAnswer)
+        {
+            lock (_budget._lock)
+            {
+                var limit = _budget._limitBytes / _budget._groups.Count;
+                var share = limit / (2 * _group.Logs);
+                return brokersAnswer && (_usedBytes < share || _group.UsedBytes < limit - ((_group.Logs - 1) * share));
+            }
+        }
+
+        /// <summary>A batch was sent, and holds so much memory until it is back.</summary>
+        public void Take(long costBytes) => Change(1, costBytes);
+
+        /// <summary>It is back.</summary>
+        public void GiveBack(long costBytes) => Change(-1, -costBytes);
+
+        public void Dispose()
+        {
+            lock (_budget._lock)
+            {
+                if (_hasLeft)
+                {
+                    return;
+                }
+
+                _hasLeft = true;
+                _group.Batches -= _batches;
+                _group.UsedBytes -= _usedBytes;
+                if (--_group.Logs == 0)
+                {
+                    _budget._groups.Remove(_name);
+                }
+            }
+        }
+
+        private void Change(int batches, long bytes)
+        {
+            lock (_budget._lock)
+            {
+                _batches += batches;
+                _usedBytes += bytes;
+                _group.Batches += batches;
+                _group.UsedBytes += bytes;
+            }
+        }
+    }
 }

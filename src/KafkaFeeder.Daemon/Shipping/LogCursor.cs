@@ -7,176 +7,211 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// <summary>
 /// All segments of one log, read in order. A segment whose writer lives is waited for only as long as no later one is
 /// there: a writer closes its segment before it creates the next, so the later one is by somebody else, and there is no
-/// order between the two. Not thread-safe.
+/// order between the two. Segments that are done cost nothing from turn to turn. Not thread-safe.
 /// </summary>
 internal sealed class LogCursor : IDisposable
 {
-    /// <summary>Finished files that are looked at again for growth when the directory changes: writers without a lock.</summary>
-    private const int RecheckedSegments = 3;
-
     private readonly string _directory;
     private readonly LossBook _book;
     private readonly TimeProvider _time;
-    private readonly Action<string, string> _onReset;
+    private readonly Action<SegmentLane, SegmentReset> _onReset;
     private readonly SegmentSet _set;
+    private readonly SegmentWatch _watch;
     private readonly SortedDictionary<SegmentName, SegmentLane> _lanes = [];
+    private readonly Dictionary<string, SegmentCheckpoint> _done = new(StringComparer.Ordinal);
     private readonly SortedSet<SegmentName> _unread = [];
+    private readonly HashSet<SegmentName> _waiting = [];
     private readonly HashSet<SegmentLane> _open = [];
+    private readonly HashSet<SegmentLane> _missing = [];
     private readonly HashSet<SegmentName> _ignored = [];
-    private bool _hasNews;
-    private bool _isReconciled; // false: what the last look at the directory showed was not dealt with to its end
+    private readonly HashSet<SegmentLane> _changed = [];
+    private readonly List<SegmentCheckpoint> _changedDone = [];
+    private readonly List<string> _removed = [];
+    private readonly HashSet<string> _missingDone = new(StringComparer.Ordinal);
+    private IReadOnlyList<SegmentName> _reconciled; // the names that were dealt with
+    private long _closedLagBytes;
 
     /// <param name="directory">The real path of the log's directory.</param>
-    /// <param name="component">The log's component.</param>
+    /// <param name="set">The segments in it.</param>
     /// <param name="start">What is confirmed, from an earlier run; or null.</param>
-    /// <param name="book">Told of everything that will not be shipped.</param>
+    /// <param name="book">Accounts for everything that will not be shipped.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="onReset">Told, with the segment's name, when a file is not the one that was confirmed.</param>
-    public LogCursor(string directory, string component, Checkpoint? start, LossBook book, TimeProvider time, Action<string, string> onReset)
+    /// <param name="onReset">Called when a file is not as the checkpoint says.</param>
+    public LogCursor(
+        string directory, SegmentSet set, Checkpoint? start, LossBook book, TimeProvider time, Action<SegmentLane, SegmentReset> onReset)
     {
         _directory = directory;
         _book = book;
         _time = time;
         _onReset = onReset;
-        _set = new SegmentSet(directory, component);
+        _set = set;
+        _watch = new SegmentWatch(directory, time);
         foreach (var saved in start?.Segments ?? [])
         {
-            Add(new SegmentLane(SegmentName.TryParse(saved.Name)!, saved));
+            Add(saved);
+        }
+
+        _reconciled = [.. (start?.Segments ?? []).Where(s => s.MissingSince is null).Select(s => SegmentName.TryParse(s.Name)!).Order()];
+    }
+
+    /// <summary>The segments that are not done, in order.</summary>
+    public IReadOnlyCollection<SegmentLane> Lanes => _lanes.Values;
+
+    /// <summary>Segments that are there.</summary>
+    public int Count => _set.Names.Count - _ignored.Count;
+
+    /// <summary>Segments that are held open though all of them was read: their outcomes are waited for.</summary>
+    public int PendingCount => _open.Count(l => l.IsReadToEnd);
+
+    /// <summary>Bytes that are there and not confirmed.</summary>
+    public long LagBytes => _closedLagBytes + _open.Sum(l => l.LagBytes);
+
+    /// <summary>A segment of which nobody can tell whether its writer lives; null: none was found so far.</summary>
+    public SegmentLane? Uncertain { get; private set; }
+
+    /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
+    public SegmentLane? FirstWithLag => _lanes.Values.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
+
+    /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and until when it is waited for.</summary>
+    public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
+    {
+        get
+        {
+            var lanes = _missing.Where(l => l.LosableBytes > 0).ToList();
+            return lanes.Count == 0 ? null
+                : (lanes.Count, lanes.Sum(l => l.LosableBytes), lanes.Min(l => l.MissingSince!.Value), lanes.Max(l => l.MissingSince!.Value) + Patience);
         }
     }
 
-    /// <summary>The segments, in order.</summary>
-    public IReadOnlyCollection<SegmentLane> Lanes => _lanes.Values;
+    /// <summary>True if there is something to save.</summary>
+    public bool HasChanges => _changed.Count + _changedDone.Count + _removed.Count > 0;
 
-    /// <summary>Segments that are held open.</summary>
-    public int OpenCount => _open.Count;
+    private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, _set.Names.Count, _missing.Count);
 
-    /// <summary>True if there is nothing left to read.</summary>
-    public bool IsReadToEnd => _unread.Count == 0;
-
-    /// <summary>Whether, since this was asked last, there is something new to save that no outcome tells of: segments came, went or ended, or damage was passed.</summary>
-    public bool TakeNews()
-    {
-        var had = _hasNews;
-        _hasNews = false;
-        return had;
-    }
-
-    /// <summary>Looks for segments that came or went.</summary>
+    /// <summary>
+    /// Looks for segments that came or went, and every few seconds at sizes: so it is to be called in every turn, also while
+    /// nothing can be sent.
+    /// </summary>
     /// <exception cref="IOException">The directory cannot be read, or a loss cannot be accounted for; it is looked at again.</exception>
     /// <exception cref="UnauthorizedAccessException">The directory may not be read.</exception>
     public void Refresh()
     {
-        if (!_set.Refresh(_time.GetUtcNow()) && _isReconciled)
+        _unread.UnionWith(_waiting);
+        _waiting.Clear();
+        if (_set.Refresh() || !ReferenceEquals(_reconciled, _set.Names))
         {
-            return;
+            Reconcile();
         }
 
-        _isReconciled = false;
-        var present = _set.Names.ToHashSet();
-        _ignored.IntersectWith(present);
-        foreach (var name in _set.Names.Where(name => !_lanes.ContainsKey(name) && !_ignored.Contains(name)))
+        if (_watch.IsDue())
         {
-            Add(new SegmentLane(name, SizeOf(name)));
-            _hasNews = true;
+            Recheck();
         }
 
-        foreach (var lane in _lanes.Values.Where(lane => !present.Contains(lane.Name)).ToList())
+        if (_missing.Count > 0)
         {
-            Vanished(lane);
+            GiveUpMissing();
         }
-
-        foreach (var lane in _lanes.Values.Reverse().Where(l => l.IsDone).Take(RecheckedSegments))
-        {
-            ReopenIfGrown(lane);
-        }
-
-        _isReconciled = true;
     }
 
     /// <summary>Reads the next batch of the log. Null: there is none now.</summary>
+    /// <param name="goesOn">Asked between steps that give no batch; false: enough for this turn.</param>
     /// <exception cref="IOException">A segment cannot be read; nothing was consumed.</exception>
     /// <exception cref="KafkaLog.Format.Records.UnsupportedBatchException">A segment holds what this version does not read.</exception>
-    public SegmentLane? TryReadNext()
+    public SegmentLane? TryReadNext(Func<bool> goesOn)
     {
         var now = _time.GetUtcNow();
-        while (true)
+        while (_unread.Min is { } name)
         {
-            var finished = false;
-            foreach (var name in _unread)
+            var lane = _lanes[name];
+            if (!TryOpen(lane))
             {
-                var lane = _lanes[name];
-                if (!TryOpen(lane))
-                {
-                    finished = true;
-                    break; // the set has changed: begin again
-                }
-
-                LaneStatus status;
-                do
-                {
-                    status = lane.Read(now, hasLater: name != _unread.Max, _book);
-                    _hasNews |= status == LaneStatus.Passed;
-                }
-                while (status == LaneStatus.Passed);
-
-                if (status == LaneStatus.Batch)
-                {
-                    return lane;
-                }
-
-                if (status == LaneStatus.End)
-                {
-                    _unread.Remove(name);
-                    Finish(lane);
-                    finished = true;
-                    break; // the set has changed: begin again
-                }
+                continue;
             }
 
-            if (!finished)
+            switch (lane.Read(now, _book))
+            {
+                case LaneStatus.Batch:
+                    return lane;
+                case LaneStatus.Passed:
+                    _changed.Add(lane);
+                    break;
+                case LaneStatus.Waiting:
+                    Uncertain ??= lane.WaitsUntil is null ? null : lane;
+                    _unread.Remove(name);
+                    _waiting.Add(name); // until the next turn
+                    break;
+                default:
+                    _unread.Remove(name);
+                    Finish(lane);
+                    break;
+            }
+
+            if (!goesOn())
             {
                 return null;
             }
+        }
+
+        return null;
+    }
+
+    /// <summary>Between turns nothing is held in memory of what is on disk: a log that waits costs no more than its place.</summary>
+    public void DropBuffers()
+    {
+        foreach (var lane in _open)
+        {
+            lane.DropBuffer();
         }
     }
 
     /// <summary>To be called when something of a segment was confirmed: closes it when that was the last.</summary>
     public void Confirmed(SegmentLane lane)
     {
+        _changed.Add(lane);
         if (lane.IsReadToEnd)
         {
             Finish(lane);
         }
     }
 
-    /// <summary>
-    /// Whether a file that was called done has another size now; then it is read on. Smaller, it is another file under
-    /// the same name, or has lost its end: opening it tells which.
-    /// </summary>
-    public bool ReopenIfGrown(SegmentLane lane)
+    /// <summary>To be called before the cleaner deletes a segment: its name going is no news then.</summary>
+    public void Cleaned(string segment)
     {
-        var file = new FileInfo(Path.Combine(_directory, lane.Name.FileName));
-        if (!lane.IsDone || !file.Exists || file.Length == lane.Bytes)
+        if (_done.ContainsKey(segment))
         {
-            return false;
+            Forget(segment);
         }
-
-        lane.Reopen(file.Length);
-        _unread.Add(lane.Name);
-        return true;
     }
 
-    /// <summary>Bytes that are there and not confirmed.</summary>
-    public long LagBytes()
+    /// <summary>Takes what has changed since this was asked last, to be saved.</summary>
+    public (List<SegmentCheckpoint> Segments, List<string> Removed) TakeChanges()
     {
-        var lag = 0L;
-        foreach (var lane in _lanes.Values)
+        var segments = _changed.Where(l => _lanes.GetValueOrDefault(l.Name) == l).Select(l => l.Snapshot()).ToList();
+        segments.AddRange(_changedDone.Where(d => ReferenceEquals(_done.GetValueOrDefault(d.Name), d)));
+        var removed = _removed.Where(name => !_done.ContainsKey(name) && !IsLane(name)).ToList();
+        _changed.Clear();
+        _changedDone.Clear();
+        _removed.Clear();
+        return (segments, removed);
+    }
+
+    /// <summary>What was taken could not be saved: it has to be saved yet.</summary>
+    public void GiveBackChanges(CheckpointChange change)
+    {
+        foreach (var segment in change.Segments)
         {
-            lag += lane.IsDone ? 0 : Math.Max(0, lane.Bytes - lane.Tracker.Watermark.Position);
+            if (_done.TryGetValue(segment.Name, out var done))
+            {
+                _changedDone.Add(done);
+            }
+            else if (SegmentName.TryParse(segment.Name) is { } name && _lanes.TryGetValue(name, out var lane))
+            {
+                _changed.Add(lane);
+            }
         }
 
-        return lag;
+        _removed.AddRange(change.Removed);
     }
 
     public void Dispose()
@@ -187,16 +222,245 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void Add(SegmentLane lane)
+    private void Forget(string done)
     {
-        _lanes.Add(lane.Name, lane);
-        if (!lane.IsDone)
+        _done.Remove(done);
+        _missingDone.Remove(done);
+        _removed.Add(done);
+    }
+
+    private bool IsLane(string fileName) => SegmentName.TryParse(fileName) is { } name && _lanes.ContainsKey(name);
+
+    private void Add(SegmentCheckpoint saved)
+    {
+        if (saved.IsDone)
         {
-            _unread.Add(lane.Name);
+            _done[saved.Name] = saved;
+            if (saved.MissingSince is not null)
+            {
+                _missingDone.Add(saved.Name);
+            }
+
+            return;
+        }
+
+        var lane = new SegmentLane(SegmentName.TryParse(saved.Name)!, saved);
+        _lanes.Add(lane.Name, lane);
+        if (saved.MissingSince is null)
+        {
+            BeginToWait(lane);
+        }
+        else
+        {
+            _missing.Add(lane);
         }
     }
 
-    /// <summary>False if it is no segment at all (a link, a FIFO): then it is in nobody's way any more.</summary>
+    /// <summary>A segment that is there is to be read.</summary>
+    private void BeginToWait(SegmentLane lane)
+    {
+        _unread.Add(lane.Name);
+        _closedLagBytes += lane.LagBytes;
+    }
+
+    /// <summary>Deals with what came and went. If it throws in the middle, it is all looked at again.</summary>
+    private void Reconcile()
+    {
+        _watch.LookAtDirectory();
+        var (came, went) = NameDifference.Between(_reconciled, _set.Names);
+        foreach (var name in came)
+        {
+            Came(name);
+        }
+
+        foreach (var name in went)
+        {
+            Went(name);
+        }
+
+        if (_missing.Count == 0)
+        {
+            _watch.ThisIsTheDirectory();
+        }
+
+        _reconciled = _set.Names;
+    }
+
+    private void Came(SegmentName name)
+    {
+        if (_lanes.TryGetValue(name, out var lane))
+        {
+            CameBack(lane);
+        }
+        else if (_done.TryGetValue(name.FileName, out var done))
+        {
+            CameBack(name, done);
+        }
+        else if (!_ignored.Contains(name))
+        {
+            Found(name);
+        }
+    }
+
+    private void Went(SegmentName name)
+    {
+        _ignored.Remove(name);
+        if (_lanes.TryGetValue(name, out var lane))
+        {
+            Vanished(lane);
+        }
+        else if (_done.TryGetValue(name.FileName, out var done) && _missingDone.Add(name.FileName))
+        {
+            Replace(done with { MissingSince = _time.GetUtcNow() });
+        }
+    }
+
+    private void Found(SegmentName name)
+    {
+        var (bytes, written) = _watch.SizeOf(name);
+        var lane = new SegmentLane(name, bytes, written);
+        _lanes.Add(name, lane);
+        _changed.Add(lane);
+        BeginToWait(lane);
+    }
+
+    private void CameBack(SegmentLane lane)
+    {
+        if (_missing.Remove(lane))
+        {
+            lane.MissingSince = null;
+            _changed.Add(lane);
+            BeginToWait(lane);
+        }
+    }
+
+    /// <summary>A segment that was done is there again. If it is the same file nothing happens; else it is read.</summary>
+    private void CameBack(SegmentName name, SegmentCheckpoint done)
+    {
+        if (_missingDone.Remove(done.Name))
+        {
+            Replace(done with { MissingSince = null });
+            ReopenIfChanged(name, _done[done.Name], looksAtHead: true);
+        }
+    }
+
+    private void Replace(SegmentCheckpoint done)
+    {
+        _done[done.Name] = done;
+        _changedDone.Add(done);
+    }
+
+    /// <summary>A name is gone. What is open is read to its end; what is not is waited for, since it may come back.</summary>
+    private void Vanished(SegmentLane lane)
+    {
+        if (lane.IsOpen)
+        {
+            lane.IsUnlinked = true;
+            return;
+        }
+
+        if (!_missing.Add(lane))
+        {
+            return;
+        }
+
+        _unread.Remove(lane.Name);
+        _closedLagBytes -= lane.LagBytes;
+        lane.MissingSince = _time.GetUtcNow();
+        _changed.Add(lane);
+    }
+
+    /// <summary>What has been missing for too long is lost. It is remembered, for the case that it comes back after all.</summary>
+    private void GiveUpMissing()
+    {
+        var now = _time.GetUtcNow();
+        var patience = Patience;
+        foreach (var lane in _missing.Where(l => l.LosableBytes > 0 && now - l.MissingSince >= patience))
+        {
+            _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.WrittenBytes, "the segment was removed before it was shipped");
+            lane.WasLost();
+            _changed.Add(lane);
+        }
+    }
+
+    /// <summary>Every few seconds: sizes of what is read or waits, and of a part of what is done.</summary>
+    private void Recheck()
+    {
+        foreach (var lane in _open)
+        {
+            lane.LookAtSize(_book);
+        }
+
+        foreach (var lane in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
+        {
+            CameBack(lane); // it was gone for less than a look at the directory
+        }
+
+        foreach (var name in _watch.Next(_set.Names))
+        {
+            if (_done.TryGetValue(name.FileName, out var done))
+            {
+                ReopenIfChanged(name, done, looksAtHead: false);
+            }
+            else if (_lanes.TryGetValue(name, out var lane) && !lane.IsOpen && lane.MissingSince is null)
+            {
+                LookAtSize(lane);
+            }
+        }
+
+        ForgetOldest();
+    }
+
+    private void LookAtSize(SegmentLane lane)
+    {
+        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes)
+        {
+            var before = lane.LagBytes;
+            lane.SawSize(_watch.SizeOf(lane.Name), _book);
+            _closedLagBytes += lane.LagBytes - before;
+            _changed.Add(lane);
+        }
+    }
+
+    /// <summary>
+    /// A file that was called done has another size, or is another file: it is read on. Smaller, it is another file under the
+    /// same name, or has lost its end: opening it tells which.
+    /// </summary>
+    private bool ReopenIfChanged(SegmentName name, SegmentCheckpoint done, bool looksAtHead)
+    {
+        if (_watch.LengthOf(name) is not { } bytes
+            || (bytes == done.Bytes && (!looksAtHead || done.Head is not { } head || SegmentLane.HasHead(_watch.PathOf(name), head))))
+        {
+            return false;
+        }
+
+        _done.Remove(name.FileName);
+        var lane = new SegmentLane(name, done with { IsDone = false });
+        _lanes.Add(name, lane);
+        _changed.Add(lane);
+        BeginToWait(lane);
+        return true;
+    }
+
+    /// <summary>What is gone for good is forgotten in the end.</summary>
+    private void ForgetOldest()
+    {
+        var now = _time.GetUtcNow();
+        var gone = _missingDone.Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
+        foreach (var done in gone.Where((d, i) => i >= MissingPolicy.MaxRemembered || now - d.MissingSince > MissingPolicy.Memory))
+        {
+            Forget(done.Name);
+        }
+
+        foreach (var lane in _missing.Where(l => l.LosableBytes == 0 && now - l.MissingSince > MissingPolicy.Memory).ToList())
+        {
+            _missing.Remove(lane);
+            _lanes.Remove(lane.Name);
+            _removed.Add(lane.Name.FileName);
+        }
+    }
+
+    /// <summary>False if it cannot be read now: it is no segment at all (a link, a FIFO), or its name went in this moment.</summary>
     private bool TryOpen(SegmentLane lane)
     {
         if (lane.IsOpen)
@@ -206,25 +470,35 @@ internal sealed class LogCursor : IDisposable
 
         try
         {
+            var lag = lane.LagBytes;
             if (lane.Open(_directory, _book) is { } reset)
             {
-                _onReset(lane.Name.FileName, reset);
+                _changed.Add(lane);
+                _onReset(lane, reset);
             }
 
+            _closedLagBytes -= lag;
             _open.Add(lane);
             return true;
         }
+        catch (FileNotFoundException)
+        {
+            Vanished(lane);
+            return false;
+        }
         catch (NotASegmentException e)
         {
-            _onReset(lane.Name.FileName, $"ignored: {e.Message}");
+            _onReset(lane, new SegmentReset($"ignored: {e.Message}", IsGoingBack: false));
             _ignored.Add(lane.Name);
-            if (lane.Tracker.Watermark.Position > 0)
+            _unread.Remove(lane.Name);
+            _closedLagBytes -= lane.LagBytes;
+            if (lane.LosableBytes > 0 && lane.Tracker.Watermark.Position > 0)
             {
-                Vanished(lane); // the segment that it was is gone
+                _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.WrittenBytes, "something else took its name before it was shipped");
             }
 
-            _unread.Remove(lane.Name);
             _lanes.Remove(lane.Name);
+            _removed.Add(lane.Name.FileName);
             return false;
         }
     }
@@ -233,48 +507,32 @@ internal sealed class LogCursor : IDisposable
     {
         if (!lane.TryFinish())
         {
-            _unread.Add(lane.Name);
+            if (!lane.IsReadToEnd)
+            {
+                _unread.Add(lane.Name); // it has grown after all
+            }
+
             return;
         }
 
-        if (!lane.IsOpen)
-        {
-            _hasNews = true;
-            _open.Remove(lane);
-            if (lane.IsUnlinked)
-            {
-                _lanes.Remove(lane.Name);
-                _isReconciled = false; // there may be a new file under its name
-            }
-            else
-            {
-                ReopenIfGrown(lane); // another file may have taken its name while it was read
-            }
-        }
-    }
-
-    /// <summary>A name is gone. What is open is read to its end; what was never opened is lost, unless it was done.</summary>
-    private void Vanished(SegmentLane lane)
-    {
-        if (lane.IsOpen)
-        {
-            lane.IsUnlinked = true;
-            return;
-        }
-
-        if (!lane.IsDone && lane.Bytes > lane.Tracker.Watermark.Position)
-        {
-            _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.Bytes, "the segment was removed before it was shipped");
-        }
-
-        _unread.Remove(lane.Name);
+        _open.Remove(lane);
         _lanes.Remove(lane.Name);
-        _hasNews = true;
-    }
+        _unread.Remove(lane.Name);
+        lane.MissingSince = lane.IsUnlinked ? _time.GetUtcNow() : null;
+        Replace(lane.Snapshot(isDone: true));
+        if (lane.IsUnlinked)
+        {
+            _missingDone.Add(lane.Name.FileName);
+        }
 
-    private long SizeOf(SegmentName name)
-    {
-        var file = new FileInfo(Path.Combine(_directory, name.FileName));
-        return file.Exists ? file.Length : 0;
+        // Another file may have taken its name while it was read.
+        if (!lane.IsUnlinked)
+        {
+            ReopenIfChanged(lane.Name, _done[lane.Name.FileName], looksAtHead: false);
+        }
+        else if (_watch.LengthOf(lane.Name) is not null)
+        {
+            CameBack(lane.Name, _done[lane.Name.FileName]);
+        }
     }
 }

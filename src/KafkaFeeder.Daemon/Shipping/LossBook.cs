@@ -10,8 +10,11 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// Accounts for everything of one log that does not reach Kafka as it was: quarantine first, then the ledger, then the
 /// counters and the log. Only when a call has returned may the watermark pass.
 /// </summary>
-internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus status, ILogger logger) : IDisposable
+internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus status, ILogger logger, TimeProvider time) : IDisposable
 {
+    private long? _rejectedLoggedAt;
+    private long _rejectedSince;
+
     /// <summary>Bytes of a segment are no batch, or the start of one that was never finished.</summary>
     public void Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
     {
@@ -47,8 +50,35 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         quarantine.Add(record);
         ledger.Add(LedgerKind.Rejected, status.Directory, segment, position, endPosition, 1, $"offset {record.Offset}: {reason}");
         status.AddRejected();
-        FeederLog.Rejected(logger, segment, record.Offset, reason);
+        LogRejected(segment, record.Offset, reason);
     }
 
-    public void Dispose() => quarantine.Dispose();
+    public void Dispose()
+    {
+        LogRejectedSince();
+        quarantine.Dispose();
+    }
+
+    /// <summary>The first at once, then one line in a while with how many there were.</summary>
+    private void LogRejected(string segment, long offset, string reason)
+    {
+        if (_rejectedLoggedAt is { } at && time.GetElapsedTime(at) < FeederLog.RepeatInterval)
+        {
+            _rejectedSince++;
+            return;
+        }
+
+        LogRejectedSince();
+        _rejectedLoggedAt = time.GetTimestamp();
+        FeederLog.Rejected(logger, status.Options.Component, segment, offset, reason);
+    }
+
+    private void LogRejectedSince()
+    {
+        if (_rejectedSince > 0)
+        {
+            FeederLog.RejectedMore(logger, status.Options.Component, _rejectedSince);
+            _rejectedSince = 0;
+        }
+    }
 }

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Checksums;
@@ -24,28 +26,30 @@ internal enum LaneStatus
     End,
 }
 
-/// <summary>One segment on its way: where it is read, and what of it is confirmed. Not thread-safe.</summary>
+/// <summary>One segment that is not done: where it is read, and what of it is confirmed. Not thread-safe.</summary>
 internal sealed class SegmentLane : IDisposable
 {
-    // A file without our identity may be by a writer that takes no lock, or by one that is just creating it.
-    private static readonly TimeSpan QuietWithLater = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan QuietAlone = TimeSpan.FromMinutes(1);
-
     private SegmentReader? _reader;
     private Watermark _start;
+    private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
+    private string _identity = "";
 
-    public SegmentLane(SegmentName name, long bytes)
-        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, null))
-    {
-    }
+    /// <summary>A segment that was found.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="bytes">Its length.</param>
+    /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
+    public SegmentLane(SegmentName name, long bytes, long writtenBytes)
+        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, null)) => WrittenBytes = writtenBytes;
 
+    /// <summary>A segment that the checkpoint knows.</summary>
     public SegmentLane(SegmentName name, SegmentCheckpoint saved)
     {
         Name = name;
         _start = saved.Watermark;
         Bytes = saved.Bytes;
+        WrittenBytes = saved.Bytes;
         Head = saved.Head;
-        IsDone = saved.IsDone;
+        MissingSince = saved.MissingSince;
         Tracker = new AcknowledgementTracker(saved.Watermark);
     }
 
@@ -57,19 +61,31 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>The size that was seen last.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>What certainly was written: less than the size where a writer has prepared space. What a loss is booked by.</summary>
+    public long WrittenBytes { get; private set; }
+
     /// <summary>See <see cref="SegmentCheckpoint.Head"/>.</summary>
     public uint? Head { get; private set; }
-
-    /// <summary>True when the writer is gone, and all was read and is confirmed.</summary>
-    public bool IsDone { get; private set; }
 
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
 
-    /// <summary>True once its name is gone from the directory.</summary>
+    /// <summary>True if its name went from the directory while it is open.</summary>
     public bool IsUnlinked { get; set; }
 
+    /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>
+    public DateTimeOffset? MissingSince { get; set; }
+
+    /// <summary>When it counts as finished, because nobody can tell whether its writer lives; null: one can.</summary>
+    public DateTimeOffset? WaitsUntil { get; private set; }
+
     public bool IsOpen => _reader is not null;
+
+    /// <summary>Bytes that are there and not confirmed.</summary>
+    public long LagBytes => Math.Max(0, Bytes - Tracker.Watermark.Position);
+
+    /// <summary>Bytes that were there, and are not confirmed, when there is no file any more.</summary>
+    public long LosableBytes => Math.Max(0, WrittenBytes - Tracker.Watermark.Position);
 
     /// <summary>The batch that was read.</summary>
     public OutboundBatch? Current { get; private set; }
@@ -77,25 +93,33 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Its bytes, until the next read.</summary>
     public ReadOnlySpan<byte> CurrentBytes => _reader!.Batch.Span;
 
+    /// <summary>The open file, for quarantine.</summary>
+    public SafeFileHandle File => _reader!.File;
+
+    /// <summary>Where reading began, as a journal notes it.</summary>
+    public SentMark StartMark => new(_start.Position, _start.NextOffset, _start.Records);
+
     /// <summary>What a checkpoint says of it.</summary>
-    public SegmentCheckpoint Snapshot()
+    public SegmentCheckpoint Snapshot(bool isDone = false)
     {
         Head ??= _reader is { } reader && Tracker.Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
-        return new SegmentCheckpoint(Name.FileName, Tracker.Watermark, Math.Max(Bytes, Tracker.Watermark.Position), IsDone, Head);
+        return new SegmentCheckpoint(
+            Name.FileName, Tracker.Watermark, Math.Max(WrittenBytes, Tracker.Watermark.Position), isDone, Head, MissingSince);
     }
 
     /// <summary>Opens the file and makes sure that it still is the one that the checkpoint speaks of.</summary>
-    /// <returns>Null, or why reading starts elsewhere than the checkpoint says.</returns>
-    /// <exception cref="IOException">It cannot be opened.</exception>
-    public string? Open(string directory, LossBook book)
+    /// <returns>What is not as the checkpoint says; null if all is.</returns>
+    /// <exception cref="IOException">It cannot be opened, or a loss cannot be accounted for.</exception>
+    public SegmentReset? Open(string directory, LossBook book)
     {
         var path = Path.Combine(directory, Name.FileName);
         var file = SegmentHandle.OpenForReading(path);
         try
         {
-            var stat = SegmentHandle.Stat(file);
-            var reset = Reset(file, stat.Bytes, book);
-            Bytes = stat.Bytes;
+            var bytes = SegmentHandle.Stat(file).Bytes;
+            var reset = Reset(file, path, bytes, book);
+            Bytes = WrittenBytes = bytes;
+            _identity = IdentityOf(file);
             _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0);
             return reset;
         }
@@ -108,20 +132,20 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>Reads on.</summary>
     /// <param name="now">The time, to tell a file that is written from one that is left.</param>
-    /// <param name="hasLater">True if a later segment of the log is there.</param>
-    /// <param name="book">Told of damage before it is passed.</param>
+    /// <param name="book">Accounts for damage before it is passed.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
-    public LaneStatus Read(DateTimeOffset now, bool hasLater, LossBook book)
+    public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
         if (TakeNext(book) is { } first)
         {
             return first;
         }
 
-        if (SegmentLock.IsWriterAlive(_reader!.File))
+        var writer = SegmentLock.Probe(_reader!.File);
+        if (writer == WriterState.Alive)
         {
-            Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
+            Bytes = WrittenBytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
             return LaneStatus.Waiting;
         }
 
@@ -132,15 +156,16 @@ internal sealed class SegmentLane : IDisposable
         }
 
         var stat = SegmentHandle.Stat(_reader.File);
-        Bytes = Math.Max(Bytes, stat.Bytes);
-        if (!_reader.HasSegmentId && !IsUnlinked && now - stat.Modified < (hasLater ? QuietWithLater : QuietAlone))
+        Grow(stat.Bytes);
+        WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
+        if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
         {
             return LaneStatus.Waiting;
         }
 
         if (_reader.FindTail() is { } tail)
         {
-            Pass(tail, book);
+            Pass(writer == WriterState.Gone ? tail : tail.WithUnknownWriter(), book);
             return LaneStatus.Passed;
         }
 
@@ -149,15 +174,60 @@ internal sealed class SegmentLane : IDisposable
         return LaneStatus.End;
     }
 
-    /// <summary>Notes that all is confirmed, if it is. False if there is more to read: the file has grown after all.</summary>
+    /// <summary>
+    /// Accounts for bytes that were seen and are not there any more. To be called when a size was looked at; what was read
+    /// already is on its way and is not lost by this.
+    /// </summary>
+    /// <exception cref="IOException">It could not be accounted for; ask again.</exception>
+    private void BookIfCut(long bytes, LossBook book)
+    {
+        var from = Math.Max(bytes, Tracker.EndPosition);
+        if (WrittenBytes > from)
+        {
+            book.Lost(Name.FileName, from, WrittenBytes, $"the file was cut to {bytes} bytes before they were shipped");
+            WrittenBytes = from;
+        }
+
+        Bytes = Math.Max(bytes, Tracker.Watermark.Position);
+    }
+
+    /// <summary>Looks at the size of the open file.</summary>
+    /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
+    public void LookAtSize(LossBook book)
+    {
+        var bytes = SegmentHandle.Stat(_reader!.File).Bytes;
+        if (bytes != Bytes)
+        {
+            SawSize(SegmentWatch.SizeOf(_reader.File), book);
+        }
+    }
+
+    /// <summary>A size was looked at.</summary>
+    /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
+    public void SawSize((long Bytes, long Written) size, LossBook book)
+    {
+        BookIfCut(size.Bytes, book);
+        WrittenBytes = Math.Max(WrittenBytes, size.Written);
+    }
+
+    private void Grow(long bytes)
+    {
+        Bytes = Math.Max(Bytes, bytes);
+        WrittenBytes = Math.Max(WrittenBytes, bytes);
+    }
+
+    /// <summary>What was lost of it is accounted for: it is nobody's any more.</summary>
+    public void WasLost() => Bytes = WrittenBytes = Tracker.Watermark.Position;
+
+    /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
     public bool TryFinish()
     {
         if (Tracker.PendingCount > 0)
         {
-            return true;
+            return false;
         }
 
-        Bytes = Math.Max(SegmentHandle.Stat(_reader!.File).Bytes, Tracker.EndPosition);
+        Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(_reader!.File).Bytes, Tracker.EndPosition);
         if (Bytes > Tracker.EndPosition)
         {
             IsReadToEnd = false;
@@ -165,18 +235,8 @@ internal sealed class SegmentLane : IDisposable
         }
 
         _ = Snapshot(); // the head, while the file is open
-        IsDone = true;
         Close();
         return true;
-    }
-
-    /// <summary>A file that was done has grown: read on where it ended.</summary>
-    public void Reopen(long bytes)
-    {
-        IsDone = false;
-        IsReadToEnd = false;
-        _start = Tracker.Watermark;
-        Bytes = bytes;
     }
 
     /// <summary>Reads a batch once more, to send it again.</summary>
@@ -193,6 +253,11 @@ internal sealed class SegmentLane : IDisposable
 
         if (total == span.Length && RecordBatchHeader.ComputeCrc(span) == batch.StoredCrc)
         {
+            if (span[RecordBatchHeader.MagicPosition] == 2)
+            {
+                BinaryPrimitives.WriteInt64BigEndian(span, batch.BaseOffset); // where it is damaged, the reader has repaired it
+            }
+
             return bytes;
         }
 
@@ -200,8 +265,37 @@ internal sealed class SegmentLane : IDisposable
         return null;
     }
 
-    /// <summary>The open file, for quarantine.</summary>
-    public SafeFileHandle File => _reader!.File;
+    /// <summary>The time of the first record that is not confirmed, ms since 1970 UTC; null if it cannot be told.</summary>
+    public long? OldestTimestamp(string directory)
+    {
+        if (Tracker.Pending.FirstOrDefault() is { } pending)
+        {
+            return pending.BaseTimestamp;
+        }
+
+        try
+        {
+            using var own = _reader is null ? SegmentHandle.OpenForReading(Path.Combine(directory, Name.FileName)) : null;
+            Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
+            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? _reader!.File, head, Tracker.Watermark.Position)], out var header)
+                && header.BaseTimestamp > 0 ? header.BaseTimestamp : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>True if the file of its name still begins as it did.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static bool HasHead(string path, uint head)
+    {
+        using var file = SegmentHandle.OpenForReading(path);
+        return HeadOf(file) == head;
+    }
+
+    /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
+    public void DropBuffer() => _reader?.DropBuffer();
 
     public void Close()
     {
@@ -217,6 +311,11 @@ internal sealed class SegmentLane : IDisposable
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         return RandomAccess.Read(file, head, 0) == head.Length ? Crc32C.Compute(head) : null;
     }
+
+    private static string IdentityOf(SafeFileHandle file) =>
+        SegmentReader.ReadSegmentId(file) is { } id ? id.ToString("x16", CultureInfo.InvariantCulture)
+        : HeadOf(file) is { } head ? "head-" + head.ToString("x8", CultureInfo.InvariantCulture)
+        : "";
 
     private LaneStatus? TakeNext(LossBook book)
     {
@@ -236,17 +335,25 @@ internal sealed class SegmentLane : IDisposable
     private void Take()
     {
         var header = _reader!.Header;
+        if (_identity.Length == 0)
+        {
+            _identity = IdentityOf(_reader.File);
+        }
+
         Current = new OutboundBatch
         {
             Origin = this,
             SegmentName = Name.FileName,
+            SegmentIdentity = _identity,
             Position = _reader.BatchPosition,
             EndPosition = _reader.Position,
             BaseOffset = header.BaseOffset,
             NextOffset = header.NextOffset,
             RecordsCount = header.RecordsCount,
+            EndRecords = Tracker.EndRecords + header.RecordsCount,
             StoredCrc = header.StoredCrc,
             BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
+            WasConfirmed = _reader.BatchPosition < _confirmedBefore,
         };
         if (Current.Position == _start.Position)
         {
@@ -256,7 +363,7 @@ internal sealed class SegmentLane : IDisposable
             }
         }
 
-        Bytes = Math.Max(Bytes, Current.EndPosition);
+        Grow(Current.EndPosition);
         Tracker.Add(Current);
         if (header.IsControl || header.RecordsCount == 0)
         {
@@ -270,33 +377,68 @@ internal sealed class SegmentLane : IDisposable
         book.Damaged(_reader!.File, Name.FileName, damage);
         _reader.Pass(damage);
         Tracker.AddPassed(damage.Position, damage.EndPosition, _reader.NextOffset);
-        Bytes = Math.Max(Bytes, damage.EndPosition);
+        Grow(damage.EndPosition);
     }
 
-    private string? Reset(SafeFileHandle file, long bytes, LossBook book)
+    private SegmentReset? Reset(SafeFileHandle file, string path, long bytes, LossBook book)
     {
-        if (Head is { } head && HeadOf(file) is { } found && found != head)
+        if (Head is { } head && HeadOf(file) != head)
         {
+            if (WrittenBytes > _start.Position)
+            {
+                book.Lost(Name.FileName, _start.Position, WrittenBytes, "another file took its name before it was shipped");
+            }
+
             StartAt(default);
             Head = null;
-            return "it is another file under the same name: reading it from its start";
+            return new SegmentReset("it is another file under the same name: reading it from its start", IsGoingBack: true);
         }
 
-        if (bytes < _start.Position)
+        var from = _start.Position;
+        if (bytes < from)
         {
-            var vanished = _start.Position;
-            book.Vanished(Name.FileName, bytes, vanished);
-            StartAt(new Watermark(bytes, 0, 0, null, 0));
-            return $"it has shrunk to {bytes} bytes, {vanished} were confirmed: going on at its end";
+            book.Vanished(Name.FileName, bytes, from);
+            WrittenBytes = Math.Min(WrittenBytes, from);
+            StartAt(_start with { Position = bytes, Record = 0, LastBatchPosition = null });
+            return new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true);
         }
 
+        BookIfCut(bytes, book);
         if (_start.LastBatchPosition is { } last && !IsSameBatch(file, last))
         {
-            StartAt(default);
-            return $"what lies in front of position {_start.Position} is not what was confirmed: reading it from its start";
+            StartAt(LastIntact(path, from));
+            _confirmedBefore = from;
+            return new SegmentReset(
+                $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {_start.Position}; what is sent again counts as possible duplicates",
+                IsGoingBack: true);
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// Where the last whole batch before a position ends: all up to there was confirmed. After a crash of the machine the
+    /// last pages of a file may be zeros though they had been read, and sent.
+    /// </summary>
+    private static Watermark LastIntact(string path, long limit)
+    {
+        using var reader = SegmentReader.Open(path);
+        var intact = default(Watermark);
+        while (true)
+        {
+            switch (reader.TryRead())
+            {
+                case SegmentReadStatus.Batch when reader.Position <= limit:
+                    var records = intact.Records + reader.Header.RecordsCount;
+                    intact = new Watermark(reader.Position, 0, reader.NextOffset, reader.BatchPosition, reader.Header.StoredCrc, records);
+                    break;
+                case SegmentReadStatus.Corrupt when reader.Damage!.EndPosition <= limit:
+                    reader.Pass(reader.Damage); // it was accounted for when it was read first
+                    break;
+                default:
+                    return intact;
+            }
+        }
     }
 
     private bool IsSameBatch(SafeFileHandle file, long position)
@@ -312,3 +454,8 @@ internal sealed class SegmentLane : IDisposable
         Tracker = new AcknowledgementTracker(start);
     }
 }
+
+/// <summary>A file is not as the checkpoint says.</summary>
+/// <param name="What">What is so, and where reading goes on: a sentence.</param>
+/// <param name="IsGoingBack">True: what is on disk of the checkpoint claims more than holds now, so it is saved before anything is sent.</param>
+internal sealed record SegmentReset(string What, bool IsGoingBack);

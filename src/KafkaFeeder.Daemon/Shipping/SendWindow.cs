@@ -6,6 +6,7 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// What of one log is on the way, and what may join it. Pure but for the shared budget; not thread-safe.
 /// <list type="bullet">
 /// <item>Bytes are bounded per log, memory by the budget that all logs share.</item>
+/// <item>It begins small and grows by what is acknowledged, so a log of which nothing arrives holds little.</item>
 /// <item>Strict: without the idempotent producer order holds only if all that is on the way goes in one request, so a
 /// window is filled at once, and the next begins when all of it has come back.</item>
 /// <item>A batch in which a refused record is looked for is alone.</item>
@@ -17,20 +18,22 @@ internal sealed class SendWindow : IDisposable
     private const int StrictRecords = 8000;
     private const long StrictBytes = 800_000;
 
+    private const long FirstBytes = 256 << 10;
+
     private readonly long _maxBytes;
-    private readonly InFlightBudget _budget;
+    private readonly InFlightBudget.Account _account;
+    private long _allowedBytes;
     private int _records;
     private bool _isClosed;
     private bool _isIsolating;
-    private long _costBytes;
 
-    /// <param name="maxBytes">Bytes of segments that may be on the way.</param>
-    /// <param name="budget">The memory that all logs share.</param>
-    public SendWindow(long maxBytes, InFlightBudget budget)
+    /// <param name="maxBytes">Bytes of segments that may be in flight.</param>
+    /// <param name="account">The log's part of the memory that all logs share.</param>
+    public SendWindow(long maxBytes, InFlightBudget.Account account)
     {
         _maxBytes = maxBytes;
-        _budget = budget;
-        _budget.Join();
+        _account = account;
+        Shrink();
     }
 
     /// <summary>Batches on the way.</summary>
@@ -41,13 +44,16 @@ internal sealed class SendWindow : IDisposable
 
     public bool IsEmpty => Count == 0;
 
-    /// <summary>Whether one more batch may be read for it. Into an empty window one always goes.</summary>
-    public bool HasRoom(bool isStrict) =>
-        IsEmpty
-        || (!_isIsolating
+    /// <summary>Whether one more batch may be read for it. Into an empty window one goes as long as brokers answer anybody.</summary>
+    /// <param name="isStrict">See <see cref="SendWindow"/>.</param>
+    /// <param name="isOne">One batch at a time.</param>
+    /// <param name="brokersAnswer">See <see cref="InFlightBudget"/>.</param>
+    public bool HasRoom(bool isStrict, bool isOne, bool brokersAnswer) =>
+        IsEmpty ? _account.AllowsFirst(brokersAnswer)
+        : !_isIsolating && !isOne
             && (isStrict
                 ? !_isClosed && _records < StrictRecords && Bytes < StrictBytes
-                : Bytes < _maxBytes && _budget.Allows(_costBytes)));
+                : Bytes < _allowedBytes && _account.AllowsMore(brokersAnswer));
 
     /// <summary>Whether this very batch may join.</summary>
     public bool Fits(OutboundBatch batch, bool isStrict) =>
@@ -74,16 +80,20 @@ internal sealed class SendWindow : IDisposable
     /// <summary>It was sent, and binds memory until it is back.</summary>
     public void Sent(OutboundBatch batch)
     {
-        _costBytes += batch.CostBytes;
-        _budget.Take(batch.CostBytes);
+        _account.Take(batch.CostBytes);
     }
+
+    /// <summary>Something was acknowledged: as much more may be in flight.</summary>
+    public void Grow(long bytes) => _allowedBytes = Math.Min(_maxBytes, _allowedBytes + bytes);
+
+    /// <summary>Something is wrong: it begins small again.</summary>
+    public void Shrink() => _allowedBytes = Math.Min(_maxBytes, FirstBytes);
 
     /// <summary>A batch that was sent has had its outcome.</summary>
     public void Returned(OutboundBatch batch)
     {
         _isClosed = true;
-        _costBytes -= batch.CostBytes;
-        _budget.GiveBack(batch.CostBytes);
+        _account.GiveBack(batch.CostBytes);
         Withdraw(batch);
     }
 
@@ -95,9 +105,5 @@ internal sealed class SendWindow : IDisposable
     }
 
     /// <summary>What is on the way is waited for no more.</summary>
-    public void Dispose()
-    {
-        _budget.GiveBack(_costBytes);
-        _budget.Leave();
-    }
+    public void Dispose() => _account.Dispose();
 }

@@ -1,12 +1,16 @@
 using System.Buffers;
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -21,13 +25,22 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// </summary>
 internal sealed class Shipper : IDisposable
 {
-    private const int MaxOpenSegments = 64;
+    /// <summary>Segments that are read and wait for their outcomes, before no more are opened.</summary>
+    private const int MaxPendingSegments = 64;
 
     private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromMilliseconds(200);
 
-    private readonly LogOptions _log;
+    /// <summary>Brokers that are well answer within the linger of the client; after so long something is wrong.</summary>
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>A record that is further ahead of the clock than this is no matter of clocks: it is set aside like any other.</summary>
+    private static readonly TimeSpan LongestAhead = TimeSpan.FromDays(1);
+
+    private delegate void RecordAction(int index, Record record);
+
     private readonly ShipperOptions _options;
     private readonly IBatchTransport _transport;
     private readonly CheckpointKeeper _keeper;
@@ -38,91 +51,97 @@ internal sealed class Shipper : IDisposable
     private readonly LogCursor _cursor;
     private readonly SendWindow _window;
     private readonly RetrySchedule _retries = new();
+    private readonly RefusalRun _refusals = new();
     private readonly Queue<OutboundBatch> _resends = new();
     private readonly Channel<BatchOutcome> _outcomes = Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly ConcurrentQueue<string> _cleaned = new();
 
     private bool _isRecovering;
+    private bool _isUncertaintyLogged;
+    private bool _isProbing; // one batch at a time, until something is acknowledged
     private long _failedAt;
     private TimeSpan _wait;
     private TimeSpan _pause = ShortPause;
     private long _toldAt;
     private long _shownAt;
+    private long _turnBegan;
+    private long _answeredAt;
     private string? _fault;
     private string? _saveFault;
     private (OutcomeKind Kind, string Error)? _trouble;
 
-    public Shipper(LogOptions log, ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, LossBook book, LogStatus status, ILogger logger, TimeProvider time)
+    public Shipper(
+        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set, LossBook book,
+        LogStatus status, ILogger logger, TimeProvider time)
     {
-        _log = log;
         _options = options;
         _transport = transport;
-        _window = new SendWindow(options.MaxInFlightBytes, budget);
+        _window = new SendWindow(options.MaxInFlightBytes, budget.Join(status.Options.Broker));
         _keeper = keeper;
         _book = book;
         _status = status;
         _logger = logger;
         _time = time;
-        _cursor = new LogCursor(status.Directory, log.Component, keeper.Start, book, time, OnReset);
+        _cursor = new LogCursor(status.Directory, set, keeper.Start, book, time, OnReset);
     }
 
-    /// <summary>The checkpoint that is on disk: what the cleaner goes by.</summary>
-    public Checkpoint Saved => _keeper.Saved;
+    /// <summary>The settings as they are now: those that concern a batch may change while it runs.</summary>
+    private LogOptions Log => _status.Options;
 
     /// <summary>One window at a time: see <see cref="SendWindow"/>.</summary>
-    private bool IsStrict => !_transport.KeepsOrder && _log.StrictOrder != false;
+    private bool IsStrict => Log.StrictOrder ?? !_transport.KeepsOrder;
 
-    /// <summary>Ships until told to stop; then waits for acknowledgements, saves and returns.</summary>
+    /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
     public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
-        while (!stopping.IsCancellationRequested)
+        try
         {
-            turns.Turned();
-            var isBusy = RunOnce();
-            _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongPause.Ticks));
-            if (!isBusy)
+            while (!stopping.IsCancellationRequested)
             {
-                await Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping).ConfigureAwait(false);
+                turns.Turned();
+                var isBusy = RunOnce();
+                _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongPause.Ticks));
+                if (!isBusy)
+                {
+                    await Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping).ConfigureAwait(false);
+                }
             }
         }
-
-        var began = _time.GetTimestamp();
-        while (!_window.IsEmpty && _time.GetElapsedTime(began) < _options.DrainTimeout)
+        finally
         {
-            turns.Turned();
-            TakeLastOutcomes();
-            if (!_window.IsEmpty)
-            {
-                await Pause.ForAsync(_outcomes.Reader, LongPause, _time, CancellationToken.None).ConfigureAwait(false);
-            }
+            // Also after a failure: what was acknowledged meanwhile must not be sent again by the next try.
+            await WindDownAsync(turns).ConfigureAwait(false);
         }
 
-        TakeLastOutcomes();
-        if (_cursor.TakeNews())
-        {
-            _keeper.Touch(0);
-        }
-
-        TrySave();
         UpdateStatus(_time.GetTimestamp(), now: true);
         _status.State = LogState.Stopped;
     }
+
+    /// <summary>The cleaner is about to delete a segment. Thread-safe.</summary>
+    public void Cleaning(string segment) => _cleaned.Enqueue(segment);
 
     /// <summary>One turn: outcomes, resends, new batches, the checkpoint. True if there may be more to do at once.</summary>
     public bool RunOnce()
     {
         var isBusy = false;
-        var began = _time.GetTimestamp();
+        _turnBegan = _time.GetTimestamp();
         try
         {
+            TakeSaved();
             isBusy = TakeOutcomes();
-            if (_isRecovering && _window.IsEmpty && _time.GetElapsedTime(_failedAt) >= _wait)
+            while (_cleaned.TryDequeue(out var segment))
+            {
+                _cursor.Cleaned(segment);
+            }
+
+            _cursor.Refresh();
+            if (_isRecovering && _window.IsEmpty && _time.GetElapsedTime(_failedAt) >= _wait && SaveAll())
             {
                 PrepareResends();
             }
 
             if (!_isRecovering)
             {
-                _cursor.Refresh();
                 isBusy |= SendWhatFits();
             }
 
@@ -136,17 +155,15 @@ internal sealed class Shipper : IDisposable
             Fail(e.Message);
         }
 
-        if (_cursor.TakeNews())
-        {
-            _keeper.Touch(0);
-        }
-
+        LogUncertain();
+        _cursor.DropBuffers();
+        TouchIfChanged();
         if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes))
         {
-            TrySave();
+            BeginSave();
         }
 
-        UpdateStatus(began, now: !isBusy);
+        UpdateStatus(_turnBegan, now: !isBusy);
         return isBusy;
     }
 
@@ -158,16 +175,51 @@ internal sealed class Shipper : IDisposable
         _book.Dispose();
     }
 
+    private void LogUncertain()
+    {
+        if (!_isUncertaintyLogged && _cursor.Uncertain is { WaitsUntil: { } finalAt } lane)
+        {
+            _isUncertaintyLogged = true;
+            FeederLog.WriterUnknown(_logger, Log.Component, lane.Name.FileName, finalAt);
+        }
+    }
+
+    private async Task WindDownAsync(LoopTurns turns)
+    {
+        var began = _time.GetTimestamp();
+        var isSound = TakeLastOutcomes();
+        while (isSound && !_window.IsEmpty && _time.GetElapsedTime(began) < _options.DrainTimeout)
+        {
+            turns.Turned();
+            await Pause.ForAsync(_outcomes.Reader, LongPause, _time, CancellationToken.None).ConfigureAwait(false);
+            isSound = TakeLastOutcomes();
+        }
+
+        await _keeper.WhenSavedAsync().ConfigureAwait(false);
+        TakeSaved();
+        TouchIfChanged();
+        if (!_keeper.IsClean)
+        {
+            BeginSave();
+            await _keeper.WhenSavedAsync().ConfigureAwait(false);
+            TakeSaved();
+        }
+    }
+
     /// <summary>While stopping: what cannot be set aside stays unsettled, and everything else is saved.</summary>
-    private void TakeLastOutcomes()
+    /// <returns>False if outcomes cannot be taken any more.</returns>
+    private bool TakeLastOutcomes()
     {
         try
         {
             TakeOutcomes();
+            return true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
+            // Whatever it is: what was settled before it is saved all the same.
             Fail(e.Message);
+            return e is IOException or UnauthorizedAccessException;
         }
     }
 
@@ -186,8 +238,14 @@ internal sealed class Shipper : IDisposable
                 SendAgain(again);
                 _resends.Dequeue();
             }
-            else if (_cursor.TryReadNext() is { } lane)
+            else if (_cursor.TryReadNext(HasTime) is { } lane)
             {
+                if (_keeper.IsGoingBack)
+                {
+                    KeepForLater(lane); // its segment was just found to be another than the checkpoint says
+                    break;
+                }
+
                 if (lane.Current is { } batch)
                 {
                     if (!_window.Fits(batch, IsStrict))
@@ -216,12 +274,22 @@ internal sealed class Shipper : IDisposable
             _transport.Push();
         }
 
-        return sent;
+        return sent || !HasTime();
     }
 
+    private bool HasTime() => _time.GetElapsedTime(_turnBegan) < LongestTurn;
+
     private bool MayAdd() =>
-        !_isRecovering && !_keeper.HasFailed
-        && (_window.IsEmpty || (_cursor.OpenCount <= MaxOpenSegments && _window.HasRoom(IsStrict)));
+        !_isRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
+        && _window.HasRoom(IsStrict, isOne: _isProbing || _cursor.PendingCount > MaxPendingSegments, _transport.BrokersAnswer);
+
+    private void KeepForLater(SegmentLane lane)
+    {
+        if (lane.Current is { } batch)
+        {
+            _resends.Enqueue(batch);
+        }
+    }
 
     /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
     private void SendOrKeep(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
@@ -239,12 +307,23 @@ internal sealed class Shipper : IDisposable
 
     private void Send(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
-        _keeper.Sending(batch.SegmentName, batch.EndPosition, batch.NextOffset);
+        if (batch.WasConfirmed && !batch.WasSent)
+        {
+            AddPossibleDuplicates(batch.RecordsCount);
+        }
+
+        _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
         batch.WasSent = true;
+        batch.SettledWhenSent = batch.Settled?.Count(s => s) ?? 0;
+        if (_window.IsEmpty)
+        {
+            _answeredAt = _time.GetTimestamp();
+        }
+
         _window.Add(batch);
         try
         {
-            _transport.Send(batch, bytes, _log, OnOutcome);
+            _transport.Send(batch, bytes, Log, OnOutcome);
             _window.Sent(batch);
         }
         catch (CorruptBatchException e)
@@ -265,7 +344,7 @@ internal sealed class Shipper : IDisposable
         var lane = (SegmentLane)batch.Origin;
         if (lane.ReadAgain(batch) is not { } bytes)
         {
-            _book.Damaged(lane.File, batch.SegmentName, new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"));
+            AccountForChanged(lane, batch);
             Settle(lane, batch);
             return;
         }
@@ -285,6 +364,24 @@ internal sealed class Shipper : IDisposable
         }
     }
 
+    private void AccountForChanged(SegmentLane lane, OutboundBatch batch)
+    {
+        var bytes = SegmentHandle.Stat(lane.File).Bytes;
+        if (bytes < batch.EndPosition)
+        {
+            _book.Lost(batch.SegmentName, batch.Position, batch.EndPosition, $"the file was cut to {bytes} bytes before they were shipped");
+            return;
+        }
+
+        _book.Damaged(lane.File, batch.SegmentName, new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"));
+    }
+
+    private void AddPossibleDuplicates(long records)
+    {
+        _keeper.AddPossibleDuplicates(records);
+        _status.PossibleDuplicates = _keeper.PossibleDuplicates;
+    }
+
     private void OnOutcome(BatchOutcome outcome) => _outcomes.Writer.TryWrite(outcome); // unbounded: always true
 
     private bool TakeOutcomes()
@@ -293,6 +390,7 @@ internal sealed class Shipper : IDisposable
         while (_outcomes.Reader.TryRead(out var outcome))
         {
             any = true;
+            _answeredAt = _time.GetTimestamp();
             _window.Returned(outcome.Batch);
             var lane = (SegmentLane)outcome.Batch.Origin;
             if (outcome.Kind == OutcomeKind.Acknowledged)
@@ -311,6 +409,7 @@ internal sealed class Shipper : IDisposable
     private void Acknowledged(SegmentLane lane, OutboundBatch batch)
     {
         _status.AddShipped(batch.RecordsCount, batch.Bytes);
+        _window.Grow(batch.Bytes);
         EndTrouble();
         Settle(lane, batch);
     }
@@ -320,9 +419,11 @@ internal sealed class Shipper : IDisposable
         if (!_isRecovering && _trouble is not null)
         {
             _trouble = null;
-            FeederLog.Recovered(_logger, _log.Component);
+            FeederLog.Recovered(_logger, Log.Component);
         }
 
+        _isProbing = false;
+        _refusals.Taken();
         _retries.Succeeded();
     }
 
@@ -338,8 +439,7 @@ internal sealed class Shipper : IDisposable
         var batch = outcome.Batch;
         if (outcome.PossiblyPersistedRecords > 0)
         {
-            _keeper.AddPossibleDuplicates(outcome.PossiblyPersistedRecords);
-            _status.PossibleDuplicates = _keeper.PossibleDuplicates;
+            AddPossibleDuplicates(outcome.PossiblyPersistedRecords);
         }
 
         var kind = outcome.Kind;
@@ -352,33 +452,75 @@ internal sealed class Shipper : IDisposable
                 kind = OutcomeKind.Retriable;
                 hasProgressed = true;
             }
-            else if (_log.OnReject == RejectAction.Quarantine)
+            else if (HoldInstead(lane, batch, rejected) is { } reason)
+            {
+                kind = OutcomeKind.Held;
+                outcome = outcome with { Error = reason };
+            }
+            else
             {
                 SetAsideOrKeep(lane, batch, rejected);
                 hasProgressed = kind != OutcomeKind.Held;
                 if (batch.LeadingSettled == batch.RecordsCount)
                 {
-                    _status.AddShipped(batch.RecordsCount - rejected.Count, batch.Bytes);
+                    var shipped = batch.RecordsCount - rejected.Count;
+                    _status.AddShipped(shipped, batch.Bytes * shipped / batch.RecordsCount);
                     EndTrouble();
                     Settle(lane, batch);
                     return;
                 }
             }
-            else
-            {
-                kind = OutcomeKind.Held;
-            }
         }
 
-        _keeper.Touch(0); // records at its front may be settled now
+        _cursor.Confirmed(lane); // records at its front may be settled now
+        _keeper.Touch(0);
+        if (kind is OutcomeKind.Held or OutcomeKind.Fatal or OutcomeKind.Unknown)
+        {
+            _isProbing = true;
+            _window.Shrink();
+        }
+
         var wait = hasProgressed ? TimeSpan.Zero : _retries.Failed(kind);
         _trouble = (kind, outcome.Error ?? kind.ToString());
         if (MayTell())
         {
-            FeederLog.NotAcknowledged(_logger, _log.Component, kind, wait, outcome.Error ?? "");
+            FeederLog.NotAcknowledged(_logger, Log.Component, kind, wait, outcome.Error ?? "");
         }
 
         StartRecovery(wait);
+    }
+
+    /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
+    private string? HoldInstead(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    {
+        if (Log.OnReject == RejectAction.Hold)
+        {
+            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}); on_reject: hold";
+        }
+
+        var isAnyTaken = rejected.Count + batch.SettledWhenSent < batch.RecordsCount;
+        var refused = _refusals.Add(rejected, isAnyTaken);
+        return refused is not null ? refused
+            : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(lane, batch, rejected) is { } ahead
+                ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock ({rejected[0].Reason}): it is sent again until the brokers take it"
+            : null;
+    }
+
+    /// <summary>How far a refused record is ahead of the clock, if it is little enough to wait for; null if none is.</summary>
+    private TimeSpan? AheadOfTime(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    {
+        var refused = rejected.Where(r => r.Why == RejectionKind.Timestamp).Select(r => r.Index).ToHashSet();
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        TimeSpan? ahead = null;
+        Decode(lane, batch, (index, record) =>
+        {
+            var by = TimeSpan.FromMilliseconds(Math.Max(0, record.Timestamp - now));
+            if (refused.Contains(index) && by > TimeSpan.Zero && by <= LongestAhead)
+            {
+                ahead = by;
+            }
+        });
+        return ahead;
     }
 
     private void SetAsideOrKeep(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
@@ -396,18 +538,26 @@ internal sealed class Shipper : IDisposable
 
     private void SetAside(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
+        var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
+        Decode(lane, batch, (index, record) =>
+        {
+            if (reasons.TryGetValue(index, out var reason))
+            {
+                _book.Rejected(record, batch.SegmentName, batch.Position, batch.EndPosition, reason);
+                batch.Settle(index);
+            }
+        });
+    }
+
+    private static void Decode(SegmentLane lane, OutboundBatch batch, RecordAction action)
+    {
         var bytes = lane.ReadAgain(batch) ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
         try
         {
             var records = new RecordBatchDecoder().Decode(bytes.AsSpan(0, (int)batch.Bytes));
-            var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
             for (var index = 0; records.MoveNext(); index++)
             {
-                if (reasons.TryGetValue(index, out var reason))
-                {
-                    _book.Rejected(records.Current, batch.SegmentName, batch.Position, batch.EndPosition, reason);
-                    batch.Settle(index);
-                }
+                action(index, records.Current);
             }
         }
         finally
@@ -429,7 +579,6 @@ internal sealed class Shipper : IDisposable
 
     private void PrepareResends()
     {
-        TrySave(); // what may arrive twice by this is counted before it does
         _resends.Clear();
         foreach (var lane in _cursor.Lanes.Where(l => l.Tracker.PendingCount > 0))
         {
@@ -442,21 +591,51 @@ internal sealed class Shipper : IDisposable
         _isRecovering = false;
     }
 
-    private void TrySave()
+    /// <summary>Whether everything is on disk. What may arrive twice by sending again is counted before it does.</summary>
+    private bool SaveAll()
     {
-        try
+        TouchIfChanged();
+        if (!_keeper.IsClean && !_keeper.IsSaving && !_keeper.HasFailed)
         {
-            _keeper.Save(_cursor.Lanes);
-            _saveFault = null;
+            BeginSave();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+
+        return _keeper.IsClean || _keeper.HasFailed; // after a failure nothing is sent before a save succeeds: MayAdd
+    }
+
+    private void TouchIfChanged()
+    {
+        if (_cursor.HasChanges)
         {
-            _status.AddCheckpointFailure();
-            _saveFault = $"the checkpoint cannot be saved: {e.Message}";
-            if (MayTell())
-            {
-                FeederLog.CheckpointNotSaved(_logger, _log.Component, e.Message);
-            }
+            _keeper.Touch(0);
+        }
+    }
+
+    private void BeginSave()
+    {
+        var (segments, removed) = _cursor.TakeChanges();
+        _keeper.BeginSave(segments, removed);
+        TakeSaved();
+    }
+
+    private void TakeSaved()
+    {
+        if (_keeper.TakeSaved() is not { } saved)
+        {
+            return;
+        }
+
+        _saveFault = saved.Error is null ? null : $"the checkpoint cannot be saved: {saved.Error}";
+        if (saved.Error is null)
+        {
+            return;
+        }
+
+        _cursor.GiveBackChanges(saved.Change);
+        _status.AddCheckpointFailure();
+        if (MayTell())
+        {
+            FeederLog.CheckpointNotSaved(_logger, Log.Component, saved.Error);
         }
     }
 
@@ -465,17 +644,22 @@ internal sealed class Shipper : IDisposable
         _fault = error;
         if (MayTell())
         {
-            FeederLog.LogFailed(_logger, _log.Component, error);
+            FeederLog.LogFailed(_logger, Log.Component, error);
         }
 
         _pause = LongPause;
     }
 
-    private void OnReset(string segment, string what)
+    private void OnReset(SegmentLane lane, SegmentReset reset)
     {
         _status.AddCheckpointReset();
+        if (reset.IsGoingBack)
+        {
+            _keeper.GoBack(lane.Name.FileName, lane.StartMark);
+        }
+
         _keeper.Touch(0);
-        FeederLog.SegmentReset(_logger, _log.Component, segment, what);
+        FeederLog.SegmentReset(_logger, Log.Component, lane.Name.FileName, reset.What);
     }
 
     private bool MayTell()
@@ -497,20 +681,37 @@ internal sealed class Shipper : IDisposable
         }
 
         _shownAt = _time.GetTimestamp();
-        _status.LagBytes = _cursor.LagBytes();
+        var first = _cursor.FirstWithLag;
+        _status.LagBytes = _cursor.LagBytes;
         _status.InFlightBytes = _window.Bytes;
-        _status.Segments = _cursor.Lanes.Count;
-        var first = _cursor.Lanes.FirstOrDefault(l => !l.IsDone);
-        _status.OldestUnshipped = _cursor.Lanes.FirstOrDefault(l => l.Tracker.PendingCount > 0)?.Tracker.Pending.First().BaseTimestamp ?? 0;
+        _status.Segments = _cursor.Count;
+        _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
-        var connection = !_window.IsEmpty ? _transport.LastError : null;
-        _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? connection;
+        var unanswered = Unanswered();
+        var missing = MissingText();
+        _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered ?? missing;
         _status.State =
             _saveFault is not null || _fault is not null ? LogState.Failed
             : _trouble?.Kind == OutcomeKind.Held ? LogState.Held
-            : _trouble is not null || connection is not null ? LogState.Retrying
+            : _trouble is not null || unanswered is not null || missing is not null ? LogState.Retrying
             : _status.LagBytes == 0 && _window.IsEmpty ? LogState.Idle
             : LogState.Shipping;
         _status.LookedAt = began; // last: who reads it first reads a state that is no older
     }
+
+    /// <summary>What is wrong with the brokers when they have not answered for a while; null if they have, or were asked nothing.</summary>
+    private string? Unanswered()
+    {
+        if (_window.IsEmpty)
+        {
+            return null;
+        }
+
+        var silence = _time.GetElapsedTime(_answeredAt);
+        return silence < TimeSpan.FromSeconds(1) ? null
+            : _transport.LastError ?? (silence > AnswerTime ? $"no answer from the brokers for {Words.Age(silence)}" : null);
+    }
+
+    private string? MissingText() => _cursor.Missing is not { } missing ? null
+        : string.Create(CultureInfo.InvariantCulture, $"{Words.Count(missing.Count, "segment", "segments")} with {Words.Bytes(missing.Bytes)} not shipped {(missing.Count == 1 ? "is" : "are")} missing from {_status.Directory} since {missing.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {missing.Until:HH:mm:ss}Z");
 }

@@ -14,12 +14,20 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// One shipper for each log, each on its own. A log whose settings change is stopped (its acknowledgements waited for)
 /// and started with the new ones; no other log notices. A shipper that fails is started again, alone. Thread-safe.
 /// </summary>
-internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, ITransportPool transports, Ledger ledger, Loops loops, ILogger logger, TimeProvider time)
+internal sealed class ShipperFleet(
+    FeederOptions options,
+    StateDirectory state,
+    CheckpointStore checkpoints,
+    ITransportPool transports,
+    Ledger ledger,
+    Loops loops,
+    ILogger logger,
+    TimeProvider time)
 {
-    private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(5);
-
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
+    private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
+    private readonly DirectoryListings _listings = new(time);
     private readonly InFlightBudget _budget = new(InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes));
     private bool _isStopping;
 
@@ -35,15 +43,24 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
         }
     }
 
-    /// <summary>Each log with the checkpoint that is on disk, for the cleaner; null before the first is read.</summary>
-    public IReadOnlyList<(LogStatus Status, Checkpoint? Saved)> Saved
+    /// <summary>Each log with its segments that are done, by the checkpoint that is on disk: for the cleaner.</summary>
+    public IReadOnlyList<CleanableLog> Cleanable
     {
         get
         {
+            List<Berth> berths;
             lock (_lock)
             {
-                return [.. _berths.Values.Select(b => (b.Status, b.Shipper?.Saved))];
+                berths = [.. _berths.Values];
             }
+
+            return
+            [
+                .. berths.Select(b => new CleanableLog(
+                    b.Status,
+                    checkpoints.Of(b.Status.Directory, b.Status.Options.Component).Done(),
+                    segment => b.Shipper?.Cleaning(segment))),
+            ];
         }
     }
 
@@ -64,6 +81,7 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
                 {
                     berth.Stop();
                     _berths.Remove(key);
+                    _leaving[key] = berth.Running; // if it is put back, the next one waits for it
                     FeederLog.LogRemoved(logger, key.Component, key.Directory);
                 }
             }
@@ -87,7 +105,7 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
                 berth.Stop();
             }
 
-            running = [.. _berths.Values.Select(b => b.Running)];
+            running = [.. _berths.Values.Select(b => b.Running), .. _leaving.Values];
         }
 
         await Task.WhenAll(running).ConfigureAwait(false);
@@ -97,21 +115,29 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
     {
         if (_berths.TryGetValue(log.Key, out var berth))
         {
-            if (berth.Status.Options.HasSameSettings(log.Options))
+            var options = berth.Status.Options;
+            if (options.HasSameSettings(log.Options))
             {
                 return;
             }
 
-            berth.Stop();
             FeederLog.LogChanged(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker);
+            if (options.GoesLike(log.Options))
+            {
+                berth.Status.Options = log.Options; // nothing of what is sent already is concerned
+                return;
+            }
+
+            berth.Stop();
         }
         else
         {
             FeederLog.LogAdded(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker);
         }
 
+        _leaving.Remove(log.Key, out var left);
+        var before = berth?.Running ?? left ?? Task.CompletedTask;
         var next = new Berth(new LogStatus(log.Options, log.Directory, time));
-        var before = berth?.Running ?? Task.CompletedTask;
         next.Running = Task.Run(() => RunAsync(next, before));
         _berths[log.Key] = next;
     }
@@ -120,40 +146,66 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
     {
         await before.ConfigureAwait(false); // two shippers never share a checkpoint
         var stopping = berth.Stopping;
-        using var turns = loops.Enter($"the shipper of {berth.Status.Options.Component}");
+        var restarts = new RestartPolicy();
+        using var turns = loops.Enter($"the shipper of {berth.Status.Options.Component}", LoopKind.Log);
         while (!stopping.IsCancellationRequested)
         {
+            var began = time.GetTimestamp();
+            TimeSpan pause;
             try
             {
                 turns.Turned();
-                using var shipper = Launch(berth.Status);
-                berth.Shipper = shipper;
-                await shipper.RunAsync(turns, stopping).ConfigureAwait(false);
+                await ShipAsync(berth, turns).ConfigureAwait(false);
                 return;
             }
             catch (Exception e)
             {
                 // Whatever it is, it is this log's alone: the others go on, and so does this one after a pause.
-                berth.Status.State = LogState.Failed;
-                berth.Status.Error = e.Message;
-                FeederLog.LoopFailed(logger, $"The shipper of {berth.Status.Options.Component}", e is IOException or UnauthorizedAccessException ? e.Message : e.ToString());
-            }
-            finally
-            {
-                berth.Shipper = null;
+                pause = restarts.Failed(time.GetElapsedTime(began));
+                Failed(berth.Status, e, restarts, pause);
             }
 
-            turns.SleepsFor(RestartPause);
-            await Pause.ForAsync(RestartPause, time, stopping).ConfigureAwait(false);
+            turns.SleepsFor(pause);
+            await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
+        }
+
+        berth.Status.State = LogState.Stopped;
+    }
+
+    private async Task ShipAsync(Berth berth, LoopTurns turns)
+    {
+        var status = berth.Status;
+        var log = status.Options;
+        if (!LogLock.TryTake(status.Directory, log.Component, out var held))
+        {
+            throw new IOException($"another kafkafeeder ships {log.Component} in {status.Directory}: two of them would ship everything twice; stop one of them");
+        }
+
+        using var locked = held;
+        using var transport = transports.For(log);
+        var keeper = await CheckpointKeeper.OpenAsync(checkpoints, state, status, options.Shipper.CheckpointInterval, logger, time)
+            .ConfigureAwait(false);
+        var book = new LossBook(ledger, new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component), status, logger, time);
+        var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
+        using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, set, book, status, logger, time);
+        berth.Shipper = shipper;
+        try
+        {
+            await shipper.RunAsync(turns, berth.Stopping).ConfigureAwait(false);
+        }
+        finally
+        {
+            berth.Shipper = null;
         }
     }
 
-    private Shipper Launch(LogStatus status)
+    private void Failed(LogStatus status, Exception e, RestartPolicy restarts, TimeSpan pause)
     {
-        var log = status.Options;
-        var keeper = CheckpointKeeper.Open(state, log.Component, status, options.Shipper.CheckpointInterval, logger, time);
-        var book = new LossBook(ledger, new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component), status, logger);
-        return new Shipper(log, options.Shipper, transports.For(log), _budget, keeper, book, status, logger, time);
+        var reason = e is IOException or UnauthorizedAccessException ? e.Message : $"{e.GetType().Name}: {e.Message}";
+        var next = $"{reason}; failed {Words.Count(restarts.Failures, "time", "times")} in a row, next try in {Words.Age(pause)}";
+        status.Error = next;
+        status.State = restarts.IsHeld ? LogState.Held : LogState.Failed;
+        FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", e is IOException or UnauthorizedAccessException ? next : $"{next}\n{e}");
     }
 
     /// <summary>A log's place: its state, and the shipper that is at work on it.</summary>
@@ -173,3 +225,9 @@ internal sealed class ShipperFleet(FeederOptions options, StateDirectory state, 
         public void Stop() => _stop.Cancel();
     }
 }
+
+/// <summary>What the cleaner has to know of a log.</summary>
+/// <param name="Status">The log.</param>
+/// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
+/// <param name="Cleaning">To be called with a segment's name before it is deleted: its going is no news then.</param>
+internal sealed record CleanableLog(LogStatus Status, IReadOnlyList<SegmentCheckpoint> Done, Action<string> Cleaning);

@@ -75,6 +75,9 @@ internal static partial class FeederLog
     [LoggerMessage(307, LogLevel.Information, "{Component}: shipping goes on")]
     public static partial void Recovered(ILogger logger, string component);
 
+    [LoggerMessage(308, LogLevel.Warning, "{Component}: nobody can tell whether the writer of {Segment} lives (a file system without locks between hosts, or a writer that takes none): the segment counts as finished at {FinalAt} if nothing is added to it. So with each such segment of this log")]
+    public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
+
     [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]
     public static partial void ProducerMade(ILogger logger, string description);
 
@@ -86,6 +89,12 @@ internal static partial class FeederLog
 
     [LoggerMessage(404, LogLevel.Debug, "librdkafka for {Group}: {Facility}: {Message}")]
     public static partial void ClientLibrary(ILogger logger, string group, string facility, string message);
+
+    [LoggerMessage(406, LogLevel.Information, "Brokers of {Group}: records are acknowledged again, after {Duration}")]
+    public static partial void BrokersAnswer(ILogger logger, string group, string duration);
+
+    [LoggerMessage(407, LogLevel.Warning, "{Topic}: requests of {BatchBytes} bytes are refused as too large; smaller ones are sent (max.message.bytes of the topic?)")]
+    public static partial void SmallerRequests(ILogger logger, string topic, int batchBytes);
 
     [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}, tried again in {Wait}: {Error}")]
     public static partial void NotAcknowledged(ILogger logger, string component, OutcomeKind kind, TimeSpan wait, string error);
@@ -120,8 +129,11 @@ internal static partial class FeederLog
     [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition}: {Reason}")]
     public static partial void Lost(ILogger logger, string segment, long position, long endPosition, string reason);
 
-    [LoggerMessage(504, LogLevel.Error, "{Segment}: the record at offset {Offset} is refused by the brokers for ever ({Reason}); it is in quarantine")]
-    public static partial void Rejected(ILogger logger, string segment, long offset, string reason);
+    [LoggerMessage(504, LogLevel.Error, "{Component}: {Segment}: the record at offset {Offset} is refused by the brokers for good ({Reason}); it is in quarantine")]
+    public static partial void Rejected(ILogger logger, string component, string segment, long offset, string reason);
+
+    [LoggerMessage(505, LogLevel.Error, "{Component}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in ledger.jsonl")]
+    public static partial void RejectedMore(ILogger logger, string component, long count);
 
     [LoggerMessage(601, LogLevel.Information, "Cleaned {Segment}: shipped, and last written {Age} ago")]
     public static partial void Cleaned(ILogger logger, string segment, TimeSpan age);

@@ -36,6 +36,7 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private readonly Lock _lock = new();
     private readonly RateWindow _rate = new();
     private readonly long _origin = time.GetTimestamp();
+    private volatile LogState _state = LogState.Starting;
     private string? _error;
     private (string Text, DateTimeOffset At)? _lastError;
     private long _shippedRecords;
@@ -55,17 +56,21 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private long _segments;
     private long _lookedAt = long.MinValue;
 
-    public LogOptions Options { get; } = options;
+    /// <summary>A log whose state is older than this hangs: a state is written several times a second.</summary>
+    private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(30);
+
+    /// <summary>Its settings. Those that concern where it goes change only with its shipper.</summary>
+    public LogOptions Options { get; set; } = options;
 
     /// <summary>The real path of the log's directory.</summary>
     public string Directory { get; } = directory;
 
-    public LogState State { get; set; } = LogState.Starting;
+    public LogState State { get => IsStale ? LogState.Failed : _state; set => _state = value; }
 
     /// <summary>What went wrong last, until it goes right again.</summary>
     public string? Error
     {
-        get => _error;
+        get => IsStale ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are as old" : _error;
         set
         {
             _error = value;
@@ -138,11 +143,13 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>Bytes that are sent and not confirmed.</summary>
     public long InFlightBytes { get => Interlocked.Read(ref _inFlightBytes); set => Interlocked.Exchange(ref _inFlightBytes, value); }
 
-    /// <summary>Timestamp of the oldest record that is not confirmed, ms since 1970 UTC; 0 if there is none.</summary>
+    /// <summary>Timestamp of the oldest record on disk that is not confirmed, ms since 1970 UTC; 0 if there is none.</summary>
     public long OldestUnshipped { get => Interlocked.Read(ref _oldestUnshipped); set => Interlocked.Exchange(ref _oldestUnshipped, value); }
 
     /// <summary>When the turn of which this tells began: what was written before is seen in it. A timestamp.</summary>
     public long LookedAt { get => Interlocked.Read(ref _lookedAt); set => Interlocked.Exchange(ref _lookedAt, value); }
+
+    private bool IsStale => _state is not (LogState.Starting or LogState.Stopped) && LookedAt != long.MinValue && time.GetElapsedTime(LookedAt) > StaleAfter;
 
     /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
     /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>

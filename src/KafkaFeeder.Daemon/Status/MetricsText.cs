@@ -11,7 +11,7 @@ internal static class MetricsText
     [
         ("kafkafeeder_lag_bytes", "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
         ("kafkafeeder_in_flight_bytes", "gauge", "Bytes that are sent and not confirmed.", l => l.InFlightBytes),
-        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge", "Timestamp of the oldest record that is sent and not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
+        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge", "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
         ("kafkafeeder_segments", "gauge", "Segments on disk.", l => l.Segments),
         ("kafkafeeder_shipped_records_total", "counter", "Records that the brokers have confirmed in this run.", l => l.ShippedRecords),
         ("kafkafeeder_shipped_bytes_total", "counter", "Bytes of segments that the brokers have confirmed in this run.", l => l.ShippedBytes),

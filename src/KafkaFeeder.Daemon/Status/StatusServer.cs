@@ -186,18 +186,20 @@ internal sealed class StatusServer(
         return Write(context.Response, 200, "text/html; charset=utf-8", page);
     }
 
-    /// <summary>Unhealthy is what a restart may cure: a loop that hangs. A broker that is away is not.</summary>
+    /// <summary>Unhealthy is what a restart may cure: everything hangs. A broker that is away is not, nor one log that hangs.</summary>
     private Task Health(HttpResponse response)
     {
-        if (status.Loops.Late(FeederStatus.StallLimit) is { Count: > 0 } late)
+        var stalled = string.Concat(status.Loops.Late(FeederStatus.StallLimit)
+            .Select(l => $"stalled: {l.Name} has made no progress for {Words.Age(l.By)}\n"));
+        if (status.Loops.IsHung(FeederStatus.StallLimit))
         {
-            return Write(response, 503, "text/plain; charset=utf-8", string.Concat(late.Select(l => $"stalled: {l.Name} has not come round for {Words.Age(l.By)}\n")));
+            return Write(response, 503, "text/plain; charset=utf-8", stalled);
         }
 
         var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.LostBytes > 0).ToList();
         var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
             + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : $"{l.LostBytes} bytes lost")}\n"));
-        return Write(response, 200, "text/plain; charset=utf-8", text);
+        return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
     }
 
     /// <summary>Against a page that makes its own name lead to this address (DNS rebinding).</summary>

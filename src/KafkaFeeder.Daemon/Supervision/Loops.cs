@@ -15,9 +15,10 @@ internal sealed class Loops(TimeProvider time)
 
     /// <summary>A loop begins: from now on it has to turn, until it is disposed of.</summary>
     /// <param name="name">As a sentence's subject: "the watcher".</param>
-    public LoopTurns Enter(string name)
+    /// <param name="kind">What it means if it hangs.</param>
+    public LoopTurns Enter(string name, LoopKind kind = LoopKind.Other)
     {
-        var turns = new LoopTurns(this, name);
+        var turns = new LoopTurns(this, name, kind);
         lock (_lock)
         {
             _loops.Add(turns);
@@ -35,6 +36,15 @@ internal sealed class Loops(TimeProvider time)
         }
     }
 
+    /// <summary>Whether the daemon as a whole hangs, by <see cref="LatenessPolicy"/>.</summary>
+    public bool IsHung(TimeSpan limit)
+    {
+        lock (_lock)
+        {
+            return LatenessPolicy.IsHung(_loops.Select(l => l.State), Now, limit);
+        }
+    }
+
     internal void Leave(LoopTurns turns)
     {
         lock (_lock)
@@ -45,12 +55,12 @@ internal sealed class Loops(TimeProvider time)
 }
 
 /// <summary>One loop's own record of its progress. Written by that loop; disposed of when it ends.</summary>
-internal sealed class LoopTurns(Loops loops, string name) : IDisposable
+internal sealed class LoopTurns(Loops loops, string name, LoopKind kind) : IDisposable
 {
     private long _dueTicks = loops.Now.Ticks;
 
     /// <summary>As it is now.</summary>
-    public LoopState State => new(name, TimeSpan.FromTicks(Interlocked.Read(ref _dueTicks)));
+    public LoopState State => new(name, TimeSpan.FromTicks(Interlocked.Read(ref _dueTicks)), kind);
 
     /// <summary>A turn begins, or has got one step further: a directory looked at, a segment deleted.</summary>
     public void Turned() => SleepsFor(TimeSpan.Zero);

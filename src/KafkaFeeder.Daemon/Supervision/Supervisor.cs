@@ -7,7 +7,8 @@ namespace KafkaFeeder.Daemon.Supervision;
 
 /// <summary>
 /// Looks after the loops, and tells the service manager: that we are ready, reloading, stopping, how it goes, and, for its
-/// watchdog, that every loop comes round. It feeds the watchdog by what the loops have noted, never by its own turning.
+/// watchdog, that the daemon makes progress. It feeds the watchdog by what the loops have noted, never by its own turning;
+/// one log that hangs does not keep it hungry (<see cref="LatenessPolicy.IsHung"/>).
 /// Without a manager it still says in the log which loop hangs.
 /// </summary>
 internal sealed class Supervisor : IDisposable
@@ -79,7 +80,7 @@ internal sealed class Supervisor : IDisposable
         {
             TellReady(late);
             TellStatus(late);
-            Feed(late);
+            Feed();
         }
 
         // Last: where nobody reads our log, writing to it is what hangs the loops, and would hang this one.
@@ -152,9 +153,9 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    private void Feed(IReadOnlyList<LateLoop> late)
+    private void Feed()
     {
-        if (_watchdog is { } limit && late.Count == 0 && _fed.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
+        if (_watchdog is { } limit && !_status.Loops.IsHung(limit) && _fed.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
         {
             _fed.Restart();
         }

@@ -33,9 +33,27 @@ internal sealed record BatchOutcome(
     OutcomeKind Kind,
     string? Error = null,
     int PossiblyPersistedRecords = 0,
-    IReadOnlyList<RejectedRecord>? Rejected = null);
+    IReadOnlyList<RejectedRecord>? Rejected = null)
+{
+    /// <summary>True if all that was rejected was so for the size, of the record or of the request that it was in.</summary>
+    public bool IsOfSize { get; init; }
+}
 
 /// <summary>A record that the broker refused.</summary>
 /// <param name="Index">Its place in the batch, from 0.</param>
 /// <param name="Reason">Kafka's name for the error.</param>
-internal readonly record struct RejectedRecord(int Index, string Reason);
+/// <param name="Why">What it means for the records around it.</param>
+internal readonly record struct RejectedRecord(int Index, string Reason, RejectionKind Why = RejectionKind.Record);
+
+/// <summary>What a refusal says.</summary>
+internal enum RejectionKind
+{
+    /// <summary>Of this record alone: it is too large, or cannot be expressed.</summary>
+    Record,
+
+    /// <summary>Perhaps of the topic: it may take no record of this kind (compacted, and without a key).</summary>
+    Topic,
+
+    /// <summary>Of its time: it may be taken later.</summary>
+    Timestamp,
+}

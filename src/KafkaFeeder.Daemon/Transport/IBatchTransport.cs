@@ -3,10 +3,11 @@ using KafkaFeeder.Daemon.Options;
 namespace KafkaFeeder.Daemon.Transport;
 
 /// <summary>
-/// The way to the brokers. Takes batches in order; gives back exactly one outcome for each, on any thread, in any order.
-/// Nothing outside an implementation's folder knows which client it uses.
+/// The way of one log to the brokers. Takes batches in order; gives back exactly one outcome for each, on any thread, in any
+/// order. Disposed of with batches that have no outcome, it takes back what of them is not sent yet. Nothing outside an
+/// implementation's folder knows which client it uses.
 /// </summary>
-internal interface IBatchTransport : IAsyncDisposable
+internal interface IBatchTransport : IDisposable
 {
     /// <summary>True if records arrive in the order in which they were sent, whatever is retried below.</summary>
     bool KeepsOrder { get; }
@@ -14,7 +15,12 @@ internal interface IBatchTransport : IAsyncDisposable
     /// <summary>What it is and where it goes, for people.</summary>
     string Description { get; }
 
-    /// <summary>The last thing that went wrong with the connection as a whole, until something is acknowledged; or null.</summary>
+    /// <summary>
+    /// False until a log of the broker group got an acknowledgement, and again while none of its brokers can be reached.
+    /// </summary>
+    bool BrokersAnswer { get; }
+
+    /// <summary>What is wrong with the brokers, until something is acknowledged; null: nothing is known.</summary>
     string? LastError { get; }
 
     /// <summary>
@@ -28,7 +34,7 @@ internal interface IBatchTransport : IAsyncDisposable
     void Push();
 }
 
-/// <summary>Gives each log its transport; logs that may share one do.</summary>
+/// <summary>Gives each log its transport; what logs may share of it they do.</summary>
 internal interface ITransportPool
 {
     /// <summary>The transport for a log, by its broker group, acknowledgement level and partitioner.</summary>

@@ -27,6 +27,15 @@ internal sealed class OutboundBatch
     /// <summary>Records in it.</summary>
     public required int RecordsCount { get; init; }
 
+    /// <summary>Records of the segment before <see cref="EndPosition"/>.</summary>
+    public long EndRecords { get; init; }
+
+    /// <summary>What names the segment for all time, wherever it lies: its writer's identity, or what stands at its front.</summary>
+    public string SegmentIdentity { get; init; } = "";
+
+    /// <summary>True: it was confirmed before, and is sent again because the file is not as the checkpoint says.</summary>
+    public bool WasConfirmed { get; init; }
+
     /// <summary>Its CRC-32C as stored: what tells, after a restart, that the file still holds this batch.</summary>
     public required uint StoredCrc { get; init; }
 
@@ -44,6 +53,9 @@ internal sealed class OutboundBatch
 
     /// <summary>True once it was given to a transport; set by the shipper.</summary>
     public bool WasSent { get; set; }
+
+    /// <summary>Records that were settled when it was given to a transport last; set by the shipper.</summary>
+    public int SettledWhenSent { get; set; }
 
     /// <summary>Memory that is bound until the outcome is there, in bytes; set by the transport.</summary>
     public long CostBytes { get; set; }

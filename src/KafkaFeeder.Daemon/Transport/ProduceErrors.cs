@@ -76,6 +76,23 @@ internal static class ProduceErrors
         _ => OutcomeKind.Unknown, // purged, timed out in the queue, and whatever comes yet
     };
 
+    /// <summary>What a refusal says of the records around it.</summary>
+    public static RejectionKind WhyRejected(int code) => code switch
+    {
+        32 => RejectionKind.Timestamp, // INVALID_TIMESTAMP
+        87 => RejectionKind.Topic, // INVALID_RECORD
+        _ => RejectionKind.Record,
+    };
+
+    /// <summary>Whether a whole request may have been refused for its size.</summary>
+    public static bool IsOfSize(int code) => code is 10 or 18; // MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE
+
+    /// <summary>Whether it says something of the brokers as such, and not of a topic or a record.</summary>
+    public static bool IsOfBrokers(int code) => code is -195 or -193 or -187 or -185 or -181 or -169 or -166 or 33 or 34 or 58;
+
+    /// <summary>Whether none of the brokers can be reached.</summary>
+    public static bool IsNoBroker(int code) => code == -187; // _ALL_BROKERS_DOWN
+
     /// <summary>
     /// Of several kinds in one batch, the one that decides what happens next: a broken producer before all, then what
     /// a person must repair, then what cannot be sent, then what only takes time.

@@ -18,12 +18,11 @@ internal static partial class SystemCalls
     public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
     public static readonly int Directory = IsArm ? 0x4000 : 0x10000;
 
-    public const int LockExclusive = 2;
-    public const int LockNonBlocking = 4;
-    public const int Unlock = 8;
-
+    public const int CurrentDirectory = -100;
+    public const int AtNoFollow = 0x100;
     public const int AtEmptyPath = 0x1000;
     public const uint StatxBasicStats = 0x7ff;
+    public const uint StatxCreated = 0x800;
 
     private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Armv6;
 
@@ -42,8 +41,14 @@ internal static partial class SystemCalls
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Flock(SafeFileHandle file, int operation);
 
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int FileControl(SafeFileHandle file, int command, ref FileLockRange range);
+
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxResult result);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Statx(int directory, string path, int flags, uint mask, out StatxResult result);
 
     // Memory mapping, Linux only: see MappedWindow.
     public const int ProtectReadWrite = 3;
@@ -57,6 +62,17 @@ internal static partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
     public static partial int FileSystem(SafeFileHandle file, out FileSystemResult result);
+
+    /// <summary>The kernel's <c>struct flock</c> on 64-bit systems (fcntl(2)). All zeros but the type: the whole file.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct FileLockRange
+    {
+        public short Type;
+        public short Whence;
+        public long Start;
+        public long Length; // 0: to the end, wherever that will be
+        public int ProcessId;
+    }
 
     /// <summary>The kernel's <c>struct statfs</c>, of which only the type is looked at (statfs(2)); 64-bit systems.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
@@ -73,6 +89,8 @@ internal static partial class SystemCalls
         [FieldOffset(28)] public ushort Mode;
         [FieldOffset(32)] public ulong Inode;
         [FieldOffset(40)] public ulong Size;
+        [FieldOffset(80)] public long CreatedSeconds;
+        [FieldOffset(88)] public uint CreatedNanoseconds;
         [FieldOffset(112)] public long ModifiedSeconds;
         [FieldOffset(120)] public uint ModifiedNanoseconds;
         [FieldOffset(136)] public uint DeviceMajor;

@@ -26,7 +26,9 @@ internal interface IBatchBuilder : IDisposable
     /// <param name="segmentId">The segment's identity, for the magic that has room for it (docs/decisions/0003).</param>
     /// <param name="codec">How to compress; a batch that would not get smaller is stored as it is.</param>
     /// <param name="compressed">Room for the compressed batch; cleared first.</param>
-    ReadOnlySpan<byte> Complete(long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed);
+    /// <param name="lockMark">Whether the writer holds the segment's lock, for the magic that has room for it (docs/decisions/0006).</param>
+    ReadOnlySpan<byte> Complete(
+        long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed, int lockMark = RecordBatchHeader.NoLeaderEpoch);
 
     /// <summary>Makes the builder empty, for the next batch.</summary>
     void Reset();

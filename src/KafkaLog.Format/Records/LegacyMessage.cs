@@ -76,7 +76,7 @@ internal readonly ref struct LegacyMessage
         {
             BaseOffset = BinaryPrimitives.ReadInt64BigEndian(entry),
             BatchLength = BinaryPrimitives.ReadInt32BigEndian(entry[8..]),
-            PartitionLeaderEpoch = -1,
+            PartitionLeaderEpoch = RecordBatchHeader.NoLeaderEpoch,
             Magic = magic,
             StoredCrc = BinaryPrimitives.ReadUInt32BigEndian(entry[12..]),
             Attributes = (short)(attributes & (CodecMask | (magic == 0 ? 0 : LogAppendTime))),

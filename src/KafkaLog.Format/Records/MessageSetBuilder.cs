@@ -35,7 +35,8 @@ internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchB
         RecordsCount++;
     }
 
-    public ReadOnlySpan<byte> Complete(long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed)
+    public ReadOnlySpan<byte> Complete(
+        long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed, int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
         if (codec is not null)
         {

@@ -55,12 +55,13 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
         _maxTimestamp = Math.Max(_maxTimestamp, record.Timestamp);
     }
 
-    public ReadOnlySpan<byte> Complete(long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed)
+    public ReadOnlySpan<byte> Complete(
+        long baseOffset, long segmentId, ICompressionCodec? codec, ArrayBufferWriter<byte> compressed, int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
         var header = new RecordBatchHeader
         {
             BaseOffset = baseOffset,
-            PartitionLeaderEpoch = -1,
+            PartitionLeaderEpoch = lockMark,
             Magic = 2,
             LastOffsetDelta = RecordsCount - 1,
             BaseTimestamp = _baseTimestamp,

@@ -37,6 +37,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>The position of the magic byte, the same in every version of the format.</summary>
     public const int MagicPosition = 16;
 
+    internal const int NoLeaderEpoch = -1;
     internal const int CrcPosition = 17;
     internal const int AttributesPosition = 21;
 
@@ -46,7 +47,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>Bytes of the batch behind this field.</summary>
     public int BatchLength { get; init; }
 
-    /// <summary>Set by brokers; -1 from producers and from us.</summary>
+    /// <summary>Set by brokers; -1 from producers. Our writer notes here that it holds the segment's lock (docs/decisions/0006).</summary>
     public int PartitionLeaderEpoch { get; init; }
 
     /// <summary>0, 1 or 2.</summary>

@@ -8,6 +8,9 @@ internal static class BatchCheck
 {
     private const short KnownAttributes = 0x7F;
 
+    /// <summary>The fewest bytes of a record of magic 2: its length, and a byte for each field.</summary>
+    private const int MinRecordBytes = 7;
+
     /// <summary>The fewest bytes that any batch has.</summary>
     public const int MinBytes = LegacyMessage.MinBytes;
 
@@ -28,7 +31,20 @@ internal static class BatchCheck
         header.TotalBytes >= RecordBatchHeader.BytesOf(header.Magic) && header.TotalBytes <= maxBatchBytes;
 
     private static bool HasPossibleCount(in RecordBatchHeader header) =>
-        header.Magic < 2 || (header.RecordsCount >= 0 && header.LastOffsetDelta >= 0 && header.RecordsCount - 1 <= header.LastOffsetDelta);
+        header.Magic < 2
+        || (header.RecordsCount >= 0 && header.LastOffsetDelta >= 0 && header.RecordsCount - 1 <= header.LastOffsetDelta
+            && header.RecordsCount <= MostRecords(header));
+
+    /// <summary>How many records can be in so many bytes: a count is believed no further than that.</summary>
+    private static long MostRecords(in RecordBatchHeader header)
+    {
+        var bytes = header.TotalBytes - RecordBatchHeader.Bytes;
+        return (header.Compression == CompressionType.None ? bytes : SegmentReader.DefaultMaxBatchBytes) / MinRecordBytes;
+    }
+
+    /// <summary>What is wrong with the offsets of a batch whose CRC is right: they are not all under it.</summary>
+    public static string? FaultOfOffsets(in RecordBatchHeader header) =>
+        header.BaseOffset < 0 || header.NextOffset < header.BaseOffset ? $"its base offset is {header.BaseOffset}" : null;
 
     /// <summary>What a magic byte means that no version of the format has.</summary>
     public static string FaultOfMagic(byte magic) => $"magic is {magic}, expected 0, 1 or 2";

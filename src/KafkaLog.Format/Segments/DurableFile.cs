@@ -65,6 +65,14 @@ public sealed class DurabilityException : IOException
         Errno = errno;
     }
 
-    /// <summary>The system's error number.</summary>
+    private DurabilityException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>The file was removed while it was written: what is forced to the disk, nobody finds there.</summary>
+    internal static DurabilityException OfRemoved(string path) => new($"{path} was removed while it was written to");
+
+    /// <summary>The system's error number; 0 if the file was removed.</summary>
     public int Errno { get; }
 }

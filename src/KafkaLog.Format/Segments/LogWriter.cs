@@ -44,6 +44,7 @@ public sealed class LogWriter : IDisposable
     private readonly object _file = new();
     private readonly SegmentRoller _roller;
     private readonly PendingBatch _direct;
+    private bool _sleepsUntilWoken; // the background thread: nothing is open, nothing is queued
 
     // Written under _file, read anywhere.
     private long _writtenTickets;
@@ -154,10 +155,17 @@ public sealed class LogWriter : IDisposable
 
         lock (_file)
         {
-            Drain(Interlocked.Read(ref _nextTicket) - 1);
-            if (durability == Durability.Synced)
+            try
             {
-                _roller.SyncEverything();
+                Drain(Interlocked.Read(ref _nextTicket) - 1);
+                if (durability == Durability.Synced)
+                {
+                    _roller.SyncEverything();
+                }
+            }
+            finally
+            {
+                WakeSleeper();
             }
         }
     }
@@ -209,19 +217,56 @@ public sealed class LogWriter : IDisposable
             var next = WriteWhatIsDue();
             lock (_file)
             {
-                if (_roller.CloseIfRemoved() is { } loss)
-                {
-                    Report(loss);
-                }
-
+                _roller.CloseIfGone();
                 _roller.CloseIfOver();
-                return _roller.IsOpen && (next is null || next > LookInterval) ? LookInterval : next;
+                return UntilNextLook(next);
             }
         }
         catch (LogWriteException e)
         {
             Report(e);
             return RetryInterval;
+        }
+        finally
+        {
+            ReportNotices();
+        }
+    }
+
+    /// <summary>Under _file: how long the thread may sleep. Who writes afterwards wakes it, if that is for ever.</summary>
+    private TimeSpan? UntilNextLook(TimeSpan? next)
+    {
+        var delay = _roller.NeedsLooks && (next is null || next > LookInterval) ? LookInterval : next;
+        _sleepsUntilWoken = delay is null;
+        return delay;
+    }
+
+    /// <summary>Under _file, after something was written or refused: there may be work for the background thread now.</summary>
+    private void WakeSleeper()
+    {
+        if (_sleepsUntilWoken)
+        {
+            _sleepsUntilWoken = false;
+            _wake.Set();
+        }
+    }
+
+    private void ReportNotices()
+    {
+        while (true)
+        {
+            LogWriteException? notice;
+            lock (_file)
+            {
+                notice = _roller.TakeNotice();
+            }
+
+            if (notice is null)
+            {
+                return;
+            }
+
+            Report(notice);
         }
     }
 
@@ -359,6 +404,7 @@ public sealed class LogWriter : IDisposable
         }
         finally
         {
+            WakeSleeper();
             Monitor.Exit(_file);
         }
     }
@@ -397,22 +443,24 @@ public sealed class LogWriter : IDisposable
     {
         lock (_file)
         {
-            if (_writtenTickets <= ticket)
+            try
             {
-                Drain(ticket);
+                if (_writtenTickets <= ticket)
+                {
+                    Drain(ticket);
+                }
+
+                if (sync is { IsSynced: false, Failure: null })
+                {
+                    _roller.SyncAwaiting();
+                }
+            }
+            finally
+            {
+                WakeSleeper();
             }
 
-            if (sync is null)
-            {
-                return;
-            }
-
-            if (!sync.IsSynced && sync.Failure is null)
-            {
-                _roller.SyncAwaiting();
-            }
-
-            if (sync.Failure is { } failure)
+            if (sync?.Failure is { } failure)
             {
                 throw failure;
             }

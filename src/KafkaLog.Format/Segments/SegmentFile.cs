@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// One open segment of a writer. Created exclusively, so nobody else's file is ever appended to; open with a shared
-/// lock, which tells readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and
+/// One open segment of a writer. Created exclusively, so nobody else's file is ever appended to; locked while it is open,
+/// which tells readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and
 /// behind them at most one torn batch.
 /// </summary>
 internal sealed class SegmentFile : IDisposable
@@ -20,6 +20,8 @@ internal sealed class SegmentFile : IDisposable
         _window = isMapped ? MappedWindow.TryCreate(file) : null;
         Opened = opened;
         Id = SegmentId.Create();
+        LockError = SegmentLock.Hold(file);
+        LockMark = LockError == 0 ? Segments.LockMark.Of(file) : Segments.LockMark.None;
     }
 
     public string Path { get; }
@@ -28,6 +30,12 @@ internal sealed class SegmentFile : IDisposable
 
     /// <summary>The segment's identity: it stands as producer id in each of its batches.</summary>
     public long Id { get; }
+
+    /// <summary>What its batches say of its lock.</summary>
+    public int LockMark { get; }
+
+    /// <summary>The system's error number if the lock could not be had, so that nobody can tell that its writer lives; 0: it is held.</summary>
+    public int LockError { get; }
 
     /// <summary>Where the next batch goes, in bytes.</summary>
     public long Position { get; private set; }
@@ -53,8 +61,8 @@ internal sealed class SegmentFile : IDisposable
         var path = System.IO.Path.Combine(directory, name.FileName);
         try
         {
-            // Share.Read: on Unix a shared flock for as long as the handle is open.
-            return new SegmentFile(path, File.OpenHandle(path, FileMode.CreateNew, isMapped ? FileAccess.ReadWrite : FileAccess.Write, FileShare.Read), opened, isMapped);
+            // ReadWrite: network file systems give no lock to who may only write.
+            return new SegmentFile(path, File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), opened, isMapped);
         }
         catch (IOException) when (File.Exists(path))
         {
@@ -103,12 +111,43 @@ internal sealed class SegmentFile : IDisposable
     /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
     public bool IsAbandoned { get; private set; }
 
+    /// <summary>What is said of a segment that is not there any more.</summary>
+    public const string Removed = "was removed";
+
+    /// <summary>True once a sync found that the file is in no directory any more.</summary>
+    public bool HasNoName { get; private set; }
+
+    /// <summary>What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was written.</summary>
+    public string? FaultOfPlace()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return File.Exists(Path) ? null : Removed;
+        }
+
+        if (SegmentHandle.TryStatPath(Path) is not { } there)
+        {
+            return Removed;
+        }
+
+        var here = SegmentHandle.Stat(_file);
+        return there.Inode != here.Inode || there.Device != here.Device ? "was replaced by another file"
+            : here.Bytes < Position ? $"was cut to {here.Bytes} bytes"
+            : null;
+    }
+
     /// <exception cref="DurabilityException">The segment is abandoned then.</exception>
     public void Sync()
     {
         try
         {
             DurableFile.Sync(_file, Path);
+            HasNoName = SegmentHandle.IsWithoutName(_file);
+            if (HasNoName)
+            {
+                throw DurabilityException.OfRemoved(Path);
+            }
+
             IsSynced = true;
             UnsyncedRecords = 0;
         }

@@ -77,12 +77,25 @@ public static class SegmentHandle
             throw new NotASegmentException("not a regular file");
         }
 
-        return new SegmentStat(
+        return StatOf(stat);
+    }
+
+    /// <summary>The same of what lies under a path, links not followed (Linux); null if there is nothing, or it cannot be asked.</summary>
+    internal static SegmentStat? TryStatPath(string path) =>
+        SystemCalls.Statx(SystemCalls.CurrentDirectory, path, SystemCalls.AtNoFollow, SystemCalls.StatxBasicStats, out var stat) == 0 ? StatOf(stat) : null;
+
+    /// <summary>True if the open file is in no directory any more, so that nobody will find what is written to it.</summary>
+    internal static bool IsWithoutName(SafeFileHandle segment) =>
+        OperatingSystem.IsLinux()
+        && SystemCalls.Statx(segment, "", SystemCalls.AtEmptyPath, SystemCalls.StatxBasicStats, out var stat) == 0
+        && stat.Links == 0;
+
+    private static SegmentStat StatOf(in SystemCalls.StatxResult stat) =>
+        new(
             ((ulong)stat.DeviceMajor << 32) | stat.DeviceMinor,
             stat.Inode,
             (long)stat.Size,
             DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100));
-    }
 }
 
 /// <summary>What the system says of an open segment.</summary>

@@ -1,40 +1,55 @@
-using System.Runtime.InteropServices;
 using KafkaLog.Format.Native;
 using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Segments;
 
+/// <summary>What is known of a segment's writer.</summary>
+public enum WriterState
+{
+    /// <summary>Nothing is known: it may still write. See <see cref="SegmentFinality"/>.</summary>
+    Unknown,
+
+    /// <summary>Somebody has the segment open for writing.</summary>
+    Alive,
+
+    /// <summary>Its writer was there and is gone: nothing more will be written.</summary>
+    Gone,
+}
+
 /// <summary>
-/// Tells whether the writer of a segment lives. A writer holds a shared lock (flock) on its open segment, as every
-/// file that .NET opens for writing does; the kernel drops it with the process. Works between containers on one volume.
+/// The lock that a writer holds on its open segment, and that the kernel drops with the process. On Linux it is an open
+/// file description lock (fcntl(2)) for writing: it is tested without being taken, so readers disturb neither the writer
+/// nor each other, and whoever may only read the file cannot hold one. It works between containers on one volume.
+/// <para>
+/// A lock that is not there proves that the writer is gone only if the writer had it. So it notes in each batch that it
+/// held the lock, and on which file (<see cref="LockMark"/>). Without the note, on file systems whose locks may not reach
+/// other hosts (NFS, SMB, FUSE and whatever is not known), and where the kernel gives no answer, the state is unknown.
+/// </para>
 /// </summary>
 public static class SegmentLock
 {
+    /// <summary>What is known of the segment's writer. Needs no more than the right to read, takes no lock, changes nothing.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static WriterState Probe(SafeFileHandle segment) => IsHeld(segment) switch
+    {
+        true => WriterState.Alive,
+        false when OperatingSystem.IsWindows() || LockMark.IsIn(segment) => WriterState.Gone, // Windows locks without being asked
+        _ => WriterState.Unknown,
+    };
+
     /// <summary>
-    /// True if somebody holds the segment open for writing. The lock is tried and given back at once; a writer that
-    /// creates its segment in this very moment takes another name.
+    /// Takes the lock, for as long as the handle is open. It must be open for reading and writing. On Windows there is
+    /// nothing to do: what others may do with the file was said when it was opened.
     /// </summary>
-    public static bool IsWriterAlive(SafeFileHandle segment)
-    {
-        if (!TryTake(segment))
-        {
-            return true;
-        }
+    /// <returns>The system's error number; 0 if the lock is held.</returns>
+    internal static int Hold(SafeFileHandle segment) =>
+        OperatingSystem.IsWindows() ? 0
+        : OperatingSystem.IsLinux() ? FileLock.TryHold(segment)
+        : FileLock.TryHoldWhole(segment);
 
-        Release(segment);
-        return false;
-    }
-
-    /// <summary>Takes the lock for oneself, so that no writer can have the segment open; false if one has.</summary>
-    public static bool TryTake(SafeFileHandle segment) =>
-        OperatingSystem.IsWindows() || SystemCalls.Flock(segment, SystemCalls.LockExclusive | SystemCalls.LockNonBlocking) == 0;
-
-    /// <summary>Gives the lock back.</summary>
-    public static void Release(SafeFileHandle segment)
-    {
-        if (!OperatingSystem.IsWindows() && SystemCalls.Flock(segment, SystemCalls.Unlock) != 0)
-        {
-            throw new IOException($"cannot unlock a segment (errno {Marshal.GetLastPInvokeError()})");
-        }
-    }
+    /// <summary>Null: the system does not say.</summary>
+    private static bool? IsHeld(SafeFileHandle segment) =>
+        OperatingSystem.IsWindows() ? WindowsLock.IsHeld(segment)
+        : OperatingSystem.IsLinux() ? FileLock.IsHeld(segment)
+        : FileLock.IsWholeHeld(segment);
 }

@@ -13,10 +13,11 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     /// <summary>What every segment's name ends with.</summary>
     public const string Extension = ".szn";
 
-    private SegmentName(string fileName, long order, string component)
+    private SegmentName(string fileName, long order, TimeSpan interval, string component)
     {
         FileName = fileName;
         Order = order;
+        Interval = interval;
         Component = component;
     }
 
@@ -25,6 +26,16 @@ public sealed partial record SegmentName : IComparable<SegmentName>
 
     /// <summary>Date and time as one number, <c>YYYYMMDDHHMMSS</c>: what segments of a component are ordered by.</summary>
     public long Order { get; }
+
+    /// <summary>Date and time, UTC; null if they are none, such as a month 13.</summary>
+    public DateTimeOffset? Start =>
+        DateTimeOffset.TryParseExact(
+            Order.ToString("D14", CultureInfo.InvariantCulture), "yyyyMMddHHmmss", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var start)
+            ? start
+            : null;
+
+    /// <summary>How long its writer wrote to it at most before it began another one.</summary>
+    public TimeSpan Interval { get; }
 
     /// <summary>The log that the segment belongs to.</summary>
     public string Component { get; }
@@ -54,6 +65,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
                 fileName,
                 long.Parse(match.Groups["date"].ValueSpan, CultureInfo.InvariantCulture) * 1_000_000
                     + long.Parse(match.Groups["time"].ValueSpan, CultureInfo.InvariantCulture),
+                TimeSpan.FromSeconds(long.Parse(match.Groups["interval"].ValueSpan, CultureInfo.InvariantCulture)),
                 match.Groups["component"].Value)
             : null;
     }
@@ -80,7 +92,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     public static bool operator >=(SegmentName left, SegmentName right) => left.CompareTo(right) >= 0;
 
     // The original's (?<Date>\d+)_(?<Time>\d+)_\d+_UTC-component\.szn, bounded so that a number cannot overflow.
-    [GeneratedRegex(@"\A(?<date>[0-9]{1,10})_(?<time>[0-9]{1,6})_[0-9]{1,10}_UTC-(?<component>[^/]+)\.szn\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\A(?<date>[0-9]{1,10})_(?<time>[0-9]{1,6})_(?<interval>[0-9]{1,10})_UTC-(?<component>[^/]+)\.szn\z", RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 
     [GeneratedRegex(@"\A[A-Za-z0-9._-]+\z", RegexOptions.CultureInvariant)]

@@ -137,14 +137,7 @@ public sealed class SegmentReader : IDisposable
             fault = Examine(out needsMore);
         }
 
-        if (needsMore)
-        {
-            DropBuffer(); // what lies behind Position may still change
-            WrittenEnd = RandomAccess.GetLength(_file);
-            return SegmentReadStatus.NeedMore;
-        }
-
-        return fault is null ? SegmentReadStatus.Batch : SearchBehind(fault);
+        return needsMore ? NeedMore() : fault is null ? SegmentReadStatus.Batch : SearchBehind(fault);
     }
 
     /// <summary>
@@ -262,6 +255,11 @@ public sealed class SegmentReader : IDisposable
             }
         }
 
+        if (header.ProducerId != _segmentId && BatchCheck.FaultOfOffsets(header) is { } offsetFault)
+        {
+            return offsetFault; // of a segment with an identity it is repaired
+        }
+
         Accept(header);
         return null;
     }
@@ -297,8 +295,21 @@ public sealed class SegmentReader : IDisposable
             return SegmentReadStatus.NeedMore;
         }
 
-        Damage = new SegmentDamage(Position, next, false, fault);
+        // A batch that is copied into a mapping while it is read may become whole, and the next one too, while that is found.
+        if (Examine(out var needsMore) is not { } still || needsMore)
+        {
+            return needsMore ? NeedMore() : SegmentReadStatus.Batch;
+        }
+
+        Damage = new SegmentDamage(Position, next, false, still);
         return SegmentReadStatus.Corrupt;
+    }
+
+    private SegmentReadStatus NeedMore()
+    {
+        DropBuffer(); // what lies after Position may still change
+        WrittenEnd = RandomAccess.GetLength(_file);
+        return SegmentReadStatus.NeedMore;
     }
 
     /// <summary>

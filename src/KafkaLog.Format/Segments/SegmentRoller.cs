@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.ComponentModel;
 using KafkaLog.Format.Compression;
 
 namespace KafkaLog.Format.Segments;
@@ -23,10 +24,12 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private SegmentFile? _segment;
     private bool _isDirectorySynced = true; // nothing is created yet
     private LogWriteException? _untold;
+    private readonly Queue<LogWriteException> _notices = new();
+    private bool _hasNoticedLock;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
 
-    /// <summary>True while a segment is open.</summary>
-    public bool IsOpen => _segment is not null;
+    /// <summary>True while somebody has to look at the open segment now and then, or has to be told something.</summary>
+    public bool NeedsLooks => _segment is not null || _notices.Count > 0;
 
     /// <summary>The open segment, if it would have room prepared by another thread than the one that writes; null if not.</summary>
     public SegmentFile? WantsPreparation => _segment is { WantsPreparation: true } segment ? segment : null;
@@ -53,22 +56,24 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
     }
 
-    /// <summary>Leaves a segment whose name is gone from the directory, and says what that means; null if it is there.</summary>
-    public LogWriteException? CloseIfRemoved()
+    /// <summary>Leaves a segment that is not in its place any more, as it was written: what follows would be lost with it.</summary>
+    public void CloseIfGone()
     {
-        if (_segment is not { } segment || File.Exists(segment.Path))
+        if (_segment is not { } segment || segment.FaultOfPlace() is not { } fault)
         {
-            return null;
+            return;
         }
 
+        NoticeLoss(segment, fault, segment.NextOffset);
         Settle(_awaitingSync.Count == 0 ? null : RewriteAwaiting());
         if (ReferenceEquals(_segment, segment))
         {
             CloseSegment();
         }
-
-        return new LogWriteException($"{segment.Path} was removed while it was written to: {segment.NextOffset} records in it are lost unless they were shipped. Going on in a new segment.", null);
     }
+
+    private void NoticeLoss(SegmentFile segment, string fault, long records) => _notices.Enqueue(new LogWriteException(
+        $"{segment.Path} {fault} while it was written to: {records} records in it are lost unless they were shipped. Going on in a new segment.", null));
 
     /// <summary>Ends the segment.</summary>
     public void Close()
@@ -102,7 +107,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     private void WriteTo(SegmentFile segment, PendingBatch batch) =>
-        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed), batch.Builder.RecordsCount);
+        segment.Write(batch.Builder.Complete(segment.NextOffset, segment.Id, _codec, _compressed, segment.LockMark), batch.Builder.RecordsCount);
 
     private SegmentFile OpenSegment(DateTimeOffset now)
     {
@@ -133,12 +138,31 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             {
                 _lastName = named;
                 _isDirectorySynced = false;
+                NoticeMissingLock(segment);
                 return segment;
             }
         }
 
         throw new LogWriteException($"No free name for a segment of {options.Component} in {options.Directory}: {NameAttempts} names from {now:u} on are taken.", null);
     }
+
+    private void NoticeMissingLock(SegmentFile segment)
+    {
+        if (segment.LockError == 0 || _hasNoticedLock)
+        {
+            return;
+        }
+
+        _hasNoticedLock = true;
+        var reason = new Win32Exception(segment.LockError);
+        _notices.Enqueue(new LogWriteException(
+            $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell whether its writer lives: "
+            + "they count a segment as finished, and clean it, only when its interval is over and nothing has been written for a while. This is said once.",
+            reason));
+    }
+
+    /// <summary>What no caller can be told, the oldest first; null if there is nothing more.</summary>
+    public LogWriteException? TakeNotice() => _notices.TryDequeue(out var notice) ? notice : null;
 
     private void CloseSegment()
     {
@@ -184,6 +208,11 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             if (_segment is { } segment && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords) > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
             {
                 _untold ??= NotSynced(e);
+            }
+
+            if (_segment is { HasNoName: true } removed)
+            {
+                NoticeLoss(removed, SegmentFile.Removed, removed.NextOffset - _awaitingSync.Sum(batch => batch.Builder.RecordsCount));
             }
 
             failure = RewriteAwaiting();

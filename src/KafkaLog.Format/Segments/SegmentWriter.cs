@@ -19,6 +19,7 @@ public sealed class SegmentWriter : IDisposable
     private readonly IBatchBuilder _builder;
     private readonly ArrayBufferWriter<byte> _compressed = new();
     private readonly long _segmentId = SegmentId.Create();
+    private readonly int _lockMark;
     private long _position;
     private long _baseOffset;
     private long _nextOffset;
@@ -32,6 +33,7 @@ public sealed class SegmentWriter : IDisposable
         _batchBytes = batchBytes;
         _codec = CompressionCodecs.For(compression, magic);
         _builder = BatchBuilders.Create(magic, batchBytes);
+        _lockMark = SegmentLock.Hold(file) == 0 ? LockMark.Of(file) : LockMark.None;
     }
 
     /// <summary>Creates the file.</summary>
@@ -52,7 +54,7 @@ public sealed class SegmentWriter : IDisposable
             codec.Compress([], new ArrayBufferWriter<byte>());
         }
 
-        return new SegmentWriter(File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read), path, magic, compression, batchBytes);
+        return new SegmentWriter(File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), path, magic, compression, batchBytes);
     }
 
     /// <summary>Appends a record. A gap in the offsets starts a new batch.</summary>
@@ -112,7 +114,7 @@ public sealed class SegmentWriter : IDisposable
             return;
         }
 
-        var batch = _builder.Complete(_baseOffset, _segmentId, _codec, _compressed);
+        var batch = _builder.Complete(_baseOffset, _segmentId, _codec, _compressed, _lockMark);
         try
         {
             RandomAccess.Write(_file, batch, _position);

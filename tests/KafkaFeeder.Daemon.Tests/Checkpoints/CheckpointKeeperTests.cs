@@ -17,6 +17,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
     private readonly StateDirectory _state;
+    private CheckpointStore? _store;
 
     public CheckpointKeeperTests()
     {
@@ -25,11 +26,14 @@ public sealed class CheckpointKeeperTests : IDisposable
         File.WriteAllBytes(_folder.File(Name), new byte[500]);
     }
 
-    private string CheckpointPath => _state.CheckpointPath(_folder.Path, "orders");
+    /// <summary>In the way of the next snapshot: nothing can be saved.</summary>
+    private string Obstacle => Path.Combine(_state.CheckpointDirectory, "checkpoints-00000001.snapshot.new");
 
-    private string JournalPath => _state.JournalPath(_folder.Path, "orders");
-
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        _store?.Dispose();
+        _folder.Dispose();
+    }
 
     [Fact]
     public void The_state_directories_are_for_the_owner_only() =>
@@ -40,7 +44,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         using (var keeper = Open(out var first))
         {
-            keeper.Sending(Name, 100, 7);
+            keeper.Sending(Name, new SentMark(100, 7, 7));
             Assert.Equal(0, first.PossibleDuplicates);
         }
 
@@ -48,21 +52,21 @@ public sealed class CheckpointKeeperTests : IDisposable
         {
             using var keeper = Open(out var status);
             Assert.Equal(7, status.PossibleDuplicates);
-            Assert.Equal(7, keeper.Saved.PossibleDuplicates);
+            Assert.Equal(7, keeper.PossibleDuplicates);
         }
     }
 
     [Fact]
-    public void What_may_arrive_twice_is_on_disk_before_the_journal_that_tells_of_it_is_written_over()
+    public void What_may_arrive_twice_is_on_disk_before_the_journal_that_says_so_is_written_over()
     {
         using (var keeper = Open(out _))
         {
-            keeper.Sending(Name, 100, 7);
+            keeper.Sending(Name, new SentMark(100, 7, 7));
         }
 
-        Directory.CreateDirectory(CheckpointPath); // the checkpoint cannot be saved
+        Directory.CreateDirectory(Obstacle);
         Assert.ThrowsAny<IOException>(() => Open(out _));
-        Directory.Delete(CheckpointPath);
+        Directory.Delete(Obstacle);
 
         using var next = Open(out var status);
         Assert.Equal(7, status.PossibleDuplicates);
@@ -73,7 +77,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         using (var keeper = Open(out _))
         {
-            keeper.Sending(Name, 100, 7);
+            keeper.Sending(Name, new SentMark(100, 7, 7));
         }
 
         File.Delete(_folder.File(Name));
@@ -87,7 +91,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         using (var keeper = Open(out _))
         {
             keeper.AddPossibleDuplicates(3);
-            keeper.Save([]);
+            Assert.Null(Save(keeper));
             keeper.AddPossibleDuplicates(0);
             Assert.False(IsDueLater(keeper));
         }
@@ -101,13 +105,13 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         using var keeper = Open(out _);
         Assert.False(IsDueLater(keeper));
-        keeper.Save([]);
-        Assert.Equal(0, keeper.Saved.Generation);
+        Assert.True(keeper.IsClean);
 
         keeper.Touch(1);
+        Assert.False(keeper.IsClean);
         Assert.True(keeper.IsDue(Interval, 1000));
-        keeper.Save([new SegmentLane(SegmentName.TryParse(Name)!, 0)]);
-        Assert.Equal(1, keeper.Saved.Generation);
+        Assert.Null(Save(keeper));
+        Assert.True(keeper.IsClean);
         Assert.False(IsDueLater(keeper));
     }
 
@@ -121,47 +125,75 @@ public sealed class CheckpointKeeperTests : IDisposable
         Assert.True(keeper.IsDue(Interval, 1000));
     }
 
-    [Fact]
-    public void A_save_that_failed_is_tried_again_after_the_interval_and_not_before()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3600)]
+    public void A_save_that_failed_is_tried_again_soon_however_long_the_interval_is(int intervalSeconds)
     {
+        var interval = TimeSpan.FromSeconds(intervalSeconds);
         using var keeper = Open(out _);
         keeper.Touch(1_000_000);
-        Directory.CreateDirectory(CheckpointPath);
-        Assert.ThrowsAny<IOException>(() => keeper.Save([]));
+        Directory.CreateDirectory(Obstacle);
+        Assert.NotNull(Save(keeper));
         Assert.True(keeper.HasFailed);
-        Assert.Equal(0, keeper.Saved.Generation);
-        Assert.False(keeper.IsDue(Interval, 1000));
-        Assert.True(IsDueLater(keeper));
+        Assert.False(keeper.IsDue(interval, 1000));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True(keeper.IsDue(interval, 1000));
 
-        Directory.Delete(CheckpointPath);
-        keeper.Save([]);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.NotNull(Save(keeper));
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(9));
+        Assert.False(keeper.IsDue(interval, 1000)); // and not more often than every 10 s
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True(keeper.IsDue(interval, 1000));
+
+        Directory.Delete(Obstacle);
+        Assert.Null(Save(keeper));
         Assert.False(keeper.HasFailed);
-        Assert.Equal(1, keeper.Saved.Generation);
+        Assert.True(keeper.IsClean);
     }
 
     [Fact]
-    public void An_unreadable_checkpoint_is_counted_and_told_and_the_previous_one_is_used()
+    public void An_inconsistent_checkpoint_is_a_failure_that_is_told_and_the_one_on_disk_stays()
+    {
+        using var keeper = Open(out _);
+        keeper.Touch(1);
+        keeper.BeginSave([new SegmentCheckpoint(Name, new Watermark(500, 0, -1, null, 0), 500, false, null)], []);
+        Assert.Contains("negative number", keeper.TakeSaved()!.Error, StringComparison.Ordinal);
+        Assert.True(keeper.HasFailed);
+        Assert.Null(Save(keeper));
+    }
+
+    [Fact]
+    public void A_segment_that_goes_back_is_saved_at_once_and_then_counts_from_there()
     {
         using (var keeper = Open(out _))
         {
+            keeper.Sending(Name, new SentMark(500, 50, 50));
             keeper.Touch(1);
-            keeper.Save([]);
-            keeper.Touch(1);
-            keeper.Save([]);
+            Assert.Null(Save(keeper, At(500)));
+            keeper.GoBack(Name, default);
+            Assert.True(keeper.IsGoingBack);
+            Assert.True(keeper.IsDue(TimeSpan.FromHours(1), 1000));
+            Assert.Null(Save(keeper, At(0)));
+            Assert.False(keeper.IsGoingBack);
+            keeper.Sending(Name, new SentMark(100, 10, 10));
         }
 
-        File.WriteAllText(CheckpointPath, "nonsense");
         using var next = Open(out var status);
-        Assert.Equal(1, status.CheckpointResets);
-        Assert.Equal(1, next.Start.Generation);
+        Assert.Equal(10, status.PossibleDuplicates);
     }
 
-    [Fact]
-    public void A_checkpoint_of_another_log_is_refused()
+    private static SegmentCheckpoint At(long position) => new(Name, new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
+
+    /// <summary>Saves; the error, or null.</summary>
+    private static string? Save(CheckpointKeeper keeper, params SegmentCheckpoint[] segments)
     {
-        File.WriteAllBytes(CheckpointPath, CheckpointText.Write(new Checkpoint { Component = "orders", Directory = "/elsewhere" }));
-        var e = Assert.Throws<IOException>(() => Open(out _));
-        Assert.Contains("/elsewhere", e.Message, StringComparison.Ordinal);
+        keeper.BeginSave(segments, []);
+        return keeper.TakeSaved()!.Error; // the store commits inline
     }
 
     private bool IsDueLater(CheckpointKeeper keeper)
@@ -172,7 +204,9 @@ public sealed class CheckpointKeeperTests : IDisposable
 
     private CheckpointKeeper Open(out LogStatus status)
     {
+        _store?.Dispose();
+        _store = CheckpointStore.Open(_state.CheckpointDirectory, _ => { }, commitsInline: true);
         status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
-        return CheckpointKeeper.Open(_state, "orders", status, Interval, NullLogger.Instance, _time);
+        return CheckpointKeeper.OpenAsync(_store, _state, status, Interval, NullLogger.Instance, _time).GetAwaiter().GetResult();
     }
 }

@@ -20,8 +20,8 @@ public sealed class CheckpointTextTests
         PossibleDuplicates = 7,
         Segments =
         [
-            new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef), 500, true, 0x01020304),
-            new SegmentCheckpoint("20261121_110000_3600_UTC-orders.szn", new Watermark(61, 3, 4, null, 0), 900, false, null),
+            new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
+            new SegmentCheckpoint("20261121_110000_3600_UTC-orders.szn", new Watermark(61, 3, 4, null, 0, 4), 900, false, null, DateTimeOffset.FromUnixTimeMilliseconds(1_000)),
         ],
     };
 
@@ -29,16 +29,80 @@ public sealed class CheckpointTextTests
     public void It_reads_like_this()
     {
         var body = """
-            kafkafeeder-checkpoint 1
+            kafkafeeder-checkpoint 2 full
             component orders
             directory %2Fvar%2Flog%2Fmy%20apps%2F%C5%BE
             generation 42
             possible-duplicates 7
-            segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 bytes 500 done head 01020304 last 400:deadbeef
-            segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 bytes 900 open head - last -
+            segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 records 11 bytes 500 done head 01020304 last 400:deadbeef missing -
+            segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing 1000
 
             """;
         Assert.Equal(WithCrc(body), Encoding.UTF8.GetString(CheckpointText.Write(Some)));
+    }
+
+    [Fact]
+    public void A_change_names_what_has_changed_and_what_is_forgotten()
+    {
+        var change = new CheckpointChange { PossibleDuplicates = 8, Segments = [Some.Segments[1]], Removed = [Name] };
+        var bytes = CheckpointText.WriteChange("orders", Some.Directory, 43, change);
+        Assert.StartsWith("kafkafeeder-checkpoint 2 change\n", Encoding.UTF8.GetString(bytes), StringComparison.Ordinal);
+        var frame = CheckpointText.Read(bytes);
+        Assert.False(frame.IsFull);
+        Assert.Equal((43, 8), (frame.Checkpoint.Generation, frame.Checkpoint.PossibleDuplicates));
+        Assert.Equal([Some.Segments[1]], frame.Checkpoint.Segments);
+        Assert.Equal([Name], frame.Removed);
+    }
+
+    [Fact]
+    public void Version_1_is_still_read()
+    {
+        var body = """
+            kafkafeeder-checkpoint 1
+            component orders
+            directory %2Fvar
+            generation 42
+            possible-duplicates 7
+            segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 bytes 500 done head 01020304 last 400:deadbeef
+
+            """;
+        var frame = CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body)));
+        Assert.True(frame.IsFull);
+        Assert.Equal(new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304), Assert.Single(frame.Checkpoint.Segments));
+    }
+
+    [Fact]
+    public void Of_many_frames_a_damaged_one_costs_itself_wherever_it_is_damaged()
+    {
+        var frames = Enumerable.Range(1, 3).Select(i => CheckpointText.Write(Some with { Generation = i })).ToList();
+        var whole = frames.SelectMany(f => f).ToArray();
+        for (var at = frames[0].Length; at < frames[0].Length + frames[1].Length; at++)
+        {
+            var damaged = (byte[])whole.Clone();
+            damaged[at] ^= 0x20;
+            var read = new List<long>();
+            var problems = new List<bool>();
+            CheckpointText.ReadFrames(damaged, f => read.Add(f.Checkpoint.Generation), (_, isEnd) => problems.Add(isEnd));
+            Assert.Equal([1, 3], read.Where(g => g != 2));
+            Assert.DoesNotContain(2, read);
+            Assert.NotEmpty(problems);
+            Assert.DoesNotContain(true, problems);
+        }
+    }
+
+    [Fact]
+    public void A_last_frame_that_was_cut_short_is_told_from_damage_wherever_it_was_cut()
+    {
+        var first = CheckpointText.Write(Some with { Generation = 1 });
+        byte[] whole = [.. first, .. CheckpointText.Write(Some with { Generation = 2 })];
+        for (var bytes = first.Length + 1; bytes < whole.Length; bytes++)
+        {
+            var read = new List<long>();
+            var problems = new List<bool>();
+            CheckpointText.ReadFrames(whole.AsSpan(0, bytes), f => read.Add(f.Checkpoint.Generation), (_, isEnd) => problems.Add(isEnd));
+            Assert.Equal([1], read);
+            Assert.Equal([true], problems);
+        }
     }
 
     [Fact]
@@ -46,17 +110,17 @@ public sealed class CheckpointTextTests
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll<NonNegativeInt[], string>((numbers, directory) =>
         {
             var checkpoint = Of(numbers, directory);
-            var read = CheckpointText.Read(CheckpointText.Write(checkpoint));
+            var read = CheckpointText.Read(CheckpointText.Write(checkpoint)).Checkpoint;
             Assert.Equal(checkpoint with { Segments = read.Segments }, read);
             Assert.Equal(checkpoint.Segments, read.Segments);
         }));
 
     [Fact]
-    public void A_checkpoint_of_a_later_version_is_never_begun_anew_over()
+    public void A_checkpoint_of_a_later_version_is_never_written_over()
     {
-        var later = Encoding.UTF8.GetBytes(WithCrc("kafkafeeder-checkpoint 2\nwhatever it says\n"));
+        var later = Encoding.UTF8.GetBytes(WithCrc("kafkafeeder-checkpoint 3 full\nwhatever it says\n"));
         var e = Assert.Throws<NewerCheckpointException>(() => CheckpointText.Read(later));
-        Assert.Contains("version 2", e.Message, StringComparison.Ordinal);
+        Assert.Contains("version 3", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -68,7 +132,7 @@ public sealed class CheckpointTextTests
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + "\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 99999999999 offset 1 bytes 1 open head - last -\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head xyz last -\n")]
-    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head - last 5\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head - last 5:\n")]
     public void What_has_a_right_sum_and_makes_no_sense_is_unreadable(string body) =>
         Assert.Throws<CheckpointException>(() => CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body))));
 
@@ -101,6 +165,7 @@ public sealed class CheckpointTextTests
             good with { Watermark = good.Watermark with { Record = -1 } },
             good with { Watermark = good.Watermark with { NextOffset = -1 } },
             good with { Watermark = good.Watermark with { LastBatchPosition = -1 } },
+            good with { Watermark = good.Watermark with { Records = -1 } },
             good with { Bytes = 60 },
             good with { IsDone = true },
         ])

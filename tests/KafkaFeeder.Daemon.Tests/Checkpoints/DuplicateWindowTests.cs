@@ -19,7 +19,19 @@ public sealed class DuplicateWindowTests
 
     [Fact]
     public void A_segment_that_is_done_or_gone_is_not_sent_again() =>
-        Assert.Equal(new DuplicateWindow(0, ""), DuplicateWindow.Between(Confirmed(("a", 10, true), ("b", 5, false)), Sent(("a", 15), ("b", 9)), name => name != Name("b")));
+        Assert.Equal(new DuplicateWindow(0, ""), DuplicateWindow.Between(Confirmed(("a", 15, true), ("b", 5, false)), Sent(("a", 15), ("b", 9)), name => name != Name("b")));
+
+    [Fact]
+    public void A_segment_that_was_done_and_has_grown_counts_from_where_it_was_done() =>
+        Assert.Equal(5, DuplicateWindow.Between(Confirmed(("a", 10, true)), Sent(("a", 15)), _ => true).Records);
+
+    [Fact]
+    public void Records_are_counted_where_each_batch_begins_at_offset_0()
+    {
+        var sent = new Dictionary<string, SentMark> { [Name("a")] = new(500, 3, 12) };
+        var confirmed = Confirmed() with { Segments = [new SegmentCheckpoint(Name("a"), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)] };
+        Assert.Equal(new DuplicateWindow(6, $", segment {Name("a")} positions 100..500"), DuplicateWindow.Between(confirmed, sent, _ => true));
+    }
 
     [Fact]
     public void A_journal_behind_the_checkpoint_means_nothing() =>
@@ -39,8 +51,9 @@ public sealed class DuplicateWindowTests
     {
         Component = "orders",
         Directory = "/var/log",
-        Segments = [.. segments.Select(s => new SegmentCheckpoint(Name(s.Name), new Watermark(100, 0, s.NextOffset, null, 0), 100, s.IsDone, null))],
+        Segments = [.. segments.Select(s => new SegmentCheckpoint(Name(s.Name), new Watermark(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
     };
 
-    private static Dictionary<string, (long, long)> Sent(params (string Name, long NextOffset)[] segments) => segments.ToDictionary(s => Name(s.Name), s => (100L, s.NextOffset));
+    private static Dictionary<string, SentMark> Sent(params (string Name, long NextOffset)[] segments) =>
+        segments.ToDictionary(s => Name(s.Name), s => new SentMark(100L, s.NextOffset, s.NextOffset));
 }

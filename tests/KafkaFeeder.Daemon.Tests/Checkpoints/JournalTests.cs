@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Tests;
 using Xunit;
@@ -16,8 +17,8 @@ public sealed class JournalTests : IDisposable
         Directory = "/var/log",
         Segments =
         [
-            new SegmentCheckpoint(First, new Watermark(300, 0, 30, null, 0), 300, true, null),
-            new SegmentCheckpoint(Second, new Watermark(100, 0, 10, null, 0), 900, false, null),
+            new SegmentCheckpoint(First, new Watermark(300, 0, 30, null, 0, 30), 300, true, null),
+            new SegmentCheckpoint(Second, new Watermark(100, 0, 10, null, 0, 10), 900, false, null),
         ],
     };
 
@@ -32,7 +33,8 @@ public sealed class JournalTests : IDisposable
     {
         File.WriteAllText(JournalPath, "kafkafeeder-journal 1 boot x\n" + First + " 999 99\n");
         using var journal = Journal.Restore(JournalPath, Start);
-        Assert.Equal(new Dictionary<string, (long, long)> { [Second] = (100, 10) }, Sent());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(JournalPath));
+        Assert.Equal(new Dictionary<string, SentMark> { [Second] = Mark(100, 10) }, Sent());
         Assert.False(Journal.ReadLast(JournalPath).HasRebooted);
     }
 
@@ -40,20 +42,63 @@ public sealed class JournalTests : IDisposable
     public void A_line_is_there_before_the_batch_is_sent()
     {
         using var journal = Journal.Restore(JournalPath, Start);
-        journal.Sending(Second, 200, 20);
-        Assert.Equal((200, 20), Sent()[Second]); // what a kill at this moment leaves
+        journal.Sending(Second, Mark(200, 20));
+        Assert.Equal(Mark(200, 20), Sent()[Second]); // what a kill at this moment leaves
+    }
+
+    [Fact]
+    public void A_log_that_sends_nothing_has_no_file()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        Assert.False(File.Exists(JournalPath));
+        journal.Sending(Second, Mark(200, 20));
+        Assert.Equal(Mark(200, 20), Sent()[Second]);
+    }
+
+    [Fact]
+    public void What_is_sent_after_going_back_counts_from_there()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        journal.Sending(Second, Mark(900, 90));
+        journal.GoBack(Second, Mark(0, 0));
+        Assert.Equal(Mark(0, 0), Sent()[Second]);
+        journal.Sending(Second, Mark(200, 20));
+        Assert.Equal(Mark(200, 20), Sent()[Second]);
+    }
+
+    [Fact]
+    public void It_is_not_written_again_at_each_line_when_its_segments_alone_pass_a_mebibyte()
+    {
+        using var journal = Journal.Restore(JournalPath, Start);
+        string Name(int i) => $"20261121_100000_3600_UTC-{new string('o', 180)}{i:d5}.szn";
+        for (var i = 0; i < 6_000; i++)
+        {
+            journal.Sending(Name(i), Mark(100, 10));
+        }
+
+        var first = Inode();
+        for (var i = 0; i < 3_000; i++)
+        {
+            journal.Sending(Name(i), Mark(200, 20));
+        }
+
+        Assert.Equal(first, Inode());
+        Assert.Equal(6_001, Sent().Count); // and the one that the checkpoint has open
+        Assert.Equal(Mark(200, 20), Sent()[Name(0)]);
+
+        FileId Inode() => FileFacts.Of(JournalPath).Id;
     }
 
     [Fact]
     public void A_batch_that_is_sent_again_is_noted_already()
     {
         using var journal = Journal.Restore(JournalPath, Start);
-        journal.Sending(Second, 200, 20);
-        journal.Sending(Second, 300, 30);
+        journal.Sending(Second, Mark(200, 20));
+        journal.Sending(Second, Mark(300, 30));
         var bytes = new FileInfo(JournalPath).Length;
-        journal.Sending(Second, 200, 20);
+        journal.Sending(Second, Mark(200, 20));
         Assert.Equal(bytes, new FileInfo(JournalPath).Length);
-        Assert.Equal((300, 30), Sent()[Second]);
+        Assert.Equal(Mark(300, 30), Sent()[Second]);
     }
 
     [Fact]
@@ -62,24 +107,24 @@ public sealed class JournalTests : IDisposable
         string whole;
         using (var journal = Journal.Restore(JournalPath, Start))
         {
-            journal.Sending(Second, 200, 20);
+            journal.Sending(Second, Mark(200, 20));
             whole = File.ReadAllText(JournalPath);
-            journal.Sending(Second, 30_000, 3_000);
+            journal.Sending(Second, Mark(30_000, 3_000));
         }
 
         var torn = File.ReadAllText(JournalPath);
         for (var bytes = whole.Length; bytes < torn.Length; bytes++)
         {
             File.WriteAllText(JournalPath, torn[..bytes]);
-            Assert.Equal((200, 20), Sent()[Second]);
+            Assert.Equal(Mark(200, 20), Sent()[Second]);
         }
     }
 
     [Fact]
     public void Nonsense_in_it_is_passed_over()
     {
-        File.WriteAllText(JournalPath, $"kafkafeeder-journal 1 boot x\n{First} 5 1\n\0\0\0 what\n{First} five 2\n{First} -7 3\n\n{Second} 6 2\n");
-        Assert.Equal(new Dictionary<string, (long, long)> { [First] = (5, 1), [Second] = (6, 2) }, Sent());
+        File.WriteAllText(JournalPath, $"kafkafeeder-journal 1 boot x\n{First} 5 1\n\0\0\0 what\n{First} five 2\n{First} -7 3\n\n{Second} 6 2 2\n");
+        Assert.Equal(new Dictionary<string, SentMark> { [First] = Mark(5, 1), [Second] = Mark(6, 2) }, Sent());
         Assert.True(Journal.ReadLast(JournalPath).HasRebooted);
     }
 
@@ -95,17 +140,17 @@ public sealed class JournalTests : IDisposable
     public void It_is_written_anew_at_a_mebibyte_and_keeps_the_furthest_of_each_segment()
     {
         using var journal = Journal.Restore(JournalPath, Start);
-        journal.Sending(First, 4_000, 400);
+        journal.Sending(First, Mark(4_000, 400));
         var largest = 0L;
         for (var i = 0; i < 60_000; i++)
         {
-            journal.Sending(Second, 1_000 + i, 100 + i);
+            journal.Sending(Second, Mark(1_000 + i, 100 + i));
             largest = Math.Max(largest, new FileInfo(JournalPath).Length);
         }
 
         Assert.InRange(largest, 1 << 20, (1 << 20) + 200);
         Assert.InRange(new FileInfo(JournalPath).Length, 1, 3 << 19);
-        Assert.Equal(new Dictionary<string, (long, long)> { [First] = (4_000, 400), [Second] = (60_999, 60_099) }, Sent());
+        Assert.Equal(new Dictionary<string, SentMark> { [First] = Mark(4_000, 400), [Second] = Mark(60_999, 60_099) }, Sent());
         Assert.False(File.Exists(JournalPath + ".new"));
     }
 
@@ -113,11 +158,11 @@ public sealed class JournalTests : IDisposable
     public void A_segment_that_is_confirmed_is_not_kept_when_it_is_written_anew()
     {
         using var journal = Journal.Restore(JournalPath, Start);
-        journal.Sending(First, 4_000, 400);
+        journal.Sending(First, Mark(4_000, 400));
         journal.Forget(First);
         for (var i = 0; i < 30_000; i++)
         {
-            journal.Sending(Second, 1_000 + i, 100 + i);
+            journal.Sending(Second, Mark(1_000 + i, 100 + i));
         }
 
         Assert.Equal([Second], Sent().Keys);
@@ -127,47 +172,51 @@ public sealed class JournalTests : IDisposable
     public void When_it_cannot_be_written_anew_the_batch_is_not_sent_and_the_old_one_stays_right()
     {
         using var journal = Journal.Restore(JournalPath, Start);
-        var next = 1_000;
+        var next = 1_001;
+        journal.Sending(Second, Mark(1_000, 1_000));
         while (new FileInfo(JournalPath).Length <= 1 << 20)
         {
-            journal.Sending(Second, next, next);
+            journal.Sending(Second, Mark(next, next));
             next++;
         }
 
         Directory.CreateDirectory(JournalPath + ".new"); // in the way of the new file
         for (var i = 0; i < 3; i++)
         {
-            Assert.ThrowsAny<Exception>(() => journal.Sending(Second, 1_000_000, 1_000_000));
-            Assert.Equal((next - 1, next - 1), Sent()[Second]);
+            Assert.ThrowsAny<Exception>(() => journal.Sending(Second, Mark(1_000_000, 1_000_000)));
+            Assert.Equal(Mark(next - 1, next - 1), Sent()[Second]);
         }
 
         Directory.Delete(JournalPath + ".new");
-        journal.Sending(Second, 1_000_000, 1_000_000);
-        Assert.Equal((1_000_000, 1_000_000), Sent()[Second]);
+        journal.Sending(Second, Mark(1_000_000, 1_000_000));
+        Assert.Equal(Mark(1_000_000, 1_000_000), Sent()[Second]);
     }
 
     [Fact]
     public void When_the_new_one_cannot_take_its_place_nothing_is_noted_in_a_file_that_nobody_reads()
     {
         var journal = Journal.Restore(JournalPath, Start);
-        var next = 1_000;
+        var next = 1_001;
+        journal.Sending(Second, Mark(1_000, 1_000));
         while (new FileInfo(JournalPath).Length <= 1 << 20)
         {
-            journal.Sending(Second, next, next);
+            journal.Sending(Second, Mark(next, next));
             next++;
         }
 
         var aside = JournalPath + ".aside";
         File.Move(JournalPath, aside);
         Directory.CreateDirectory(JournalPath); // the rename fails
-        Assert.ThrowsAny<IOException>(() => journal.Sending(Second, 1_000_000, 1_000_000));
+        Assert.ThrowsAny<IOException>(() => journal.Sending(Second, Mark(1_000_000, 1_000_000)));
         Directory.Delete(JournalPath);
         File.Move(aside, JournalPath);
 
-        journal.Sending(Second, 1_000_001, 1_000_001);
-        Assert.Equal((1_000_001, 1_000_001), Sent()[Second]);
+        journal.Sending(Second, Mark(1_000_001, 1_000_001));
+        Assert.Equal(Mark(1_000_001, 1_000_001), Sent()[Second]);
         journal.Dispose();
     }
 
-    private Dictionary<string, (long EndPosition, long NextOffset)> Sent() => new(Journal.ReadLast(JournalPath).Sent);
+    private Dictionary<string, SentMark> Sent() => new(Journal.ReadLast(JournalPath).Sent);
+
+    private static SentMark Mark(long endPosition, long nextOffset) => new(endPosition, nextOffset, nextOffset);
 }

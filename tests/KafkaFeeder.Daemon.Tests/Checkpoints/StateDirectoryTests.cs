@@ -14,9 +14,9 @@ public sealed class StateDirectoryTests
     [Fact]
     public void Each_log_has_files_of_its_own()
     {
-        string[] paths = [_state.CheckpointPath("/a", "orders"), _state.CheckpointPath("/b", "orders"), _state.CheckpointPath("/a", "payments"), _state.JournalPath("/a", "orders")];
+        string[] paths = [_state.JournalPath("/a", "orders"), _state.JournalPath("/b", "orders"), _state.JournalPath("/a", "payments"), _state.RejectedDirectory("/a", "orders")];
         Assert.Equal(paths.Length, paths.Distinct().Count());
-        Assert.Equal(_state.CheckpointPath("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").CheckpointPath("/a", "orders"));
+        Assert.Equal(_state.RejectedDirectory("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").RejectedDirectory("/a", "orders"));
     }
 
     [Theory]
@@ -58,14 +58,16 @@ public sealed class StateDirectoryTests
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
         using (StateLock.TryTake(state.LockPath))
-        using (Journal.Restore(state.JournalPath("/a", "orders"), new Checkpoint { Component = "orders", Directory = "/a" }))
+        using (var store = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true))
+        using (var journal = Journal.Restore(state.JournalPath("/a", "orders"), new Checkpoint { Component = "orders", Directory = "/a" }))
         {
-            new CheckpointFile(state.CheckpointPath("/a", "orders")).Save(new Checkpoint { Component = "orders", Directory = "/a" });
+            Assert.True(store.SaveAsync(store.Of("/a", "orders"), new CheckpointChange()).IsCompletedSuccessfully);
+            journal.Sending("x", new SentMark(1, 1, 1));
             new Ledger(state.LedgerPath, TimeProvider.System).Add(LedgerKind.Lost, "/a", "x", 0, 1, 1, "gone");
         }
 
         string[] files = [.. Directory.GetFiles(folder.Path, "*", SearchOption.AllDirectories)];
-        Assert.Equal(4, files.Length);
+        Assert.Equal(5, files.Length); // lock, snapshot, changes, ledger, journal
         Assert.All(files, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
     }
 
@@ -75,10 +77,9 @@ public sealed class StateDirectoryTests
         var component = new string('x', 200);
         foreach (var directory in (string[])["/a/../..", "/ž\n", "/" + new string('d', 4_000)])
         {
-            Assert.Equal("/state/checkpoint", Path.GetDirectoryName(_state.CheckpointPath(directory, component)));
             Assert.Equal("/state/journal", Path.GetDirectoryName(_state.JournalPath(directory, component)));
             Assert.Equal("/state/checkpoint/rejected", Path.GetDirectoryName(_state.RejectedDirectory(directory, component)));
-            Assert.InRange(Path.GetFileName(_state.CheckpointPath(directory, component) + ".previous").Length, 1, 255);
+            Assert.InRange(Path.GetFileName(_state.JournalPath(directory, component) + ".previous").Length, 1, 255);
         }
     }
 }

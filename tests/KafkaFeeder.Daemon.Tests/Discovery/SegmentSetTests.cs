@@ -9,9 +9,15 @@ public sealed class SegmentSetTests : IDisposable
     private static readonly DateTime Stamp = new(2026, 11, 21, 10, 0, 0, DateTimeKind.Utc);
 
     private readonly TempFolder _folder = new();
+    private readonly ManualTime _time = new(new DateTimeOffset(Stamp));
+    private readonly DirectoryListing _listing;
     private readonly SegmentSet _set;
 
-    public SegmentSetTests() => _set = new SegmentSet(_folder.Path, "orders");
+    public SegmentSetTests()
+    {
+        _listing = new DirectoryListing(_folder.Path, _time);
+        _set = new SegmentSet(_listing, "orders");
+    }
 
     public void Dispose() => _folder.Dispose();
 
@@ -33,7 +39,7 @@ public sealed class SegmentSetTests : IDisposable
             ".szn",
             "kafkafeeder.yaml");
         Directory.CreateDirectory(_folder.File("20261121_110000_3600_UTC-orders.szn"));
-        Assert.True(_set.Refresh(Later));
+        Assert.True(_set.Refresh());
         Assert.Equal(
             ["20261120_235959_60_UTC-orders.szn", "20261121_095959_86400_UTC-orders.szn", "20261121_100000_3600_UTC-orders.szn"],
             _set.Names.Select(n => n.FileName));
@@ -43,61 +49,98 @@ public sealed class SegmentSetTests : IDisposable
     public void A_settled_directory_is_not_listed_again_until_it_changes()
     {
         Touch("20261121_100000_3600_UTC-orders.szn");
-        SetStamp(Stamp);
-        Assert.True(_set.Refresh(At(200)));
-        Assert.False(_set.Refresh(At(300)));
+        SetStamp(0);
+        Assert.True(RefreshAt(200));
+        Assert.False(RefreshAt(300));
 
         Touch("20261121_110000_3600_UTC-orders.szn");
-        SetStamp(Stamp.AddMilliseconds(250));
-        Assert.True(_set.Refresh(At(400)));
+        SetStamp(250);
+        Assert.True(RefreshAt(400));
         Assert.Equal(2, _set.Names.Count);
 
         File.Delete(_folder.File("20261121_100000_3600_UTC-orders.szn"));
-        SetStamp(Stamp.AddMilliseconds(500));
-        Assert.True(_set.Refresh(At(10_000)));
+        SetStamp(500);
+        Assert.True(RefreshAt(700));
         Assert.Single(_set.Names);
-        Assert.False(_set.Refresh(At(10_000)));
+        Assert.False(RefreshAt(800));
     }
 
     [Fact]
-    public void A_segment_that_comes_within_the_tick_of_the_last_listing_is_seen()
+    public void A_segment_that_comes_within_the_tick_of_the_last_listing_is_seen_when_the_tick_is_over()
     {
-        SetStamp(Stamp);
-        Assert.True(_set.Refresh(At(2)));
+        SetStamp(0);
+        RefreshAt(2);
         Assert.Empty(_set.Names);
 
         Touch("20261121_100000_3600_UTC-orders.szn");
-        SetStamp(Stamp); // the clock of the file system has not moved
-        Assert.True(_set.Refresh(At(4)));
+        SetStamp(0); // the clock of the file system has not moved
+        Assert.False(RefreshAt(50));
+        Assert.True(RefreshAt(101));
         Assert.Single(_set.Names);
-        Assert.True(_set.Refresh(At(101)));
-        Assert.False(_set.Refresh(At(102)));
     }
 
     [Fact]
-    public void A_directory_stamped_in_the_future_is_listed_each_time_and_nothing_is_missed()
+    public void A_segment_that_the_stamp_hides_is_seen_within_seconds()
     {
-        SetStamp(Stamp.AddDays(1));
-        Assert.True(_set.Refresh(At(0)));
-        Assert.True(_set.Refresh(At(10_000)));
+        SetStamp(0);
+        RefreshAt(500);
+        Touch("20261121_100000_3600_UTC-orders.szn");
+        SetStamp(0); // stamps of whole seconds, or a clock that was set back
+        Assert.False(RefreshAt(1_000));
+        Assert.True(RefreshAt(3_500));
+        Assert.Single(_set.Names);
+    }
+
+    [Fact]
+    public void A_directory_stamped_in_the_future_is_listed_all_the_same()
+    {
+        SetStamp(86_400_000);
+        RefreshAt(0);
+        Touch("20261121_100000_3600_UTC-orders.szn");
+        SetStamp(86_400_000);
+        Assert.True(RefreshAt(3_000));
+    }
+
+    [Fact]
+    public void Logs_of_one_directory_share_its_listing_and_see_only_their_own_changes()
+    {
+        var other = new SegmentSet(_listing, "payments");
+        Touch("20261121_100000_3600_UTC-orders.szn", "20261121_100000_3600_UTC-payments.szn");
+        SetStamp(0);
+        Assert.True(RefreshAt(200));
+        Assert.True(other.Refresh());
+
+        Touch("20261121_110000_3600_UTC-orders.szn");
+        SetStamp(250);
+        Assert.True(RefreshAt(400));
+        Assert.False(other.Refresh());
+        Assert.Single(other.Names);
+
+        File.Delete(_folder.File("20261121_100000_3600_UTC-payments.szn"));
+        SetStamp(500);
+        Assert.False(RefreshAt(700));
+        Assert.True(other.Refresh());
+        Assert.Empty(other.Names);
     }
 
     [Fact]
     public void A_directory_that_is_gone_is_an_error_and_not_an_empty_set()
     {
         Touch("20261121_100000_3600_UTC-orders.szn");
-        _set.Refresh(Later);
+        RefreshAt(1_000);
         Directory.Move(_folder.Path, _folder.Path + ".aside");
-        Assert.ThrowsAny<IOException>(() => _set.Refresh(Later));
+        Assert.ThrowsAny<IOException>(() => RefreshAt(2_000));
         Assert.Single(_set.Names);
         Directory.Move(_folder.Path + ".aside", _folder.Path);
     }
 
-    private static DateTimeOffset Later => DateTimeOffset.UtcNow.AddDays(1);
+    private bool RefreshAt(int milliseconds)
+    {
+        _time.Advance(new DateTimeOffset(Stamp).AddMilliseconds(milliseconds) - _time.GetUtcNow());
+        return _set.Refresh();
+    }
 
-    private static DateTimeOffset At(int milliseconds) => new DateTimeOffset(Stamp).AddMilliseconds(milliseconds);
-
-    private void SetStamp(DateTime stamp) => Directory.SetLastWriteTimeUtc(_folder.Path, stamp);
+    private void SetStamp(int milliseconds) => Directory.SetLastWriteTimeUtc(_folder.Path, Stamp.AddMilliseconds(milliseconds));
 
     private void Touch(params string[] names)
     {

@@ -16,6 +16,7 @@ public sealed class WatcherTests : IAsyncLifetime
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
     private readonly FeederStatus _status;
+    private readonly CheckpointStore _checkpoints;
     private readonly ShipperFleet _fleet;
     private readonly Watcher _watcher;
 
@@ -33,7 +34,9 @@ public sealed class WatcherTests : IAsyncLifetime
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
         _status = new FeederStatus(_time);
-        _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, TimeProvider.System);
+        _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
+        var ledger = new Ledger(state.LedgerPath, _time);
+        _fleet = new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), NullLogger.Instance, _time);
     }
 
@@ -42,6 +45,7 @@ public sealed class WatcherTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _fleet.StopAsync();
+        _checkpoints.Dispose();
         _folder.Dispose();
     }
 

@@ -26,13 +26,14 @@ public sealed partial class SegmentCleanerTests : IDisposable
     private readonly string _logs;
     private readonly LogStatus _status;
     private readonly List<SegmentCheckpoint> _saved = [];
+    private readonly List<string> _announced = [];
     private readonly SegmentCleaner _cleaner;
 
     public SegmentCleanerTests()
     {
         _logs = Directory.CreateDirectory(_folder.File("logs")).FullName;
         _status = new LogStatus(SomeLog.In(_logs) with { Retention = TimeSpan.FromHours(1) }, _logs, _time);
-        _cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => [(_status, Saved())], _directories, _lines, _time);
+        _cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => [new CleanableLog(_status, _saved, _announced.Add)], _directories, _lines, _time);
         Plan();
     }
 
@@ -45,7 +46,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
         var young = Segment(11, TimeSpan.FromMinutes(30));
         Clean();
         Assert.Equal([young], _folder.FilesIn("logs"));
-        Assert.NotEqual(old, young);
+        Assert.Equal([Path.GetFileName(old)], _announced.Select(Path.GetFileName));
         Assert.Equal(1, _status.CleanedSegments);
     }
 
@@ -201,7 +202,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
         return path;
     }
 
-    private Checkpoint Saved() => new() { Component = _status.Options.Component, Directory = _logs, Segments = _saved };
+
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int Flock(SafeFileHandle file, int operation);

@@ -9,7 +9,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 public sealed class AcknowledgementTrackerTests
 {
-    private static readonly Watermark Start = new(1000, 0, 100, 900, 3);
+    private static readonly Watermark Start = new(1000, 0, 100, 900, 3, 100);
 
     [Fact]
     public void A_batch_that_failed_holds_the_watermark_whatever_is_acknowledged_behind_it()
@@ -20,11 +20,11 @@ public sealed class AcknowledgementTrackerTests
 
         tracker.Settle(batches[0]);
         tracker.Settle(batches[2]);
-        Assert.Equal(new Watermark(20, 0, 2, 0, batches[0].StoredCrc), tracker.Watermark);
+        Assert.Equal(new Watermark(20, 0, 2, 0, batches[0].StoredCrc, 2), tracker.Watermark);
         Assert.Equal([batches[1]], tracker.Pending);
 
         tracker.Settle(batches[1]);
-        Assert.Equal(new Watermark(60, 0, 6, 40, batches[2].StoredCrc), tracker.Watermark);
+        Assert.Equal(new Watermark(60, 0, 6, 40, batches[2].StoredCrc, 6), tracker.Watermark);
         Assert.Equal(0, tracker.PendingCount);
     }
 
@@ -38,11 +38,11 @@ public sealed class AcknowledgementTrackerTests
         batch.Settle(1);
         batch.Settle(3);
 
-        Assert.Equal(Start with { Record = 2, NextOffset = 102 }, tracker.Watermark);
+        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102 }, tracker.Watermark);
         batch.Settle(2);
-        Assert.Equal(Start with { Record = 4, NextOffset = 104 }, tracker.Watermark);
+        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104 }, tracker.Watermark);
         tracker.Settle(batch);
-        Assert.Equal(new Watermark(1040, 0, 104, 1000, batch.StoredCrc), tracker.Watermark);
+        Assert.Equal(new Watermark(1040, 0, 104, 1000, batch.StoredCrc, 104), tracker.Watermark);
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class AcknowledgementTrackerTests
 
         Assert.Equal(Start, tracker.Watermark);
         tracker.Settle(first);
-        Assert.Equal(new Watermark(1010, 1, 102, 1000, first.StoredCrc), tracker.Watermark);
+        Assert.Equal(new Watermark(1010, 1, 102, 1000, first.StoredCrc, 102), tracker.Watermark);
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class AcknowledgementTrackerTests
     {
         var tracker = new AcknowledgementTracker(Start);
         tracker.AddPassed(1000, 1234, 100);
-        Assert.Equal(new Watermark(1234, 0, 100, null, 0), tracker.Watermark);
+        Assert.Equal(new Watermark(1234, 0, 100, null, 0, 100), tracker.Watermark);
     }
 
     [Fact]
@@ -153,10 +153,12 @@ public sealed class AcknowledgementTrackerTests
                     if (batch is not null && Unsettled.Contains(batch))
                     {
                         var leading = batch.Settled?.TakeWhile(s => s).Count() ?? 0;
-                        return leading == 0 ? mark : mark with { Record = leading, NextOffset = batch.BaseOffset + leading };
+                        return leading == 0 ? mark : mark with { Record = leading, NextOffset = batch.BaseOffset + leading, Records = mark.Records + leading };
                     }
 
-                    mark = batch is null ? new Watermark(end, 0, nextOffset, null, 0) : new Watermark(end, 0, nextOffset, batch.Position, batch.StoredCrc);
+                    mark = batch is null
+                        ? new Watermark(end, 0, nextOffset, null, 0, mark.Records)
+                        : new Watermark(end, 0, nextOffset, batch.Position, batch.StoredCrc, mark.Records + batch.RecordsCount);
                 }
 
                 return mark;

@@ -6,46 +6,76 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 public sealed class InFlightBudgetTests
 {
     [Fact]
-    public void A_log_with_nothing_on_the_way_may_send_however_short_memory_is()
+    public void A_log_alone_may_use_all_of_it()
     {
-        var budget = new InFlightBudget(1_000);
-        budget.Join();
-        budget.Take(5_000);
-        Assert.True(budget.Allows(0));
-        Assert.False(budget.Allows(1));
+        using var log = new InFlightBudget(1_000).Join("kafka");
+        log.Take(999);
+        Assert.True(log.AllowsMore(brokersAnswer: true));
+        log.Take(1);
+        Assert.False(log.AllowsMore(brokersAnswer: true));
+        Assert.True(log.AllowsFirst(brokersAnswer: true));
     }
 
     [Fact]
-    public void Up_to_half_of_it_goes_to_whoever_asks_and_beyond_that_each_has_its_share()
+    public void However_much_one_log_holds_another_has_its_share()
     {
         var budget = new InFlightBudget(1_000);
-        for (var i = 0; i < 4; i++)
+        using var greedy = budget.Join("kafka");
+        greedy.Take(1_000);
+        using var late = budget.Join("kafka");
+        late.Take(249);
+        Assert.True(late.AllowsMore(brokersAnswer: true));
+        late.Take(1);
+        Assert.False(late.AllowsMore(brokersAnswer: true));
+        greedy.GiveBack(600);
+        Assert.True(late.AllowsMore(brokersAnswer: true));
+    }
+
+    [Fact]
+    public void What_a_broker_group_holds_is_nothing_to_another()
+    {
+        var budget = new InFlightBudget(1_000);
+        using var dead = budget.Join("dead");
+        dead.Take(1_000);
+        using var log = budget.Join("kafka");
+        log.Take(499);
+        Assert.True(log.AllowsMore(brokersAnswer: true));
+        log.Take(1);
+        Assert.False(log.AllowsMore(brokersAnswer: true));
+    }
+
+    [Fact]
+    public void While_nobody_is_answered_a_few_logs_find_out_and_the_others_wait()
+    {
+        var budget = new InFlightBudget(1_000);
+        var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
+        var sent = 0;
+        foreach (var log in logs.Where(l => l.AllowsFirst(brokersAnswer: false)))
         {
-            budget.Join();
+            log.Take(1);
+            sent++;
+            Assert.False(log.AllowsMore(brokersAnswer: false));
         }
 
-        budget.Take(499);
-        Assert.True(budget.Allows(499)); // one alone
-        budget.Take(1);
-        Assert.False(budget.Allows(250));
-        Assert.True(budget.Allows(249));
-        budget.Take(500);
-        Assert.False(budget.Allows(1));
-        budget.GiveBack(1);
-        Assert.True(budget.Allows(1));
+        Assert.Equal(8, sent);
+        Assert.All(logs, l => Assert.True(l.AllowsFirst(brokersAnswer: true)));
+        logs[0].GiveBack(1);
+        Assert.True(logs[19].AllowsFirst(brokersAnswer: false));
     }
 
     [Fact]
-    public void A_log_that_leaves_leaves_its_share_to_the_others()
+    public void A_log_that_leaves_gives_all_back()
     {
         var budget = new InFlightBudget(1_000);
-        budget.Join();
-        budget.Join();
-        budget.Take(600);
-        Assert.False(budget.Allows(600));
-        budget.Leave();
-        Assert.True(budget.Allows(600));
-        Assert.Equal(600, budget.UsedBytes);
+        var leaving = budget.Join("kafka");
+        using var staying = budget.Join("kafka");
+        leaving.Take(900);
+        staying.Take(250);
+        Assert.False(staying.AllowsMore(brokersAnswer: true));
+        leaving.Dispose();
+        leaving.Dispose();
+        Assert.True(staying.AllowsMore(brokersAnswer: true));
+        Assert.Equal(250, budget.UsedBytes);
     }
 
     [Fact]

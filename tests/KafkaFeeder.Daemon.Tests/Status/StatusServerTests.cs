@@ -9,6 +9,7 @@ using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
@@ -23,6 +24,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     private readonly ManualTime _time = new();
     private readonly HttpClient _client = new();
     private readonly FeederStatus _status;
+    private readonly CheckpointStore _checkpoints;
     private readonly ShipperFleet _fleet;
     private readonly LogLines _lines = new();
     private readonly FeederOptions _options;
@@ -44,7 +46,9 @@ public sealed class StatusServerTests : IAsyncLifetime
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
         _status = new FeederStatus(_time);
-        _fleet = new ShipperFleet(options, state, new Pool(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, TimeProvider.System);
+        _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
+        var ledger = new Ledger(state.LedgerPath, _time);
+        _fleet = new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _socket = state.StatusSocketPath;
         _server = new StatusServer(options, _status, _fleet, _socket, _lines, _time);
     }
@@ -60,6 +64,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         await _fleet.StopAsync();
         await _server.DisposeAsync();
         _client.Dispose();
+        _checkpoints.Dispose();
         _folder.Dispose();
     }
 
@@ -72,17 +77,23 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_unhealthy_when_a_loop_does_not_come_round()
+    public async Task It_is_unhealthy_when_every_log_hangs_and_says_so_when_one_loop_does()
     {
         using var watcher = _status.Loops.Enter("the watcher");
+        using var shipper = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
         watcher.SleepsFor(TimeSpan.FromMinutes(3));
+        shipper.SleepsFor(TimeSpan.FromMinutes(10));
         _time.Advance(TimeSpan.FromMinutes(8));
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
         _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal("stalled: the watcher has made no progress for 5 min\n", await _client.GetStringAsync("/healthz"));
+        watcher.Turned();
+        _time.Advance(TimeSpan.FromMinutes(7));
+        watcher.Turned();
         var answer = await _client.GetAsync("/healthz");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-        Assert.Equal("stalled: the watcher has not come round for 5 min\n", await answer.Content.ReadAsStringAsync());
-        watcher.Turned();
+        Assert.Equal("stalled: the shipper of orders has made no progress for 5 min\n", await answer.Content.ReadAsStringAsync());
+        shipper.Turned();
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
     }
 

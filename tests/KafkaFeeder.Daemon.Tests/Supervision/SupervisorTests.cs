@@ -20,6 +20,7 @@ public sealed class SupervisorTests : IDisposable
     private readonly ManualTime _time = new();
     private readonly ServiceManager _manager = new();
     private readonly FeederStatus _status;
+    private readonly CheckpointStore _checkpoints;
     private readonly ShipperFleet _fleet;
     private readonly Supervisor _supervisor;
 
@@ -35,7 +36,10 @@ public sealed class SupervisorTests : IDisposable
         };
         _status = new FeederStatus(_time);
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
-        _fleet = new ShipperFleet(options, state, new NoTransports(), new Ledger(state.LedgerPath, _time), _status.Loops, NullLogger.Instance, _time);
+        state.Create();
+        _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
+        var ledger = new Ledger(state.LedgerPath, _time);
+        _fleet = new ShipperFleet(options, state, _checkpoints, new NoTransports(), ledger, _status.Loops, NullLogger.Instance, _time);
         _supervisor = New(_manager.Address);
     }
 
@@ -43,6 +47,7 @@ public sealed class SupervisorTests : IDisposable
     {
         _supervisor.Dispose();
         _manager.Dispose();
+        _checkpoints.Dispose();
         _folder.Dispose();
     }
 
@@ -88,10 +93,10 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void One_loop_that_hangs_starves_the_watchdog_however_the_others_turn_and_feeds_it_when_it_goes_on()
+    public void When_every_log_hangs_the_watchdog_is_not_fed_however_the_watcher_turns_and_is_when_one_goes_on()
     {
         using var watcher = _status.Loops.Enter("the watcher");
-        using var shipper = _status.Loops.Enter("the shipper of orders");
+        using var shipper = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
         _status.Scanned();
         var fedAt = new List<int>();
         var words = new List<string>();
@@ -112,6 +117,44 @@ public sealed class SupervisorTests : IDisposable
         Assert.Equal([0, 10, 20, 100, 110, 120], fedAt);
         Assert.Contains("STATUS=stuck: the shipper of orders, for 21 s; no log is configured yet", words);
         Assert.Equal("STATUS=no log is configured yet", words[^1]);
+    }
+
+    [Fact]
+    public void One_log_that_hangs_is_told_and_the_others_are_not_stopped_for_it()
+    {
+        using var hanging = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
+        using var turning = _status.Loops.Enter("the shipper of payments", LoopKind.Log);
+        _status.Scanned();
+        var fed = 0;
+        var words = new List<string>();
+        for (var second = 0; second <= 120; second++)
+        {
+            turning.Turned();
+            var messages = Look();
+            fed += messages.Count(m => m == "WATCHDOG=1");
+            words.AddRange(messages.Where(m => m.StartsWith("STATUS=", StringComparison.Ordinal)));
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(13, fed);
+        Assert.Contains("STATUS=stuck: the shipper of orders, for 21 s; no log is configured yet", words);
+    }
+
+    [Fact]
+    public void A_checkpoint_store_that_hangs_is_not_fed_over()
+    {
+        using var turning = _status.Loops.Enter("the shipper of payments", LoopKind.Log);
+        using var store = _status.Loops.Enter("the checkpoint store", LoopKind.Vital);
+        _status.Scanned();
+        var fed = 0;
+        for (var second = 0; second <= 120; second++)
+        {
+            turning.Turned();
+            fed += Look().Count(m => m == "WATCHDOG=1");
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(3, fed);
     }
 
     [Fact]

@@ -20,6 +20,8 @@ internal sealed class FakeTransport : IBatchTransport
 
     public string Description => "fake";
 
+    public bool BrokersAnswer { get; set; } = true;
+
     public string? LastError { get; set; }
 
     /// <summary>Acknowledges everything within the send.</summary>
@@ -125,7 +127,9 @@ internal sealed class FakeTransport : IBatchTransport
 
     public void FailAll(OutcomeKind kind) => InFlight.ToList().ForEach(s => Fail(s, kind));
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public void Dispose()
+    {
+    }
 
     private void Store(Sending sending, (int Index, string Value) record)
     {

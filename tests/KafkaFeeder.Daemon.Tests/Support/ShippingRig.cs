@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
@@ -21,6 +22,7 @@ internal sealed class ShippingRig : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly StateDirectory _state;
+    private CheckpointStore? _store;
 
     public ShippingRig()
     {
@@ -35,6 +37,12 @@ internal sealed class ShippingRig : IDisposable
 
     /// <summary>Where the segments are.</summary>
     public string Logs { get; }
+
+    /// <summary>What could not be read of the checkpoints.</summary>
+    public List<string> Problems { get; } = [];
+
+    /// <summary>When a snapshot of the checkpoints is written.</summary>
+    public long MaxChangesBytes { get; set; } = CheckpointStore.DefaultMaxChangesBytes;
 
     public string CheckpointDirectory => _folder.File("checkpoint");
 
@@ -98,9 +106,14 @@ internal sealed class ShippingRig : IDisposable
     public Shipper Start()
     {
         Status = new LogStatus(Log, Logs, Time);
-        var keeper = CheckpointKeeper.Open(_state, Log.Component, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
-        var book = new LossBook(new Ledger(_state.LedgerPath, Time), new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance);
-        return Shipper = new Shipper(Log, Options, Transport, Budget, keeper, book, Status, NullLogger.Instance, Time);
+        _store = CheckpointStore.Open(_state.CheckpointDirectory, Problems.Add, MaxChangesBytes, commitsInline: true);
+        var opening = CheckpointKeeper.OpenAsync(_store, _state, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
+        Assert.True(opening.IsCompleted); // the store commits inline
+        var keeper = opening.GetAwaiter().GetResult();
+        var book = new LossBook(
+            new Ledger(_state.LedgerPath, Time), new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance, Time);
+        var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
+        return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, NullLogger.Instance, Time);
     }
 
     /// <summary>The run ends as by SIGKILL: nothing is saved, and no outcome is taken any more.</summary>
@@ -108,6 +121,8 @@ internal sealed class ShippingRig : IDisposable
     {
         Shipper?.Dispose();
         Shipper = null;
+        _store?.Dispose();
+        _store = null;
         Transport.InFlight.Clear();
     }
 
@@ -137,8 +152,8 @@ internal sealed class ShippingRig : IDisposable
     /// <summary>The checkpoint as it is on disk.</summary>
     public Checkpoint? Saved()
     {
-        var path = _state.CheckpointPath(Logs, Log.Component);
-        return File.Exists(path) ? CheckpointText.Read(File.ReadAllBytes(path)) : null;
+        var saved = CheckpointFiles.Load(_state.CheckpointDirectory, Problems.Add).GetValueOrDefault((Logs, Log.Component))?.Snapshot();
+        return saved is { Generation: > 0 } ? saved : null;
     }
 
     public SegmentCheckpoint Saved(string segment) => Saved()!.Segments.Single(s => s.Name == Path.GetFileName(segment));
@@ -214,7 +229,7 @@ internal sealed class ShippingRig : IDisposable
 
     public void Dispose()
     {
-        Shipper?.Dispose();
+        Crash();
         _folder.Dispose();
     }
 

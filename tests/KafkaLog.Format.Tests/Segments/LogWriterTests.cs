@@ -115,10 +115,10 @@ public sealed class LogWriterTests
         writer.Append(Some.Record("a"), Durability.Flushed);
         using var file = SegmentHandle.OpenForReading(folder.Segments().Single());
         writer.RunOnce();
-        Assert.True(SegmentLock.IsWriterAlive(file));
+        Assert.Equal(WriterState.Alive, SegmentLock.Probe(file));
         _time.Advance(TimeSpan.FromSeconds(5));
         writer.RunOnce();
-        Assert.False(SegmentLock.IsWriterAlive(file));
+        Assert.Equal(WriterState.Gone, SegmentLock.Probe(file));
         Assert.Single(folder.Segments());
     }
 

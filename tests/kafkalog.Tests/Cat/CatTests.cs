@@ -170,11 +170,11 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void A_follower_of_a_copy_ends_with_it()
+    public void A_follower_of_a_renamed_segment_ends_with_it()
     {
-        var copy = _folder.File("copy");
-        File.Copy(SomeSegment.Write(_folder, 3), copy);
-        Assert.Equal(3, Kafkalog.Run("cat", "-f", copy).Lines.Length);
+        var renamed = _folder.File("renamed");
+        File.Move(SomeSegment.Write(_folder, 3), renamed);
+        Assert.Equal(3, Kafkalog.Run("cat", "-f", renamed).Lines.Length);
     }
 
     [Fact]

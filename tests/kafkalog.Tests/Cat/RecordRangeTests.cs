@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using KafkaLog.Format.Segments;
 using KafkaLog.Tool.Cat;
 
 namespace KafkaLog.Tool.Tests.Cat;
@@ -60,13 +61,14 @@ public class RecordRangeTests
         }).QuickCheckThrowOnFailure();
 
     [Theory]
-    [InlineData(true, true, true, true, "Wait")] // it may still write here
-    [InlineData(true, false, false, false, "Wait")]
-    [InlineData(false, true, true, true, "GoOn")]
-    [InlineData(false, true, true, false, "Wait")] // for the next segment
-    [InlineData(false, false, true, true, "GoOn")]
-    [InlineData(false, true, false, false, "End")] // a copy of a segment
-    [InlineData(false, false, false, false, "Wait")] // a foreign file, whose writer cannot be seen
-    public void What_a_follower_does_at_the_end(bool isWriterAlive, bool locks, bool isSegment, bool hasNext, string expected) =>
-        Assert.Equal(expected, FollowDecision.Of(isWriterAlive, locks, isSegment, hasNext).ToString());
+    [InlineData(WriterState.Alive, false, true, true, "Wait")] // it may still write here
+    [InlineData(WriterState.Alive, false, false, false, "Wait")]
+    [InlineData(WriterState.Unknown, false, true, true, "Wait")] // a foreign file, whose time is not over
+    [InlineData(WriterState.Unknown, true, true, true, "GoOn")]
+    [InlineData(WriterState.Unknown, true, false, false, "Wait")] // a foreign file, whose writer cannot be seen
+    [InlineData(WriterState.Gone, true, true, true, "GoOn")]
+    [InlineData(WriterState.Gone, true, true, false, "Wait")] // for the next segment
+    [InlineData(WriterState.Gone, true, false, false, "End")] // a segment under another name
+    public void What_a_follower_does_at_the_end(WriterState writer, bool isFinal, bool isSegment, bool hasNext, string expected) =>
+        Assert.Equal(expected, FollowDecision.Of(writer, isFinal, isSegment, hasNext).ToString());
 }

@@ -72,7 +72,7 @@ internal static class SomeSegment
 
     public static void Truncate(string path, long bytes)
     {
-        using var file = File.Open(path, FileMode.Open, FileAccess.ReadWrite);
+        using var file = File.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite); // a writer may have it open
         file.SetLength(bytes);
     }
 

@@ -1,3 +1,5 @@
+using KafkaLog.Format.Segments;
+
 namespace KafkaLog.Tool.Cat;
 
 /// <summary>What a follower does when it has read all that is there.</summary>
@@ -16,22 +18,13 @@ internal enum FollowStep
 /// <summary>Decides how to follow. Pure.</summary>
 internal static class FollowDecision
 {
-    /// <param name="isWriterAlive">Somebody holds the file open for writing.</param>
-    /// <param name="locks">Its writer is known to lock what it writes to, so that one can tell when it is gone.</param>
+    /// <param name="writer">What is known of the file's writer.</param>
+    /// <param name="isFinal">Nothing more will be written to it.</param>
     /// <param name="isSegment">It has a segment's name, so that others of its log may follow.</param>
     /// <param name="hasNext">The next segment of its log is there.</param>
-    public static FollowStep Of(bool isWriterAlive, bool locks, bool isSegment, bool hasNext)
-    {
-        if (isWriterAlive)
-        {
-            return FollowStep.Wait;
-        }
-
-        if (hasNext)
-        {
-            return FollowStep.GoOn;
-        }
-
-        return locks && !isSegment ? FollowStep.End : FollowStep.Wait;
-    }
+    public static FollowStep Of(WriterState writer, bool isFinal, bool isSegment, bool hasNext) =>
+        !isFinal ? FollowStep.Wait
+        : hasNext ? FollowStep.GoOn
+        : writer == WriterState.Gone && !isSegment ? FollowStep.End
+        : FollowStep.Wait; // for the next segment, or for a writer that cannot be seen
 }

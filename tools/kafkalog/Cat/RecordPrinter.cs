@@ -72,9 +72,10 @@ internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, Out
                 return null;
             }
 
-            // In this order: what was written before the writer went, or the next segment came, is read behind it.
+            // In this order: what was written before the writer went, or the next segment came, is read after it.
             var next = name is null ? null : SegmentFiles.NextOf(directory, name);
-            switch (FollowDecision.Of(scan.IsWriterAlive(), scan.HasSegmentId, name is not null, next is not null))
+            var writer = scan.ProbeWriter();
+            switch (FollowDecision.Of(writer, scan.IsFinal(writer), name is not null, next is not null))
             {
                 case FollowStep.Wait:
                     if (!Wait())

@@ -1,4 +1,5 @@
 using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Tool.Reading;
 
@@ -59,9 +60,12 @@ internal sealed class Inspection
 
     public long DamagedBytes { get; private set; }
 
-    public bool IsWriterAlive { get; private set; }
+    public WriterState Writer { get; private set; }
 
-    /// <summary>Bytes at the end that the living writer has not made a batch of yet, or wrote since we were there.</summary>
+    /// <summary>Whether nothing more will be written to it.</summary>
+    public bool IsFinal { get; private set; }
+
+    /// <summary>Bytes at the end that a writer which may live has not made a batch of yet, or wrote since we were there.</summary>
     public long UnfinishedBytes { get; private set; }
 
     public bool IsSound => DamageCount == 0;
@@ -99,7 +103,8 @@ internal sealed class Inspection
 
         Close(null);
         Bytes = scan.Bytes;
-        IsWriterAlive = scan.IsWriterAlive();
+        Writer = scan.ProbeWriter();
+        IsFinal = scan.IsFinal(Writer);
         UnfinishedBytes = Bytes - scan.Position;
     }
 

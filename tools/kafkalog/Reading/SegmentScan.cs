@@ -21,10 +21,15 @@ internal enum ScanStep
 internal sealed class SegmentScan : IDisposable
 {
     private readonly SegmentReader _reader;
+    private readonly SegmentName? _name;
     private readonly RecordBatchDecoder _decoder = new();
 
     /// <exception cref="IOException">It cannot be opened, or is not a regular file.</exception>
-    public SegmentScan(string path) => _reader = SegmentReader.Open(path);
+    public SegmentScan(string path)
+    {
+        _reader = SegmentReader.Open(path);
+        _name = SegmentName.TryParse(System.IO.Path.GetFileName(path));
+    }
 
     public string Path => _reader.Path;
 
@@ -45,9 +50,6 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>The damage that was passed last.</summary>
     public SegmentDamage? Damage { get; private set; }
 
-    /// <summary>True if the file was written by our writer, which locks what it writes to.</summary>
-    public bool HasSegmentId => _reader.HasSegmentId;
-
     /// <summary>The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.</summary>
     public long? DamagedBaseOffset => _reader.DamagedBaseOffset;
 
@@ -57,7 +59,7 @@ internal sealed class SegmentScan : IDisposable
     public ScanStep Next()
     {
         var step = NextThere();
-        if (step != ScanStep.End || IsWriterAlive())
+        if (step != ScanStep.End || !IsFinal())
         {
             return step;
         }
@@ -93,8 +95,15 @@ internal sealed class SegmentScan : IDisposable
         return true;
     }
 
-    /// <summary>True if somebody holds the file open for writing.</summary>
-    public bool IsWriterAlive() => SegmentLock.IsWriterAlive(_reader.File);
+    /// <summary>What is known of the file's writer now.</summary>
+    public WriterState ProbeWriter() => SegmentLock.Probe(_reader.File);
+
+    /// <summary>Whether nothing more will be written to the file.</summary>
+    public bool IsFinal() => IsFinal(ProbeWriter());
+
+    /// <summary>The same, with a writer that was looked for already.</summary>
+    public bool IsFinal(WriterState writer) =>
+        SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, DateTimeOffset.UtcNow);
 
     /// <summary>The batch's size if it were not compressed; known behind <see cref="Records"/>.</summary>
     public long UncompressedBytes => (Header.Compression, Header.Magic) switch

@@ -5,6 +5,7 @@ using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Reading;
 using KafkaLog.Tool.Verifying;
+using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Tool.Recovering;
 
@@ -18,12 +19,14 @@ internal static class RecoverCommand
           the order of the list. A base offset that is damaged where the CRC does not reach, and that the batch's sequence
           tells, is right in NEW. Unless all went well NEW is not there.
           Offsets stay as they are, so NEW has gaps where FILE has damage.
-          While the writer of FILE lives nothing is done, unless --force: then what it has not finished is left out.
+          While the writer of FILE lives nothing is done, unless --force: then what it has not finished is left out. Nor while
+          it may live: where locks cannot be relied on (NFS, SMB, FUSE) and after a foreign writer, until the interval that
+          FILE's name tells is over, and two minutes.
 
         Exit codes:
           0  NEW is written; nothing was damaged
           1  NEW is written; damage was left out
-          2  NEW is not written: FILE cannot be read, NEW exists, FILE's writer lives, wrong arguments
+          2  NEW is not written: FILE cannot be read, NEW exists, FILE's writer lives or may live, wrong arguments
 
         Examples:
           kafkalog recover 20261121_100000_3600_UTC-orders.szn --output orders.recovered --damaged orders.damaged
@@ -34,19 +37,37 @@ internal static class RecoverCommand
         var file = new Argument<string>("FILE") { Description = "The segment" };
         var output = new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the sound batches go; must not exist" };
         var damaged = new Option<string?>("--damaged") { HelpName = "FILE2", Description = "Where the damaged bytes go; must not exist" };
-        var force = new Option<bool>("--force") { Description = "Also while the writer lives" };
+        var force = new Option<bool>("--force") { Description = "Also while the writer lives, or may live" };
         var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
         command.SetAction(arguments => Complaints.Guard(() =>
             Run(SegmentFiles.Followed(arguments.GetRequiredValue(file)), arguments.GetRequiredValue(output), arguments.GetValue(damaged), arguments.GetValue(force), cancellation)));
         return command;
     }
 
+    private static void ThrowIfNotFinal(string file, SafeFileHandle source)
+    {
+        var writer = SegmentLock.Probe(source);
+        var name = SegmentName.TryParse(Path.GetFileName(file));
+        var modified = SegmentHandle.Stat(source).Modified;
+        if (writer == WriterState.Alive)
+        {
+            throw new UserErrorException($"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
+        }
+
+        if (!SegmentFinality.IsFinal(writer, name, modified, DateTimeOffset.UtcNow))
+        {
+            throw new UserErrorException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"whether the writer of {file} lives cannot be told, and its time is not over: wait until {SegmentFinality.FinalAt(name, modified):yyyy-MM-dd HH:mm:ss} UTC, or take --force."));
+        }
+    }
+
     private static int Run(string file, string output, string? damagedOutput, bool isForced, CancellationToken cancellation)
     {
         using var source = SegmentHandle.OpenForReading(file);
-        if (!isForced && SegmentLock.IsWriterAlive(source))
+        if (!isForced)
         {
-            throw new UserErrorException($"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
+            ThrowIfNotFinal(file, source);
         }
 
         using var sound = new NewFile(output);

@@ -12,7 +12,7 @@ internal static class StatsText
     public static void Write(SegmentStats stats, Inspection inspection, TextWriter output)
     {
         InspectionText.Write(inspection, output);
-        Line("size", $"{inspection.Bytes:N0} bytes; writer {(inspection.IsWriterAlive ? "lives" : "gone")}; {(stats.SegmentIdentity is { } id ? $"segment id {id:x16}" : "no segment id")}");
+        Line("size", $"{inspection.Bytes:N0} bytes; writer {InspectionJson.NameOf(inspection.Writer)}; {(stats.SegmentIdentity is { } id ? $"segment id {id:x16}" : "no segment id")}");
         foreach (var kind in stats.Kinds)
         {
             Line(

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using KafkaLog.Format.Segments;
 using KafkaLog.Tool.Reading;
 
 namespace KafkaLog.Tool.Verifying;
@@ -30,7 +31,8 @@ internal static class InspectionJson
         json.WriteNumber("records", inspection.RecordsCount);
         WriteNumber(json, "firstOffset", inspection.FirstOffset);
         WriteNumber(json, "lastOffset", inspection.LastOffset);
-        json.WriteBoolean("writerAlive", inspection.IsWriterAlive);
+        json.WriteString("writer", NameOf(inspection.Writer));
+        json.WriteBoolean("final", inspection.IsFinal);
         json.WriteNumber("unfinishedBytes", inspection.UnfinishedBytes);
         json.WriteNumber("damageCount", inspection.DamageCount);
         json.WriteNumber("damagedBytes", inspection.DamagedBytes);
@@ -49,6 +51,14 @@ internal static class InspectionJson
 
         json.WriteEndArray();
     }
+
+    /// <summary>A writer's state as a word.</summary>
+    public static string NameOf(WriterState writer) => writer switch
+    {
+        WriterState.Alive => "alive",
+        WriterState.Gone => "gone",
+        _ => "unknown",
+    };
 
     /// <summary>A number or null.</summary>
     public static void WriteNumber(Utf8JsonWriter json, string name, long? number)

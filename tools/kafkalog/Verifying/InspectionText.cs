@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaLog.Format.Segments;
 using KafkaLog.Tool.Reading;
 
 namespace KafkaLog.Tool.Verifying;
@@ -26,7 +27,8 @@ internal static class InspectionText
     {
         var verdict = inspection.IsSound ? "sound" : Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places");
         var offsets = inspection.FirstOffset is { } first ? Invariant($", offsets {first}..{inspection.LastOffset}") : "";
-        var writer = inspection.IsWriterAlive ? Invariant($"; its writer lives, {inspection.UnfinishedBytes:N0} bytes behind these are not finished yet, or new") : "";
+        var writer = inspection.IsFinal ? ""
+            : Invariant($"; its writer {(inspection.Writer == WriterState.Alive ? "lives" : "may live")}, {inspection.UnfinishedBytes:N0} bytes after these are not finished yet, or new");
         return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records{offsets}{writer}");
     }
 

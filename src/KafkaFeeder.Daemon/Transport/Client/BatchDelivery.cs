@@ -18,12 +18,22 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
     private string? _error;
     private int _possiblyPersisted;
     private List<RejectedRecord>? _rejected;
+    private volatile bool _isOfSize = true;
 
     /// <summary>The batch.</summary>
     public OutboundBatch Batch { get; } = batch;
 
     /// <summary>One more record is handed to the client.</summary>
     public void Begin() => Interlocked.Increment(ref _open);
+
+    /// <summary>A record cannot be sent as it is.</summary>
+    public void Refuse(int index, string reason)
+    {
+        Begin();
+        _isOfSize = false;
+        Fail(index, OutcomeKind.Rejected, reason, new RejectedRecord(index, reason), possiblyPersisted: false);
+        EndOne();
+    }
 
     /// <summary>All records are handed over.</summary>
     public void HandedOver() => EndOne();
@@ -48,7 +58,7 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
     {
         if (alone.Kind != OutcomeKind.Acknowledged)
         {
-            Fail(index, alone.Kind, alone.Error!, alone.Rejected is [var only] ? only.Reason : null, alone.PossiblyPersistedRecords > 0);
+            Fail(index, alone.Kind, alone.Error!, alone.Rejected is [var only] ? only : null, alone.PossiblyPersistedRecords > 0);
         }
 
         EndOne();
@@ -62,10 +72,12 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
             generation.Failed(error, kind); // a refused record says nothing of the connection
         }
 
-        Fail(index, kind, $"{error.Code}: {error.Reason}", error.Code.ToString(), possiblyPersisted);
+        var rejected = new RejectedRecord(index, error.Code.ToString(), ProduceErrors.WhyRejected((int)error.Code));
+        _isOfSize &= kind != OutcomeKind.Rejected || ProduceErrors.IsOfSize((int)error.Code);
+        Fail(index, kind, $"{error.Code}: {error.Reason}", rejected, possiblyPersisted);
     }
 
-    private void Fail(int index, OutcomeKind kind, string error, string? reason, bool possiblyPersisted)
+    private void Fail(int index, OutcomeKind kind, string error, RejectedRecord? rejected, bool possiblyPersisted)
     {
         lock (_lock)
         {
@@ -79,7 +91,7 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
             _kind = ProduceErrors.Graver(kind, _kind);
             if (kind == OutcomeKind.Rejected)
             {
-                (_rejected ??= []).Add(new RejectedRecord(index, reason ?? error));
+                (_rejected ??= []).Add((rejected ?? new RejectedRecord(index, error)) with { Index = index });
             }
         }
     }
@@ -104,6 +116,6 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
         }
 
         generation.Release();
-        onOutcome(new BatchOutcome(Batch, _kind, _error, _possiblyPersisted, _rejected));
+        onOutcome(new BatchOutcome(Batch, _kind, _error, _possiblyPersisted, _rejected) { IsOfSize = _rejected is not null && _isOfSize });
     }
 }

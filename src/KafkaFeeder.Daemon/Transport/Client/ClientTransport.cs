@@ -1,81 +1,137 @@
 using Confluent.Kafka;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
 using KafkaLog.Format.Records;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// The client transport: decodes the records of a batch and gives them to Confluent.Kafka, which partitions, batches,
-/// compresses, retries, and speaks every security protocol and old brokers. One for all logs of a broker group with the
-/// same acknowledgement level and partitioner. Thread-safe.
+/// The client transport of one log: decodes the records of a batch and gives them to Confluent.Kafka, which partitions,
+/// batches, compresses, and speaks every security protocol and old brokers. The producers are shared with other logs; which
+/// size of requests the log's topic takes is its own. Send and Push are called by one thread, outcomes come on others.
 /// </summary>
-internal sealed class ClientTransport : IBatchTransport
+internal sealed class ClientTransport(SharedProducers producers, ThreadLocal<RecordBatchDecoder> decoder, ILogger logger) : IBatchTransport
 {
     /// <summary>
-    /// Memory that a record on the way costs beside its bytes: ours, the client's managed and native part, and what the
-    /// garbage collector leaves lying until it comes round. Measured: docs/OPERATIONS.md.
+    /// Memory that a record in flight costs beside its bytes: ours, the client's managed and native part, and what the
+    /// garbage collector leaves lying until its next collection. Measured: docs/OPERATIONS.md.
     /// </summary>
     private const int RecordOverheadBytes = 2000;
 
-    private readonly ThreadLocal<RecordBatchDecoder> _decoder = new(() => new RecordBatchDecoder());
-    private readonly ProducerSlot _shared;
-    private readonly ProducerSlot _isolating;
+    /// <summary>What Kafka stores for a record without a time.</summary>
+    private const long NoTimestamp = -1;
 
-    public ClientTransport(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, ILogger logger, TimeProvider time)
-    {
-        _shared = new ProducerSlot(group, ack, partitioner, isolates: false, logger, time);
-        _isolating = new ProducerSlot(group, ack, partitioner, isolates: true, logger, time);
-    }
+    /// <summary>librdkafka takes the time 0 for "now".</summary>
+    private static readonly Timestamp Earliest = new(1, TimestampType.CreateTime);
 
-    public bool KeepsOrder => _shared.IsIdempotent;
+    private volatile int _size; // index into ProducerShape.Sizes
+    private volatile int _provenSize = -1;
+    private int _inFlight;
 
-    public string Description => _shared.Description;
+    public bool KeepsOrder => Shared.IsIdempotent;
 
-    public string? LastError => _shared.LastError ?? _isolating.LastError;
+    public string Description => Shared.Description;
+
+    public bool BrokersAnswer => producers.Health.Answers;
+
+    public string? LastError => producers.Health.LastError;
+
+    private ProducerSlot Shared => producers.Of(ProducerShape.Sizes[_size]);
 
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
     {
-        var messages = Decode(batch, stored, log, out var bytes);
+        var messages = Decode(batch, stored, log, out var bytes, out var unsendable);
         CollectionPace.Allocated(bytes + (messages.Count * (long)CollectionPace.RecordBytes));
         batch.CostBytes = bytes + ((long)messages.Count * RecordOverheadBytes);
-        var slot = batch.IsIsolated ? _isolating : _shared;
+        var size = _size;
+        var slot = batch.IsIsolated ? producers.Of(ProducerShape.Single) : producers.Of(ProducerShape.Sizes[size]);
         if (slot.Take(out var refusal) is not { } generation)
         {
-            onOutcome(new BatchOutcome(batch, refusal, slot.LastError ?? "the producer is being replaced"));
+            onOutcome(new BatchOutcome(batch, refusal, LastError ?? "the producer is being replaced"));
             return;
+        }
+
+        Interlocked.Increment(ref _inFlight);
+        var topic = log.Topic;
+        void Report(BatchOutcome outcome)
+        {
+            Interlocked.Decrement(ref _inFlight);
+            onOutcome(batch.IsIsolated ? Single(outcome) : Sized(outcome, size, topic));
+        }
+
+        var delivery = new BatchDelivery(batch, generation, Report);
+        foreach (var (index, reason) in unsendable)
+        {
+            delivery.Refuse(index, reason);
         }
 
         if (batch.IsIsolated)
         {
-            SendOneByOne(generation, batch, messages, log.Topic, onOutcome);
+            SendOneByOne(generation, delivery, messages, topic);
             return;
         }
 
-        var delivery = new BatchDelivery(batch, generation, onOutcome);
         foreach (var (index, message) in messages)
         {
             message.Value = new RecordSlot(delivery, index, message.Value.Value);
-            Produce(generation, delivery, log.Topic, index, message);
+            Produce(generation, delivery, topic, index, message);
         }
 
         delivery.HandedOver();
     }
 
-    public void Push() => _shared.Push();
+    public void Push() => Shared.Push();
 
-    public ValueTask DisposeAsync()
+    /// <summary>What has no outcome yet is taken back, or it would be sent beside what the next shipper of the log sends.</summary>
+    public void Dispose()
     {
-        _shared.Dispose();
-        _isolating.Dispose();
-        _decoder.Dispose();
-        return ValueTask.CompletedTask;
+        if (Volatile.Read(ref _inFlight) > 0)
+        {
+            producers.Abandon();
+        }
     }
 
-    private List<(int Index, Message<byte[]?, RecordSlot> Message)> Decode(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, out long bytes)
+    /// <summary>A refusal for the size may be meant for the request: then the next one is smaller, and no record is suspected.</summary>
+    private BatchOutcome Sized(BatchOutcome outcome, int size, string topic)
     {
-        var messages = new List<(int, Message<byte[]?, RecordSlot>)>(batch.RecordsCount);
-        var records = _decoder.Value!.Decode(stored);
+        if (outcome.Kind == OutcomeKind.Acknowledged)
+        {
+            _provenSize = size;
+        }
+
+        if (!outcome.IsOfSize || outcome.Kind != OutcomeKind.Rejected || size == ProducerShape.Sizes.Count - 1)
+        {
+            return outcome;
+        }
+
+        if (_size == size)
+        {
+            _size = size + 1;
+            FeederLog.SmallerRequests(logger, topic, ProducerShape.Sizes[size].BatchBytes);
+        }
+
+        return outcome with { Kind = OutcomeKind.Retriable, Rejected = null };
+    }
+
+    /// <summary>When the records that are too large were found one by one, the size that was good before them is good again.</summary>
+    private BatchOutcome Single(BatchOutcome outcome)
+    {
+        if (outcome.Kind is OutcomeKind.Acknowledged or OutcomeKind.Rejected && _provenSize >= 0)
+        {
+            _size = Math.Min(_size, _provenSize);
+        }
+
+        return outcome;
+    }
+
+    private List<(int Index, Message<byte[]?, RecordSlot> Message)> Decode(
+        OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, out long bytes, out List<(int Index, string Reason)> unsendable)
+    {
+        // A header may claim any number of records: what is there is counted while it is read.
+        var messages = new List<(int, Message<byte[]?, RecordSlot>)>(Math.Min(batch.RecordsCount, 10_000));
+        unsendable = [];
+        var records = decoder.Value!.Decode(stored);
         bytes = 0;
         for (var index = 0; records.MoveNext(); index++)
         {
@@ -85,24 +141,31 @@ internal sealed class ClientTransport : IBatchTransport
             }
 
             var record = records.Current;
+            if (!OriginHeaders.TryMake(record, batch, log, out var headers))
+            {
+                unsendable.Add((index, "the name of a header is not UTF-8: the client library would change it"));
+                continue;
+            }
+
             var value = record.HasValue ? record.Value.ToArray() : null;
-            var message = new Message<byte[]?, RecordSlot>
+            messages.Add((index, new Message<byte[]?, RecordSlot>
             {
                 Key = record.HasKey ? record.Key.ToArray() : null,
                 Value = new RecordSlot(null!, index, value),
-                Timestamp = record.Timestamp >= 0 ? new Timestamp(record.Timestamp, TimestampType.CreateTime) : Timestamp.Default,
-            };
-            if (record.HeadersCount > 0 || log.OriginHeaders)
-            {
-                message.Headers = OriginHeaders.HeadersOf(record, batch, log);
-            }
-
+                Timestamp = TimestampOf(record),
+                Headers = headers,
+            }));
             bytes += record.Key.Length + record.Value.Length;
-            messages.Add((index, message));
         }
 
         return messages;
     }
+
+    /// <summary>A record without a time gets the time of its sending; one of 1970 or before goes as the first millisecond after.</summary>
+    private static Timestamp TimestampOf(Record record) =>
+        record.Timestamp > 0 ? new Timestamp(record.Timestamp, TimestampType.CreateTime)
+        : record.Timestamp == NoTimestamp ? Timestamp.Default
+        : Earliest;
 
     /// <summary>A record that the client refuses at once (too large) is reported like any other; its neighbours go on.</summary>
     private static void Produce(ProducerGeneration generation, BatchDelivery delivery, string topic, int index, Message<byte[]?, RecordSlot> message)
@@ -119,11 +182,12 @@ internal sealed class ClientTransport : IBatchTransport
     }
 
     /// <summary>Each record alone, the next when the one before has its report, so that a refusal can only be its own.</summary>
-    private static void SendOneByOne(ProducerGeneration generation, OutboundBatch batch, List<(int Index, Message<byte[]?, RecordSlot> Message)> messages, string topic, Action<BatchOutcome> onOutcome)
+    private static void SendOneByOne(
+        ProducerGeneration generation, BatchDelivery delivery, List<(int Index, Message<byte[]?, RecordSlot> Message)> messages, string topic)
     {
+        var batch = delivery.Batch;
         var next = 0;
         var turns = 0;
-        var delivery = new BatchDelivery(batch, generation, onOutcome);
         SendNext();
 
         // A record that is refused at once reports within its own turn: turns are counted, not nested.

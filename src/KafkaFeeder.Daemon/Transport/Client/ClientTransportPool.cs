@@ -1,33 +1,44 @@
 using KafkaFeeder.Daemon.Options;
+using KafkaLog.Format.Records;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Transport.Client;
 
-/// <summary>One producer for each broker group, acknowledgement level and partitioner that logs use. Thread-safe.</summary>
-internal sealed class ClientTransportPool(IReadOnlyDictionary<string, BrokerGroupOptions> groups, ILogger logger, TimeProvider time) : ITransportPool, IAsyncDisposable
+/// <summary>Gives each log its transport, on producers that logs share. Thread-safe.</summary>
+internal sealed class ClientTransportPool(IReadOnlyDictionary<string, BrokerGroupOptions> groups, ILogger logger, TimeProvider time)
+    : ITransportPool, IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Group, AckLevel Ack, PartitionerKind Partitioner), ClientTransport> _transports = [];
+    private readonly Dictionary<(string Group, AckLevel Ack, PartitionerKind Partitioner), SharedProducers> _producers = [];
+    private readonly Dictionary<string, BrokerHealth> _health = new(StringComparer.Ordinal);
+    private readonly ThreadLocal<RecordBatchDecoder> _decoder = new(() => new RecordBatchDecoder());
 
     public IBatchTransport For(LogOptions log)
     {
         lock (_lock)
         {
-            var key = (log.Broker, log.Ack, log.Partitioner);
-            if (!_transports.TryGetValue(key, out var transport))
+            if (!_health.TryGetValue(log.Broker, out var health))
             {
-                _transports[key] = transport = new ClientTransport(groups[log.Broker], log.Ack, log.Partitioner, logger, time);
+                _health[log.Broker] = health = new BrokerHealth(log.Broker, logger, time);
             }
 
-            return transport;
+            var key = (log.Broker, log.Ack, log.Partitioner);
+            if (!_producers.TryGetValue(key, out var producers))
+            {
+                _producers[key] = producers = new SharedProducers(groups[log.Broker], log.Ack, log.Partitioner, health, logger, time);
+            }
+
+            return new ClientTransport(producers, _decoder, logger);
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
-        foreach (var transport in _transports.Values)
+        foreach (var producers in _producers.Values)
         {
-            await transport.DisposeAsync().ConfigureAwait(false);
+            producers.Dispose();
         }
+
+        _decoder.Dispose();
     }
 }

@@ -34,6 +34,9 @@ internal sealed class ProducerGeneration : IDisposable
     /// <summary>True after a fatal error: use another one.</summary>
     public bool IsBroken { get; private set; }
 
+    /// <summary>The fatal error.</summary>
+    public string? Reason { get; private set; }
+
     /// <summary>True if the error was that the brokers have no idempotent producer.</summary>
     public bool LacksIdempotence { get; private set; }
 
@@ -61,6 +64,7 @@ internal sealed class ProducerGeneration : IDisposable
     {
         if (kind == OutcomeKind.Fatal)
         {
+            Reason = $"{error.Code}: {error.Reason}";
             IsBroken = true;
             LacksIdempotence |= error.Code is ErrorCode.Local_UnsupportedFeature
                 || (error.IsFatal && error.Reason.Contains("dempoten", StringComparison.Ordinal) && error.Reason.Contains("not supported", StringComparison.Ordinal));
@@ -68,6 +72,9 @@ internal sealed class ProducerGeneration : IDisposable
 
         _onError(error, kind);
     }
+
+    /// <summary>Every record that it holds gets its report.</summary>
+    public void Purge() => ProducerPurge.All(_producer);
 
     public void Dispose() => Release();
 

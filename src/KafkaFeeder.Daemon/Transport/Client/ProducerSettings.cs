@@ -18,11 +18,9 @@ internal static class ProducerSettings
     /// <param name="ack">Whose acknowledgement counts.</param>
     /// <param name="partitioner">Which partition a key goes to.</param>
     /// <param name="isIdempotent">Whether the brokers have the idempotent producer.</param>
-    /// <param name="isolates">
-    /// True: each record in a request of its own, at once. The brokers refuse a request as a whole for one bad record, and
-    /// the client mixes what all logs send to a partition; only alone is a record refused for what it is.
-    /// </param>
-    public static Dictionary<string, string> For(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isIdempotent, bool isolates)
+    /// <param name="shape">How large its requests are.</param>
+    public static Dictionary<string, string> For(
+        BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isIdempotent, ProducerShape shape)
     {
         var settings = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -33,6 +31,8 @@ internal static class ProducerSettings
             ["reconnect.backoff.max.ms"] = "5000",
             ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),
             ["message.send.max.retries"] = "2147483647",
+            ["batch.size"] = ProducerShape.Sizes[0].BatchBytes.ToString(CultureInfo.InvariantCulture),
+            ["topic.metadata.propagation.max.ms"] = "5000", // a topic that is unknown for so long is not only slow to be known
             ["retry.backoff.ms"] = "100",
         };
         foreach (var property in group.Properties)
@@ -49,7 +49,12 @@ internal static class ProducerSettings
         settings["queue.buffering.max.messages"] = "10000000"; // our window is far smaller; theirs must not get in its way
         settings["queue.buffering.max.kbytes"] = "2097151";
         settings["dotnet.producer.delivery.report.fields"] = "status,value";
-        if (isolates)
+        if (shape != ProducerShape.Sizes[0])
+        {
+            settings["batch.size"] = shape.BatchBytes.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (shape.IsSingle)
         {
             settings["batch.num.messages"] = "1";
             settings["linger.ms"] = "0";
@@ -57,6 +62,8 @@ internal static class ProducerSettings
 
         if (!isIdempotent)
         {
+            // A retry of the client's own may double a whole request, and nobody would know: the shipper retries, and counts.
+            settings["message.send.max.retries"] = "0";
             settings["max.in.flight.requests.per.connection"] = "1";
         }
 

@@ -16,7 +16,8 @@ internal sealed class ProducerSlot : IDisposable
     private readonly BrokerGroupOptions _group;
     private readonly AckLevel _ack;
     private readonly PartitionerKind _partitioner;
-    private readonly bool _isolates;
+    private readonly ProducerShape _shape;
+    private readonly BrokerHealth _health;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
@@ -25,21 +26,22 @@ internal sealed class ProducerSlot : IDisposable
     private TimeSpan _renewal = MinRenewal;
     private long _renewedAt;
     private bool _acknowledgedSinceRenewal = true;
-    private long _errorLoggedAt;
-    private volatile string? _lastError;
 
     /// <param name="group">Where it goes.</param>
     /// <param name="ack">Whose acknowledgement counts.</param>
     /// <param name="partitioner">Which partition a key goes to.</param>
-    /// <param name="isolates">True: each record in a request of its own.</param>
-    /// <param name="logger">Told of trouble, now and then.</param>
+    /// <param name="shape">How large its requests are.</param>
+    /// <param name="health">What is known of the brokers.</param>
+    /// <param name="logger">Takes what happens to the producer.</param>
     /// <param name="time">The clock.</param>
-    public ProducerSlot(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, bool isolates, ILogger logger, TimeProvider time)
+    public ProducerSlot(
+        BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, ProducerShape shape, BrokerHealth health, ILogger logger, TimeProvider time)
     {
         _group = group;
         _ack = ack;
         _partitioner = partitioner;
-        _isolates = isolates;
+        _shape = shape;
+        _health = health;
         _logger = logger;
         _time = time;
         _isIdempotent = ProducerSettings.MayBeIdempotent(group, ack);
@@ -48,9 +50,6 @@ internal sealed class ProducerSlot : IDisposable
     public bool IsIdempotent => _isIdempotent;
 
     public string Description => $"librdkafka {Library.VersionString} to {_group.Name} ({string.Join(", ", _group.Brokers)}), {(_isIdempotent ? "idempotent" : "not idempotent")}";
-
-    /// <summary>The last trouble, until something is acknowledged.</summary>
-    public string? LastError => _lastError;
 
     /// <summary>
     /// Without idempotence a window must go out as one request, or a retry could change its order. So the client is told to
@@ -97,7 +96,7 @@ internal sealed class ProducerSlot : IDisposable
                 _isIdempotent &= !broken.LacksIdempotence;
                 _generation = null;
                 broken.Dispose();
-                FeederLog.ProducerBroken(_logger, _group.Name, _lastError ?? "fatal error", _isIdempotent);
+                FeederLog.ProducerBroken(_logger, _group.Name, broken.Reason ?? "fatal error", _isIdempotent);
                 _renewal = _acknowledgedSinceRenewal ? MinRenewal : TimeSpan.FromTicks(Math.Min(_renewal.Ticks * 2, MaxRenewal.Ticks));
             }
 
@@ -110,14 +109,14 @@ internal sealed class ProducerSlot : IDisposable
 
                 _renewedAt = _time.GetTimestamp();
                 _acknowledgedSinceRenewal = false;
-                var settings = ProducerSettings.For(_group, _ack, _partitioner, _isIdempotent, _isolates);
+                var settings = ProducerSettings.For(_group, _ack, _partitioner, _isIdempotent, _shape);
                 try
                 {
-                    _generation = new ProducerGeneration(settings, _isIdempotent, OnError, OnLog, OnAcknowledged);
+                    _generation = new ProducerGeneration(settings, _isIdempotent, _health.Failed, OnLog, OnAcknowledged);
                 }
                 catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
                 {
-                    _lastError = $"the properties of broker group {_group.Name} are refused by librdkafka: {e.Message}";
+                    _health.Refused($"the properties of broker group {_group.Name} are refused by librdkafka: {e.Message}");
                     refusal = OutcomeKind.Held;
                     return null;
                 }
@@ -130,24 +129,27 @@ internal sealed class ProducerSlot : IDisposable
         }
     }
 
-    private void OnAcknowledged()
+    /// <summary>
+    /// Takes back all that the producer holds, of every log, and uses another one from now on: a log gives up what it has
+    /// sent, and would send it again beside what is still queued.
+    /// </summary>
+    public void Abandon()
     {
-        if (_lastError is not null || !_acknowledgedSinceRenewal)
+        ProducerGeneration? abandoned;
+        lock (_lock)
         {
-            _lastError = null;
-            _acknowledgedSinceRenewal = true;
+            abandoned = _generation;
+            _generation = null;
         }
+
+        abandoned?.Purge();
+        abandoned?.Dispose();
     }
 
-    private void OnError(Error error, OutcomeKind kind)
+    private void OnAcknowledged()
     {
-        _lastError = $"{error.Code}: {error.Reason}";
-        var last = Interlocked.Read(ref _errorLoggedAt);
-        if ((last == 0 || _time.GetElapsedTime(last) >= FeederLog.RepeatInterval)
-            && Interlocked.CompareExchange(ref _errorLoggedAt, _time.GetTimestamp(), last) == last)
-        {
-            FeederLog.BrokerTrouble(_logger, _group.Name, kind, _lastError);
-        }
+        _acknowledgedSinceRenewal = true;
+        _health.Acknowledged();
     }
 
     private void OnLog(LogMessage message) => FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, message.Message);

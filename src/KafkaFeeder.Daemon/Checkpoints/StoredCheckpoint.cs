@@ -1,0 +1,99 @@
+namespace KafkaFeeder.Daemon.Checkpoints;
+
+/// <summary>The checkpoint of one log as it is on disk. Changed by <see cref="CheckpointStore"/> alone. Thread-safe.</summary>
+internal sealed class StoredCheckpoint(string directory, string component)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, SegmentCheckpoint> _segments = new(StringComparer.Ordinal);
+    private long _generation;
+    private long _possibleDuplicates;
+
+    public string Directory => directory;
+
+    public string Component => component;
+
+    public long Generation
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _generation;
+            }
+        }
+    }
+
+    /// <summary>True if the next frame must hold everything: a save failed, so nobody knows what of it is on disk.</summary>
+    public bool NeedsFull { get; set; }
+
+    /// <summary>A copy of it all. Costs as much as there are segments.</summary>
+    public Checkpoint Snapshot()
+    {
+        lock (_lock)
+        {
+            return new Checkpoint
+            {
+                Component = component,
+                Directory = directory,
+                Generation = _generation,
+                PossibleDuplicates = _possibleDuplicates,
+                Segments = [.. _segments.Values],
+            };
+        }
+    }
+
+    /// <summary>The segments that may be cleaned: a copy.</summary>
+    public IReadOnlyList<SegmentCheckpoint> Done()
+    {
+        lock (_lock)
+        {
+            return [.. _segments.Values.Where(s => s is { IsDone: true, MissingSince: null })];
+        }
+    }
+
+    /// <summary>It is what a frame says now.</summary>
+    /// <returns>False if the frame is a change of a later generation than the next: one in between is missing.</returns>
+    public bool Apply(CheckpointFrame frame)
+    {
+        lock (_lock)
+        {
+            var next = frame.Checkpoint;
+            if (!frame.IsFull && next.Generation != _generation + 1)
+            {
+                return next.Generation <= _generation;
+            }
+
+            if (frame.IsFull)
+            {
+                _segments.Clear();
+            }
+
+            Apply(next.Generation, next.PossibleDuplicates, next.Segments, frame.Removed);
+            return true;
+        }
+    }
+
+    /// <summary>A change is on disk, or taken into what will be written whole.</summary>
+    public void Apply(long generation, CheckpointChange change)
+    {
+        lock (_lock)
+        {
+            Apply(generation, change.PossibleDuplicates, change.Segments, change.Removed);
+        }
+    }
+
+    private void Apply(long generation, long possibleDuplicates, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
+    {
+        _generation = generation;
+        _possibleDuplicates = possibleDuplicates;
+        foreach (var segment in segments)
+        {
+            _segments[segment.Name] = segment;
+        }
+
+        foreach (var name in removed)
+        {
+            _segments.Remove(name);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+using System.IO.Enumeration;
+using KafkaLog.Format.Segments;
+
+namespace KafkaFeeder.Daemon.Discovery;
+
+/// <summary>
+/// The segments in one directory, by component. Looking costs one call while nothing is created or deleted there; listing
+/// it costs the same however many logs are in it. Thread-safe.
+/// </summary>
+internal sealed class DirectoryListing(string directory, TimeProvider time)
+{
+    /// <summary>
+    /// File systems stamp a directory by a clock of milliseconds up to seconds: a change within the tick of the last listing
+    /// would not show. So a directory is listed now and then whatever its stamp says.
+    /// </summary>
+    private static readonly TimeSpan LongestTrust = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// A stamp that was younger than this when the directory was listed may hide a change that came right after: it is listed
+    /// once more when the tick is over, and not before, since each of many logs looks.
+    /// </summary>
+    private static readonly TimeSpan StampTick = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A directory that takes long to list is listed so much less often: at most a hundredth of the time.</summary>
+    private const int RestFactor = 100;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, SegmentName> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Component> _components = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<SegmentName>> _listed = new(StringComparer.Ordinal);
+    private DateTime _stamp;
+    private bool _isSettled;
+    private long? _listedAt;
+    private TimeSpan _trust = LongestTrust;
+    private long _version;
+
+    /// <summary>The directory's real path.</summary>
+    public string Directory => directory;
+
+    /// <summary>
+    /// Looks again. The names are in order, and the version is another one only if they have changed.
+    /// </summary>
+    /// <exception cref="IOException">The directory cannot be read, or is gone.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    public (long Version, IReadOnlyList<SegmentName> Names) Look(string component)
+    {
+        lock (_lock)
+        {
+            var stamp = System.IO.Directory.GetLastWriteTimeUtc(directory);
+            if (stamp != _stamp || (!_isSettled && IsTickOver(stamp)) || _listedAt is not { } at || time.GetElapsedTime(at) >= _trust)
+            {
+                List(stamp);
+            }
+
+            return _components.TryGetValue(component, out var found) ? (found.Version, found.Names) : (0, []);
+        }
+    }
+
+    private bool IsTickOver(DateTime stamp) => time.GetUtcNow().UtcDateTime - stamp > StampTick;
+
+    private void List(DateTime stamp)
+    {
+        var began = time.GetTimestamp();
+        try
+        {
+            foreach (var name in new FileSystemEnumerable<SegmentName?>(directory, NameOf, Options) { ShouldIncludePredicate = IsSegment })
+            {
+                if (name is not null)
+                {
+                    ListOf(name.Component).Add(name);
+                }
+            }
+
+            Take();
+        }
+        finally
+        {
+            _listed.Clear();
+        }
+
+        _stamp = stamp;
+        _isSettled = IsTickOver(stamp);
+        _listedAt = time.GetTimestamp();
+        var rest = RestFactor * time.GetElapsedTime(began);
+        _trust = rest > LongestTrust ? rest : LongestTrust;
+    }
+
+    private static EnumerationOptions Options => new() { AttributesToSkip = 0, IgnoreInaccessible = false, MatchType = MatchType.Simple };
+
+    private static bool IsSegment(ref FileSystemEntry entry) => !entry.IsDirectory && entry.FileName.EndsWith(SegmentName.Extension, StringComparison.Ordinal);
+
+    /// <summary>A name that was seen before is not parsed again, nor made again.</summary>
+    private SegmentName? NameOf(ref FileSystemEntry entry)
+    {
+        var lookup = _known.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (lookup.TryGetValue(entry.FileName, out var known))
+        {
+            return known;
+        }
+
+        var name = SegmentName.TryParse(entry.FileName.ToString());
+        if (name is not null)
+        {
+            _known.Add(name.FileName, name);
+        }
+
+        return name;
+    }
+
+    private List<SegmentName> ListOf(string component)
+    {
+        if (!_listed.TryGetValue(component, out var names))
+        {
+            _listed[component] = names = [];
+        }
+
+        return names;
+    }
+
+    private void Take()
+    {
+        var count = 0;
+        foreach (var (component, names) in _listed)
+        {
+            names.Sort();
+            count += names.Count;
+            if (!_components.TryGetValue(component, out var before) || !before.Names.SequenceEqual(names))
+            {
+                _components[component] = new Component(++_version, names);
+            }
+        }
+
+        foreach (var gone in _components.Where(c => c.Value.Names.Count > 0 && !_listed.ContainsKey(c.Key)).Select(c => c.Key).ToList())
+        {
+            _components[gone] = new Component(++_version, []);
+        }
+
+        if (_known.Count > count)
+        {
+            ForgetGone();
+        }
+    }
+
+    private void ForgetGone()
+    {
+        _known.Clear();
+        foreach (var name in _components.Values.SelectMany(c => c.Names))
+        {
+            _known[name.FileName] = name;
+        }
+    }
+
+    private sealed record Component(long Version, IReadOnlyList<SegmentName> Names);
+}

@@ -1,0 +1,38 @@
+using KafkaFeeder.Daemon.Transport;
+
+namespace KafkaFeeder.Daemon.Shipping;
+
+/// <summary>
+/// Tells a topic that takes nothing from a few bad records: a compacted topic refuses each record without a key, and to set
+/// all of them aside would empty the log into quarantine. What is wrong with a record itself (its size) counts for nothing
+/// here. Pure.
+/// </summary>
+internal sealed class RefusalRun
+{
+    /// <summary>So many in a row are no accident.</summary>
+    private const int Most = 20;
+
+    private int _count;
+
+    /// <summary>A record was taken.</summary>
+    public void Taken() => _count = 0;
+
+    /// <summary>Records were refused.</summary>
+    /// <param name="rejected">Which, and why.</param>
+    /// <param name="isAnyTaken">Whether others of the same batch were taken.</param>
+    /// <returns>Why the log has to be held; null if it need not be.</returns>
+    public string? Add(IReadOnlyList<RejectedRecord> rejected, bool isAnyTaken)
+    {
+        if (isAnyTaken)
+        {
+            _count = 0;
+            return null;
+        }
+
+        var ofTopic = rejected.Where(r => r.Why == RejectionKind.Topic).ToList();
+        _count += ofTopic.Count;
+        return ofTopic.Count > 0 && _count >= Most
+            ? $"{_count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to take none of this log (is it compacted, and the records have no key?)"
+            : null;
+    }
+}

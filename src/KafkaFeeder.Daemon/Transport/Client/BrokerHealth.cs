@@ -1,0 +1,90 @@
+using Confluent.Kafka;
+using KafkaFeeder.Daemon.Status;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Transport.Client;
+
+/// <summary>
+/// What is known of the brokers of a group: whether they answer, what was wrong last. Errors of a topic or a record are not
+/// theirs. Shared by all producers of the group. Thread-safe.
+/// </summary>
+internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private volatile string? _error;
+    private volatile bool _answers;
+    private long _loggedAt;
+    private long _troubledSince;
+    private bool _wasLogged;
+
+    /// <summary>See <see cref="IBatchTransport.BrokersAnswer"/>.</summary>
+    public bool Answers => _answers;
+
+    /// <summary>See <see cref="IBatchTransport.LastError"/>.</summary>
+    public string? LastError => _error;
+
+    /// <summary>A record was acknowledged.</summary>
+    public void Acknowledged()
+    {
+        _answers = true;
+        if (_error is null)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (_error is null)
+            {
+                return;
+            }
+
+            _error = null;
+            if (_wasLogged)
+            {
+                _wasLogged = false;
+                FeederLog.BrokersAnswer(logger, group, Words.Age(time.GetElapsedTime(_troubledSince)));
+            }
+        }
+    }
+
+    /// <summary>Something is wrong with a broker, or with all.</summary>
+    public void Failed(Error error, OutcomeKind kind)
+    {
+        if (!ProduceErrors.IsOfBrokers((int)error.Code))
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            _answers &= !ProduceErrors.IsNoBroker((int)error.Code);
+            Failed($"{error.Code}: {error.Reason}", kind);
+        }
+    }
+
+    /// <summary>There can be no producer: the user's properties are refused.</summary>
+    public void Refused(string error)
+    {
+        lock (_lock)
+        {
+            Failed(error, OutcomeKind.Held);
+        }
+    }
+
+    private void Failed(string error, OutcomeKind kind)
+    {
+        if (_error is null)
+        {
+            _troubledSince = time.GetTimestamp();
+        }
+
+        _error = error;
+        if (_loggedAt == 0 || time.GetElapsedTime(_loggedAt) >= FeederLog.RepeatInterval)
+        {
+            _loggedAt = time.GetTimestamp();
+            _wasLogged = true;
+            FeederLog.BrokerTrouble(logger, group, kind, error);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+namespace KafkaLog.Format.Segments;
+
+/// <summary>
+/// Decides when nothing more will be written to a segment. Pure. If its writer is known to be gone, that is at once. If
+/// nothing is known (<see cref="WriterState.Unknown"/>), the segment's time must be over: its start and its interval are
+/// in its name, and a writer begins another file then. What is torn in such a file may have been cut by a writer that
+/// lives, so it is to be kept like damage.
+/// </summary>
+public static class SegmentFinality
+{
+    /// <summary>How far clocks may differ, and how long a last write may take. Longer than any cache of NFS attributes lasts (60 s).</summary>
+    public static readonly TimeSpan Slack = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long nothing may have been written.</summary>
+    public static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
+
+    /// <summary>An interval in a name counts as no longer than this; ours are a day at most.</summary>
+    public static readonly TimeSpan MaxInterval = TimeSpan.FromDays(7);
+
+    /// <summary>Whether nothing more will be written to a segment.</summary>
+    /// <param name="writer">What <see cref="SegmentLock.Probe"/> says.</param>
+    /// <param name="name">Its name; null if it has none of a segment.</param>
+    /// <param name="modified">When it was written to last.</param>
+    /// <param name="now">The time.</param>
+    public static bool IsFinal(WriterState writer, SegmentName? name, DateTimeOffset modified, DateTimeOffset now) => writer switch
+    {
+        WriterState.Alive => false,
+        WriterState.Gone => true,
+        _ => now >= FinalAt(name, modified),
+    };
+
+    /// <summary>
+    /// When a segment is final whose writer cannot be known to be gone, if nothing more is written to it: when its interval
+    /// is over, and <see cref="Slack"/>; counted from its last modification if that is before the start in its name, as
+    /// behind a clock that was wrong. In any case <see cref="Quiet"/> after its last modification.
+    /// </summary>
+    public static DateTimeOffset FinalAt(SegmentName? name, DateTimeOffset modified)
+    {
+        var quiet = Later(modified, Quiet);
+        if (name is null)
+        {
+            return quiet;
+        }
+
+        var start = name.Start is { } named && named < modified ? named : modified;
+        var over = Later(start, (name.Interval < MaxInterval ? name.Interval : MaxInterval) + Slack);
+        return over > quiet ? over : quiet;
+    }
+
+    private static DateTimeOffset Later(DateTimeOffset time, TimeSpan by) =>
+        time < DateTimeOffset.MaxValue - by ? time + by : DateTimeOffset.MaxValue;
+}

@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Segments;
+using KafkaLog.Format.Tests.Support;
+using Xunit;
+
+namespace KafkaLog.Format.Tests.Segments;
+
+/// <summary>What a writer does by itself: with its real thread, the real clock, and nobody who calls it meanwhile.</summary>
+public sealed class LogWriterThreadTests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+
+    [Theory]
+    [InlineData(Durability.Buffered)]
+    [InlineData(Durability.Flushed)]
+    [InlineData(Durability.Synced)]
+    public void A_segment_that_is_removed_is_noticed_and_told(Durability durability)
+    {
+        using var folder = new TempFolder();
+        var told = new List<string>();
+        using var writer = new LogWriter(Options(folder, told));
+        writer.Append(Some.Record("first"), durability);
+        WaitUntil(() => folder.Segments().Length == 1);
+        File.Delete(folder.Segments().Single());
+        WaitUntil(() => Told(told).Any(message => message.Contains("was removed", StringComparison.Ordinal)));
+        writer.Append(Some.Record("second"), durability);
+        WaitUntil(() => Some.ReadFolder(folder).Any(record => record.Value == "second"));
+    }
+
+    [Theory]
+    [InlineData(Durability.Buffered)]
+    [InlineData(Durability.Flushed)]
+    [InlineData(Durability.Synced)]
+    public void An_idle_segment_is_closed_when_its_time_is_over(Durability durability)
+    {
+        using var folder = new TempFolder();
+        using var writer = new LogWriter(Options(folder, []) with { Interval = TimeSpan.FromSeconds(1) });
+        writer.Append(Some.Record("only"), durability);
+        WaitUntil(() => folder.Segments().Length == 1 && StateOf(folder.Segments().Single()) == WriterState.Gone);
+        Assert.Equal(["only"], Some.ReadFolder(folder).Select(record => record.Value));
+    }
+
+    [Theory]
+    [InlineData(Durability.Buffered)]
+    [InlineData(Durability.Flushed)]
+    [InlineData(Durability.Synced)]
+    public void A_record_that_the_disk_refused_is_written_when_the_disk_takes_it_again(Durability durability)
+    {
+        using var folder = new TempFolder();
+        var told = new List<string>();
+        var options = Options(folder, told) with { Directory = folder.File("logs") };
+        File.WriteAllText(options.Directory, "in the way of the directory");
+        using var writer = new LogWriter(options);
+        if (durability == Durability.Buffered)
+        {
+            writer.Append(Some.Record("refused"), durability);
+            WaitUntil(() => Told(told).Count > 0);
+        }
+        else
+        {
+            Assert.Throws<LogWriteException>(() => writer.Append(Some.Record("refused"), durability));
+        }
+
+        File.Delete(options.Directory);
+        WaitUntil(() => writer.WrittenRecords == 1);
+        Assert.Equal(["refused"], Some.ReadAll(Directory.GetFiles(options.Directory).Single()).Records.Select(record => record.Value));
+    }
+
+    [Fact]
+    public void Synced_is_never_said_of_a_file_without_a_name()
+    {
+        using var folder = new TempFolder();
+        var told = new List<string>();
+        using var writer = new LogWriter(Options(folder, told));
+        for (var i = 0; i < 50; i++)
+        {
+            writer.Append(Some.Record($"{i}"), Durability.Synced);
+            Assert.Contains(Some.ReadFolder(folder), record => record.Value == $"{i}");
+            File.Delete(folder.Segments().Single(path => Some.ReadAll(path).Records.Any(record => record.Value == $"{i}")));
+        }
+
+        WaitUntil(() => Told(told).Count == 50); // each of those that were removed
+    }
+
+    [Theory]
+    [InlineData(Durability.Flushed)]
+    [InlineData(Durability.Synced)]
+    public void A_segment_that_is_cut_is_left_and_told(Durability durability)
+    {
+        using var folder = new TempFolder();
+        var told = new List<string>();
+        using var writer = new LogWriter(Options(folder, told));
+        writer.Append(Some.Record("first"), durability);
+        var path = folder.Segments().Single();
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(0);
+        }
+
+        WaitUntil(() => Told(told).Any(message => message.Contains("was cut to 0 bytes", StringComparison.Ordinal)));
+        writer.Append(Some.Record("second"), durability);
+        Assert.Equal(["second"], Some.ReadFolder(folder).Select(record => record.Value));
+        Assert.Equal(0, new FileInfo(path).Length);
+    }
+
+    [Fact]
+    public void A_segment_that_another_file_replaced_is_left()
+    {
+        using var folder = new TempFolder();
+        var told = new List<string>();
+        using var writer = new LogWriter(Options(folder, told));
+        writer.Append(Some.Record("first"), Durability.Flushed);
+        var path = folder.Segments().Single();
+        File.WriteAllText(folder.File("other"), "something else");
+        File.Move(folder.File("other"), path, overwrite: true);
+        WaitUntil(() => Told(told).Any(message => message.Contains("was replaced", StringComparison.Ordinal)));
+        writer.Append(Some.Record("second"), Durability.Flushed);
+        Assert.Equal("something else", File.ReadAllText(path));
+        Assert.Equal(2, folder.Segments().Length);
+    }
+
+    [Fact]
+    public void A_mapped_segment_that_is_written_to_is_never_damaged()
+    {
+        using var folder = new TempFolder();
+        var writer = new LogWriter(Options(folder, []) with { Mapped = true });
+        writer.Append(Some.Record("first"), Durability.Flushed);
+        using var ended = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        var written = 1;
+        var thread = new Thread(() =>
+        {
+            for (; !ended.IsCancellationRequested; written++)
+            {
+                writer.Append(Some.Record(new string('x', 20 + (written % 2000))), Durability.Flushed);
+            }
+
+            writer.Dispose();
+        });
+        thread.Start();
+        using var reader = SegmentReader.Open(folder.Segments().Single());
+        var read = 0;
+        while (!ended.IsCancellationRequested || reader.NextOffset < Volatile.Read(ref written))
+        {
+            var status = reader.TryRead();
+            Assert.True(status != SegmentReadStatus.Corrupt, $"{reader.Damage} after {read} batches");
+            read += status == SegmentReadStatus.Batch ? 1 : 0;
+            if (ended.IsCancellationRequested)
+            {
+                thread.Join();
+            }
+        }
+
+        Assert.Equal(written, read);
+    }
+
+    private static LogWriterOptions Options(TempFolder folder, List<string> told) => new()
+    {
+        Directory = folder.Path,
+        Component = "orders",
+        Interval = TimeSpan.FromDays(1),
+        OnError = e =>
+        {
+            lock (told)
+            {
+                told.Add(e.Message);
+            }
+        },
+    };
+
+    private static List<string> Told(List<string> told)
+    {
+        lock (told)
+        {
+            return [.. told];
+        }
+    }
+
+    private static WriterState StateOf(string path)
+    {
+        using var file = SegmentHandle.OpenForReading(path);
+        return SegmentLock.Probe(file);
+    }
+
+    private static void WaitUntil(Func<bool> condition)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(waited.Elapsed < Deadline, "It did not happen in time.");
+            Thread.Sleep(10);
+        }
+    }
+}
