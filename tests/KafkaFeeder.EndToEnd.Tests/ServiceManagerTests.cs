@@ -61,7 +61,8 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
     [Fact]
     public async Task A_loop_that_hangs_gets_the_watchdog_no_food_and_one_that_goes_on_does()
     {
-        const int MoreThanAPipeHolds = 500; // faults of some 200 bytes
+        const int MoreThanAPipeHolds = 100; // lines of a kilobyte; not more are logged after one search
+        var longName = string.Join('/', Enumerable.Repeat(new string('d', 200), 4));
         var (cluster, topic) = await TopicAsync("hangs");
         using var manager = new ServiceManager(TimeSpan.FromSeconds(4));
         using var daemon = new Daemon(cluster);
@@ -75,7 +76,7 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
             faults.Append(CultureInfo.InvariantCulture, $"  component-{i}: {{ topic: t, broker: a-group-that-conf-yaml-does-not-have-{i} }}\n");
         }
 
-        daemon.ConfigureFile(faults.ToString());
+        daemon.ConfigureFile(faults.ToString(), longName);
         daemon.Reload();
         await daemon.UntilAsync(() => manager.Status.StartsWith("STATUS=stuck: the watcher, for ", StringComparison.Ordinal), "it says that the watcher hangs");
         var fed = manager.Count("WATCHDOG=1");

@@ -131,7 +131,7 @@ mkdir -p "$volumes"/config/..v1 "$logs" "$state"
 chmod 777 "$state" # as the folder of an emptyDir is
 chown 1654:1654 "$logs"
 port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
-sed -e "s|/etc/kafkafeeder|$volumes/config|; s|/var/lib/kafkafeeder|$state|; s|0.0.0.0:8796|0.0.0.0:$port|" \
+sed -e "s|/etc/kafkafeeder|$volumes/config|; s|/var/lib/kafkafeeder|$state|; s|/var/log/apps|$logs|; s|0.0.0.0:8796|0.0.0.0:$port|" \
     -e "s|kafka: \[\"kafka:9092\"\]|kafka: { brokers: [\"${BOOTSTRAP//,/\", \"}\"], properties: { $(printf '%s, ' "${properties[@]/=/: }" | sed 's/^, $//')client.id: test } }|" \
     packaging/container/conf.yaml >"$volumes/config/..v1/conf.yaml"
 sed "s|/var/log/apps|$logs|" packaging/container/kafkafeeder.yaml >"$volumes/config/..v1/kafkafeeder.yaml"

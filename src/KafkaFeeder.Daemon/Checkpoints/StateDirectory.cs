@@ -71,13 +71,15 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         var user = FileCalls.EffectiveUser();
         if (facts.Owner != user && facts.Owner != 0)
         {
-            return $"{setting} {directory} belongs to user {facts.Owner}, and this process runs as user {user}: whoever owns it could say there what "
+            return $"{setting} {directory} belongs to user {facts.Owner}, and this process runs as user {user}: whoever owns it could "
+                + $"say there what "
                 + $"Kafka has confirmed. Run kafkafeeder as user {facts.Owner}, or give the directory away: chown {user} {directory}";
         }
 
         var others = (facts.Mode & OthersWrite) != 0 ? "everybody on this host" : (facts.Mode & GroupWrite) != 0 ? "its group" : null;
         return others is null ? null
-            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could say there what Kafka has "
+            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could say there "
+                + $"what Kafka has "
                 + $"confirmed, and what is not would be skipped and deleted. Take that right away: chmod go-w {directory}";
     }
 

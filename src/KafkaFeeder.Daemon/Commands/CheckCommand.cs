@@ -8,6 +8,9 @@ namespace KafkaFeeder.Daemon.Commands;
 /// <summary><c>kafkafeeder check</c>: everything that can be known to be wrong before a record is shipped.</summary>
 internal static class CheckCommand
 {
+    /// <summary>What brokers say is not ours, and some of it is long.</summary>
+    private const int MaxShown = 16 * 1024;
+
     public static int Execute(string configuration, bool offline)
     {
         if (Startup.LoadOptions(configuration) is not { } options)
@@ -27,8 +30,9 @@ internal static class CheckCommand
             problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, found.Logs, Console.WriteLine) : [missing!]);
         }
 
-        problems.ForEach(problem => Console.Error.WriteLine(problem));
-        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: {(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
+        problems.ForEach(problem => Console.Error.WriteLine(Quote.Plain(problem, MaxShown)));
+        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: "
+            + $"{(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 }

@@ -84,6 +84,7 @@ internal static class DrainCommand
     {
         var directory = Quote.Plain(log.Directory, ConfigFault.MaxPathShown);
         var reason = log.Error is null ? "" : ": " + Quote.Plain(log.Error, ConfigFault.MaxPathShown);
-        return $"left: {log.Options.Component} in {directory}: {log.LagBytes} bytes behind {(log.Position.Length > 0 ? log.Position : "the start")}{reason}";
+        return $"left: {log.Options.Component} in {directory}: {log.LagBytes} bytes behind "
+            + $"{(log.Position.Length > 0 ? log.Position : "the start")}{reason}";
     }
 }

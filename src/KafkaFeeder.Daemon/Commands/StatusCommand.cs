@@ -26,7 +26,8 @@ internal static class StatusCommand
 
         if (asJson)
         {
-            Console.WriteLine(new JsonObject { ["error"] = text.Trim(), ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) }.ToJsonString(Indented));
+            var answer = new JsonObject { ["error"] = text.Trim(), ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) };
+            Console.WriteLine(answer.ToJsonString(Indented));
         }
         else
         {
@@ -73,7 +74,7 @@ internal static class StatusCommand
             Console.WriteLine($"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} {Number("possibleDuplicates"),11} {Number("rejectedRecords"),8}  {Text("position")}");
             if (Text("error") is { Length: > 0 } error)
             {
-                Console.WriteLine($"  {error}");
+                Console.WriteLine($"  {Quote.Plain(error, ConfigFault.MaxPathShown)}");
             }
         }
     }
@@ -120,7 +121,8 @@ internal static class StatusCommand
             ["segmentsOpen"] = open.Count,
             ["possibleDuplicates"] = checkpoint.PossibleDuplicates,
             ["summary"] = $"{checkpoint.Component} in {Quote.Plain(checkpoint.Directory, ConfigFault.MaxPathShown)}: "
-                + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far {checkpoint.PossibleDuplicates}",
+                + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far "
+                + $"{checkpoint.PossibleDuplicates}",
         };
     }
 }

@@ -10,7 +10,8 @@ namespace KafkaFeeder.Daemon.Discovery;
 /// docs/SECURITY.md says what follows.
 /// </summary>
 /// <param name="administrators">Users who may configure every log.</param>
-/// <param name="unmapped">The number by which the kernel shows all users that this process's user namespace does not have; null: it has all.</param>
+/// <param name="unmapped">The number by which the kernel shows all users that this process's user namespace does not have; null: it
+/// has all.</param>
 internal sealed class Authority(IReadOnlySet<uint> administrators, uint? unmapped)
 {
     private const uint Root = 0;
@@ -35,7 +36,7 @@ internal sealed class Authority(IReadOnlySet<uint> administrators, uint? unmappe
     /// <summary>True for root, the daemon's user and the owner of conf.yaml.</summary>
     public bool IsAdministrator(uint user) => administrators.Contains(user);
 
-    /// <summary>True if it cannot be told which user this is.</summary>
+    /// <summary>True if it is not known which user this is.</summary>
     public bool IsUnknown(uint user) => user == unmapped && !IsAdministrator(user);
 
     /// <summary>True if what this user writes may decide about a log in a directory of that owner.</summary>

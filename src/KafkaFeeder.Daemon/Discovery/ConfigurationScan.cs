@@ -84,7 +84,8 @@ internal sealed class ConfigurationScan
             _result.AddUnseen(left.Directory);
         }
 
-        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not looked at, and keeps the settings it has.");
+        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not looked at, and keeps the "
+            + $"settings it has.");
     }
 
     private void Look(string directory, int depth)
@@ -97,7 +98,8 @@ internal sealed class ConfigurationScan
             {
                 if (++names > _limits.Names)
                 {
-                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not looked at, and keeps the settings it has.");
+                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not looked at, and keeps the settings it "
+                        + $"has.");
                     _result.AddUnseen(directory);
                     break;
                 }
@@ -145,7 +147,8 @@ internal sealed class ConfigurationScan
             if (!Errors.IsAbsent(errno))
             {
                 _result.AddUnseen(path);
-                Fault(path, $"the directory cannot be looked at ({Errors.Text(errno)}); the settings of logs below it stay as they are until it can.");
+                Fault(path, $"the directory cannot be looked at ({Errors.Text(errno)}); the settings of logs below it stay as they are "
+                    + $"until it can.");
             }
 
             return; // a link to nothing, or removed meanwhile
@@ -157,7 +160,8 @@ internal sealed class ConfigurationScan
         }
         else if (!RealPath.IsAtOrBelow(real, _territory.LogDir) && !_territory.IsState(real) && File.Exists(Path.Combine(real, FileName)))
         {
-            Fault(path, "is a link to a directory outside log_dir, so the logs there are not shipped; name that directory under watcher.allow_directories of conf.yaml if they should be.");
+            Fault(path, "is a link to a directory outside log_dir, so the logs there are not shipped; name that directory under "
+                + "watcher.allow_directories of conf.yaml if they should be.");
         }
     }
 
@@ -181,7 +185,8 @@ internal sealed class ConfigurationScan
             {
                 branch.IsCut = true;
                 _result.AddUnseen(name);
-                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not looked at, and keeps the settings it has.");
+                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not looked at, and keeps the "
+                    + $"settings it has.");
             }
 
             return;

@@ -27,7 +27,8 @@ internal static class FaultDigest
             shown.AddRange(branch.Take(room));
             if (branch.Skip(room).Any())
             {
-                shown.Add(new ConfigFault(branch.Key, 0, "", "there are more faults in and below this directory than are listed; repair those first."));
+                shown.Add(new ConfigFault(branch.Key, 0, "", "there are more faults in and below this directory than are listed; repair "
+                    + "those first."));
             }
         }
 

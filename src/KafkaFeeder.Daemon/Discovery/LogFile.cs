@@ -22,5 +22,6 @@ internal sealed record LogFile(string Path, uint Owner, bool MayQuote, ParsedLog
     /// <summary>A fault of an entry, as it may be shown.</summary>
     public ConfigFault Shown(ConfigFault fault) => MayQuote || !Parsed.FileReadable && fault.Line == 0 && fault.Key.Length == 0
         ? fault
-        : new ConfigFault(fault.File, fault.Line, "", "has a fault. What is wrong is not shown: the file is a link to another, or not its directory's owner's.");
+        : new ConfigFault(fault.File, fault.Line, "", "has a fault. What is wrong is not shown: the file is a link to another, or not "
+            + "its directory's owner's.");
 }

@@ -36,7 +36,8 @@ internal sealed class LogFileReader(Authority authority)
 
         if (real is null || !territory.MayHoldLogs(real))
         {
-            return LogFile.Unreadable(path, "is a link to nothing, or out of log_dir: it is not read. Directories elsewhere can be named under watcher.allow_directories of conf.yaml.");
+            return LogFile.Unreadable(path, "is a link to nothing, or out of log_dir: it is not read. Directories elsewhere can be named "
+                + "under watcher.allow_directories of conf.yaml.");
         }
 
         if (!RealFile.TryOpen(real, out var handle, out errno))
@@ -48,7 +49,9 @@ internal sealed class LogFileReader(Authority authority)
         {
             var facts = FileFacts.Of(handle!);
             return !facts.IsRegular ? LogFile.Unreadable(path, "is a directory, a pipe or a device; expected a regular file.")
-                : authority.IsUnknown(facts.Owner) ? LogFile.Unreadable(path, $"belongs to a user whom this process cannot tell from others (shown as {facts.Owner}): it runs in a user namespace that lacks that user, as with PrivateUsers= of systemd. It is not read.")
+                : authority.IsUnknown(facts.Owner) ? LogFile.Unreadable(path, $"belongs to a user whom this process cannot tell from "
+                    + $"others (shown as {facts.Owner}): it runs in a user namespace that lacks that user, as with PrivateUsers= of "
+                        + $"systemd. It is not read.")
                 : Read(path, real, handle!, facts);
         }
     }

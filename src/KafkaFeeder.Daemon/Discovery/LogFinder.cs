@@ -34,15 +34,20 @@ internal sealed class LogFinder(FeederOptions options, Authority authority, Scan
         var found = Search(territory, errno, faults, onStep);
         var files = _reader.Read(found.Files, territory);
         var logs = _plan.Make(files, territory, found.IsUnseen, faults);
-        var unclaimed = UnclaimedSegments.Of(found, logs, limits, onStep);
+        var unclaimed = UnclaimedSegments.Of(found, logs, limits, onStep).Where(u => !IsOwnLog(u)).ToList();
         return new FoundLogs(files.Count, logs, unclaimed, FaultDigest.Of(faults, territory.BranchOf));
     }
+
+    /// <summary>The daemon's own log is shipped only if somebody says so.</summary>
+    private bool IsOwnLog(UnclaimedSegments segments) => options.Logging is { } own
+        && segments.Component == own.Component && segments.Directory == Files.RealPath.OrLexical(own.Dir);
 
     private ScanResult Search(Territory territory, int errno, List<ConfigFault> faults, Action onStep)
     {
         var problem =
             errno != 0 && Files.Errors.IsAbsent(errno) ? "this log_dir does not exist; logs below it are found when it does."
-            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are until it can."
+            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are "
+                + $"until it can."
             : territory.IsState(territory.LogDir) ? "this log_dir lies below checkpoint_dir or journal_dir, where nothing is ever a log."
             : null;
         if (problem is null)

@@ -33,7 +33,11 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
     /// <param name="territory">Where logs may lie.</param>
     /// <param name="isUnseen">True for a directory that could not be looked at: no file in it counts as removed.</param>
     /// <param name="faults">Takes all that is wrong.</param>
-    public IReadOnlyList<PlannedLog> Make(IEnumerable<LogFile> files, Territory territory, Func<string, bool> isUnseen, List<ConfigFault> faults)
+    public IReadOnlyList<PlannedLog> Make(
+        IEnumerable<LogFile> files,
+        Territory territory,
+        Func<string, bool> isUnseen,
+        List<ConfigFault> faults)
     {
         var entries = Remember(files, isUnseen, faults);
         var claims = new List<Claim>();
@@ -92,24 +96,31 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
             return true;
         }
 
-        fault = $"has its segments in {Quote.Plain(entry.Log.Directory, ConfigFault.MaxPathShown)}, which {reason}: it is shipped when that can be found.";
+        fault = $"has its segments in {Quote.Plain(entry.Log.Directory, ConfigFault.MaxPathShown)}, which {reason}: it is shipped when "
+            + $"that can be found.";
         return false;
     }
 
     private bool MayShip(Entry entry, Place place, Territory territory, out string fault)
     {
         var directory = Quote.Plain(place.Directory, ConfigFault.MaxPathShown);
-        var permission = territory.Permissions.Where(p => RealPath.IsAtOrBelow(place.Directory, p.Directory)).MaxBy(p => p.Directory.Length);
+        var permission = territory.Permissions
+            .Where(p => RealPath.IsAtOrBelow(place.Directory, p.Directory))
+            .MaxBy(p => p.Directory.Length);
         fault =
-            territory.IsState(place.Directory) ? $"has its segments in {directory}: what lies in checkpoint_dir and journal_dir is never a log."
+            territory.IsState(place.Directory) ? $"has its segments in {directory}: what lies in checkpoint_dir and journal_dir is never "
+                + $"a log."
             : !RealPath.IsAtOrBelow(place.Directory, entry.File.Folder) && !territory.IsAllowed(place.Directory)
-                ? $"has its segments in {directory}, outside the directory of this file; it is not shipped unless that directory is named under watcher.allow_directories of conf.yaml."
+                ? $"has its segments in {directory}, outside the directory of this file; it is not shipped unless that directory is "
+                    + $"named under watcher.allow_directories of conf.yaml."
             : !authority.MayConfigure(entry.File.Owner, place.Facts.Owner)
-                ? $"does not count: the file belongs to user {entry.File.Owner}, the segments' directory {directory} to user {place.Facts.Owner}. It must belong to that user, to root or to the daemon's user."
+                ? $"does not count: the file belongs to user {entry.File.Owner}, the segments' directory {directory} to user "
+                    + $"{place.Facts.Owner}. It must belong to that user, to root or to the daemon's user."
             : permission is not null && !permission.AllowsTopic(entry.Log.Topic)
                 ? $"may not use topic {entry.Log.Topic}: permissions of conf.yaml give {Quote.Plain(permission.Directory)} other topics."
             : permission is not null && !permission.AllowsBroker(entry.Log.Broker)
-                ? $"may not use broker group {entry.Log.Broker}: permissions of conf.yaml give {Quote.Plain(permission.Directory)} other groups."
+                ? $"may not use broker group {entry.Log.Broker}: permissions of conf.yaml give {Quote.Plain(permission.Directory)} other "
+                    + $"groups."
             : "";
         return fault.Length == 0;
     }
@@ -146,8 +157,11 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
             foreach (var loser in log.Where(c => c != winner))
             {
                 faults.Add(loser.Entry.Fault(winner is not null
-                    ? $"names the log in {Quote.Plain(log.Key.Directory, ConfigFault.MaxPathShown)} that {winner.Entry.Source} has: the file in the log's own directory holds, this entry does nothing."
-                    : $"names the log in {Quote.Plain(log.Key.Directory, ConfigFault.MaxPathShown)} that {log.First(c => c != loser).Entry.Source} names, too, and neither file lies there: it is not shipped, and nothing of it is deleted, until one entry is removed."));
+                    ? $"names the log in {Quote.Plain(log.Key.Directory, ConfigFault.MaxPathShown)} that {winner.Entry.Source} has: the "
+                        + $"file in the log's own directory holds, this entry does nothing."
+                    : $"names the log in {Quote.Plain(log.Key.Directory, ConfigFault.MaxPathShown)} that "
+                        + $"{log.First(c => c != loser).Entry.Source} names, too, and neither file lies there: it is not shipped, and "
+                            + $"nothing of it is deleted, until one entry is removed."));
             }
 
             if (winner is not null)
@@ -163,7 +177,8 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         /// <summary>Where it stands.</summary>
         public string Source => $"{Quote.Plain(Log.SourceFile, ConfigFault.MaxPathShown)}:{Log.SourceLine}";
 
-        public ConfigFault Fault(string text) => File.Shown(new ConfigFault(Log.SourceFile, Log.SourceLine, $"topics.{Log.Component}", text));
+        public ConfigFault Fault(string text) =>
+            File.Shown(new ConfigFault(Log.SourceFile, Log.SourceLine, $"topics.{Log.Component}", text));
     }
 
     private sealed record Claim(Entry Entry, Place Place)
@@ -187,6 +202,8 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         public IEnumerable<ConfigFault> Faults() =>
             from count in _counts
             where count.Value.Refused > 0
-            select new ConfigFault(count.Value.First.Path, 0, "", $"{count.Value.Refused} entries of {Quote.Plain(count.Key, ConfigFault.MaxPathShown)} are not shipped, from this file on: {limit} are taken ({setting} of conf.yaml).");
+            select new ConfigFault(count.Value.First.Path, 0, "", $"{count.Value.Refused} entries of "
+                + $"{Quote.Plain(count.Key, ConfigFault.MaxPathShown)} are not shipped, from this file on: {limit} are taken ({setting} "
+                    + $"of conf.yaml).");
     }
 }

@@ -16,17 +16,23 @@ internal sealed record UnclaimedSegments(string Directory, string Component, lon
     /// <summary><c>unclaimed segments: 12 files, 340 MB of component orders in /var/log/apps (did you mean order?)</c></summary>
     public override string ToString() =>
         $"unclaimed segments: {Words.Count(Files, "file", "files")}, {Words.Bytes(Bytes)} of component {Component} in "
-        + $"{Quote.Plain(Directory, ConfigFault.MaxPathShown)} ({(Meant is null ? "no kafkafeeder.yaml names it" : $"did you mean {Meant}?")})";
+        + $"{Quote.Plain(Directory, ConfigFault.MaxPathShown)} "
+            + $"({(Meant is null ? "no kafkafeeder.yaml names it" : $"did you mean {Meant}?")})";
 
     /// <summary>Those of one search. Only what nobody ships is counted and measured.</summary>
-    public static IReadOnlyList<UnclaimedSegments> Of(ScanResult found, IReadOnlyList<PlannedLog> logs, ScanLimits limits, Action onDirectory)
+    public static IReadOnlyList<UnclaimedSegments> Of(
+        ScanResult found,
+        IReadOnlyList<PlannedLog> logs,
+        ScanLimits limits,
+        Action onDirectory)
     {
         var claimed = logs.ToLookup(l => l.Directory, l => l.Options.Component, StringComparer.Ordinal);
         var unclaimed = new List<UnclaimedSegments>();
         var measured = 0L;
         foreach (var (directory, components) in found.Components.OrderBy(c => c.Key, StringComparer.Ordinal))
         {
-            var names = components.Except(claimed[directory]).Order(StringComparer.Ordinal).Take(limits.UnclaimedComponents - unclaimed.Count).ToList();
+            var room = limits.UnclaimedComponents - unclaimed.Count;
+            var names = components.Except(claimed[directory]).Order(StringComparer.Ordinal).Take(room).ToList();
             if (names.Count == 0)
             {
                 continue;
@@ -35,13 +41,18 @@ internal sealed record UnclaimedSegments(string Directory, string Component, lon
             onDirectory();
             var sizes = Measure(directory, names, limits.UnclaimedSegments, ref measured);
             var free = claimed[directory].Where(c => !components.Contains(c)).ToList();
-            unclaimed.AddRange(names.Select(n => new UnclaimedSegments(directory, n, sizes[n].Files, sizes[n].Bytes, NearMiss.Find(n, free))));
+            unclaimed.AddRange(
+                names.Select(n => new UnclaimedSegments(directory, n, sizes[n].Files, sizes[n].Bytes, NearMiss.Find(n, free))));
         }
 
         return unclaimed;
     }
 
-    private static Dictionary<string, (long Files, long Bytes)> Measure(string directory, List<string> components, long limit, ref long measured)
+    private static Dictionary<string, (long Files, long Bytes)> Measure(
+        string directory,
+        List<string> components,
+        long limit,
+        ref long measured)
     {
         var sizes = components.ToDictionary(c => c, _ => (0L, 0L));
         try

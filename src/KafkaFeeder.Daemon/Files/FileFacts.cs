@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Files;
 
-/// <summary>Which file it is, whatever it is called. An inode is used again after a deletion, so this is no identity for ever.</summary>
+/// <summary>Which file it is, whatever it is called. An inode is used again after a deletion, so two files may have had the same.</summary>
 internal readonly record struct FileId(ulong Device, ulong Inode);
 
 /// <summary>What the system says of a file or directory.</summary>
@@ -25,7 +25,8 @@ internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint
     /// <param name="path">Any path.</param>
     /// <param name="facts">What was found.</param>
     /// <param name="errno">Why not; 0 after success.</param>
-    public static bool TryOf(string path, out FileFacts facts, out int errno) => TryOf(FileCalls.CurrentDirectory, path, 0, out facts, out errno);
+    public static bool TryOf(string path, out FileFacts facts, out int errno) =>
+        TryOf(FileCalls.CurrentDirectory, path, 0, out facts, out errno);
 
     /// <summary>Of the file that a path leads to, links followed.</summary>
     /// <exception cref="IOException">It cannot be looked at: it is gone, or may not be reached.</exception>

@@ -64,7 +64,8 @@ public sealed record WatcherOptions
     /// <summary>Entries of one kafkafeeder.yaml that count. 500: so many fit into its 64 KiB.</summary>
     public int MaxLogsPerFile { get; init; } = 500;
 
-    /// <summary>Entries that count in the files of one user who is neither root nor the daemon's. 2000: beyond what one application has.</summary>
+    /// <summary>Entries that count in the files of one user who is neither root nor the daemon's. 2000: beyond what one application
+    /// has.</summary>
     public int MaxLogsPerOwner { get; init; } = 2_000;
 
     /// <summary>As <see cref="MaxLogsPerOwner"/>, at and below one first-level directory.</summary>
@@ -78,7 +79,8 @@ public sealed record WatcherOptions
 public sealed record PermissionOptions(string Directory, IReadOnlyList<string>? Topics, IReadOnlyList<string>? Brokers)
 {
     /// <summary>True if a log may go to this topic.</summary>
-    public bool AllowsTopic(string topic) => Topics is null || Topics.Any(t => t.EndsWith('*') ? topic.StartsWith(t[..^1], StringComparison.Ordinal) : topic == t);
+    public bool AllowsTopic(string topic) => Topics is null
+        || Topics.Any(t => t.EndsWith('*') ? topic.StartsWith(t[..^1], StringComparison.Ordinal) : topic == t);
 
     /// <summary>True if a log may use this broker group.</summary>
     public bool AllowsBroker(string group) => Brokers?.Contains(group) ?? true;

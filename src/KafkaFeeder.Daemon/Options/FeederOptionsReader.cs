@@ -70,7 +70,9 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         var watcher = new WatcherOptions
         {
             Interval = map.Duration("interval", defaults.Interval, Second, Shortest, Day),
-            AllowDirectories = map.List("allow_directories", "directories") is { } directories ? [.. directories.Select(Absolute)] : defaults.AllowDirectories,
+            AllowDirectories = map.List("allow_directories", "directories") is { } directories
+                ? [.. directories.Select(Absolute)]
+                : defaults.AllowDirectories,
             MaxLogsPerFile = map.Count("max_logs_per_file", defaults.MaxLogsPerFile, 1, MostLogs),
             MaxLogsPerOwner = map.Count("max_logs_per_owner", defaults.MaxLogsPerOwner, 1, MostLogs),
             MaxLogsPerDirectory = map.Count("max_logs_per_directory", defaults.MaxLogsPerDirectory, 1, MostLogs),
@@ -192,7 +194,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             .SelectMany(p => (p.Brokers ?? []).Select(group => (p, group))).Where(p => !options.BrokerGroups.ContainsKey(p.group)))
         {
             string hint = NearMiss.Hint(group, [.. options.BrokerGroups.Keys]);
-            faults.Add(map.LineOf("permissions"), $"permissions.{Quote.Plain(permission.Directory)}.brokers", $"has {Quote.Value(group)}, which is no broker group{hint}");
+            string path = $"permissions.{Quote.Plain(permission.Directory)}.brokers";
+            faults.Add(map.LineOf("permissions"), path, $"has {Quote.Value(group)}, which is no broker group{hint}");
         }
     }
 
@@ -209,7 +212,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             }
             else if (key != "log_dir" && options.LogDir.StartsWith(path + "/", StringComparison.Ordinal) && path.Length > 0)
             {
-                map.Fault("log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: what lies there is never a log. Put one of them elsewhere.");
+                map.Fault("log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: what lies there is never a log. Put one "
+                    + $"of them elsewhere.");
             }
             else if (key != "log_dir" && path.StartsWith(options.LogDir + "/", StringComparison.Ordinal) && options.LogDir.Length > 0)
             {

@@ -95,7 +95,8 @@ internal sealed class SegmentCleaner(
             var facts = FileFacts.Of(directory!);
             if (!facts.IsDirectory || (directories.TryGet(status.Directory, out var planned) && planned.Id != facts.Id))
             {
-                Warn(status.Directory, "", "moved", "is another directory than the log was found in: nothing in it is deleted until the next search for logs");
+                Warn(status.Directory, "", "moved", "is another directory than the log was found in: nothing in it is deleted until the "
+                    + "next search for logs");
                 return;
             }
 
@@ -137,15 +138,23 @@ internal sealed class SegmentCleaner(
 
     /// <summary>The file is open now, and what is found of it holds until it is closed.</summary>
     private void Clean(
-        CleanableLog log, SafeFileHandle directory, FileFacts directoryFacts, SegmentCheckpoint saved, SafeFileHandle file, DateTimeOffset now)
+        CleanableLog log,
+        SafeFileHandle directory,
+        FileFacts directoryFacts,
+        SegmentCheckpoint saved,
+        SafeFileHandle file,
+        DateTimeOffset now)
     {
         var status = log.Status;
         var facts = FileFacts.Of(file);
         var keep = status.Options.Retention!.Value;
-        var verdict = !facts.IsRegular || IsReplaced(saved, file) ? RetentionVerdict.Replaced : RetentionPolicy.Judge(saved, StatOf(facts), keep, now);
+        var verdict = !facts.IsRegular || IsReplaced(saved, file)
+            ? RetentionVerdict.Replaced
+            : RetentionPolicy.Judge(saved, StatOf(facts), keep, now);
         if (verdict == RetentionVerdict.Grown)
         {
-            Warn(status.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not deleted before the rest is shipped. Its writer goes on after it had ended, or holds no lock");
+            Warn(status.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not "
+                + $"deleted before the rest is shipped. Its writer goes on after it had ended, or holds no lock");
         }
         else if (verdict == RetentionVerdict.Replaced)
         {
@@ -158,7 +167,13 @@ internal sealed class SegmentCleaner(
     }
 
     private bool MayGo(
-        LogStatus status, FileFacts directoryFacts, SegmentCheckpoint saved, SafeFileHandle file, FileFacts facts, DateTimeOffset now, TimeSpan keep)
+        LogStatus status,
+        FileFacts directoryFacts,
+        SegmentCheckpoint saved,
+        SafeFileHandle file,
+        FileFacts facts,
+        DateTimeOffset now,
+        TimeSpan keep)
     {
         if (!SegmentFinality.IsFinal(SegmentLock.Probe(file), SegmentName.TryParse(saved.Name), facts.Modified, now))
         {
@@ -174,18 +189,21 @@ internal sealed class SegmentCleaner(
 
         if (use == SegmentUse.Reading)
         {
-            Warn(status.Directory, saved.Name, "locked", $"is deleted although somebody holds a lock on it: it has been due for {Words.Age(overdue)}, and no writer has it open");
+            Warn(status.Directory, saved.Name, "locked", $"is deleted although somebody holds a lock on it: it has been due for "
+                + $"{Words.Age(overdue)}, and no writer has it open");
         }
 
         if (facts.Links > 1 && facts.Owner != directoryFacts.Owner)
         {
-            Warn(status.Directory, saved.Name, "foreign", $"has {facts.Links} names and belongs to user {facts.Owner}, its directory to user {directoryFacts.Owner}: it may be somebody else's file, and is not deleted");
+            Warn(status.Directory, saved.Name, "foreign", $"has {facts.Links} names and belongs to user {facts.Owner}, its directory to "
+                + $"user {directoryFacts.Owner}: it may be somebody else's file, and is not deleted");
             return false;
         }
 
         if (facts.Links > 1)
         {
-            Warn(status.Directory, saved.Name, "linked", $"has {facts.Links} names: this one is deleted, but its space stays taken as long as there is another");
+            Warn(status.Directory, saved.Name, "linked", $"has {facts.Links} names: this one is deleted, but its space stays taken as "
+                + $"long as there is another");
         }
 
         return true;

@@ -99,7 +99,8 @@ internal static partial class FeederLog
     [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}, tried again in {Wait}: {Error}")]
     public static partial void NotAcknowledged(ILogger logger, string component, OutcomeKind kind, TimeSpan wait, string error);
 
-    [LoggerMessage(450, LogLevel.Error, "{Count} more faults in the configuration of logs are not listed here; kafkafeeder status shows more of them")]
+    [LoggerMessage(450, LogLevel.Error, "{Count} more faults in the configuration of logs are not listed here; kafkafeeder status shows "
+        + "more of them")]
     public static partial void MoreFaults(ILogger logger, int count);
 
     [LoggerMessage(451, LogLevel.Warning, "{Segments}: they are not shipped. Name the component in a kafkafeeder.yaml, or move them away")]
@@ -108,13 +109,15 @@ internal static partial class FeederLog
     [LoggerMessage(452, LogLevel.Warning, "{Segment} {What}")]
     public static partial void SegmentKept(ILogger logger, string segment, string what);
 
-    [LoggerMessage(453, LogLevel.Warning, "status.listen {Address} cannot be had: {Problem}. The daemon ships without its page, and tries again every minute")]
+    [LoggerMessage(453, LogLevel.Warning, "status.listen {Address} cannot be had: {Problem}. The daemon ships without its page, and "
+        + "tries again every minute")]
     public static partial void StatusUnavailable(ILogger logger, string address, string problem);
 
     [LoggerMessage(454, LogLevel.Information, "The status is at {Address} now")]
     public static partial void StatusAvailable(ILogger logger, string address);
 
-    [LoggerMessage(455, LogLevel.Warning, "The socket {Path} cannot be had: {Problem}. kafkafeeder status and health go to status.listen instead")]
+    [LoggerMessage(455, LogLevel.Warning, "The socket {Path} cannot be had: {Problem}. kafkafeeder status and health go to status.listen "
+        + "instead")]
     public static partial void SocketUnavailable(ILogger logger, string path, string problem);
 
     [LoggerMessage(501, LogLevel.Warning, "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; passed")]

@@ -36,7 +36,8 @@ internal static class MetricsText
         text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_start_time_seconds {status.Started.ToUnixTimeMilliseconds() / 1000.0}\n");
         Head(text, "kafkafeeder_configuration_faults", "gauge", "What is wrong with the logs' configuration now.");
         text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_configuration_faults {status.Faults.Count}\n");
-        Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships them.", u => u.Files);
+        Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships "
+            + "them.", u => u.Files);
         Unclaimed(text, status, "kafkafeeder_unclaimed_bytes", "Their size.", u => u.Bytes);
         foreach (var (name, type, help, value) in PerLog)
         {
@@ -55,7 +56,8 @@ internal static class MetricsText
         Head(text, name, "gauge", help);
         foreach (var segments in status.Unclaimed)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{Escape(segments.Component)}\",directory=\"{Escape(segments.Directory)}\"}} {value(segments)}\n");
+            var (component, directory) = (Escape(segments.Component), Escape(segments.Directory));
+            text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{component}\",directory=\"{directory}\"}} {value(segments)}\n");
         }
     }
 

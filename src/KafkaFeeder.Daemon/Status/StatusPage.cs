@@ -98,7 +98,8 @@ internal static class StatusPage
 
         if (status.Faults.Count > 0)
         {
-            html.Add($"<h2 class=\"bad\">Faults in the logs' configuration</h2>\n<p>The last good settings hold until these are repaired.</p>\n<ul>\n");
+            html.Add($"<h2 class=\"bad\">Faults in the logs' configuration</h2>\n<p>Until these are repaired, the last good settings "
+                + $"hold; what never had any is not shipped.</p>\n<ul>\n");
             foreach (var fault in status.Faults.Take(MaxFaults))
             {
                 html.Add($"<li class=\"bad\">{fault.ToString()}</li>\n");
@@ -119,7 +120,8 @@ internal static class StatusPage
             return;
         }
 
-        html.Add($"<h2 class=\"bad\">Segments that nobody ships</h2>\n<p>Correct the component's name in a kafkafeeder.yaml, add an entry, or move them away.</p>\n<ul>\n");
+        html.Add($"<h2 class=\"bad\">Segments that nobody ships</h2>\n<p>Correct the component's name in a kafkafeeder.yaml, add an "
+            + $"entry, or move them away.</p>\n<ul>\n");
         foreach (var segments in status.Unclaimed.Take(MaxFaults))
         {
             html.Add($"<li class=\"bad\">{segments.ToString()}</li>\n");

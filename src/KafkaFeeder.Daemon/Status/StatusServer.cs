@@ -197,7 +197,8 @@ internal sealed class StatusServer(
         }
 
         var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.LostBytes > 0).ToList();
-        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: {l.Error ?? $"{l.LostBytes} bytes lost"}\n"));
+        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
+            + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : $"{l.LostBytes} bytes lost")}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
     }
 

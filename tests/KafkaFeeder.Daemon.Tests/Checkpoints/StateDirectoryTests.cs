@@ -47,7 +47,8 @@ public sealed class StateDirectoryTests
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
         RunningProgram.Run("chown", "1234", folder.File("journal"));
-        Assert.StartsWith($"journal_dir {folder.File("journal")} belongs to user 1234, and this process runs as user 0: ", state.Problem(), StringComparison.Ordinal);
+        Assert.StartsWith($"journal_dir {folder.File("journal")} belongs to user 1234, and this process runs as user "
+            + $"0: ", state.Problem(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
@@ -40,7 +41,8 @@ public sealed class CommandTests : IDisposable
         Segment("orders");
         var (exitCode, output, errors) = Run("check", "--offline");
         Assert.Equal(ExitCode.Failed, exitCode);
-        Assert.Contains($"unclaimed segments: 1 file, 100 B of component orders in {_folder.File("logs")} (did you mean order?)", errors, StringComparison.Ordinal);
+        Assert.Contains($"unclaimed segments: 1 file, 100 B of component orders in {_folder.File("logs")} (did you mean "
+            + $"order?)", errors, StringComparison.Ordinal);
         Assert.Contains("1 problems", output, StringComparison.Ordinal);
     }
 
@@ -110,6 +112,38 @@ public sealed class CommandTests : IDisposable
         Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had", daemon.Errors, StringComparison.Ordinal);
         Assert.Contains("[WRN] unclaimed segments: 1 file", daemon.Errors, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Failed, Run("health").ExitCode);
+    }
+
+    /// <summary>Without idempotence each window is pushed by a call that waits, on a thread of the pool.</summary>
+    [Fact]
+    public async Task Healthz_is_answered_at_once_while_many_logs_ship_with_ack_1()
+    {
+        using var brokers = new MockBrokers(roundTripMs: 200);
+        Configure(brokers.Address, "127.0.0.1:0");
+        for (var i = 0; i < 100; i++)
+        {
+            Directory.CreateDirectory(_folder.File($"logs/{i}"));
+            SomeLog.Segment(_folder.File($"logs/{i}"), records: 5_000);
+            _folder.Write($"logs/{i}/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka, ack: 1 } }\n");
+        }
+
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        daemon.Until(() => daemon.Errors.Contains("status http://", StringComparison.Ordinal), "it listens");
+        var address = Regex.Match(daemon.Errors, "status (http://[0-9.:]+)").Groups[1].Value;
+        using var client = new HttpClient();
+        var longest = TimeSpan.Zero;
+        var shipped = $"kafkafeeder_shipped_records_total{{log=\"orders\",directory=\"{_folder.File("logs/7")}\",topic=\"t\"}} 5000\n";
+        while (!(await client.GetStringAsync($"{address}/metrics")).Contains(shipped, StringComparison.Ordinal))
+        {
+            var began = Stopwatch.GetTimestamp();
+            await client.GetStringAsync($"{address}/healthz");
+            longest = TimeSpan.FromTicks(Math.Max(longest.Ticks, Stopwatch.GetElapsedTime(began).Ticks));
+            Assert.False(daemon.HasEnded, daemon.Errors);
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"longest answer: {longest.TotalMilliseconds} ms");
+        // It was 4 s with as many threads as there are cores. What is left is the processor time of a hundred starts.
+        Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(2));
     }
 
     private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>

@@ -38,7 +38,8 @@ public sealed class ConfigurationScanTests
         var found = Find(conf with { Watcher = conf.Watcher with { AllowDirectories = [allowed.Path] } });
 
         Assert.Equal([allowed.File("app/kafkafeeder.yaml")], found.Files);
-        Assert.Equal($"{folder.File("b")}: is a link to a directory outside log_dir, so the logs there are not shipped; name that directory under watcher.allow_directories of conf.yaml if they should be.", Assert.Single(_faults).ToString());
+        Assert.Equal($"{folder.File("b")}: is a link to a directory outside log_dir, so the logs there are not shipped; name that "
+            + $"directory under watcher.allow_directories of conf.yaml if they should be.", Assert.Single(_faults).ToString());
     }
 
     [Fact]
@@ -81,7 +82,11 @@ public sealed class ConfigurationScanTests
         Put(folder.File("state/journal"));
         Directory.CreateDirectory(folder.File("logs"));
         Directory.CreateSymbolicLink(folder.File("logs/theirs"), folder.File("state/checkpoint/rejected/orders-0011"));
-        var conf = SomeConf.In(folder.Path) with { CheckpointDir = folder.File("state/checkpoint"), JournalDir = folder.File("state/journal") };
+        var conf = SomeConf.In(folder.Path) with
+        {
+            CheckpointDir = folder.File("state/checkpoint"),
+            JournalDir = folder.File("state/journal"),
+        };
 
         Assert.Empty(Find(conf with { Watcher = new WatcherOptions { AllowDirectories = ["/"] } }).Files);
         Assert.Empty(_faults);
@@ -101,7 +106,8 @@ public sealed class ConfigurationScanTests
         var found = Find(SomeConf.In(folder.Path), new ScanLimits { DirectoriesOfBranch = 100, Directories = 150 });
 
         Assert.Equal([folder.File("b/c/d/e/kafkafeeder.yaml")], found.Files);
-        Assert.Equal([$"{folder.File("a")}: more than 100 directories are below it: the rest is not looked at, and keeps the settings it has."], _faults.Select(f => f.ToString()));
+        Assert.Equal([$"{folder.File("a")}: more than 100 directories are below it: the rest is not looked at, and keeps the settings it "
+            + $"has."], _faults.Select(f => f.ToString()));
         Assert.True(found.IsUnseen(folder.File("a/299/x")));
         Assert.False(found.IsUnseen(folder.File("b/c")));
     }
@@ -158,7 +164,8 @@ public sealed class ConfigurationScanTests
     private ScanResult Find(FeederOptions conf, ScanLimits? limits = null) =>
         ConfigurationScan.Find(Territory.Of(conf, out _), limits ?? new ScanLimits(), _faults, () => { });
 
-    private static IEnumerable<string> Names(TempFolder folder, ScanResult found) => found.Files.Select(p => Path.GetRelativePath(folder.Path, p));
+    private static IEnumerable<string> Names(TempFolder folder, ScanResult found) =>
+        found.Files.Select(p => Path.GetRelativePath(folder.Path, p));
 
     private static void Put(string directory)
     {

@@ -83,7 +83,8 @@ public sealed class LogFileReaderTests : IDisposable
             mkfifo.WaitForExit();
         }
 
-        Assert.Contains("is a directory, a pipe or a device; expected a regular file.", Shown(Read("logs/a/kafkafeeder.yaml")), StringComparison.Ordinal);
+        Assert.Contains("is a directory, a pipe or a device; expected a regular "
+            + "file.", Shown(Read("logs/a/kafkafeeder.yaml")), StringComparison.Ordinal);
     }
 
     [Fact]

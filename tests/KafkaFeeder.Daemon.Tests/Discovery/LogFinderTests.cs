@@ -59,7 +59,8 @@ public sealed class LogFinderTests : IDisposable
         var found = _finder.Find(() => { });
 
         Assert.Single(found.Logs);
-        Assert.Equal($"{_folder.File("logs")}: this log_dir does not exist; logs below it are found when it does.", Assert.Single(found.Faults).ToString());
+        Assert.Equal($"{_folder.File("logs")}: this log_dir does not exist; logs below it are found when it "
+            + $"does.", Assert.Single(found.Faults).ToString());
     }
 
     [Fact]
@@ -76,7 +77,8 @@ public sealed class LogFinderTests : IDisposable
 
         Assert.InRange(faults.Count, 3, FaultDigest.MaxOfBranch + 3);
         Assert.Single(faults, f => f.File == _folder.File("logs/b/kafkafeeder.yaml"));
-        Assert.Contains(faults, f => f.ToString() == $"{_folder.File("logs/a")}: there are more faults in and below this directory than are listed; repair those first.");
+        Assert.Contains(faults, f => f.ToString() == $"{_folder.File("logs/a")}: there are more faults in and below this directory than "
+            + $"are listed; repair those first.");
     }
 
     private void Segment(string directory, int hour, string component, int bytes) =>

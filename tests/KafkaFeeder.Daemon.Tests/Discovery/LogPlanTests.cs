@@ -23,7 +23,8 @@ public sealed class LogPlanTests
     {
         Assert.Equal(
             ["/logs/a:orders", "/logs/a:bills", "/logs/b:orders"],
-            Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n  bills: { topic: t, broker: kafka }\n"), ("/logs/b", "topics:\n  orders: { topic: t, broker: kafka }\n")));
+            Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n  bills: { topic: t, broker: kafka "
+                + "}\n"), ("/logs/b", "topics:\n  orders: { topic: t, broker: kafka }\n")));
         Assert.Empty(_faults);
     }
 
@@ -31,7 +32,9 @@ public sealed class LogPlanTests
     public void A_file_that_breaks_keeps_its_last_good_logs_and_no_other_file_notices()
     {
         Plan(("/logs/a", "topics:\n  orders: { topic: old, broker: kafka }\n"), ("/logs/b", "topics:\n  x: { topic: t, broker: kafka }\n"));
-        Assert.Equal(["/logs/a:orders", "/logs/b:y"], Plan(("/logs/a", "topics: ["), ("/logs/b", "topics:\n  y: { topic: t, broker: kafka }\n")));
+        Assert.Equal(["/logs/a:orders", "/logs/b:y"], Plan(
+            ("/logs/a", "topics: ["),
+            ("/logs/b", "topics:\n  y: { topic: t, broker: kafka }\n")));
         Assert.NotEmpty(_faults);
     }
 
@@ -47,7 +50,8 @@ public sealed class LogPlanTests
     [Fact]
     public void An_entry_or_a_file_that_is_removed_is_gone()
     {
-        Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n  bills: { topic: t, broker: kafka }\n"), ("/logs/b", "topics:\n  x: { topic: t, broker: kafka }\n"));
+        Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n  bills: { topic: t, broker: kafka "
+            + "}\n"), ("/logs/b", "topics:\n  x: { topic: t, broker: kafka }\n"));
         Assert.Equal(["/logs/a:bills"], Plan(("/logs/a", "topics:\n  bills: { topic: t, broker: kafka }\n")));
         Assert.Equal(["/logs/a:bills"], Plan(("/logs/a", "topics: [")));
         Assert.DoesNotContain(_faults, f => f.File.Contains("/b", StringComparison.Ordinal));
@@ -66,22 +70,27 @@ public sealed class LogPlanTests
     [Fact]
     public void A_log_that_two_files_name_belongs_to_the_one_in_its_own_directory()
     {
+        var logs = Make(
+            ("/logs", "topics:\n  orders: { topic: one, broker: kafka, directory: z }\n"),
+            ("/logs/z", "topics:\n  orders: { topic: two, broker: kafka }\n"));
+        Assert.Equal(["/logs/z:two"], logs.Select(l => $"{l.Directory}:{l.Options.Topic}"));
         Assert.Equal(
-            ["/logs/z:two"],
-            Make(("/logs", "topics:\n  orders: { topic: one, broker: kafka, directory: z }\n"), ("/logs/z", "topics:\n  orders: { topic: two, broker: kafka }\n")).Select(l => $"{l.Directory}:{l.Options.Topic}"));
-        Assert.Equal(
-            "/logs/kafkafeeder.yaml:2: topics.orders names the log in /logs/z that /logs/z/kafkafeeder.yaml:2 has: the file in the log's own directory holds, this entry does nothing.",
+            "/logs/kafkafeeder.yaml:2: topics.orders names the log in /logs/z that /logs/z/kafkafeeder.yaml:2 has: the file in the log's "
+                + "own directory holds, this entry does nothing.",
             Assert.Single(_faults).ToString());
     }
 
     [Fact]
     public void A_log_that_two_files_elsewhere_name_is_shipped_by_neither_and_both_are_named()
     {
-        Assert.Empty(Plan(("/logs", "topics:\n  orders: { topic: one, broker: kafka, directory: a/z }\n"), ("/logs/a", "topics:\n  orders: { topic: two, broker: kafka, directory: z }\n")));
+        Assert.Empty(Plan(("/logs", "topics:\n  orders: { topic: one, broker: kafka, directory: a/z "
+            + "}\n"), ("/logs/a", "topics:\n  orders: { topic: two, broker: kafka, directory: z }\n")));
         Assert.Equal(
             [
-                "/logs/a/kafkafeeder.yaml:2: topics.orders names the log in /logs/a/z that /logs/kafkafeeder.yaml:2 names, too, and neither file lies there: it is not shipped, and nothing of it is deleted, until one entry is removed.",
-                "/logs/kafkafeeder.yaml:2: topics.orders names the log in /logs/a/z that /logs/a/kafkafeeder.yaml:2 names, too, and neither file lies there: it is not shipped, and nothing of it is deleted, until one entry is removed.",
+                "/logs/a/kafkafeeder.yaml:2: topics.orders names the log in /logs/a/z that /logs/kafkafeeder.yaml:2 names, too, and "
+                    + "neither file lies there: it is not shipped, and nothing of it is deleted, until one entry is removed.",
+                "/logs/kafkafeeder.yaml:2: topics.orders names the log in /logs/a/z that /logs/a/kafkafeeder.yaml:2 names, too, and "
+                    + "neither file lies there: it is not shipped, and nothing of it is deleted, until one entry is removed.",
             ],
             _faults.Select(f => f.ToString()));
     }
@@ -92,7 +101,8 @@ public sealed class LogPlanTests
         const string yaml = "topics:\n  orders: { topic: t, broker: kafka, directory: /srv/app }\n";
         Assert.Empty(Plan(("/logs/a", yaml)));
         Assert.Equal(
-            "/logs/a/kafkafeeder.yaml:2: topics.orders has its segments in /srv/app, outside the directory of this file; it is not shipped unless that directory is named under watcher.allow_directories of conf.yaml.",
+            "/logs/a/kafkafeeder.yaml:2: topics.orders has its segments in /srv/app, outside the directory of this file; it is not "
+                + "shipped unless that directory is named under watcher.allow_directories of conf.yaml.",
             Assert.Single(_faults).ToString());
 
         Configure(_options with { Watcher = new WatcherOptions { AllowDirectories = ["/srv"] } });
@@ -111,7 +121,8 @@ public sealed class LogPlanTests
         _owners["/logs/a"] = directoryOwner;
         Assert.Equal(counts ? ["/logs/a:orders"] : [], Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n"), owner));
         Assert.Equal(
-            counts ? [] : [$"/logs/a/kafkafeeder.yaml:2: topics.orders does not count: the file belongs to user {owner}, the segments' directory /logs/a to user {directoryOwner}. It must belong to that user, to root or to the daemon's user."],
+            counts ? [] : [$"/logs/a/kafkafeeder.yaml:2: topics.orders does not count: the file belongs to user {owner}, the segments' "
+                + $"directory /logs/a to user {directoryOwner}. It must belong to that user, to root or to the daemon's user."],
             _faults.Select(f => f.ToString()));
     }
 
@@ -162,7 +173,8 @@ public sealed class LogPlanTests
     {
         _unresolvable.Add("/logs/x");
         Assert.Empty(Plan(("/logs", "topics:\n  orders: { topic: t, broker: kafka, directory: x }\n")));
-        Assert.Equal("/logs/kafkafeeder.yaml:2: topics.orders has its segments in /logs/x, which does not exist: it is shipped when that can be found.", Assert.Single(_faults).ToString());
+        Assert.Equal("/logs/kafkafeeder.yaml:2: topics.orders has its segments in /logs/x, which does not exist: it is shipped when that "
+            + "can be found.", Assert.Single(_faults).ToString());
     }
 
     [Fact]
@@ -170,13 +182,16 @@ public sealed class LogPlanTests
     {
         Configure(_options with { Watcher = new WatcherOptions { MaxLogsPerOwner = 3 } });
         _owners["/logs/b"] = Other;
-        static string Entries(int count) => "topics:\n" + string.Concat(Enumerable.Range(0, count).Select(i => $"  c{i}: {{ topic: t, broker: kafka }}\n"));
+        static string Entries(int count) =>
+            "topics:\n" + string.Concat(Enumerable.Range(0, count).Select(i => $"  c{i}: {{ topic: t, broker: kafka }}\n"));
 
         var logs = _plan!.Make(
-            [File("/logs/a", Entries(5), 1000), File("/logs/b", Entries(2), Other), File("/logs/c", Entries(5), 0)], Territory.Of(_options, out _), _unseen.Contains, _faults);
+            [File("/logs/a", Entries(5), 1000), File("/logs/b", Entries(2), Other), File("/logs/c", Entries(5), 0)],
+            Territory.Of(_options, out _), _unseen.Contains, _faults);
 
         Assert.Equal([3, 2, 5], logs.GroupBy(l => l.Directory).Select(g => g.Count()));
-        Assert.Equal("/logs/a/kafkafeeder.yaml: 2 entries of user 1000 are not shipped, from this file on: 3 are taken (watcher.max_logs_per_owner of conf.yaml).", Assert.Single(_faults).ToString());
+        Assert.Equal("/logs/a/kafkafeeder.yaml: 2 entries of user 1000 are not shipped, from this file on: 3 are taken "
+            + "(watcher.max_logs_per_owner of conf.yaml).", Assert.Single(_faults).ToString());
     }
 
     [Fact]
@@ -184,16 +199,20 @@ public sealed class LogPlanTests
     {
         Configure(_options with { Watcher = new WatcherOptions { MaxLogsPerFile = 1 } });
         Plan(("/logs", "topics:\n  orders: { topic: t, broker: kafka }\n"));
-        Assert.Equal(["/logs:orders"], Plan(("/logs", "topics:\n  first: { topic: t, broker: kafka }\n  orders: { topic: t, broker: kafka }\n")));
+        Assert.Equal(["/logs:orders"], Plan(("/logs", "topics:\n  first: { topic: t, broker: kafka }\n  orders: { topic: t, broker: "
+            + "kafka }\n")));
     }
 
     [Fact]
     public void Nothing_is_quoted_of_a_file_that_may_be_another()
     {
-        var file = File("/logs/a", "topics:\n  orders: { topic: t, broker: kafka, secret: 1 }\n  x: { topic: t, broker: hidden }\n", Other) with { MayQuote = false };
+        var file = File("/logs/a", "topics:\n  orders: { topic: t, broker: kafka, secret: 1 }\n  x: { topic: t, broker: hidden "
+            + "}\n", Other) with { MayQuote = false };
         Assert.Empty(_plan!.Make([file], Territory.Of(_options, out _), _unseen.Contains, _faults));
         Assert.Equal(
-            ["/logs/a/kafkafeeder.yaml:2: has a fault. What is wrong is not shown: the file is a link to another, or not its directory's owner's.", "/logs/a/kafkafeeder.yaml:3: has a fault. What is wrong is not shown: the file is a link to another, or not its directory's owner's."],
+            ["/logs/a/kafkafeeder.yaml:2: has a fault. What is wrong is not shown: the file is a link to another, or not its directory's "
+                + "owner's.", "/logs/a/kafkafeeder.yaml:3: has a fault. What is wrong is not shown: the file is a link to another, or "
+                    + "not its directory's owner's."],
             _faults.Select(f => f.ToString()));
     }
 
@@ -225,8 +244,10 @@ public sealed class LogPlanTests
     private IEnumerable<string> Plan((string Directory, string Yaml) file, uint owner)
     {
         _faults.Clear();
-        return _plan!.Make([File(file.Directory, file.Yaml, owner)], Territory.Of(_options, out _), _unseen.Contains, _faults).Select(l => $"{l.Directory}:{l.Options.Component}");
+        return _plan!.Make([File(file.Directory, file.Yaml, owner)], Territory.Of(_options, out _), _unseen.Contains, _faults)
+            .Select(l => $"{l.Directory}:{l.Options.Component}");
     }
 
-    private IEnumerable<string> Plan(params (string Directory, string Yaml)[] files) => [.. Make(files).Select(l => $"{l.Directory}:{l.Options.Component}")];
+    private IEnumerable<string> Plan(params (string Directory, string Yaml)[] files) =>
+        [.. Make(files).Select(l => $"{l.Directory}:{l.Options.Component}")];
 }

@@ -32,7 +32,8 @@ public class EffectiveConfigurationTests
         shipper.drain_timeout: 90s
         shipper.drain_on_stop: false
         """,
-        Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { drain_timeout: 1m30s }\n"
+        Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { "
+            + "drain_timeout: 1m30s }\n"
             + "watcher: { allow_directories: [/srv/x, y] }\npermissions: { /logs/a: { topics: [a*, b] } }\n"))));
 
     [Fact]

@@ -153,12 +153,18 @@ public class FeederOptionsTests
     [Theory]
     [InlineData("shiper: { max_in_flight: 1MiB }", "conf.yaml:5: shiper is not a setting; did you mean shipper?")]
     [InlineData("log-dir: /x", "conf.yaml:5: log-dir is not a setting; did you mean log_dir?")]
-    [InlineData("watcher: { allow_directories: /srv }", "conf.yaml:5: watcher.allow_directories is a single value; expected a list of directories.")]
-    [InlineData("watcher: { max_logs_per_file: 0 }", "conf.yaml:5: watcher.max_logs_per_file is \"0\"; expected a number from 1 to 100000.")]
-    [InlineData("permissions: { /logs/a: { topics: [\"a b\"] } }", "conf.yaml:5: permissions./logs/a.topics has \"a b\"; expected the name of a topic, or its beginning and a * at the end.")]
-    [InlineData("permissions: { /logs/a: { brokers: [kafak] } }", "conf.yaml:5: permissions./logs/a.brokers has \"kafak\", which is no broker group; did you mean kafka?")]
-    [InlineData("permissions: { /logs/a: { topic: [a] } }", "conf.yaml:5: permissions./logs/a.topic is not a setting; did you mean topics?")]
-    [InlineData("colour: red", "conf.yaml:5: colour is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, kafka_brokers, log_dir, logging, permissions, shipper, status, watcher.")]
+    [InlineData("watcher: { allow_directories: /srv }", "conf.yaml:5: watcher.allow_directories is a single value; expected a list of "
+        + "directories.")]
+    [InlineData("watcher: { max_logs_per_file: 0 }", "conf.yaml:5: watcher.max_logs_per_file is \"0\"; expected a number from 1 to "
+        + "100000.")]
+    [InlineData("permissions: { /logs/a: { topics: [\"a b\"] } }", "conf.yaml:5: permissions./logs/a.topics has \"a b\"; expected the "
+        + "name of a topic, or its beginning and a * at the end.")]
+    [InlineData("permissions: { /logs/a: { brokers: [kafak] } }", "conf.yaml:5: permissions./logs/a.brokers has \"kafak\", which is no "
+        + "broker group; did you mean kafka?")]
+    [InlineData("permissions: { /logs/a: { topic: [a] } }", "conf.yaml:5: permissions./logs/a.topic is not a setting; did you mean "
+        + "topics?")]
+    [InlineData("colour: red", "conf.yaml:5: colour is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, "
+        + "kafka_brokers, log_dir, logging, permissions, shipper, status, watcher.")]
     [InlineData("shipper:\n  max_inflight: 1MiB", "conf.yaml:6: shipper.max_inflight is not a setting; did you mean max_in_flight?")]
     [InlineData("shipper: { max_in_flight: 8MiBx }", "conf.yaml:5: shipper.max_in_flight is \"8MiBx\"; expected a size such as 8MiB or 500KB.")]
     [InlineData("shipper: { max_in_flight: 0 }", "conf.yaml:5: shipper.max_in_flight is \"0\"; it must be at least 64KiB and at most 1GiB.")]
@@ -210,7 +216,8 @@ public class FeederOptionsTests
             "conf.yaml:1: checkpoint_dir is missing; expected the directory for what Kafka has confirmed.",
             "conf.yaml:1: journal_dir is missing; expected the directory for what has been read.",
             "conf.yaml:2: watcher.interval is \"soon\"; expected a duration such as 500ms, 30s, 15m, 24h or 7d.",
-            "conf.yaml:3: retention is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, kafka_brokers, log_dir, logging, permissions, shipper, status, watcher.",
+            "conf.yaml:3: retention is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, kafka_brokers, log_dir, "
+                + "logging, permissions, shipper, status, watcher.",
             "conf.yaml: kafka_brokers is missing; expected broker groups such as kafka_brokers: { kafka: [kafka1:9092] }.",
         ],
         Load.Faults("log_dir: /l\nwatcher: { interval: soon }\nretention: 5"));

@@ -156,6 +156,20 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
+    public void A_second_name_of_somebody_elses_file_is_not_deleted()
+    {
+        Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can give a file away");
+        var path = Segment(10, TimeSpan.FromHours(3));
+        RunningProgram.Run("ln", path, _folder.File("theirs"));
+        RunningProgram.Run("chown", "1234", path);
+        Clean();
+        Clean();
+        Assert.True(File.Exists(path));
+        Assert.Contains("has 2 names and belongs to user 1234, its directory to user 0: it may be somebody else's "
+            + "file", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_stop_ends_the_round_after_the_segment_that_it_is_at()
     {
         for (var hour = 10; hour < 20; hour++)

@@ -171,7 +171,8 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Equal(text, JsonDocument.Parse(await _client.GetStringAsync("/status.json")).RootElement.GetProperty("unclaimed")[0].GetProperty("text").GetString());
         var metrics = await _client.GetStringAsync("/metrics");
         Assert.Contains("kafkafeeder_unclaimed_segments{log=\"orders\",directory=\"/logs/a<b\"} 12\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("kafkafeeder_unclaimed_bytes{log=\"orders\",directory=\"/logs/a<b\"} 340000000\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("kafkafeeder_unclaimed_bytes{log=\"orders\",directory=\"/logs/a<b\"} "
+            + "340000000\n", metrics, StringComparison.Ordinal);
     }
 
     private static async Task UntilAsync(Func<bool> holds)

@@ -12,6 +12,9 @@ internal static class SomeConf
         LogDir = logDir,
         CheckpointDir = logDir + "-checkpoint",
         JournalDir = logDir + "-journal",
-        BrokerGroups = new Dictionary<string, BrokerGroupOptions> { ["kafka"] = new() { Name = "kafka", Brokers = ["localhost:1"], Properties = [] } },
+        BrokerGroups = new Dictionary<string, BrokerGroupOptions>
+        {
+            ["kafka"] = new() { Name = "kafka", Brokers = ["localhost:1"], Properties = [] },
+        },
     };
 }

@@ -43,7 +43,8 @@ internal static class BrokerCheck
                 }
                 catch (KafkaException e)
                 {
-                    problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): {trouble.Cause ?? e.Error.Reason}");
+                    problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): "
+                        + $"{trouble.Cause ?? e.Error.Reason}");
                     break; // the other topics of an unreachable cluster would each wait as long
                 }
             }
@@ -62,7 +63,13 @@ internal static class BrokerCheck
         return new AdminClientBuilder(settings).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => trouble.Note(error)).Build();
     }
 
-    private static IEnumerable<string> Ask(IAdminClient client, ConnectionTrouble trouble, string group, string topic, PlannedLog log, Action<string> tell)
+    private static IEnumerable<string> Ask(
+        IAdminClient client,
+        ConnectionTrouble trouble,
+        string group,
+        string topic,
+        PlannedLog log,
+        Action<string> tell)
     {
         var where = $"{log.Options.SourceFile}:{log.Options.SourceLine}: topic {topic} of {group}";
         var metadata = GetMetadata(client, trouble, topic).Topics.Single();

@@ -1,0 +1,270 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests;
+
+/// <summary>
+/// Three real users on one host: the daemon's, and two applications that do not trust each other, an attacker and a victim.
+/// Each log's directory is its application's, mode 2770, of the daemon's group, as README has it. Needs root.
+/// </summary>
+public sealed class TenantTests : IDisposable
+{
+    private const int Daemon = 64_990;
+    private const int Victim = 64_991;
+    private const int Attacker = 64_992;
+    private const string VictimsEntry = "topics: { orders: { topic: orders, broker: kafka } }\n";
+
+    private readonly TempFolder _folder = new();
+    private readonly MockBrokers _brokers;
+    private RunningProgram? _daemon;
+
+    public TenantTests()
+    {
+        Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can be three users");
+        _brokers = new MockBrokers();
+        File.SetUnixFileMode(_folder.Path, (UnixFileMode)Convert.ToInt32("755", 8));
+        Sh(0, $"install -d -m 0755 logs; install -d -o {Daemon} -m 0700 state; install -d -o {Victim} -g {Daemon} -m 2770 logs/victim; "
+            + $"install -d -o {Attacker} -g {Daemon} -m 2770 logs/attacker");
+
+        // The program where every user can run it: the working copy may be somebody's own.
+        Sh(0, $"cp -r '{AppContext.BaseDirectory.TrimEnd('/')}' program; chmod -R a+rX program");
+        Configure();
+    }
+
+    public void Dispose()
+    {
+        _daemon?.Dispose();
+        _brokers?.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void Directory_does_not_lead_to_a_log_of_somebody_else()
+    {
+        var segment = VictimsSegment();
+        Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {_folder.File("logs/victim")}, retention: "
+            + $"1ms }} }}' > logs/attacker/kafkafeeder.yaml");
+        Start();
+        UntilFault("outside the directory of this file");
+        Assert.Empty(Logs());
+
+        // Nor where conf.yaml allows the place, nor from above it.
+        _daemon!.Stop();
+        Configure($"watcher: {{ interval: 1, allow_directories: [{_folder.File("logs")}] }}");
+        Start();
+        UntilFault($"the file belongs to user {Attacker}, the segments' directory {_folder.File("logs/victim")} to user {Victim}");
+        Assert.Empty(Logs());
+
+        // The victim's own file holds, and its log is shipped to where it says.
+        Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
+        _daemon!.Until(() => Logs() is [{ Topic: "orders", Shipped: 10 }], "the victim's log is shipped to its topic");
+        Rounds(3);
+        Assert.True(File.Exists(segment));
+    }
+
+    [Fact]
+    public void Nobody_claims_the_log_of_somebody_else_by_being_first()
+    {
+        VictimsSegment();
+        Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
+        Sh(0, "mkdir -p logs/a; chown root logs/a");
+        Sh(0, $"echo 'topics: {{ orders: {{ topic: elsewhere, broker: kafka, directory: {_folder.File("logs/victim")}, retention: 1ms }} "
+            + $"}}' > logs/a/kafkafeeder.yaml");
+        Configure($"watcher: {{ interval: 1, allow_directories: [{_folder.File("logs")}] }}");
+        Start();
+        _daemon!.Until(() => Logs() is [{ Topic: "orders", Shipped: 10 }], "the log goes to where the file in its own directory says");
+        UntilFault("the file in the log's own directory holds, this entry does nothing");
+    }
+
+    [Theory]
+    [InlineData("/shadow")]
+    [InlineData("/logs/victim/secret.yaml")]
+    [InlineData("/logs/victim/kafkafeeder.yaml")]
+    [InlineData("/conf.yaml")]
+    public void A_link_to_a_file_that_one_may_not_read_shows_nothing_of_it(string target)
+    {
+        Sh(0, "echo 'root:$y$top-secret:20000' > shadow; echo 'top-secret: 1' | tee logs/victim/secret.yaml logs/victim/kafkafeeder.yaml "
+            + "> /dev/null; echo '# top-secret' >> conf.yaml");
+        Sh(0, $"chown {Daemon} shadow; chmod 0600 shadow; chown {Victim}:{Daemon} logs/victim/*; chmod 0640 logs/victim/*; chown "
+            + $"{Daemon} conf.yaml; chmod 0600 conf.yaml");
+        Sh(Attacker, $"ln -s {_folder.Path + target} logs/attacker/kafkafeeder.yaml");
+        Start();
+        UntilFault("logs/attacker/kafkafeeder.yaml: ", "logs/attacker/kafkafeeder.yaml:1: ");
+        Rounds(2);
+        var about = string.Join('\n', (Status() + _daemon!.Errors).Split('\n').Where(l => l.Contains("attacker", StringComparison.Ordinal)));
+        Assert.NotEqual("", about);
+        Assert.DoesNotContain("secret", about.Replace(_folder.Path, "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain("log_dir is not", about, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_lies_in_the_daemons_state_is_nobodys_log()
+    {
+        var rejected = _folder.File("state/checkpoint/rejected/orders-0011223344556677");
+        Sh(Daemon, $"mkdir -p {rejected}");
+        Sh(0, $"cp {SomeLog.Segment(_folder.File("logs"))} {rejected}/; rm logs/*.szn; chown -R {Daemon} state");
+        Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {rejected}, retention: 1ms }} }}' > "
+            + $"logs/attacker/kafkafeeder.yaml; ln -s {rejected} logs/attacker/link");
+        Configure("watcher: { interval: 1, allow_directories: [/] }");
+        Start();
+        UntilFault("what lies in checkpoint_dir and journal_dir is never a log");
+        Rounds(2);
+        Assert.Empty(Logs());
+        Assert.Single(Directory.GetFiles(rejected));
+    }
+
+    [Fact]
+    public void A_directory_that_is_swapped_for_a_link_while_it_is_cleaned_leads_to_nothing()
+    {
+        var victims = VictimsSegment();
+        Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
+        Sh(Attacker, "mkdir -m 2770 logs/attacker/a; echo 'topics: { orders: { topic: mine, broker: kafka, retention: 5s } }' > "
+            + "logs/attacker/a/kafkafeeder.yaml");
+
+        // A copy of the victim's segment, of the same name: shipped, and soon due to be deleted. Then its directory is a link now and then.
+        Sh(0, $"cp {victims} logs/attacker/a/; chown -R {Attacker}:{Daemon} logs/attacker/a");
+        Configure("watcher: { interval: 1h }\ncleaner: { interval: 100ms }");
+        Start();
+        _daemon!.Until(() => Logs().Count(l => l.Shipped == 10) == 2, "both logs are shipped");
+        SwapFor(TimeSpan.FromSeconds(7));
+        Rounds(2);
+        Assert.True(File.Exists(victims));
+        Assert.DoesNotContain("Cleaned", _daemon.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Twenty_thousand_entries_of_one_user_leave_the_others_theirs()
+    {
+        VictimsSegment();
+        Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
+        Start();
+        _daemon!.Until(() => Logs() is [{ Shipped: 10 }], "the victim's log is shipped");
+        Sh(Attacker, """
+            for d in $(seq 20); do
+                mkdir logs/attacker/$d
+                { echo topics:; seq -f '  c%g: { topic: t, broker: kafka }' 1000; } > logs/attacker/$d/kafkafeeder.yaml
+            done
+            """);
+        UntilFault("are not shipped, from this file on: 50 are taken (watcher.max_logs_per_owner of conf.yaml)");
+        Rounds(3);
+
+        Assert.Equal(51, Logs().Count);
+        Assert.DoesNotContain("is configured no more", _daemon.Errors, StringComparison.Ordinal);
+        Assert.InRange(_daemon.Errors.Split('\n').Length, 1, 500);
+        Assert.InRange(Directory.GetFiles($"/proc/{_daemon.Id}/fd").Length, 1, 500);
+    }
+
+    [Fact]
+    public void What_cannot_be_listed_for_a_while_is_not_removed()
+    {
+        VictimsSegment();
+        Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
+        Start();
+        _daemon!.Until(() => Logs() is [{ Shipped: 10 }], "the victim's log is shipped");
+        Sh(0, "chmod 0700 logs/victim");
+        UntilFault("the directory cannot be read");
+        Assert.Single(Logs());
+        Sh(0, "chmod 2770 logs/victim");
+        Rounds(2);
+        Assert.DoesNotContain("is configured no more", _daemon.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_terminal_is_not_driven_by_the_name_of_a_directory()
+    {
+        Sh(Attacker, "d=$(printf 'logs/attacker/x\\033[2J\\nforged'); mkdir \"$d\"; echo 'topics: { c: { topic: t, broker: kafka }, d: { "
+            + "} }' > \"$d/kafkafeeder.yaml\"");
+        Start();
+        UntilFault("forged");
+        Rounds(1);
+        Assert.DoesNotContain('\u001b', _daemon!.Errors + Kafkafeeder("status").Output + Kafkafeeder("check", "--offline").Errors);
+        Assert.All(_daemon.Errors.Split('\n'), line => Assert.DoesNotMatch("^forged", line));
+    }
+
+    /// <summary>Exchanges the attacker's directory for a link to the victim's, and back, again and again; in the end it is the
+    /// link.</summary>
+    private void SwapFor(TimeSpan time)
+    {
+        var a = _folder.File("logs/attacker/a");
+        var away = _folder.File("logs/attacker/away");
+        var segment = Path.Combine(away, Path.GetFileName(Directory.GetFiles(a, "*.szn").Single()));
+        for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < time;)
+        {
+            Directory.Move(a, away);
+            File.SetLastWriteTimeUtc(segment, DateTime.UtcNow); // its own is not due as long as it is there
+            File.CreateSymbolicLink(a, _folder.File("logs/victim"));
+            Thread.Sleep(1);
+            File.Delete(a);
+            Directory.Move(away, a);
+        }
+
+        Directory.Move(a, away);
+        File.CreateSymbolicLink(a, _folder.File("logs/victim"));
+    }
+
+    /// <summary>So many searches and rounds of cleaning go by: the metric of the process's time is the witness.</summary>
+    private void Rounds(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var before = Stopwatch.GetTimestamp();
+            _daemon!.Until(() => Stopwatch.GetElapsedTime(before) > TimeSpan.FromMilliseconds(1_100), "a second goes by");
+        }
+    }
+
+    private void UntilFault(params string[] parts) =>
+        _daemon!.Until(() => parts.Any(p => Status().Contains(JsonEncodedText.Encode(p).Value, StringComparison.Ordinal)), $"a fault says: {string.Join(" or ", parts)}");
+
+    private string Status() => Kafkafeeder("status", "--json").Output;
+
+    private List<(string Topic, long Shipped)> Logs()
+    {
+        using var json = JsonDocument.Parse(Status());
+        return !json.RootElement.TryGetProperty("logs", out var logs) ? []
+            : [.. logs.EnumerateArray().Select(l => (l.GetProperty("topic").GetString()!, l.GetProperty("shippedRecords").GetInt64()))];
+    }
+
+    private void Start()
+    {
+        _daemon = new RunningProgram("setpriv", As(Daemon, [_folder.File("program/kafkafeeder"), "-c", _folder.File("conf.yaml")]));
+        _daemon.Until(() => Kafkafeeder("health").ExitCode == 0, "the daemon is up");
+    }
+
+    private (int ExitCode, string Output, string Errors) Kafkafeeder(params string[] arguments) =>
+        RunningProgram.Run("setpriv", As(Daemon, [_folder.File("program/kafkafeeder"), .. arguments, "-c", _folder.File("conf.yaml")]));
+
+    private string VictimsSegment()
+    {
+        var path = SomeLog.Segment(_folder.File("logs/victim"));
+        Sh(0, $"chown {Victim}:{Daemon} '{path}'; chmod 0640 '{path}'; touch -d '2 days ago' '{path}'");
+        return path;
+    }
+
+    private void Configure(string more = "watcher: { interval: 1, max_logs_per_owner: 50 }") => _folder.Write("conf.yaml", $$"""
+        log_dir: {{_folder.File("logs")}}
+        checkpoint_dir: {{_folder.File("state/checkpoint")}}
+        journal_dir: {{_folder.File("state/journal")}}
+        kafka_brokers: { kafka: ["{{_brokers.Address}}"] }
+        status: { listen: off }
+        {{(more.Contains("cleaner", StringComparison.Ordinal) ? "" : "cleaner: { interval: 1 }")}}
+        {{more}}
+
+        """);
+
+    private void Sh(int user, string script)
+    {
+        var (exitCode, output, errors) = RunningProgram.Run("setpriv", As(user, ["sh", "-ec", $"cd '{_folder.Path}'; {script}"]));
+        Assert.True(exitCode == 0, $"{script}\n{output}{errors}");
+    }
+
+    private static IEnumerable<string> As(int user, IEnumerable<string> command)
+    {
+        var id = user.ToString(CultureInfo.InvariantCulture);
+        return ["--reuid", id, "--regid", id, "--clear-groups", .. command];
+    }
+}
