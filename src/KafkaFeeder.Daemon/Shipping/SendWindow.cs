@@ -97,6 +97,9 @@ internal sealed class SendWindow : IDisposable
         Withdraw(batch);
     }
 
+    /// <summary>Nothing more joins what is in flight, if one window is sent at a time: it may be on its way as a request.</summary>
+    public void Complete() => _isClosed = true;
+
     /// <summary>A batch could not be sent after all.</summary>
     public void Withdraw(OutboundBatch batch)
     {

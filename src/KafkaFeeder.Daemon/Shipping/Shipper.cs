@@ -273,6 +273,7 @@ internal sealed class Shipper : IDisposable
         if (sent)
         {
             _transport.Push();
+            _window.Complete();
         }
 
         return sent || !HasTime();
@@ -333,9 +334,9 @@ internal sealed class Shipper : IDisposable
             _book.Damaged(lane.File, batch.SegmentName, new(batch.Position, batch.EndPosition, false, e.Message));
             Settle(lane, batch);
         }
-        catch (UnsupportedBatchException)
+        catch
         {
-            _window.Withdraw(batch);
+            _window.Withdraw(batch); // it gets no outcome
             throw;
         }
     }

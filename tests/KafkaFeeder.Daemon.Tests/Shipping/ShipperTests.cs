@@ -235,6 +235,106 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
+    public void Who_wants_strict_order_has_it_though_the_transport_keeps_order()
+    {
+        _rig.Log = _rig.Log with { StrictOrder = true };
+        Transport.Refuses = value => value == "bad";
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1", "bad", "2");
+        _rig.Start();
+        _rig.Turn();
+        ShippingRig.Append(writer, "3");
+        _rig.Turn(3);
+        Assert.Single(Transport.Sent); // one window in flight: what it fails with can have no later record acknowledged
+        _rig.Drain();
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_topic_that_takes_no_record_of_the_log_holds_it_and_sets_nothing_aside()
+    {
+        _rig.Segment([.. Enumerable.Range(0, 50).Select(i => $"{i}")]);
+        Transport.Refuses = _ => true;
+        Transport.RefusesAs = RejectionKind.Topic;
+        _rig.Start();
+        _rig.Drain(10);
+        Assert.Empty(_rig.Quarantined());
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Contains("50 records in a row", _rig.Status.Error, StringComparison.Ordinal);
+
+        Transport.Refuses = _ => false;
+        _rig.Drain();
+        Assert.Equal(50, Transport.Topic.Count);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void A_record_that_is_ahead_of_the_clock_is_refused_for_now_and_not_for_good()
+    {
+        using (var writer = _rig.Writer())
+        {
+            var ahead = _rig.Time.GetUtcNow().AddHours(2).ToUnixTimeMilliseconds();
+            writer.Append(new NewRecord(ahead, "early"u8.ToArray()));
+        }
+
+        Transport.Refuses = _ => true;
+        Transport.RefusesAs = RejectionKind.Timestamp;
+        _rig.Start();
+        _rig.Drain(10);
+        Assert.Empty(_rig.Quarantined());
+        Assert.Equal(LogState.Held, _rig.Status.State);
+
+        Transport.Refuses = _ => false;
+        _rig.Drain();
+        Assert.Equal(["early"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_record_that_is_years_ahead_of_the_clock_is_set_aside()
+    {
+        using (var writer = _rig.Writer())
+        {
+            writer.Append(new NewRecord(_rig.Time.GetUtcNow().AddYears(2).ToUnixTimeMilliseconds(), "wrong"u8.ToArray()));
+        }
+
+        Transport.Refuses = _ => true;
+        Transport.RefusesAs = RejectionKind.Timestamp;
+        _rig.Start();
+        _rig.Drain(10);
+        Assert.Equal(["wrong"], _rig.Quarantined());
+    }
+
+    [Fact]
+    public void Brokers_that_do_not_answer_are_told_in_seconds_though_no_error_came()
+    {
+        _rig.Segment(["1"]);
+        _rig.Start();
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromSeconds(6));
+        _rig.Turn();
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+        Assert.Contains("no answer from the brokers for 6 s", _rig.Status.Error, StringComparison.Ordinal);
+        Transport.AnswerAll();
+        _rig.Drain(2);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Null(_rig.Status.Error);
+    }
+
+    [Fact]
+    public void A_log_whose_turns_do_not_come_any_more_is_shown_as_failed()
+    {
+        _rig.Segment(["1"]);
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        _rig.Time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.Contains("no progress for 2 min", _rig.Status.Error, StringComparison.Ordinal);
+        _rig.Turn();
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
     public void Who_does_not_want_order_does_not_wait_for_it()
     {
         Transport.KeepsOrder = false;

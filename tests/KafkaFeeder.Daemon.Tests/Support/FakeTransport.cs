@@ -30,6 +30,9 @@ internal sealed class FakeTransport : IBatchTransport
     /// <summary>Values that are refused for ever, with all that is sent together with them, as brokers do.</summary>
     public Func<string, bool> Refuses { get; set; } = _ => false;
 
+    /// <summary>What a refusal says.</summary>
+    public RejectionKind RefusesAs { get; set; }
+
     /// <summary>Thrown by the next send.</summary>
     public Exception? Throws { get; set; }
 
@@ -88,11 +91,11 @@ internal sealed class FakeTransport : IBatchTransport
         {
             var good = sending.Records.Where(r => !Refuses(r.Value)).ToList();
             good.ForEach(r => Store(sending, r));
-            Fail(sending, OutcomeKind.Rejected, rejected: [.. sending.Records.Except(good).Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge"))]);
+            Fail(sending, OutcomeKind.Rejected, rejected: [.. sending.Records.Except(good).Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge", RefusesAs))]);
         }
         else
         {
-            Fail(sending, OutcomeKind.Rejected, rejected: [.. sending.Records.Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge"))]);
+            Fail(sending, OutcomeKind.Rejected, rejected: [.. sending.Records.Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge", RefusesAs))]);
         }
     }
 

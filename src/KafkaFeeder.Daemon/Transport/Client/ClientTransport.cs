@@ -11,7 +11,8 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// batches, compresses, and speaks every security protocol and old brokers. The producers are shared with other logs; which
 /// size of requests the log's topic takes is its own. Send and Push are called by one thread, outcomes come on others.
 /// </summary>
-internal sealed class ClientTransport(SharedProducers producers, ThreadLocal<RecordBatchDecoder> decoder, ILogger logger) : IBatchTransport
+internal sealed class ClientTransport(SharedProducers producers, bool isStrict, ThreadLocal<RecordBatchDecoder> decoder, ILogger logger)
+    : IBatchTransport
 {
     /// <summary>
     /// Memory that a record in flight costs beside its bytes: ours, the client's managed and native part, and what the
@@ -37,7 +38,7 @@ internal sealed class ClientTransport(SharedProducers producers, ThreadLocal<Rec
 
     public string? LastError => producers.Health.LastError;
 
-    private ProducerSlot Shared => producers.Of(ProducerShape.Sizes[_size]);
+    private ProducerSlot Shared => SlotOf(_size);
 
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
     {
@@ -45,7 +46,7 @@ internal sealed class ClientTransport(SharedProducers producers, ThreadLocal<Rec
         CollectionPace.Allocated(bytes + (messages.Count * (long)CollectionPace.RecordBytes));
         batch.CostBytes = bytes + ((long)messages.Count * RecordOverheadBytes);
         var size = _size;
-        var slot = batch.IsIsolated ? producers.Of(ProducerShape.Single) : producers.Of(ProducerShape.Sizes[size]);
+        var slot = batch.IsIsolated ? producers.Of(ProducerShape.Single) : SlotOf(size);
         if (slot.Take(out var refusal) is not { } generation)
         {
             onOutcome(new BatchOutcome(batch, refusal, LastError ?? "the producer is being replaced"));
@@ -91,6 +92,8 @@ internal sealed class ClientTransport(SharedProducers producers, ThreadLocal<Rec
             producers.Abandon();
         }
     }
+
+    private ProducerSlot SlotOf(int size) => producers.Of(ProducerShape.Sizes[size] with { IsPushed = isStrict });
 
     /// <summary>A refusal for the size may be meant for the request: then the next one is smaller, and no record is suspected.</summary>
     private BatchOutcome Sized(BatchOutcome outcome, int size, string topic)

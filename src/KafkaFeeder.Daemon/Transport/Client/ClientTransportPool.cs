@@ -28,7 +28,7 @@ internal sealed class ClientTransportPool(IReadOnlyDictionary<string, BrokerGrou
                 _producers[key] = producers = new SharedProducers(groups[log.Broker], log.Ack, log.Partitioner, health, logger, time);
             }
 
-            return new ClientTransport(producers, _decoder, logger);
+            return new ClientTransport(producers, log.StrictOrder == true, _decoder, logger);
         }
     }
 

@@ -26,7 +26,7 @@ internal static class ProducerSettings
         {
             // Defaults of ours that a user may change.
             ["client.id"] = "kafkafeeder",
-            ["linger.ms"] = isIdempotent ? "50" : "1000", // longer saves CPU; without idempotence a window is pushed when it is complete
+            ["linger.ms"] = isIdempotent && !shape.IsPushed ? "50" : "1000", // longer saves CPU; a window that is pushed goes when it is complete
             ["socket.keepalive.enable"] = "true",
             ["reconnect.backoff.max.ms"] = "5000",
             ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),
@@ -49,7 +49,7 @@ internal static class ProducerSettings
         settings["queue.buffering.max.messages"] = "10000000"; // our window is far smaller; theirs must not get in its way
         settings["queue.buffering.max.kbytes"] = "2097151";
         settings["dotnet.producer.delivery.report.fields"] = "status,value";
-        if (shape != ProducerShape.Sizes[0])
+        if (shape.BatchBytes != ProducerShape.Sizes[0].BatchBytes)
         {
             settings["batch.size"] = shape.BatchBytes.ToString(CultureInfo.InvariantCulture);
         }

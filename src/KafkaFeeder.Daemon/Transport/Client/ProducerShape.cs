@@ -6,7 +6,11 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// True: each record in a request of its own, at once. The brokers refuse a request as a whole for one bad record, and the
 /// client mixes what all logs send to a partition; only alone is a record refused for what it is.
 /// </param>
-internal readonly record struct ProducerShape(int BatchBytes, bool IsSingle)
+/// <param name="IsPushed">
+/// True: records wait until they are pushed, so that a window goes out as one request, and nothing of it is retried after
+/// something later. Always so without the idempotent producer.
+/// </param>
+internal readonly record struct ProducerShape(int BatchBytes, bool IsSingle, bool IsPushed = false)
 {
     /// <summary>
     /// From large to small. Where a topic's <c>max.message.bytes</c> is below the size of a request, every request is refused,

@@ -60,7 +60,7 @@ internal sealed class ProducerSlot : IDisposable
         ProducerGeneration? generation;
         lock (_lock)
         {
-            if (_isIdempotent || _generation is null)
+            if ((_isIdempotent && !_shape.IsPushed) || _generation is null)
             {
                 return;
             }

@@ -1,0 +1,35 @@
+using KafkaFeeder.Daemon.Shipping;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+public sealed class RestartPolicyTests
+{
+    [Fact]
+    public void Each_failure_is_waited_out_longer_and_after_four_the_log_is_held()
+    {
+        var policy = new RestartPolicy();
+        var waits = new List<(double Seconds, bool IsHeld)>();
+        for (var i = 0; i < 10; i++)
+        {
+            var wait = policy.Failed(TimeSpan.FromSeconds(1));
+            waits.Add((wait.TotalSeconds, policy.IsHeld));
+        }
+
+        Assert.Equal([5, 10, 20, 40, 80, 160, 320, 600, 600, 600], waits.Select(w => w.Seconds));
+        Assert.Equal([false, false, false, true, true, true, true, true, true, true], waits.Select(w => w.IsHeld));
+    }
+
+    [Fact]
+    public void A_run_that_lasted_begins_again()
+    {
+        var policy = new RestartPolicy();
+        for (var i = 0; i < 6; i++)
+        {
+            policy.Failed(TimeSpan.Zero);
+        }
+
+        Assert.Equal(TimeSpan.FromSeconds(5), policy.Failed(TimeSpan.FromHours(1)));
+        Assert.False(policy.IsHeld);
+    }
+}

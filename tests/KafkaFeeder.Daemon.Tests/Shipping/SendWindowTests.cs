@@ -1,0 +1,65 @@
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+public sealed class SendWindowTests : IDisposable
+{
+    private readonly InFlightBudget _budget = new(1L << 30);
+    private readonly SendWindow _window;
+
+    public SendWindowTests() => _window = new SendWindow(8 << 20, _budget.Join("kafka"));
+
+    public void Dispose() => _window.Dispose();
+
+    [Fact]
+    public void It_begins_small_and_grows_by_what_is_acknowledged()
+    {
+        Assert.InRange(Fill(), 256 << 10, (256 << 10) + 1_000);
+        _window.Grow(100_000);
+        Assert.InRange(Fill(), (256 << 10) + 100_000, (256 << 10) + 101_000);
+        _window.Grow(1L << 40);
+        Assert.InRange(Fill(), 8 << 20, (8 << 20) + 1_000);
+        _window.Shrink();
+        Assert.False(HasRoom());
+    }
+
+    [Fact]
+    public void A_log_that_finds_out_whether_it_works_again_has_one_batch_in_flight()
+    {
+        Assert.True(_window.HasRoom(isStrict: false, isOne: true, brokersAnswer: true));
+        Add();
+        Assert.False(_window.HasRoom(isStrict: false, isOne: true, brokersAnswer: true));
+        Assert.True(HasRoom());
+    }
+
+    [Fact]
+    public void While_the_brokers_answer_nobody_it_holds_one_batch_too()
+    {
+        Assert.True(_window.HasRoom(isStrict: false, isOne: false, brokersAnswer: false));
+        Add();
+        Assert.False(_window.HasRoom(isStrict: false, isOne: false, brokersAnswer: false));
+    }
+
+    private bool HasRoom() => _window.HasRoom(isStrict: false, isOne: false, brokersAnswer: true);
+
+    private void Add()
+    {
+        var batch = SomeBatch.Of(0, 0, 100);
+        batch.CostBytes = 1;
+        _window.Add(batch);
+        _window.Sent(batch);
+    }
+
+    /// <summary>Sends while there is room; the bytes in flight.</summary>
+    private long Fill()
+    {
+        while (HasRoom())
+        {
+            Add();
+        }
+
+        return _window.Bytes;
+    }
+}

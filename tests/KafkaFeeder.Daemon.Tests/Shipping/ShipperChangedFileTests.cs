@@ -1,0 +1,375 @@
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>Files that grow after they were done, are cut, replaced, or gone for a while: nothing is lost, and what is doubled is announced.</summary>
+public sealed class ShipperChangedFileTests : IDisposable
+{
+    private readonly ShippingRig _rig = new();
+
+    private FakeTransport Transport => _rig.Transport;
+
+    public void Dispose() => _rig.Dispose();
+
+    [Fact]
+    public void A_done_file_that_grows_is_read_on_though_nothing_changes_in_the_directory()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var whole = File.ReadAllBytes(path);
+        Cut(path, ShippingRig.BatchesOf(path)[1].Position);
+        _rig.Start();
+        _rig.Drain(3);
+        Assert.True(_rig.Saved(path).IsDone);
+
+        _rig.Time.Advance(TimeSpan.FromHours(5));
+        File.WriteAllBytes(path, whole);
+        DrainReplaced();
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void Of_many_done_files_an_old_one_that_grows_is_found_too()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var whole = File.ReadAllBytes(path);
+        Cut(path, ShippingRig.BatchesOf(path)[1].Position);
+        for (var i = 0; i < 10; i++)
+        {
+            _rig.Segment([$"later {i}"]);
+        }
+
+        _rig.Start();
+        _rig.Drain(3);
+        File.WriteAllBytes(path, whole);
+        DrainReplaced();
+        Assert.Contains("2", Transport.Topic);
+    }
+
+    [Fact]
+    public void What_was_sent_of_a_done_file_that_grew_is_announced_after_a_crash()
+    {
+        var path = _rig.Segment(["1"], ["2", "3", "4"]);
+        var whole = File.ReadAllBytes(path);
+        Cut(path, ShippingRig.BatchesOf(path)[1].Position);
+        _rig.Start();
+        _rig.Drain(3);
+        File.WriteAllBytes(path, whole);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn(2);
+        Assert.Single(Transport.InFlight);
+        _rig.Crash();
+        _rig.Start();
+        Assert.Equal(3, _rig.Status.PossibleDuplicates);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_directory_that_is_empty_for_a_while_loses_and_doubles_nothing(bool isOtherDirectory)
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var first = _rig.Segment(["1"], ["2"]);
+        var second = _rig.Segment(["3"], ["4"]);
+        _rig.Start();
+        _rig.Drain(2);
+        var shipped = Transport.Topic.Count;
+        Assert.InRange(shipped, 1, 3);
+
+        var aside = _rig.Logs + ".aside";
+        Vanish(aside, isOtherDirectory, first, second);
+        _rig.Drain(5);
+        _rig.Time.Advance(TimeSpan.FromMinutes(9));
+        _rig.Drain(5);
+        Assert.Empty(_rig.Ledger());
+        ComeBack(aside, isOtherDirectory, first, second);
+        _rig.Drain(20);
+
+        Assert.Equal(["1", "2", "3", "4"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void A_directory_that_is_empty_at_the_start_loses_and_doubles_nothing()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var first = _rig.Segment(["1"], ["2"]);
+        var second = _rig.Segment(["3"], ["4"]);
+        _rig.Start();
+        _rig.Drain(2);
+        _rig.Crash();
+
+        var aside = _rig.Logs + ".aside";
+        Vanish(aside, isOtherDirectory: true, first, second);
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+        Assert.Contains("missing", _rig.Status.Error, StringComparison.Ordinal);
+        _rig.Crash();
+        _rig.Start();
+        _rig.Drain(5);
+        ComeBack(aside, isOtherDirectory: true, first, second);
+        _rig.Drain(20);
+        Assert.Equal(["1", "2", "3", "4"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Fact]
+    public void Segments_that_are_done_are_not_shipped_again_when_they_come_back_after_days()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        _rig.Start();
+        _rig.Drain(3);
+        var aside = _rig.Logs + ".aside";
+        Vanish(aside, isOtherDirectory: false, path);
+        _rig.Drain(5);
+        _rig.Time.Advance(TimeSpan.FromDays(3));
+        _rig.Drain(5);
+        _rig.Crash();
+        _rig.Start();
+        ComeBack(aside, isOtherDirectory: false, path);
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Null(_rig.Saved(path).MissingSince);
+
+        _rig.Crash();
+        File.Delete(path);
+        _rig.Start();
+        _rig.Drain(5);
+        _rig.Time.Advance(TimeSpan.FromDays(8));
+        _rig.Drain(5);
+        Assert.Empty(_rig.Saved()!.Segments); // and not remembered without end
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Fact]
+    public void A_segment_that_comes_back_after_it_was_booked_as_lost_is_shipped()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        _rig.Start();
+        _rig.Turn();
+        var bytes = File.ReadAllBytes(second);
+        File.Delete(second);
+        _rig.Drain(3);
+        _rig.Time.Advance(MissingPolicy.Patience);
+        _rig.Drain(3);
+        Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
+
+        File.WriteAllBytes(second, bytes);
+        DrainReplaced();
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // a copy: nobody knows whether its writer lives
+        DrainReplaced();
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Single(_rig.Ledger());
+    }
+
+    [Fact]
+    public void Bytes_that_are_cut_before_the_file_was_opened_are_lost_and_told()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"], ["3"]);
+        var bytes = new FileInfo(second).Length;
+        var cut = ShippingRig.BatchesOf(second)[1].Position;
+        _rig.Start();
+        _rig.Turn();
+        Cut(second, cut);
+        _rig.Drain(10);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal([("lost", cut, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+    }
+
+    [Fact]
+    public void Bytes_that_are_cut_while_the_daemon_is_away_are_lost_and_told()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var bytes = new FileInfo(path).Length;
+        var cut = ShippingRig.BatchesOf(path)[2].Position;
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        _rig.Crash();
+        Cut(path, cut);
+        _rig.Start();
+        _rig.Drain(10);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal([("lost", cut, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+    }
+
+    [Fact]
+    public void Bytes_that_are_cut_while_the_file_is_open_are_lost_and_told()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var bytes = new FileInfo(path).Length;
+        var cut = ShippingRig.BatchesOf(path)[2].Position;
+        _rig.Start();
+        _rig.Turn();
+        Cut(path, cut);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Drain(10);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal([("lost", cut, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+    }
+
+    [Fact]
+    public void What_is_sent_again_after_a_reset_counts_as_possible_duplicates()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2", "3");
+        ShippingRig.Append(writer, "4");
+        _rig.Start();
+        _rig.Drain(3);
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        var batches = ShippingRig.BatchesOf(path);
+        var whole = File.ReadAllBytes(path);
+        _rig.Crash();
+        writer.Dispose();
+
+        // The last batch is lost, and the one before it stands where it ended: a file system that lost a page.
+        var middle = whole.AsSpan((int)batches[1].Position, (int)(batches[2].Position - batches[1].Position)).ToArray();
+        var last = whole.AsSpan((int)batches[2].Position).ToArray();
+        File.WriteAllBytes(path, [.. whole[..(int)batches[1].Position], .. last, .. middle]);
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.True(Transport.Topic.Count - 4 <= _rig.Status.PossibleDuplicates, $"{Transport.Topic.Count - 4} doubled, {_rig.Status.PossibleDuplicates} announced");
+    }
+
+    [Fact]
+    public void What_was_sent_of_a_replacement_is_announced_after_a_crash()
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["4", "5"], ["6"]);
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Start();
+        _rig.Drain(5);
+        File.Move(replacement, path, overwrite: true);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        for (var i = 0; i < 4; i++)
+        {
+            _rig.Shipper!.RunOnce();
+        }
+
+        Assert.Equal(2, Transport.InFlight.Count);
+        _rig.Crash();
+        _rig.Start();
+        Assert.Equal(3, _rig.Status.PossibleDuplicates);
+    }
+
+    [Fact]
+    public void The_whole_of_a_deleted_segment_is_lost_though_it_grew_after_it_was_found()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "2");
+        _rig.Start();
+        _rig.Turn();
+        for (var i = 0; i < 50; i++)
+        {
+            ShippingRig.Append(writer, $"more {i}");
+        }
+
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Order(StringComparer.Ordinal).Last();
+        var bytes = new FileInfo(path).Length;
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn(); // nothing is acknowledged, so it is not opened
+        File.Delete(path);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn();
+        _rig.Time.Advance(MissingPolicy.Patience);
+        _rig.Turn();
+        Assert.Equal([("lost", 0L, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal(bytes, _rig.Status.LostBytes);
+    }
+
+    [Fact]
+    public void Lag_and_age_are_what_lies_on_disk_also_while_nothing_is_acknowledged()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        _rig.Start();
+        _rig.Turn();
+        Transport.FailAll(OutcomeKind.Held);
+        _rig.Turn(2);
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        for (var i = 0; i < 5; i++)
+        {
+            ShippingRig.Append(writer, $"more {i}");
+            _rig.Time.Advance(SegmentWatch.Interval);
+            Transport.FailAll(OutcomeKind.Held);
+            _rig.Turn();
+            Assert.Equal(new FileInfo(path).Length, _rig.Status.LagBytes);
+            Assert.Equal(1_000, _rig.Status.OldestUnshipped);
+        }
+
+        _rig.Segment(["in another segment"]);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn();
+        Assert.Equal(Directory.GetFiles(_rig.Logs, "*.szn").Sum(f => new FileInfo(f).Length), _rig.Status.LagBytes);
+    }
+
+    private static void Cut(string path, long bytes)
+    {
+        using var file = File.OpenWrite(path);
+        file.SetLength(bytes);
+    }
+
+    private void Vanish(string aside, bool isOtherDirectory, params string[] paths)
+    {
+        if (isOtherDirectory)
+        {
+            Directory.Move(_rig.Logs, aside);
+            Directory.CreateDirectory(_rig.Logs);
+            return;
+        }
+
+        Directory.CreateDirectory(aside);
+        foreach (var path in paths)
+        {
+            File.Move(path, Path.Combine(aside, Path.GetFileName(path)));
+        }
+    }
+
+    private void ComeBack(string aside, bool isOtherDirectory, params string[] paths)
+    {
+        if (isOtherDirectory)
+        {
+            Directory.Delete(_rig.Logs, recursive: true);
+            Directory.Move(aside, _rig.Logs);
+            return;
+        }
+
+        foreach (var path in paths)
+        {
+            File.Move(Path.Combine(aside, Path.GetFileName(path)), path);
+        }
+
+        Directory.Delete(aside);
+    }
+
+    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    private void DrainReplaced()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+            _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        }
+    }
+}

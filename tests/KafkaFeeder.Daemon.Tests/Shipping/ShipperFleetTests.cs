@@ -1,0 +1,294 @@
+using System.Text;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>Shippers on their real loops: what happens when one fails, is removed, is put back, gets other settings.</summary>
+public sealed class ShipperFleetTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    private readonly TempFolder _folder = new();
+    private readonly string _logs;
+    private readonly StateDirectory _state;
+    private readonly CheckpointStore _checkpoints;
+    private readonly Brokers _brokers = new();
+    private readonly List<ShipperFleet> _fleets = [];
+
+    public ShipperFleetTests()
+    {
+        _logs = Directory.CreateDirectory(_folder.File("logs")).FullName;
+        _state = new StateDirectory(_folder.File("checkpoint"), _folder.File("journal"));
+        _state.Create();
+        _checkpoints = CheckpointStore.Open(_state.CheckpointDirectory, _ => { });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var fleet in _fleets)
+        {
+            await fleet.StopAsync();
+        }
+
+        _checkpoints.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task A_shipper_that_fails_unexpectedly_saves_what_was_acknowledged_and_is_not_tried_again_at_once()
+    {
+        Segment("1", "2", "3");
+        _brokers.ThrowsAt = "3";
+        var fleet = Fleet();
+        fleet.Apply([Planned()]);
+        await Until(() => fleet.Statuses[0].State == LogState.Failed);
+        Assert.Contains("as the test says", fleet.Statuses[0].Error, StringComparison.Ordinal);
+        Assert.Equal(2, _checkpoints.Of(_logs, "orders").Snapshot().Segments.Single().Watermark.Records);
+        Assert.Equal(["1", "2"], _brokers.Topic);
+    }
+
+    [Fact]
+    public async Task A_log_that_is_removed_and_put_back_waits_for_its_former_shipper()
+    {
+        Segment("1", "2", "3");
+        _brokers.Answers = false;
+        var fleet = Fleet();
+        fleet.Apply([Planned()]);
+        await Until(() => _brokers.InFlight == 3);
+        fleet.Apply([]);
+        fleet.Apply([Planned()]);
+        Assert.Equal(1, _brokers.Opened); // the first still waits for its acknowledgements
+        _brokers.Answers = true;
+        await Until(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
+        Assert.Equal(["1", "2", "3"], _brokers.Topic);
+    }
+
+    [Fact]
+    public async Task A_stop_waits_for_a_shipper_whose_log_was_removed()
+    {
+        Segment("1");
+        _brokers.Answers = false;
+        var fleet = Fleet();
+        fleet.Apply([Planned()]);
+        await Until(() => _brokers.InFlight == 1);
+        fleet.Apply([]);
+        var stopping = fleet.StopAsync();
+        Assert.False(stopping.IsCompleted);
+        _brokers.Answers = true;
+        await stopping.WaitAsync(Limit);
+        Assert.True(Assert.Single(_checkpoints.Of(_logs, "orders").Snapshot().Segments).Watermark.Records == 1);
+    }
+
+    [Fact]
+    public async Task Another_retention_takes_effect_without_a_restart()
+    {
+        Segment("1", "2", "3");
+        _brokers.Answers = false;
+        var fleet = Fleet();
+        fleet.Apply([Planned()]);
+        await Until(() => _brokers.InFlight == 3);
+        for (var hours = 1; hours < 5; hours++)
+        {
+            var retention = TimeSpan.FromHours(hours);
+            fleet.Apply([Planned(l => l with { Retention = retention })]);
+            Assert.Equal(retention, fleet.Statuses[0].Options.Retention);
+        }
+
+        _brokers.Answers = true;
+        await Until(() => fleet.Statuses[0].State == LogState.Idle);
+        Assert.Equal(["1", "2", "3"], _brokers.Topic);
+        Assert.Equal(1, _brokers.Opened);
+    }
+
+    [Fact]
+    public async Task Two_daemons_with_checkpoints_of_their_own_do_not_ship_one_log_twice()
+    {
+        Segment("1", "2");
+        var first = Fleet();
+        first.Apply([Planned()]);
+        await Until(() => first.Statuses[0].State == LogState.Idle);
+
+        var state = new StateDirectory(_folder.File("checkpoint2"), _folder.File("journal2"));
+        state.Create();
+        using var checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { });
+        var second = Fleet(state, checkpoints);
+        second.Apply([Planned()]);
+        await Until(() => second.Statuses[0].State == LogState.Failed);
+        Assert.Contains("another kafkafeeder ships orders", second.Statuses[0].Error, StringComparison.Ordinal);
+        Assert.Equal(["1", "2"], _brokers.Topic);
+        await second.StopAsync();
+    }
+
+    private static async Task Until(Func<bool> isSo)
+    {
+        var deadline = TimeProvider.System.GetTimestamp();
+        while (!isSo())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, "it did not come to that in time");
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        }
+    }
+
+    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null)
+    {
+        var options = new FeederOptions
+        {
+            SourceFile = "conf.yaml",
+            LogDir = _logs,
+            CheckpointDir = _folder.File("checkpoint"),
+            JournalDir = _folder.File("journal"),
+            BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
+            Shipper = new ShipperOptions { CheckpointInterval = TimeSpan.FromHours(1) }, // nothing is saved by the way
+        };
+        var fleet = new ShipperFleet(
+            options,
+            state ?? _state,
+            checkpoints ?? _checkpoints,
+            _brokers,
+            new Ledger((state ?? _state).LedgerPath, TimeProvider.System),
+            new Loops(TimeProvider.System),
+            NullLogger.Instance,
+            TimeProvider.System);
+        _fleets.Add(fleet);
+        return fleet;
+    }
+
+    private PlannedLog Planned(Func<LogOptions, LogOptions>? change = null)
+    {
+        var options = SomeLog.In(_logs);
+        return new PlannedLog(_logs, change is null ? options : change(options), FileFacts.Of(_logs));
+    }
+
+    /// <summary>A finished segment with a batch for each value.</summary>
+    private void Segment(params string[] values)
+    {
+        using var writer = new LogWriter(new LogWriterOptions { Directory = _logs, Component = "orders", Interval = TimeSpan.FromDays(1) });
+        foreach (var value in values)
+        {
+            writer.Append(new NewRecord(1_000, Encoding.UTF8.GetBytes(value)), Durability.Flushed);
+        }
+    }
+
+    /// <summary>Brokers that acknowledge from another thread, or not at all for now, or break at a record.</summary>
+    private sealed class Brokers : ITransportPool
+    {
+        private readonly Lock _lock = new();
+        private readonly List<(string Value, Action Acknowledge)> _waiting = [];
+        private readonly List<string> _topic = [];
+        private bool _answers = true;
+
+        public string? ThrowsAt { get; set; }
+
+        public int Opened { get; private set; }
+
+        public bool Answers
+        {
+            get => _answers;
+            set
+            {
+                lock (_lock)
+                {
+                    _answers = value;
+                    if (value)
+                    {
+                        _waiting.ForEach(w => Store(w.Value, w.Acknowledge));
+                        _waiting.Clear();
+                    }
+                }
+            }
+        }
+
+        public int InFlight
+        {
+            get
+            {
+                lock (_lock)
+                {
+                    return _waiting.Count;
+                }
+            }
+        }
+
+        public IReadOnlyList<string> Topic
+        {
+            get
+            {
+                lock (_lock)
+                {
+                    return [.. _topic];
+                }
+            }
+        }
+
+        public IBatchTransport For(LogOptions log)
+        {
+            Opened++;
+            return new Connection(this);
+        }
+
+        private void Take(string value, Action acknowledge)
+        {
+            if (value == ThrowsAt)
+            {
+                throw new InvalidOperationException("as the test says");
+            }
+
+            lock (_lock)
+            {
+                if (_answers)
+                {
+                    Store(value, acknowledge);
+                }
+                else
+                {
+                    _waiting.Add((value, acknowledge));
+                }
+            }
+        }
+
+        private void Store(string value, Action acknowledge)
+        {
+            _topic.Add(value);
+            acknowledge();
+        }
+
+        private sealed class Connection(Brokers brokers) : IBatchTransport
+        {
+            public bool KeepsOrder => true;
+
+            public string Description => "the test's";
+
+            public bool BrokersAnswer => true;
+
+            public string? LastError => null;
+
+            public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
+            {
+                var records = new RecordBatchDecoder().Decode(stored);
+                Assert.True(records.MoveNext());
+                brokers.Take(Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
+            }
+
+            public void Push()
+            {
+            }
+
+            public void Dispose()
+            {
+            }
+        }
+    }
+}
