@@ -124,6 +124,80 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
+    public async Task A_topic_that_takes_only_small_requests_gets_them_and_nothing_is_set_aside()
+    {
+        const int Records = 20_000;
+        var (cluster, topic) = await TopicAsync("small-requests", configs: new Dictionary<string, string> { ["max.message.bytes"] = "20000" });
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using (var writer = daemon.Writer("orders"))
+        {
+            Daemon.Append(writer, 1, Records);
+        }
+
+        daemon.Start();
+        await daemon.CaughtUpAsync("orders", Records, Long);
+        Assert.Contains("smaller ones are sent", daemon.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await daemon.MetricAsync("kafkafeeder_rejected_records_total", "orders"));
+        Assert.Equal(0, await daemon.StopAsync());
+        var report = await VerifyAsync(cluster, topic, Records);
+        Assert.Equal((0, 0), (Number(report, "missing"), Number(report, "duplicates")));
+    }
+
+    [Fact]
+    public async Task A_compacted_topic_holds_a_log_without_keys_and_sets_nothing_aside()
+    {
+        var (cluster, topic) = await TopicAsync("compacted", configs: new Dictionary<string, string> { ["cleanup.policy"] = "compact" });
+        using var daemon = new Daemon(cluster);
+        daemon.Configure("orders", topic);
+        using (var writer = daemon.Writer("orders"))
+        {
+            for (var n = 1; n <= 500; n++)
+            {
+                writer.Append(new NewRecord(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), Encoding.UTF8.GetBytes($"seq={n}")));
+            }
+        }
+
+        daemon.Start();
+        await daemon.UntilAsync(
+            async () => (await daemon.CommandAsync("status")).Output.Contains("in a row are refused", StringComparison.Ordinal), "the status says that the topic takes nothing", Long);
+        Assert.Equal(0, await daemon.MetricAsync("kafkafeeder_rejected_records_total", "orders"));
+        Assert.Empty(daemon.Ledger());
+        Assert.Equal(0, await daemon.StopAsync());
+    }
+
+    /// <summary>With <c>ack: 1</c> there is no idempotent producer: an answer that is lost means that a request is sent again, and may be stored twice.</summary>
+    [Fact]
+    public async Task Without_idempotence_lost_answers_double_no_more_than_is_announced()
+    {
+        const int PerRound = 100_000;
+        var (cluster, topic) = await TopicAsync("lost-answers");
+        using var daemon = new Daemon(cluster);
+        daemon.ConfigureFile($"topics:\n  orders: {{ topic: {topic}, broker: kafka, ack: 1 }}\n");
+        using var writer = daemon.Writer("orders");
+        daemon.Start();
+        var records = 0;
+        for (var round = 0; round < 40 && (await daemon.MetricAsync("kafkafeeder_possible_duplicates_total", "orders") ?? 0) == 0; round++)
+        {
+            Daemon.Append(writer, 1 + records, PerRound);
+            records += PerRound;
+            for (var i = 0; i < 3; i++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200 + (round * 7)), TimeProvider.System); // it connects again
+                await daemon.BreakConnectionsAsync(); // at one of these moments a request is in flight
+            }
+        }
+
+        await daemon.CaughtUpAsync("orders", records, Long);
+        var announced = (long)(await daemon.MetricAsync("kafkafeeder_possible_duplicates_total", "orders"))!.Value;
+        Assert.Equal(0, await daemon.StopAsync());
+        var report = await VerifyAsync(cluster, topic, records);
+        Assert.Equal(0, Number(report, "missing"));
+        Assert.True(Number(report, "duplicates") <= announced, $"{Number(report, "duplicates")} duplicates, {announced} announced:\n{daemon.Output}");
+        Assert.True(announced > 0, $"no answer was lost, so this proved nothing:\n{daemon.Output}");
+    }
+
+    [Fact]
     public async Task A_topic_that_is_not_there_holds_its_log_alone_until_it_is()
     {
         var (cluster, topic) = await TopicAsync("present");
@@ -236,4 +310,6 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         Assert.True(records.MoveNext());
         return SequenceOf(Encoding.UTF8.GetString(records.Current.Value));
     }
+
+    private static long Number(System.Text.Json.JsonElement report, string name) => report.GetProperty(name).GetInt64();
 }

@@ -50,6 +50,17 @@ public sealed partial class Daemon : IDisposable
     {
     }
 
+    /// <summary>Resets every connection that the daemon has to a broker: what was sent may have been stored, and its answer is lost.</summary>
+    public async Task BreakConnectionsAsync()
+    {
+        var sockets = await ProgramRun.RunAsync("ss", ["-Htnp", "state", "established"], TimeSpan.FromSeconds(10));
+        foreach (var line in sockets.Output.Split('\n').Where(l => l.Contains($"pid={_process!.Id},", StringComparison.Ordinal)))
+        {
+            var local = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
+            await ProgramRun.RunAsync("ss", ["-K", "sport", "=", local[local.LastIndexOf(':')..]], TimeSpan.FromSeconds(10));
+        }
+    }
+
     public string LogDir => Path.Combine(_folder, "logs");
 
     public string StateDir => Path.Combine(_folder, "state", "checkpoint");
