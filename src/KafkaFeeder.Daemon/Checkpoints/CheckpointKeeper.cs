@@ -69,7 +69,7 @@ internal sealed class CheckpointKeeper : IDisposable
         var start = stored.Snapshot();
         var journalPath = state.JournalPath(status.Directory, component);
         var (sent, hasRebooted) = Journal.ReadLast(journalPath);
-        var twice = DuplicateWindow.Between(start, sent, name => File.Exists(Path.Combine(status.Directory, name)));
+        var twice = DuplicateWindow.Between(start, sent);
         if (twice.Records > 0)
         {
             // On disk before the journal is written over. A crash between the two counts them once more, never once less.
@@ -120,7 +120,7 @@ internal sealed class CheckpointKeeper : IDisposable
     /// </summary>
     public bool IsDue(TimeSpan interval, long windowBytes)
     {
-        if (!_isDirty || _saving is not null)
+        if ((!_isDirty && _goingBack.Count == 0) || _saving is not null)
         {
             return false;
         }
@@ -145,7 +145,6 @@ internal sealed class CheckpointKeeper : IDisposable
     }
 
     /// <summary>Takes the result of a save that has ended; null if none has.</summary>
-    /// <exception cref="IOException">The journal could not be written; the save itself succeeded.</exception>
     public SaveResult? TakeSaved()
     {
         if (_saving is not { Task.IsCompleted: true } saving)
@@ -168,10 +167,18 @@ internal sealed class CheckpointKeeper : IDisposable
             _journal.Forget(segment.Name);
         }
 
-        for (var i = 0; i < saving.GoingBack; i++)
+        try
         {
-            _journal.GoBack(_goingBack[0].Segment, _goingBack[0].Mark);
-            _goingBack.RemoveAt(0);
+            for (var i = 0; i < saving.GoingBack; i++)
+            {
+                _journal.GoBack(_goingBack[0].Segment, _goingBack[0].Mark);
+                _goingBack.RemoveAt(0);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _failures++; // nothing is sent before it can be noted
+            return new SaveResult(saving.Change, $"the journal cannot be written: {e.Message}");
         }
 
         return new SaveResult(saving.Change, null);

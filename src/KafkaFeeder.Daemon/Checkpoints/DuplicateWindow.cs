@@ -17,17 +17,16 @@ internal readonly record struct DuplicateWindow(long Records, string Where)
 
     /// <summary>
     /// The stretch between what a checkpoint confirms and what a journal says was sent. Records are counted, not offsets:
-    /// those of a foreign file may have holes, or begin at 0 in each batch.
+    /// those of a foreign file may have holes, or begin at 0 in each batch. A segment that is gone counts too, since it may come back.
     /// </summary>
     /// <param name="confirmed">The checkpoint.</param>
     /// <param name="sent">The journal, by segment.</param>
-    /// <param name="exists">Whether a segment still is there: one that is gone is not sent again.</param>
-    public static DuplicateWindow Between(Checkpoint confirmed, IReadOnlyDictionary<string, SentMark> sent, Func<string, bool> exists)
+    public static DuplicateWindow Between(Checkpoint confirmed, IReadOnlyDictionary<string, SentMark> sent)
     {
         var marks = confirmed.Segments.ToDictionary(s => s.Name, s => s.Watermark, StringComparer.Ordinal);
         var stretches = sent
             .Select(s => (Segment: s.Key, From: marks.GetValueOrDefault(s.Key), To: s.Value))
-            .Where(s => s.To.Records > s.From.Records && exists(s.Segment))
+            .Where(s => s.To.Records > s.From.Records)
             .OrderBy(s => s.Segment, StringComparer.Ordinal)
             .ToList();
         var named = stretches.Take(NamedSegments).Select(s => s.To.NextOffset > s.From.NextOffset

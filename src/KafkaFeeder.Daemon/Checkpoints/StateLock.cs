@@ -3,6 +3,8 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// <summary>Keeps two daemons from shipping from one state directory. The kernel lets go of it with the process.</summary>
 internal sealed class StateLock : IDisposable
 {
+    private const int WouldBlock = 11; // EWOULDBLOCK: what .NET gives a sharing violation on Linux
+
     private readonly FileStream _file;
 
     private StateLock(FileStream file) => _file = file;
@@ -15,7 +17,7 @@ internal sealed class StateLock : IDisposable
         {
             return new StateLock(new FileStream(path, StateDirectory.Private(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None)));
         }
-        catch (IOException) when (File.Exists(path))
+        catch (IOException e) when (e.HResult == WouldBlock)
         {
             return null;
         }

@@ -63,6 +63,11 @@ internal sealed class StoredCheckpoint(string directory, string component)
                 return next.Generation <= _generation;
             }
 
+            if (next.Generation < _generation)
+            {
+                return true; // a snapshot whose file of changes could not be made: what was saved after it counts
+            }
+
             if (frame.IsFull)
             {
                 _segments.Clear();

@@ -216,7 +216,6 @@ internal sealed class SegmentCleaner(
             return; // another file has taken the name
         }
 
-        log.Cleaning(saved.Name);
         if (FileCalls.UnlinkAt(directory, saved.Name, 0) != 0)
         {
             FeederLog.NotCleaned(logger, saved.Name, Errors.Text(System.Runtime.InteropServices.Marshal.GetLastPInvokeError()));

@@ -159,7 +159,6 @@ internal sealed class LogCursor : IDisposable
                     _waiting.Add(name); // until the next turn
                     break;
                 default:
-                    _unread.Remove(name);
                     Finish(lane);
                     break;
             }
@@ -189,15 +188,6 @@ internal sealed class LogCursor : IDisposable
         if (lane.IsReadToEnd)
         {
             Finish(lane);
-        }
-    }
-
-    /// <summary>To be called before the cleaner deletes a segment: its name going is no news then.</summary>
-    public void Cleaned(string segment)
-    {
-        if (_done.ContainsKey(segment))
-        {
-            Forget(segment);
         }
     }
 
@@ -295,7 +285,7 @@ internal sealed class LogCursor : IDisposable
             Went(name);
         }
 
-        if (_missing.Count == 0)
+        if (_missing.Count == 0 && (_set.Names.Count > 0 || _missingDone.Count == 0))
         {
             _watch.ThisIsTheDirectory();
         }
@@ -354,11 +344,19 @@ internal sealed class LogCursor : IDisposable
     /// <summary>A segment that was done is there again. If it is the same file nothing happens; else it is read.</summary>
     private void CameBack(SegmentName name, SegmentCheckpoint done)
     {
-        if (_missingDone.Remove(done.Name))
+        if (!_missingDone.Contains(done.Name))
         {
-            Replace(done with { MissingSince = null });
-            ReopenIfChanged(name, _done[done.Name], looksAtHead: true);
+            return;
         }
+
+        // What may throw comes first: then it is all looked at again.
+        var back = done with { MissingSince = null };
+        if (!ReopenIfChanged(name, back, looksAtHead: true))
+        {
+            Replace(back);
+        }
+
+        _missingDone.Remove(done.Name);
     }
 
     private void Replace(SegmentCheckpoint done)
@@ -403,9 +401,13 @@ internal sealed class LogCursor : IDisposable
     /// <summary>Every few seconds: sizes of what is read or waits, and of a part of what is done.</summary>
     private void Recheck()
     {
-        foreach (var lane in _open)
+        foreach (var lane in _open.ToList())
         {
             lane.LookAtSize(_book);
+            if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
+            {
+                Finish(lane); // it could not be asked for its size when it was due
+            }
         }
 
         foreach (var lane in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
@@ -463,8 +465,13 @@ internal sealed class LogCursor : IDisposable
     private void ForgetOldest()
     {
         var now = _time.GetUtcNow();
+        if (_set.Names.Count == 0 && !_watch.IsSameDirectory)
+        {
+            return; // it may be a directory that is not mounted
+        }
+
         var gone = _missingDone.Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
-        foreach (var done in gone.Where((d, i) => i >= MissingPolicy.MaxRemembered || now - d.MissingSince > MissingPolicy.Memory))
+        foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, i)))
         {
             Forget(done.Name);
         }
@@ -524,11 +531,7 @@ internal sealed class LogCursor : IDisposable
     {
         if (!lane.TryFinish())
         {
-            if (!lane.IsReadToEnd)
-            {
-                _unread.Add(lane.Name); // it has grown after all
-            }
-
+            _ = lane.IsReadToEnd ? _unread.Remove(lane.Name) : _unread.Add(lane.Name); // or it has grown after all
             return;
         }
 

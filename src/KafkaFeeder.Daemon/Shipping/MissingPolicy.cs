@@ -15,8 +15,16 @@ internal static class MissingPolicy
     /// <summary>How long a segment that is gone is remembered, so that it is not shipped again if it comes back.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
-    /// <summary>The most segments that are remembered so, for each log; the oldest are forgotten first.</summary>
+    /// <summary>The most segments that are remembered so for longer than a day, for each log; the oldest are forgotten first.</summary>
     public const int MaxRemembered = 1_000;
+
+    private static readonly TimeSpan ShortMemory = TimeSpan.FromDays(1);
+
+    /// <summary>Whether a segment that is gone is forgotten.</summary>
+    /// <param name="missingFor">How long it has been gone.</param>
+    /// <param name="younger">How many segments of the log went after it.</param>
+    public static bool IsForgotten(TimeSpan missingFor, int younger) =>
+        missingFor > Memory || (missingFor > ShortMemory && younger >= MaxRemembered);
 
     /// <summary>The time to wait before what is missing counts as gone.</summary>
     /// <param name="isSameDirectory">False if the directory is another one than before, or was never seen in this run.</param>

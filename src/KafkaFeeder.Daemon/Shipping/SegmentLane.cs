@@ -122,9 +122,10 @@ internal sealed class SegmentLane : IDisposable
         var file = SegmentHandle.OpenForReading(path);
         try
         {
-            var bytes = SegmentHandle.Stat(file).Bytes;
+            var (bytes, written) = SegmentWatch.SizeOf(file);
             var reset = Reset(file, path, bytes, book);
-            Bytes = WrittenBytes = bytes;
+            Bytes = bytes;
+            WrittenBytes = Math.Max(Tracker.EndPosition, written);
             _identity = IdentityOf(file);
             _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0)
             {
@@ -154,7 +155,8 @@ internal sealed class SegmentLane : IDisposable
         var writer = SegmentLock.Probe(_reader!.File);
         if (writer == WriterState.Alive)
         {
-            Bytes = WrittenBytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
+            Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
+            WrittenBytes = _reader.Position; // a batch that is half written may be taken back by its writer
             return LaneStatus.Waiting;
         }
 
@@ -165,7 +167,7 @@ internal sealed class SegmentLane : IDisposable
         }
 
         var stat = SegmentHandle.Stat(_reader.File);
-        Grow(stat.Bytes);
+        Bytes = Math.Max(Bytes, stat.Bytes);
         WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
         if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
         {
@@ -203,14 +205,14 @@ internal sealed class SegmentLane : IDisposable
         Bytes = Math.Max(bytes, Tracker.Watermark.Position);
     }
 
-    /// <summary>Looks at the size of the open file.</summary>
+    /// <summary>Looks at the size of the open file. What certainly was written is what is read; more may be taken back.</summary>
     /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
     public void LookAtSize(LossBook book)
     {
-        var bytes = SegmentHandle.Stat(_reader!.File).Bytes;
-        if (bytes != Bytes)
+        if (SegmentHandle.Stat(_reader!.File).Bytes != Bytes)
         {
-            SawSize(SegmentWatch.SizeOf(_reader.File), book);
+            var (bytes, written) = SegmentWatch.SizeOf(_reader.File);
+            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0), book);
         }
     }
 
@@ -218,7 +220,9 @@ internal sealed class SegmentLane : IDisposable
     /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
     public void SawSize((long Bytes, long Written) size, LossBook book)
     {
+        var before = Bytes;
         BookIfCut(size.Bytes, book);
+        Bytes = size.Written == 0 && size.Bytes > before ? before : Bytes; // more zeros are prepared space, no lag
         WrittenBytes = Math.Max(WrittenBytes, size.Written);
     }
 

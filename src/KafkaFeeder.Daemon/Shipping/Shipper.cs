@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
@@ -54,7 +53,6 @@ internal sealed class Shipper : IDisposable
     private readonly RefusalRun _refusals = new();
     private readonly Queue<OutboundBatch> _resends = new();
     private readonly Channel<BatchOutcome> _outcomes = Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly ConcurrentQueue<string> _cleaned = new();
 
     private bool _isRecovering;
     private bool _isUncertaintyLogged;
@@ -117,9 +115,6 @@ internal sealed class Shipper : IDisposable
         _status.State = LogState.Stopped;
     }
 
-    /// <summary>The cleaner is about to delete a segment. Thread-safe.</summary>
-    public void Cleaning(string segment) => _cleaned.Enqueue(segment);
-
     /// <summary>One turn: outcomes, resends, new batches, the checkpoint. True if there may be more to do at once.</summary>
     public bool RunOnce()
     {
@@ -129,11 +124,6 @@ internal sealed class Shipper : IDisposable
         {
             TakeSaved();
             isBusy = TakeOutcomes();
-            while (_cleaned.TryDequeue(out var segment))
-            {
-                _cursor.Cleaned(segment);
-            }
-
             _cursor.Refresh();
             if (_isRecovering && _window.IsEmpty && _time.GetElapsedTime(_failedAt) >= _wait && SaveAll())
             {
@@ -236,8 +226,8 @@ internal sealed class Shipper : IDisposable
                     break;
                 }
 
-                SendAgain(again);
                 _resends.Dequeue();
+                SendAgainOrRecover(again);
             }
             else if (_cursor.TryReadNext(HasTime) is { } lane)
             {
@@ -309,12 +299,12 @@ internal sealed class Shipper : IDisposable
 
     private void Send(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
+        _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
         if (batch.WasConfirmed && !batch.WasSent)
         {
             AddPossibleDuplicates(batch.RecordsCount);
         }
 
-        _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
         batch.WasSent = true;
         batch.SettledWhenSent = batch.Settled?.Count(s => s) ?? 0;
         if (_window.IsEmpty)
@@ -337,6 +327,20 @@ internal sealed class Shipper : IDisposable
         catch
         {
             _window.Withdraw(batch); // it gets no outcome
+            throw;
+        }
+    }
+
+    /// <summary>If it cannot be sent, or accounted for, now: everything that is not settled is looked at again.</summary>
+    private void SendAgainOrRecover(OutboundBatch batch)
+    {
+        try
+        {
+            SendAgain(batch);
+        }
+        catch
+        {
+            StartRecovery(FailurePause);
             throw;
         }
     }
@@ -401,11 +405,25 @@ internal sealed class Shipper : IDisposable
             }
             else
             {
-                NotAcknowledged(lane, outcome);
+                NotAcknowledgedOrRecover(lane, outcome);
             }
         }
 
         return any;
+    }
+
+    /// <summary>If what happened cannot be dealt with now, the batch is sent, and fails, once more.</summary>
+    private void NotAcknowledgedOrRecover(SegmentLane lane, BatchOutcome outcome)
+    {
+        try
+        {
+            NotAcknowledged(lane, outcome);
+        }
+        catch
+        {
+            StartRecovery(FailurePause);
+            throw;
+        }
     }
 
     private void Acknowledged(SegmentLane lane, OutboundBatch batch)
@@ -689,7 +707,7 @@ internal sealed class Shipper : IDisposable
         _status.Segments = _cursor.Count;
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
-        var unanswered = Unanswered();
+        var unanswered = Unanswered(hasLag: first is not null);
         var missing = MissingText();
         _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered ?? missing;
         _status.State =
@@ -702,11 +720,11 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>What is wrong with the brokers when they have not answered for a while; null if they have, or were asked nothing.</summary>
-    private string? Unanswered()
+    private string? Unanswered(bool hasLag)
     {
         if (_window.IsEmpty)
         {
-            return null;
+            return hasLag && !_transport.BrokersAnswer ? _transport.LastError : null; // other logs find out when they are back
         }
 
         var silence = _time.GetElapsedTime(_answeredAt);

@@ -58,8 +58,7 @@ internal sealed class ShipperFleet(
             [
                 .. berths.Select(b => new CleanableLog(
                     b.Status,
-                    checkpoints.Of(b.Status.Directory, b.Status.Options.Component).Done(),
-                    segment => b.Shipper?.Cleaning(segment))),
+                    checkpoints.Of(b.Status.Directory, b.Status.Options.Component).Done())),
             ];
         }
     }
@@ -72,6 +71,11 @@ internal sealed class ShipperFleet(
             if (_isStopping)
             {
                 return;
+            }
+
+            foreach (var (key, _) in _leaving.Where(l => l.Value.IsCompleted).ToList())
+            {
+                _leaving.Remove(key);
             }
 
             var wanted = logs.ToDictionary(l => l.Key);
@@ -188,15 +192,7 @@ internal sealed class ShipperFleet(
         var book = new LossBook(ledger, new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component), status, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
         using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, set, book, status, logger, time);
-        berth.Shipper = shipper;
-        try
-        {
-            await shipper.RunAsync(turns, berth.Stopping).ConfigureAwait(false);
-        }
-        finally
-        {
-            berth.Shipper = null;
-        }
+        await shipper.RunAsync(turns, berth.Stopping).ConfigureAwait(false);
     }
 
     private void Failed(LogStatus status, Exception e, RestartPolicy restarts, TimeSpan pause)
@@ -208,15 +204,13 @@ internal sealed class ShipperFleet(
         FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", e is IOException or UnauthorizedAccessException ? next : $"{next}\n{e}");
     }
 
-    /// <summary>A log's place: its state, and the shipper that is at work on it.</summary>
+    /// <summary>A log's place: its state, and the task that ships it.</summary>
     [SuppressMessage("Design", "CA1001", Justification = "A CancellationTokenSource without a timer holds nothing to dispose; Stop may come at any time.")]
     private sealed class Berth(LogStatus status)
     {
         private readonly CancellationTokenSource _stop = new();
 
         public LogStatus Status { get; } = status;
-
-        public volatile Shipper? Shipper;
 
         public Task Running { get; set; } = Task.CompletedTask;
 
@@ -229,5 +223,4 @@ internal sealed class ShipperFleet(
 /// <summary>What the cleaner has to know of a log.</summary>
 /// <param name="Status">The log.</param>
 /// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
-/// <param name="Cleaning">To be called with a segment's name before it is deleted: its going is no news then.</param>
-internal sealed record CleanableLog(LogStatus Status, IReadOnlyList<SegmentCheckpoint> Done, Action<string> Cleaning);
+internal sealed record CleanableLog(LogStatus Status, IReadOnlyList<SegmentCheckpoint> Done);

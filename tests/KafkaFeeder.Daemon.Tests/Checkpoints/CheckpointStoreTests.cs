@@ -186,6 +186,20 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_snapshot_without_its_file_of_changes_takes_back_nothing_that_was_saved_after_it()
+    {
+        Open();
+        Save("orders", At(First, 1));
+        var snapshot = CheckpointText.Write(Load("orders"));
+        Save("orders", At(First, 2));
+        File.WriteAllBytes(Path.Combine(_folder.Path, "checkpoints-00000002.snapshot"), snapshot); // what a full disk leaves
+        Assert.Equal([(First, 2L)], Segments("orders"));
+        Restart();
+        Save("orders", At(First, 3));
+        Assert.Equal([(First, 3L)], Segments("orders"));
+    }
+
+    [Fact]
     public void An_inconsistent_checkpoint_is_refused_and_nothing_is_written()
     {
         Open();

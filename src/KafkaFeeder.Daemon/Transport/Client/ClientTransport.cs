@@ -191,6 +191,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         var batch = delivery.Batch;
         var next = 0;
         var turns = 0;
+        BatchOutcome? stopped = null; // what ended it: nothing may pass a record that is not settled
         SendNext();
 
         // A record that is refused at once reports within its own turn: turns are counted, not nested.
@@ -209,7 +210,17 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
                     return;
                 }
 
-                SendAlone(messages[next++]);
+                if (stopped is { } reason)
+                {
+                    var index = messages[next++].Index;
+                    delivery.Begin();
+                    delivery.Report(index, reason with { PossiblyPersistedRecords = 0 });
+                    Interlocked.Increment(ref turns); // the next has no report to wait for
+                }
+                else
+                {
+                    SendAlone(messages[next++]);
+                }
             }
             while (Interlocked.Decrement(ref turns) != 0);
         }
@@ -232,6 +243,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
             generation.Retain();
             var alone = new BatchDelivery(single, generation, outcome =>
             {
+                stopped ??= outcome.Kind is OutcomeKind.Acknowledged or OutcomeKind.Rejected ? null : outcome;
                 delivery.Report(record.Index, outcome);
                 SendNext();
             });
