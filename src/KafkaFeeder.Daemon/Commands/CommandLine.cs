@@ -53,9 +53,18 @@ internal static class CommandLine
         var health = new Command("health", "Ask the running daemon whether its loops come round, as a container's HEALTHCHECK does. Exit 0 if so, 1 if not or if no daemon answers. Brokers that are away are no ill health.");
         health.SetAction(parsed => HealthCommand.Execute(parsed.GetValue(configuration)!));
 
+        var log = new Option<string?>("--log") { Description = "Only of the logs of this component.", HelpName = "COMPONENT" };
+        var acknowledge = new Command(
+            "acknowledge",
+            "Say that somebody has looked at what was refused, damaged or lost: status, its page and health count it as open until "
+            + "then. It becomes an entry of the ledger; the daemon may run or not.");
+        acknowledge.Options.Add(log);
+        acknowledge.SetAction(parsed => AcknowledgeCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(log)));
+
         root.Subcommands.Add(run);
         root.Subcommands.Add(check);
         root.Subcommands.Add(status);
+        root.Subcommands.Add(acknowledge);
         root.Subcommands.Add(drain);
         root.Subcommands.Add(health);
         return root;

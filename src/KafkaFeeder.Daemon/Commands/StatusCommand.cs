@@ -61,17 +61,30 @@ internal static class StatusCommand
     }
 
     private static bool IsTroubled(JsonElement log) =>
-        log.GetProperty("state").GetString() is "held" or "failed" or "retrying" || log.GetProperty("lostBytes").GetInt64() > 0;
+        log.GetProperty("state").GetString() is "held" or "failed" or "retrying" || Open(log, "incidents") > 0;
+
+    /// <summary>What nobody has acknowledged; 0 from a daemon of an earlier version.</summary>
+    private static long Open(JsonElement log, string name) =>
+        log.TryGetProperty("unacknowledged", out var open) ? open.GetProperty(name).GetInt64() : 0;
 
     private static void Table(List<JsonElement> logs)
     {
-        Console.WriteLine($"{"LOG",-24} {"STATE",-9} {"LAG",12} {"SHIPPED",14} {"MAYBE TWICE",11} {"REJECTED",8}  POSITION");
+        Console.WriteLine($"{"LOG",-24} {"STATE",-9} {"LAG",12} {"SHIPPED",14} {"MAYBE TWICE",11} "
+            + $"{"REFUSED",8} {"DAMAGED",10} {"TORN",8} {"LOST",10}  POSITION");
         foreach (var log in logs)
         {
             string Text(string name) => log.GetProperty(name).GetString() ?? "";
             string Number(string name) => log.GetProperty(name).GetInt64().ToString("N0", CultureInfo.InvariantCulture);
 
-            Console.WriteLine($"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} {Number("possibleDuplicates"),11} {Number("rejectedRecords"),8}  {Text("position")}");
+            Console.WriteLine($"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} {Number("possibleDuplicates"),11} "
+                + $"{Number("rejectedRecords"),8} {Number("damagedBytes") + " B",10} {Number("tornBytes") + " B",8} {Number("lostBytes") + " B",10}  "
+                + Text("position"));
+            if (Open(log, "incidents") > 0)
+            {
+                Console.WriteLine($"  not acknowledged: {Open(log, "rejectedRecords")} records refused, {Open(log, "damagedBytes")} B damaged, "
+                    + $"{Open(log, "lostBytes")} B lost. See ledger.jsonl, then: kafkafeeder acknowledge --log {Text("component")}");
+            }
+
             if (Text("error") is { Length: > 0 } error)
             {
                 Console.WriteLine($"  {Quote.Plain(error, ConfigFault.MaxPathShown)}");

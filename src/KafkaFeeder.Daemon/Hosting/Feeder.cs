@@ -26,6 +26,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly ClientTransportPool _transports;
+    private readonly Ledger _ledger;
     private readonly Watcher _watcher;
     private readonly SegmentCleaner _cleaner;
     private readonly SignalLoop _signals;
@@ -44,7 +45,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         Status = new FeederStatus(time);
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
         checkpoints.Loops = Status.Loops;
-        Fleet = new ShipperFleet(options, state, checkpoints, _transports, new Ledger(state.LedgerPath, time), Status.Loops, logger, time);
+        _ledger = new Ledger(state.LedgerPath, time);
+        Fleet = new ShipperFleet(options, state, checkpoints, _transports, _ledger, Status.Loops, logger, time);
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
@@ -69,7 +71,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _signals.Start();
         _loops = Task.WhenAll(
             Launch("the watcher", _watcher.RunAsync),
-            Launch("the cleaner", _cleaner.RunAsync));
+            Launch("the cleaner", _cleaner.RunAsync),
+            Launch("the ledger", _ledger.RunAsync));
         _supervision = Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
     }
 

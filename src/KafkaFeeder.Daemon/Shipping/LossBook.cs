@@ -12,6 +12,12 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// </summary>
 internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus status, ILogger logger, TimeProvider time) : IDisposable
 {
+    private Ledger Ledger => ledger;
+
+    private Quarantine Quarantine => quarantine;
+
+    private LogStatus Status => status;
+
     private long? _rejectedLoggedAt;
     private long _rejectedSince;
 
@@ -21,14 +27,12 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         if (damage.IsTornTail)
         {
             ledger.Add(LedgerKind.Torn, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
-            status.AddTorn(damage.Bytes);
             FeederLog.TornTail(logger, segment, damage.Position, damage.EndPosition);
             return;
         }
 
         quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
         ledger.Add(LedgerKind.Damaged, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
-        status.AddDamaged(damage.Bytes);
         FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason);
     }
 
@@ -36,7 +40,6 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
     public void Lost(string segment, long position, long endPosition, string reason)
     {
         ledger.Add(LedgerKind.Lost, status.Directory, segment, position, endPosition, 0, reason);
-        status.AddLost(endPosition - position);
         FeederLog.Lost(logger, segment, position, endPosition, reason);
     }
 
@@ -44,14 +47,8 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
     public void Vanished(string segment, long position, long endPosition) =>
         ledger.Add(LedgerKind.Vanished, status.Directory, segment, position, endPosition, 0, "the file has shrunk behind what was confirmed; the bytes had been shipped");
 
-    /// <summary>The brokers will never take a record.</summary>
-    public void Rejected(in Record record, string segment, long position, long endPosition, string reason)
-    {
-        quarantine.Add(record);
-        ledger.Add(LedgerKind.Rejected, status.Directory, segment, position, endPosition, 1, $"offset {record.Offset}: {reason}");
-        status.AddRejected();
-        LogRejected(segment, record.Offset, reason);
-    }
+    /// <summary>The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned.</summary>
+    public Refusals Rejected(string segment, long position, long endPosition) => new(this, segment, position, endPosition);
 
     public void Dispose()
     {
@@ -79,6 +76,34 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         {
             FeederLog.RejectedMore(logger, status.Options.Component, _rejectedSince);
             _rejectedSince = 0;
+        }
+    }
+
+    /// <summary>Refused records of one batch: they become safe together.</summary>
+    public sealed class Refusals(LossBook book, string segment, long position, long endPosition)
+    {
+        private readonly List<(LedgerEntry Entry, long Offset, string Reason)> _refused = [];
+
+        /// <summary>One more.</summary>
+        /// <exception cref="IOException">It cannot be set aside: do not pass it.</exception>
+        public void Add(in Record record, string reason)
+        {
+            book.Quarantine.Add(record);
+            var text = $"offset {record.Offset}: {reason}";
+            var directory = book.Status.Directory;
+            _refused.Add((new(LedgerKind.Rejected, directory, segment, position, endPosition, 1, text), record.Offset, reason));
+        }
+
+        /// <summary>Forces the records to the disk, then the entries in the ledger.</summary>
+        /// <exception cref="IOException">They are not safe: do not pass them.</exception>
+        public void Commit()
+        {
+            book.Quarantine.Sync();
+            book.Ledger.Add([.. _refused.Select(r => r.Entry)]);
+            foreach (var (_, offset, reason) in _refused)
+            {
+                book.LogRejected(segment, offset, reason);
+            }
         }
     }
 }

@@ -21,14 +21,18 @@ internal sealed class Quarantine(string directory, string component) : IDisposab
 
     private LogWriter? _records;
 
-    /// <summary>Sets a record aside.</summary>
-    /// <exception cref="IOException">It is not safe yet: do not pass it.</exception>
+    /// <summary>Sets a record aside. It is safe after <see cref="Sync"/>.</summary>
+    /// <exception cref="IOException">It cannot be written: do not pass it.</exception>
     public void Add(in Record record)
     {
         StateDirectory.CreateDirectory(directory);
         _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component, MaxRecordBytes = MaxRecordBytes });
-        _records.Append(new NewRecord(record), Durability.Synced);
+        _records.Append(new NewRecord(record), Durability.Flushed);
     }
+
+    /// <summary>Forces the records that were added to the disk.</summary>
+    /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
+    public void Sync() => _records?.Flush(Durability.Synced);
 
     /// <summary>Copies damaged bytes of a segment to a file named after it and their position.</summary>
     /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>

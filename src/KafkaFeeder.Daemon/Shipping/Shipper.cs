@@ -559,14 +559,19 @@ internal sealed class Shipper : IDisposable
     private void SetAside(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
+        var refused = _book.Rejected(batch.SegmentName, batch.Position, batch.EndPosition);
         Decode(lane, batch, (index, record) =>
         {
             if (reasons.TryGetValue(index, out var reason))
             {
-                _book.Rejected(record, batch.SegmentName, batch.Position, batch.EndPosition, reason);
-                batch.Settle(index);
+                refused.Add(record, reason);
             }
         });
+        refused.Commit();
+        foreach (var index in reasons.Keys)
+        {
+            batch.Settle(index);
+        }
     }
 
     private static void Decode(SegmentLane lane, OutboundBatch batch, RecordAction action)

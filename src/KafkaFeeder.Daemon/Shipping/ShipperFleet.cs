@@ -141,7 +141,7 @@ internal sealed class ShipperFleet(
 
         _leaving.Remove(log.Key, out var left);
         var before = berth?.Running ?? left ?? Task.CompletedTask;
-        var next = new Berth(new LogStatus(log.Options, log.Directory, time));
+        var next = new Berth(new LogStatus(log.Options, log.Directory, time, ledger.AccountOf(log.Directory, log.Options.Component)));
         next.Running = Task.Run(() => RunAsync(next, before));
         _berths[log.Key] = next;
     }

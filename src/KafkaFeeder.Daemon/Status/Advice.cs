@@ -26,9 +26,14 @@ internal static class Advice
     {
         if (log.LostBytes > 0)
         {
-            yield return new(true, $"LOST: {Words.Bytes(log.LostBytes)} vanished before they were shipped", "Find out who deletes or cuts segments: only the cleaner should. Each loss is in ledger.jsonl, by segment and position.");
+            yield return Of(log, log.Ledger.Unacknowledged.Lost, $"LOST: {Words.Bytes(log.LostBytes)} vanished before they were shipped", "Find out who deletes or cuts segments: only the cleaner should. Each loss is in ledger.jsonl, by segment and position.");
         }
     }
+
+    /// <summary>Red as long as some of it was not acknowledged.</summary>
+    private static Finding Of(LogStatus log, long open, string what, string action) => open == 0
+        ? new(false, what + ", acknowledged", "Nothing: somebody has looked at it.")
+        : new(true, what, $"{action} Then: kafkafeeder acknowledge --log {log.Options.Component}");
 
     private static IEnumerable<Finding> Trouble(LogStatus log, DateTimeOffset now)
     {
@@ -58,12 +63,12 @@ internal static class Advice
     {
         if (log.RejectedRecords > 0)
         {
-            yield return new(true, $"Quarantine: {Words.Count(log.RejectedRecords, "record", "records")} refused by the brokers for ever", "They lie whole below checkpoint_dir/rejected. The reason is in ledger.jsonl; often it is max.message.bytes of the topic.");
+            yield return Of(log, log.Ledger.Unacknowledged.Rejected, $"Quarantine: {Words.Count(log.RejectedRecords, "record", "records")} refused by the brokers for ever", "They lie whole below checkpoint_dir/rejected. The reason is in ledger.jsonl; often it is max.message.bytes of the topic.");
         }
 
         if (log.DamagedBytes > 0)
         {
-            yield return new(true, $"Quarantine: {Words.Bytes(log.DamagedBytes)} that are no record batch", "Check the disk, and who else writes to these files. A copy lies below checkpoint_dir/rejected.");
+            yield return Of(log, log.Ledger.Unacknowledged.Damaged, $"Quarantine: {Words.Bytes(log.DamagedBytes)} that are no record batch", "Check the disk, and who else writes to these files. A copy lies below checkpoint_dir/rejected.");
         }
 
         if (log.TornBytes > 0)

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
 
 namespace KafkaFeeder.Daemon.Status;
 
@@ -31,8 +32,9 @@ internal enum LogState
 /// What there is to know of one log. Written by its shipper alone, read by the status page, the metrics and
 /// <c>kafkafeeder status</c> at any time: each number is right, two numbers may be of two moments.
 /// </summary>
-internal sealed class LogStatus(LogOptions options, string directory, TimeProvider time)
+internal sealed class LogStatus(LogOptions options, string directory, TimeProvider time, LedgerAccount? account = null)
 {
+    private readonly LedgerAccount _account = account ?? new LedgerAccount();
     private readonly Lock _lock = new();
     private readonly RateWindow _rate = new();
     private readonly long _origin = time.GetTimestamp();
@@ -43,10 +45,6 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private long _shippedBytes;
     private long _resentRecords;
     private long _possibleDuplicates;
-    private long _rejectedRecords;
-    private long _tornBytes;
-    private long _damagedBytes;
-    private long _lostBytes;
     private long _checkpointResets;
     private long _checkpointFailures;
     private long _lagBytes;
@@ -120,13 +118,19 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
     public long PossibleDuplicates { get => Interlocked.Read(ref _possibleDuplicates); set => Interlocked.Exchange(ref _possibleDuplicates, value); }
 
-    public long RejectedRecords => Interlocked.Read(ref _rejectedRecords);
+    /// <summary>What the ledger says of this log: over all runs, and what of it nobody has acknowledged.</summary>
+    public LedgerCounts Ledger => _account.Counts;
 
-    public long TornBytes => Interlocked.Read(ref _tornBytes);
+    /// <summary>Whether something went wrong with it that nobody has acknowledged.</summary>
+    public bool HasIncidents => Ledger.Incidents > 0;
 
-    public long DamagedBytes => Interlocked.Read(ref _damagedBytes);
+    public long RejectedRecords => Ledger.Total.Rejected;
 
-    public long LostBytes => Interlocked.Read(ref _lostBytes);
+    public long TornBytes => Ledger.Total.Torn;
+
+    public long DamagedBytes => Ledger.Total.Damaged;
+
+    public long LostBytes => Ledger.Total.Lost;
 
     public long CheckpointResets => Interlocked.Read(ref _checkpointResets);
 
@@ -166,14 +170,6 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     }
 
     public void AddResent(long records) => Interlocked.Add(ref _resentRecords, records);
-
-    public void AddRejected() => Interlocked.Increment(ref _rejectedRecords);
-
-    public void AddTorn(long bytes) => Interlocked.Add(ref _tornBytes, bytes);
-
-    public void AddDamaged(long bytes) => Interlocked.Add(ref _damagedBytes, bytes);
-
-    public void AddLost(long bytes) => Interlocked.Add(ref _lostBytes, bytes);
 
     public void AddCheckpointReset() => Interlocked.Increment(ref _checkpointResets);
 

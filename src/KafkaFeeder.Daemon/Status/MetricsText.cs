@@ -21,6 +21,8 @@ internal static class MetricsText
         ("kafkafeeder_torn_bytes_total", "counter", "Bytes of batches that their writers did not finish.", l => l.TornBytes),
         ("kafkafeeder_damaged_bytes_total", "counter", "Bytes that are no record batch; a copy is in quarantine.", l => l.DamagedBytes),
         ("kafkafeeder_lost_bytes_total", "counter", "Bytes that vanished before they were shipped.", l => l.LostBytes),
+        ("kafkafeeder_unacknowledged_incidents", "gauge", "Entries of the ledger (refused, damaged, lost) that nobody has acknowledged.",
+            l => l.Ledger.Incidents),
         ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.", l => l.CheckpointResets),
         ("kafkafeeder_checkpoint_failures_total", "counter", "Times a checkpoint could not be saved.", l => l.CheckpointFailures),
         ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),

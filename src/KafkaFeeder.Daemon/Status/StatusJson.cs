@@ -81,6 +81,14 @@ internal static class StatusJson
         json.WriteNumber("damagedBytes", log.DamagedBytes);
         json.WriteNumber("lostBytes", log.LostBytes);
         json.WriteNumber("cleanedSegments", log.CleanedSegments);
+        var (open, incidents) = (log.Ledger.Unacknowledged, log.Ledger.Incidents);
+        json.WriteStartObject("unacknowledged");
+        json.WriteNumber("incidents", incidents);
+        json.WriteNumber("rejectedRecords", open.Rejected);
+        json.WriteNumber("tornBytes", open.Torn);
+        json.WriteNumber("damagedBytes", open.Damaged);
+        json.WriteNumber("lostBytes", open.Lost);
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 }

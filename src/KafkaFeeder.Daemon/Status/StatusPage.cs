@@ -141,7 +141,7 @@ internal static class StatusPage
             <table>
             <caption>Logs, those in trouble first</caption>
             <thead>
-            <tr><th scope="col">Log</th><th scope="col">Topic</th><th scope="col">State</th><th scope="col">Lag</th><th scope="col">Oldest unshipped</th><th scope="col">Rate</th><th scope="col">Shipped in this run</th><th scope="col">Confirmed up to</th><th scope="col">What to know, what to do</th></tr>
+            <tr><th scope="col">Log</th><th scope="col">Topic</th><th scope="col">State</th><th scope="col">Lag</th><th scope="col">Oldest unshipped</th><th scope="col">Rate</th><th scope="col">Shipped in this run</th><th scope="col">Refused</th><th scope="col">Damaged</th><th scope="col">Torn</th><th scope="col">Lost</th><th scope="col">Confirmed up to</th><th scope="col">What to know, what to do</th></tr>
             </thead>
             <tbody>
 
@@ -167,6 +167,11 @@ internal static class StatusPage
         html.Add($"<td class=\"number\">{(log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped)) : "–")}</td>");
         html.Add($"<td class=\"number\">{Words.Bytes(log.BytesPerSecond)}/s</td>");
         html.Add($"<td class=\"number\">{log.ShippedRecords}<br><small>records, {Words.Bytes(log.ShippedBytes)}</small></td>");
+        var (total, open) = (log.Ledger.Total, log.Ledger.Unacknowledged);
+        Evidence(html, Words.Count(total.Rejected, "record", "records"), total.Rejected, Words.Count(open.Rejected, "record", "records"), open.Rejected);
+        Evidence(html, Words.Bytes(total.Damaged), total.Damaged, Words.Bytes(open.Damaged), open.Damaged);
+        Evidence(html, Words.Bytes(total.Torn), total.Torn, "", 0);
+        Evidence(html, Words.Bytes(total.Lost), total.Lost, Words.Bytes(open.Lost), open.Lost);
         html.Add($"<td><small>{(log.Position.Length > 0 ? log.Position : "the end")}</small></td>");
         html.Add($"<td class=\"findings\">");
         if (findings.Count > 0)
@@ -190,6 +195,17 @@ internal static class StatusPage
         html.Add($"</td></tr>\n");
     }
 
+    private static void Evidence(EncodedHtml html, string total, long totalCount, string open, long openCount)
+    {
+        html.Add($"<td class=\"number\">{(totalCount > 0 ? total : "–")}");
+        if (openCount > 0)
+        {
+            html.Add($"<br><small class=\"bad\">{open} not acknowledged</small>");
+        }
+
+        html.Add($"</td>");
+    }
+
     private static void State(EncodedHtml html, LogStatus log)
     {
         var state = log.State.ToString().ToLowerInvariant();
@@ -199,6 +215,7 @@ internal static class StatusPage
                 html.Add($"<td><span class=\"badge\">{state}</span></td>");
                 break;
             case LogState.Retrying:
+            case var _ when log.HasIncidents:
                 html.Add($"<td><span class=\"warn\">{state}</span></td>");
                 break;
             default:

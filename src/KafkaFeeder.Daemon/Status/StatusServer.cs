@@ -196,10 +196,16 @@ internal sealed class StatusServer(
             return Write(response, 503, "text/plain; charset=utf-8", stalled);
         }
 
-        var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.LostBytes > 0).ToList();
+        var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.HasIncidents).ToList();
         var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
-            + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : $"{l.LostBytes} bytes lost")}\n"));
+            + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : Incidents(l))}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
+    }
+
+    private static string Incidents(LogStatus log)
+    {
+        var open = log.Ledger.Unacknowledged;
+        return $"not acknowledged: {open.Rejected} records refused, {open.Damaged} bytes damaged, {open.Lost} bytes lost";
     }
 
     /// <summary>Against a page that makes its own name lead to this address (DNS rebinding).</summary>

@@ -62,12 +62,26 @@ internal static class StatusSentence
         return $"lag {Words.Bytes(lag)}{(oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "")}";
     }
 
-    private static bool IsTroubled(LogStatus log) => log.LostBytes > 0 || log.State is LogState.Held or LogState.Failed or LogState.Retrying;
+    private static bool IsTroubled(LogStatus log) => log.HasIncidents || log.State is LogState.Held or LogState.Failed or LogState.Retrying;
 
     private static string State(LogStatus log)
     {
-        var lost = log.LostBytes > 0 ? $"has LOST {Words.Bytes(log.LostBytes)}" : "";
-        return log.State is not (LogState.Held or LogState.Failed or LogState.Retrying) ? lost
-            : $"{(lost.Length > 0 ? lost + ", " : "")}{log.State.ToString().ToLowerInvariant()}: {log.Error ?? "no reason known"}";
+        var open = log.Ledger.Unacknowledged;
+        List<string> parts = [];
+        Add(open.Lost > 0, $"has LOST {Words.Bytes(open.Lost)}");
+        Add(open.Rejected > 0, $"has {Words.Count(open.Rejected, "record", "records")} refused");
+        Add(open.Damaged > 0, $"has {Words.Bytes(open.Damaged)} damaged");
+        Add(
+            log.State is LogState.Held or LogState.Failed or LogState.Retrying,
+            $"{log.State.ToString().ToLowerInvariant()}: {log.Error ?? "no reason known"}");
+        return parts.Count > 0 ? string.Join(", ", parts) : "has something lost that was empty";
+
+        void Add(bool isSo, string text)
+        {
+            if (isSo)
+            {
+                parts.Add(text);
+            }
+        }
     }
 }

@@ -7,6 +7,8 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 public sealed class LedgerTests : IDisposable
 {
+    private const string Logs = "/var/log";
+    private const string Segment = "20261121_100000_3600_UTC-orders.szn";
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
 
@@ -45,6 +47,101 @@ public sealed class LedgerTests : IDisposable
         var reasons = File.ReadAllLines(LedgerPath).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("reason").GetString());
         Assert.Equal(40, reasons.Distinct().Count());
     }
+
+    [Fact]
+    public void The_next_run_has_the_same_counts()
+    {
+        var ledger = new Ledger(LedgerPath, _time);
+        ledger.Add(LedgerKind.Rejected, Logs, Segment, 0, 10, 1, "too large");
+        ledger.Add(LedgerKind.Rejected, Logs, Segment, 10, 20, 1, "too large");
+        ledger.Add(LedgerKind.Torn, Logs, Segment, 20, 23, 0, "torn");
+        ledger.Add(LedgerKind.Damaged, Logs, Segment, 30, 100, 0, "no batch");
+        ledger.Add(LedgerKind.Lost, Logs, Segment, 100, 150, 0, "gone");
+        ledger.Add(LedgerKind.Vanished, Logs, Segment, 100, 150, 0, "gone after it was shipped");
+        var sums = new LedgerSums(2, 3, 70, 50);
+        var expected = new LedgerCounts(sums, sums, 4);
+        Assert.Equal(expected, ledger.AccountOf(Logs, "orders").Counts);
+        Assert.Equal(expected, Reopened());
+        Assert.Equal(LedgerCounts.None, new Ledger(LedgerPath, _time).AccountOf("/elsewhere", "orders").Counts);
+    }
+
+    [Fact]
+    public void An_acknowledgement_of_another_process_counts_in_a_running_one_and_in_the_next()
+    {
+        var running = new Ledger(LedgerPath, _time);
+        running.Add(LedgerKind.Lost, Logs, Segment, 100, 150, 0, "gone");
+        var (log, counts) = Assert.Single(new Ledger(LedgerPath, _time).Acknowledge(null, "somebody"));
+        Assert.Equal((Logs, "orders", 50), (log.Directory, log.Component, counts.Unacknowledged.Lost));
+        running.CatchUp();
+        Assert.Equal(new LedgerCounts(new LedgerSums(0, 0, 0, 50), default, 0), running.AccountOf(Logs, "orders").Counts);
+        Assert.Equal(running.AccountOf(Logs, "orders").Counts, Reopened());
+        Assert.Empty(running.Acknowledge(null, "somebody"));
+        Assert.Equal(2, File.ReadAllLines(LedgerPath).Length);
+
+        running.Add(LedgerKind.Lost, Logs, Segment, 150, 151, 0, "gone");
+        Assert.Equal(new LedgerCounts(new LedgerSums(0, 0, 0, 51), new LedgerSums(0, 0, 0, 1), 1), Reopened());
+    }
+
+    [Fact]
+    public void Only_the_component_that_is_named_is_acknowledged()
+    {
+        var ledger = new Ledger(LedgerPath, _time);
+        ledger.Add(LedgerKind.Lost, Logs, Segment, 0, 5, 0, "gone");
+        Assert.Empty(ledger.Acknowledge("bills", "somebody"));
+        Assert.Equal(1, Reopened().Incidents);
+        Assert.Single(ledger.Acknowledge("orders", "somebody"));
+        Assert.Equal(0, Reopened().Incidents);
+    }
+
+    [Fact]
+    public void The_file_is_bounded_and_forgets_nothing()
+    {
+        var ledger = new Ledger(LedgerPath, _time, maxBytes: 2_000);
+        for (var i = 0; i < 100; i++)
+        {
+            ledger.Add(LedgerKind.Damaged, Logs, Segment, i, i + 2, 0, "no batch");
+            Assert.InRange(new FileInfo(LedgerPath).Length, 1, 2_500);
+            Assert.Equal(2 * (i + 1), Reopened().Total.Damaged);
+        }
+
+        Assert.InRange(new FileInfo(ledger.OlderPath).Length, 2_000, 2_500);
+        Assert.Equal(2, Directory.GetFiles(_folder.Path).Length);
+    }
+
+    [Fact]
+    public void A_crash_at_any_step_of_a_rotation_leaves_the_right_counts()
+    {
+        var ledger = new Ledger(LedgerPath, _time);
+        ledger.Add(LedgerKind.Damaged, Logs, Segment, 0, 10, 0, "no batch");
+        var old = File.ReadAllBytes(LedgerPath);
+        new Ledger(LedgerPath, _time, maxBytes: 1).Add(LedgerKind.Damaged, Logs, Segment, 10, 11, 0, "no batch");
+        var rotated = File.ReadAllLines(LedgerPath)[0] + "\n";
+        Assert.Equal(old, File.ReadAllBytes(ledger.OlderPath));
+
+        (byte[]? Older, byte[]? New)[] steps =
+            [(null, old[..5]), (null, old), (old, null), (old, "{"u8.ToArray()), (old, System.Text.Encoding.UTF8.GetBytes(rotated))];
+        foreach (var (older, unfinished) in steps)
+        {
+            File.Delete(ledger.OlderPath);
+            File.WriteAllBytes(LedgerPath, old);
+            Put(ledger.OlderPath, older);
+            Put(LedgerPath + ".new", unfinished);
+            Assert.Equal(10, Reopened().Total.Damaged);
+            new Ledger(LedgerPath, _time, maxBytes: 1).Add(LedgerKind.Damaged, Logs, Segment, 10, 11, 0, "no batch");
+            Assert.Equal(11, Reopened().Total.Damaged);
+            Assert.Equal(2, Reopened().Incidents);
+        }
+    }
+
+    private static void Put(string path, byte[]? bytes)
+    {
+        if (bytes is not null)
+        {
+            File.WriteAllBytes(path, bytes);
+        }
+    }
+
+    private LedgerCounts Reopened() => new Ledger(LedgerPath, _time).AccountOf(Logs, "orders").Counts;
 
     private static void Add(Ledger ledger, string reason) => ledger.Add(LedgerKind.Damaged, "/var/log", "a.szn", 5, 9, 0, reason);
 }

@@ -33,6 +33,7 @@ public sealed class QuarantineTests : IDisposable
         for (var i = 1; records.MoveNext(); i++)
         {
             quarantine.Add(records.Current);
+            quarantine.Sync();
             Assert.Equal(before.Take(i), All(Directory.GetFiles(Rejected).Single()));
         }
     }

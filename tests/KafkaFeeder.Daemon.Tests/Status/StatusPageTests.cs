@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Tests.Support;
@@ -63,7 +64,7 @@ public sealed partial class StatusPageTests
         Assert.All(Regex.Matches(page, "(?:href|src)=\"([^\"]*)\"").Select(m => m.Groups[1].Value), link => Assert.StartsWith("/", link, StringComparison.Ordinal));
         Assert.Contains("<html lang=\"en\">", page, StringComparison.Ordinal);
         Assert.Contains("<caption>", page, StringComparison.Ordinal);
-        Assert.Equal(9, Regex.Count(page, "<th scope=\"col\">"));
+        Assert.Equal(13, Regex.Count(page, "<th scope=\"col\">"));
     }
 
     [Fact]
@@ -88,14 +89,18 @@ public sealed partial class StatusPageTests
     [Fact]
     public void Losses_and_quarantine_are_red_however_well_it_goes_now()
     {
-        var log = Log("orders", "t", "/logs", "kafka", LogState.Idle);
-        log.AddLost(5);
-        log.AddRejected();
-        log.AddDamaged(77);
-        log.AddTorn(3);
+        var sums = new LedgerSums(1, 3, 77, 5);
+        var account = new LedgerAccount { Counts = new LedgerCounts(sums, sums, 3) };
+        var log = Log("orders", "t", "/logs", "kafka", LogState.Idle, account: account);
+        Assert.Contains("77 B<br><small class=\"bad\">77 B not acknowledged</small>", Page([log]), StringComparison.Ordinal);
+        Assert.Contains("<span class=\"warn\">idle</span>", Page([log]), StringComparison.Ordinal);
         Assert.Equal(
             ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for ever", "Quarantine: 77 B that are no record batch"],
             Regex.Matches(Page([log]), "<span class=\"bad\">([^<]*)</span>").Select(m => m.Groups[1].Value));
+        account.Counts = account.Counts.Acknowledged();
+        Assert.DoesNotContain("class=\"bad\"", Page([log]), StringComparison.Ordinal);
+        Assert.Contains("<span class=\"good\">idle</span>", Page([log]), StringComparison.Ordinal);
+        Assert.Contains("LOST: 5 B vanished before they were shipped, acknowledged", Page([log]), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -128,8 +133,8 @@ public sealed partial class StatusPageTests
         return StatusPage.Of(_status, logs, late ?? [], _time.GetUtcNow(), refresh: null);
     }
 
-    private LogStatus Log(string component, string topic, string directory, string broker, LogState state = LogState.Idle, string? error = null, string position = "") =>
-        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time) { State = state, Error = error, Position = position };
+    private LogStatus Log(string component, string topic, string directory, string broker, LogState state = LogState.Idle, string? error = null, string position = "", LedgerAccount? account = null) =>
+        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) { State = state, Error = error, Position = position };
 
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();

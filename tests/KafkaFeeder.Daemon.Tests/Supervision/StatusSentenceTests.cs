@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Daemon.Tests.Support;
@@ -31,8 +32,8 @@ public sealed class StatusSentenceTests
     [Fact]
     public void A_loss_is_told_even_if_all_goes_well_now()
     {
-        var log = Log("orders", LogState.Idle);
-        log.AddLost(12);
+        var lost = new LedgerSums(0, 0, 0, 12);
+        var log = Log("orders", LogState.Idle, account: new LedgerAccount { Counts = new LedgerCounts(lost, lost, 1) });
         Assert.Equal("1 log, all shipped; orders has LOST 12 B", Of([log]));
         log.State = LogState.Held;
         log.Error = "x";
@@ -79,7 +80,7 @@ public sealed class StatusSentenceTests
     private static string Of(IReadOnlyList<LogStatus> logs, bool isReady = true, bool isStopping = false, int faults = 0, IReadOnlyList<LateLoop>? late = null) =>
         StatusSentence.Of(isReady, isStopping, logs, faults, late ?? [], Now);
 
-    private static LogStatus Log(string component, LogState state, string? error = null, long lag = 0, int age = 0) => new(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System)
+    private static LogStatus Log(string component, LogState state, string? error = null, long lag = 0, int age = 0, LedgerAccount? account = null) => new(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System, account)
     {
         State = state,
         Error = error,

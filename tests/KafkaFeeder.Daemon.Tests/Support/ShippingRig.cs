@@ -105,13 +105,14 @@ internal sealed class ShippingRig : IDisposable
     /// <summary>Begins a run, as the daemon does at its start.</summary>
     public Shipper Start()
     {
-        Status = new LogStatus(Log, Logs, Time);
+        var ledger = new Ledger(_state.LedgerPath, Time);
+        Status = new LogStatus(Log, Logs, Time, ledger.AccountOf(Logs, Log.Component));
         _store = CheckpointStore.Open(_state.CheckpointDirectory, Problems.Add, MaxChangesBytes, commitsInline: true);
         var opening = CheckpointKeeper.OpenAsync(_store, _state, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
         Assert.True(opening.IsCompleted); // the store commits inline
         var keeper = opening.GetAwaiter().GetResult();
         var book = new LossBook(
-            new Ledger(_state.LedgerPath, Time), new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance, Time);
+            ledger, new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance, Time);
         var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
         return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, NullLogger.Instance, Time);
     }
