@@ -465,13 +465,9 @@ internal sealed class LogCursor : IDisposable
     private void ForgetOldest()
     {
         var now = _time.GetUtcNow();
-        if (_set.Names.Count == 0 && !_watch.IsSameDirectory)
-        {
-            return; // it may be a directory that is not mounted
-        }
-
+        var isDoubtful = _set.Names.Count == 0 && !_watch.IsSameDirectory; // perhaps a directory that is not mounted
         var gone = _missingDone.Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
-        foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, i)))
+        foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, isDoubtful ? 0 : i)))
         {
             Forget(done.Name);
         }
