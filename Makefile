@@ -7,11 +7,12 @@
 # make deb-test  the packages in a bare Debian under systemd, shipping to a real Kafka: docs/INSTALLED.md
 # make release everything that is released, in out/release: packages of both kinds, SBOM, SHA256SUMS
 # make bench   against kcat and rsyslog on the same broker
+# make bench-daemon  many logs, many files, one stuck log: CPU, fsyncs, memory, start, throughput
 # Each target installs what it needs (Debian packages, as root) and builds first.
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker tools/kafkalog:kafkalog samples/order-service:order-service
 
-.PHONY: build demo test fuzz pack bench deb deb-test release clean
+.PHONY: build demo test fuzz pack bench bench-daemon deb deb-test release clean
 
 build:
 	@scripts/setup run
@@ -47,6 +48,10 @@ fuzz:
 bench: build
 	@scripts/setup kafka bench
 	@bench/shipping/shipping
+
+bench-daemon: build
+	@scripts/setup kafka bench-daemon
+	@bench/daemon/daemon
 
 clean:
 	rm -rf out BenchmarkDotNet.Artifacts

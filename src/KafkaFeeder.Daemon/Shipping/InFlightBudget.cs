@@ -11,6 +11,7 @@ internal sealed class InFlightBudget
     private const int MaxProbes = 8;
 
     private readonly long _limitBytes;
+    private int _logs;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
 
@@ -38,6 +39,9 @@ internal sealed class InFlightBudget
         }
     }
 
+    /// <summary>Logs that are shipped now, of all groups.</summary>
+    public int Logs => Volatile.Read(ref _logs);
+
     /// <summary>A log of a broker group begins to ship.</summary>
     public Account Join(string group)
     {
@@ -49,6 +53,7 @@ internal sealed class InFlightBudget
             }
 
             found.Logs++;
+            _logs++;
             return new Account(this, group, found);
         }
     }
@@ -117,6 +122,7 @@ internal sealed class InFlightBudget
                 }
 
                 _hasLeft = true;
+                _budget._logs--;
                 _group.Batches -= _batches;
                 _group.UsedBytes -= _usedBytes;
                 if (--_group.Logs == 0)

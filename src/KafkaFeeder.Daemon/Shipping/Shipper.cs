@@ -49,6 +49,7 @@ internal sealed class Shipper : IDisposable
     private readonly TimeProvider _time;
     private readonly LogCursor _cursor;
     private readonly SendWindow _window;
+    private readonly InFlightBudget _budget;
     private readonly RetrySchedule _retries = new();
     private readonly RefusalRun _refusals = new();
     private readonly Queue<OutboundBatch> _resends = new();
@@ -74,6 +75,7 @@ internal sealed class Shipper : IDisposable
     {
         _options = options;
         _transport = transport;
+        _budget = budget;
         _window = new SendWindow(options.MaxInFlightBytes, budget.Join(status.Options.Broker));
         _keeper = keeper;
         _book = book;
@@ -89,6 +91,10 @@ internal sealed class Shipper : IDisposable
     /// <summary>One window at a time: see <see cref="SendWindow"/>.</summary>
     private bool IsStrict => Log.StrictOrder ?? !_transport.KeepsOrder;
 
+    /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
+    private TimeSpan LongestPause =>
+        _window.IsEmpty && _resends.Count == 0 && !_isRecovering && _keeper.IsClean && _fault is null ? QuietPause.LongestFor(_budget.Logs) : LongPause;
+
     /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
     public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
     {
@@ -98,7 +104,7 @@ internal sealed class Shipper : IDisposable
             {
                 turns.Turned();
                 var isBusy = RunOnce();
-                _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongPause.Ticks));
+                _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongestPause.Ticks));
                 if (!isBusy)
                 {
                     await Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping).ConfigureAwait(false);

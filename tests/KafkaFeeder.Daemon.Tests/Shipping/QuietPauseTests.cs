@@ -1,0 +1,30 @@
+using KafkaFeeder.Daemon.Shipping;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+public sealed class QuietPauseTests
+{
+    [Theory]
+    [InlineData(0, 250)]
+    [InlineData(1, 250)]
+    [InlineData(25, 250)]
+    [InlineData(100, 1000)]
+    [InlineData(1000, 2500)]
+    [InlineData(1_000_000, 2500)]
+    public void All_quiet_logs_together_look_a_hundred_times_a_second_until_that_would_be_too_late(int logs, int milliseconds) =>
+        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), QuietPause.LongestFor(logs));
+
+    [Fact]
+    public void Logs_of_all_groups_count_until_they_have_left()
+    {
+        var budget = new InFlightBudget(1 << 20);
+        using var first = budget.Join("a");
+        var second = budget.Join("b");
+        Assert.Equal(2, budget.Logs);
+
+        second.Dispose();
+        second.Dispose();
+
+        Assert.Equal(1, budget.Logs);
+    }
+}
