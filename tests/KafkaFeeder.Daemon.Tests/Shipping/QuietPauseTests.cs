@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Shipping;
+using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
