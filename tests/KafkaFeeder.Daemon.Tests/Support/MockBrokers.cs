@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Confluent.Kafka;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
@@ -32,6 +33,16 @@ internal sealed unsafe partial class MockBrokers : IDisposable
     /// <summary>host:port.</summary>
     public string Address { get; }
 
+    /// <summary>The next requests to produce are answered with these errors, in turn.</summary>
+    public void Refuse(params ErrorCode[] errors)
+    {
+        var codes = errors.Select(e => (int)e).ToArray();
+        fixed (int* first = codes)
+        {
+            PushErrors(_cluster, 0, (nuint)codes.Length, first);
+        }
+    }
+
     public void Dispose()
     {
         DestroyCluster(_cluster);
@@ -58,6 +69,9 @@ internal sealed unsafe partial class MockBrokers : IDisposable
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_mock_broker_set_rtt")]
     private static partial int SetRoundTrip(IntPtr cluster, int broker, int roundTripMs);
+
+    [LibraryImport(Name, EntryPoint = "rd_kafka_mock_push_request_errors_array")]
+    private static partial void PushErrors(IntPtr cluster, short request, nuint count, int* errors);
 
     [LibraryImport(Name, EntryPoint = "rd_kafka_mock_cluster_bootstraps")]
     private static partial IntPtr Bootstraps(IntPtr cluster);

@@ -165,7 +165,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     }
 
     /// <summary>A record without a time gets the time of its sending; one of 1970 or before goes as the first millisecond after.</summary>
-    private static Timestamp TimestampOf(Record record) =>
+    internal static Timestamp TimestampOf(Record record) =>
         record.Timestamp > 0 ? new Timestamp(record.Timestamp, TimestampType.CreateTime)
         : record.Timestamp == NoTimestamp ? Timestamp.Default
         : Earliest;

@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Text.Json;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Commands;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Commands;
+
+/// <summary>kafkafeeder acknowledge and the ledger, as processes: nobody listens at port 1 of this host.</summary>
+public sealed class AcknowledgeTests : IDisposable
+{
+    private const string Strace = "/usr/bin/strace";
+    private readonly TempFolder _folder = new();
+    private readonly StateDirectory _state;
+
+    public AcknowledgeTests()
+    {
+        Directory.CreateDirectory(Logs);
+        _folder.Write("conf.yaml", $$"""
+            log_dir: {{Logs}}
+            checkpoint_dir: {{_folder.File("state/checkpoint")}}
+            journal_dir: {{_folder.File("state/journal")}}
+            kafka_brokers: { kafka: ["127.0.0.1:1"] }
+            watcher: { interval: 1 }
+            status: { listen: "off" }
+            """);
+        _state = new StateDirectory(_folder.File("state/checkpoint"), _folder.File("state/journal"));
+        _state.Create();
+    }
+
+    private string Logs => _folder.File("logs");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Without_a_daemon_it_says_what_it_acknowledged_and_the_next_time_nothing_is_left()
+    {
+        Assert.Equal((ExitCode.Ok, "Nothing to acknowledge.\n", ""), Run("acknowledge"));
+        var ledger = Ledger();
+        ledger.Add(LedgerKind.Rejected, Logs, Segment("orders"), 0, 10, 3, "too large");
+        ledger.Add(LedgerKind.Lost, Logs, Segment("bills"), 0, 50, 0, "gone");
+
+        Assert.Equal((ExitCode.Ok, "Nothing to acknowledge of stock.\n", ""), Run("acknowledge", "--log", "stock"));
+        var (exitCode, output, _) = Run("acknowledge", "--log", "orders");
+        Assert.Equal(ExitCode.Ok, exitCode);
+        Assert.Equal($"acknowledged: orders in {Logs}: 3 records refused, 0 B damaged, 0 B torn, 0 B lost\n", output);
+        Assert.Contains($"acknowledged: bills in {Logs}: 0 records refused, 0 B damaged, 0 B torn, 50 B lost", Run("acknowledge").Output, StringComparison.Ordinal);
+        Assert.Equal("Nothing to acknowledge.\n", Run("acknowledge").Output);
+        Assert.Equal(new LedgerSums(3, 0, 0, 0), Ledger().AccountOf(Logs, "orders").Counts.Total);
+    }
+
+    [Fact]
+    public void A_running_daemon_is_in_trouble_until_it_is_acknowledged_and_keeps_its_sums()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");
+        Ledger().Add(LedgerKind.Lost, Logs, Segment("orders"), 0, 50, 0, "gone");
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        daemon.Until(() => Health().Contains("degraded: orders: Idle: not acknowledged: 0 records refused, 0 bytes damaged, 50 bytes lost", StringComparison.Ordinal), "it counts what an earlier run lost");
+        var (exitCode, output, _) = Run("status");
+        Assert.Equal(ExitCode.Failed, exitCode);
+        Assert.Contains("not acknowledged: 0 records refused, 0 B damaged, 50 B lost", output, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCode.Ok, Run("acknowledge", "--log", "orders").ExitCode);
+        daemon.Until(() => Run("status").ExitCode == ExitCode.Ok, "the daemon has seen it");
+        Assert.Equal("ok\n", Health());
+        var log = JsonDocument.Parse(Run("status", "--json").Output).RootElement.GetProperty("logs")[0];
+        Assert.Equal((50, 0), (log.GetProperty("lostBytes").GetInt64(), log.GetProperty("unacknowledged").GetProperty("incidents").GetInt64()));
+        Assert.Equal(0, daemon.Stop());
+    }
+
+    /// <summary>Who adds a line holds the lock; another process waits for it, and its line comes behind.</summary>
+    [Fact]
+    public void A_process_that_adds_a_line_waits_for_the_one_that_does()
+    {
+        var ledger = Ledger();
+        ledger.Add(LedgerKind.Lost, Logs, Segment("orders"), 0, 50, 0, "gone");
+        RunningProgram waiting;
+        using (LedgerLock.Take(_state.CheckpointDirectory))
+        {
+            waiting = new RunningProgram(RunningProgram.Kafkafeeder, "acknowledge", "-c", _folder.File("conf.yaml"));
+            waiting.Until(() => IsBlocked(waiting.Id), "it waits for the lock");
+            File.AppendAllText(_state.LedgerPath, File.ReadAllText(_state.LedgerPath)); // as another one does meanwhile
+        }
+
+        using (waiting)
+        {
+            Assert.Equal(ExitCode.Ok, waiting.WaitForEnd());
+        }
+
+        Assert.Equal(["lost", "lost", "acknowledged"], Kinds());
+    }
+
+    [Fact]
+    public async Task Two_processes_that_add_at_once_lose_and_tear_no_line()
+    {
+        const int Rounds = 8;
+        using var isOver = new CancellationTokenSource();
+        var added = 0;
+        var adding = Task.Run(
+            () =>
+            {
+                var ledger = Ledger();
+                while (!isOver.IsCancellationRequested)
+                {
+                    ledger.Add(LedgerKind.Lost, Logs, Segment("orders"), added, ++added, 0, new string('x', 500));
+                }
+            },
+            TestContext.Current.CancellationToken);
+        var acknowledged = Enumerable.Range(0, Rounds).Count(_ => Run("acknowledge").Output.StartsWith("acknowledged", StringComparison.Ordinal));
+        await isOver.CancelAsync();
+        await adding;
+
+        Assert.InRange(added, Rounds, int.MaxValue);
+        Assert.Equal((added, acknowledged), (Kinds().Count(k => k == "lost"), Kinds().Count(k => k == "acknowledged")));
+        Assert.Equal(added, Ledger().AccountOf(Logs, "orders").Counts.Total.Lost);
+    }
+
+    /// <summary>The daemon refuses header names that are not UTF-8 by itself: it needs no brokers for that.</summary>
+    [Fact]
+    public void The_refused_records_of_a_batch_cost_the_disk_as_much_as_one_does()
+    {
+        const int Records = 200;
+        Assert.SkipUnless(File.Exists(Strace), "strace is not installed.");
+        _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = Logs, Component = "orders", Linger = TimeSpan.FromMinutes(1) }))
+        {
+            for (var i = 0; i < Records; i++)
+            {
+                writer.Append(new NewRecord(1_700_000_000_000, "value"u8) { Headers = new RecordHeader[] { new((byte[])[0xFF], (byte[])[1]) } });
+            }
+        }
+
+        var trace = _folder.File("trace");
+        var (exitCode, _, errors) = RunningProgram.Run(
+            Strace, "-f", "-y", "-e", "trace=fsync", "-o", trace, RunningProgram.Kafkafeeder, "drain", "-c", _folder.File("conf.yaml"));
+        Assert.SkipWhen(errors.Contains("PTRACE", StringComparison.Ordinal), "strace may not trace here");
+        Assert.Equal(ExitCode.Ok, exitCode);
+        Assert.Equal(Records, Kinds().Count(k => k == "rejected"));
+        var synced = File.ReadAllLines(trace).Where(l => l.Contains("fsync(", StringComparison.Ordinal)).ToList();
+        var ledger = synced.FindIndex(l => l.Contains("ledger.jsonl>", StringComparison.Ordinal));
+        Assert.Single(synced, l => l.Contains("ledger.jsonl>", StringComparison.Ordinal));
+        Assert.Single(synced, l => l.Contains("/rejected/", StringComparison.Ordinal) && l.Contains(".szn>", StringComparison.Ordinal));
+        Assert.Contains(synced[..ledger], l => l.Contains(".szn>", StringComparison.Ordinal)); // what an entry says is kept is on disk before it
+    }
+
+    private static bool IsBlocked(int id) => File.ReadLines("/proc/locks").Any(l =>
+        l.Contains("-> FLOCK", StringComparison.Ordinal) && l.Split(' ', StringSplitOptions.RemoveEmptyEntries).Contains(id.ToString(CultureInfo.InvariantCulture)));
+
+    private static string Segment(string component) => $"20261124_100000_3600_UTC-{component}.szn";
+
+    private Ledger Ledger() => new(_state.LedgerPath, TimeProvider.System);
+
+    private List<string> Kinds() =>
+        [.. File.ReadAllLines(_state.LedgerPath).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("kind").GetString()!)];
+
+    private string Health() => Run("health").Output;
+
+    private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
+        RunningProgram.Run(RunningProgram.Kafkafeeder, [.. arguments, "-c", _folder.File("conf.yaml")]);
+}

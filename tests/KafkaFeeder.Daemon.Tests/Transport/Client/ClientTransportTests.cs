@@ -1,0 +1,161 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Transport.Client;
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Transport.Client;
+
+/// <summary>The real client and the brokers of its own library, in this process.</summary>
+public sealed class ClientTransportTests : IDisposable
+{
+    private const int SmallerRequests = 407;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private readonly TempFolder _folder = new();
+    private readonly LogLines _log = new();
+    private readonly BlockingCollection<BatchOutcome> _outcomes = [];
+    private readonly List<IDisposable> _opened = [];
+
+    public void Dispose()
+    {
+        _opened.Reverse<IDisposable>().ToList().ForEach(o => o.Dispose());
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void Requests_that_are_too_large_become_smaller_three_times_before_records_are_refused()
+    {
+        var brokers = Brokers();
+        var transport = Transport(brokers);
+        for (var i = 0; i < 3; i++)
+        {
+            brokers.Refuse(ErrorCode.MsgSizeTooLarge);
+            var outcome = Send(transport, new NewRecord(1, "a"u8));
+            Assert.Equal((OutcomeKind.Retriable, null), (outcome.Kind, outcome.Rejected)); // nobody knows yet that a record is too large
+        }
+
+        brokers.Refuse(ErrorCode.MsgSizeTooLarge);
+        Assert.Equal(OutcomeKind.Rejected, Send(transport, new NewRecord(1, "a"u8)).Kind);
+        Assert.Equal(3, _log.Of(SmallerRequests).Length);
+    }
+
+    [Fact]
+    public void When_the_record_that_was_too_large_is_found_requests_are_as_large_as_before()
+    {
+        var brokers = Brokers();
+        var transport = Transport(brokers);
+        Assert.Equal(OutcomeKind.Acknowledged, Send(transport, new NewRecord(1, "a"u8)).Kind); // the first size is good
+        brokers.Refuse(ErrorCode.MsgSizeTooLarge);
+        Assert.Equal(OutcomeKind.Retriable, Send(transport, new NewRecord(1, "a"u8)).Kind);
+        brokers.Refuse(ErrorCode.MsgSizeTooLarge);
+        Assert.Equal(OutcomeKind.Rejected, Send(transport, new NewRecord(1, "a"u8), isIsolated: true).Kind);
+        brokers.Refuse(ErrorCode.MsgSizeTooLarge);
+        Assert.Equal(OutcomeKind.Retriable, Send(transport, new NewRecord(1, "a"u8)).Kind);
+        Assert.Equal(2, _log.Of(SmallerRequests).Count(l => l.Contains(" 1000000 bytes", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Another_refusal_makes_no_request_smaller()
+    {
+        var brokers = Brokers();
+        var transport = Transport(brokers);
+        brokers.Refuse(ErrorCode.InvalidRecord);
+        Assert.Equal(OutcomeKind.Rejected, Send(transport, new NewRecord(1, "a"u8)).Kind);
+        Assert.Empty(_log.Of(SmallerRequests));
+    }
+
+    [Theory]
+    [InlineData(1_700_000_000_000, 1_700_000_000_000)]
+    [InlineData(1, 1)]
+    [InlineData(0, 1)]
+    [InlineData(-2, 1)]
+    [InlineData(-5_000, 1)]
+    public void A_record_of_1970_or_before_has_the_first_time_after_it(long timestamp, long expected)
+    {
+        using var reader = Written(new NewRecord(timestamp, "a"u8));
+        var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
+        Assert.True(records.MoveNext());
+        Assert.Equal(new Timestamp(expected, TimestampType.CreateTime), ClientTransport.TimestampOf(records.Current));
+    }
+
+    [Fact]
+    public void A_header_name_that_the_client_would_change_is_refused_with_its_record_alone()
+    {
+        var transport = Transport(Brokers());
+        var outcome = Send(transport, new NewRecord(1, "a"u8) { Headers = new RecordHeader[] { new((byte[])[0xFF], null) } });
+        Assert.Equal((OutcomeKind.Rejected, 0), (outcome.Kind, Assert.Single(outcome.Rejected!).Index));
+        Assert.Contains("UTF-8", outcome.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Else the client would send it once more when the brokers answer, beside the next shipper.</summary>
+    [Fact]
+    public void What_is_on_the_way_when_a_shipper_gives_up_is_taken_back()
+    {
+        var brokers = Brokers(roundTripMs: 600_000);
+        var transport = Transport(brokers);
+        Begin(transport, new NewRecord(1, "a"u8), isIsolated: false);
+        Assert.False(_outcomes.TryTake(out _, TimeSpan.FromMilliseconds(100)));
+        transport.Dispose();
+        Assert.True(_outcomes.TryTake(out var outcome, Limit), "the client kept it");
+        Assert.Equal(OutcomeKind.Unknown, outcome.Kind);
+    }
+
+    private MockBrokers Brokers(int roundTripMs = 0)
+    {
+        var brokers = new MockBrokers(roundTripMs);
+        _opened.Add(brokers);
+        return brokers;
+    }
+
+    /// <summary>Without idempotence: an error that a test asks for is the outcome, and not tried again.</summary>
+    private IBatchTransport Transport(MockBrokers brokers)
+    {
+        Assert.True(Librdkafka.TryLoad(out var problem), problem);
+        var group = new BrokerGroupOptions { Name = "kafka", Brokers = [brokers.Address] };
+        var pool = new ClientTransportPool(new Dictionary<string, BrokerGroupOptions> { ["kafka"] = group }, _log, TimeProvider.System);
+        _opened.Add(pool);
+        return pool.For(Log);
+    }
+
+    private LogOptions Log => SomeLog.In(_folder.Path) with { Ack = AckLevel.Leader };
+
+    private BatchOutcome Send(IBatchTransport transport, NewRecord record, bool isIsolated = false)
+    {
+        Begin(transport, record, isIsolated);
+        BatchOutcome? outcome;
+        while (!_outcomes.TryTake(out outcome, TimeSpan.FromMilliseconds(20)))
+        {
+            transport.Push();
+        }
+
+        return outcome;
+    }
+
+    private void Begin(IBatchTransport transport, NewRecord record, bool isIsolated)
+    {
+        using var reader = Written(record);
+        var batch = SomeBatch.Of(0, 0, 1);
+        batch.IsIsolated = isIsolated;
+        transport.Send(batch, reader.Batch.Span, Log, _outcomes.Add);
+        transport.Push();
+    }
+
+    /// <summary>A batch of this record, read.</summary>
+    private SegmentReader Written(NewRecord record)
+    {
+        var directory = Directory.CreateDirectory(_folder.File(Guid.NewGuid().ToString())).FullName;
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = directory, Component = "orders" }))
+        {
+            writer.Append(record, Durability.Flushed);
+        }
+
+        var reader = SegmentReader.Open(Directory.GetFiles(directory).Single());
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        return reader;
+    }
+}
