@@ -44,8 +44,14 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
     }
 
     /// <summary>Bytes vanished after they were shipped: nothing is missing, but somebody cuts files that he should not.</summary>
-    public void Vanished(string segment, long position, long endPosition) =>
-        ledger.Add(LedgerKind.Vanished, status.Directory, segment, position, endPosition, 0, "the file has shrunk behind what was confirmed; the bytes had been shipped");
+    public void Vanished(string segment, long position, long endPosition) => ledger.Add(
+        LedgerKind.Vanished,
+        status.Directory,
+        segment,
+        position,
+        endPosition,
+        0,
+        "the file has shrunk behind what was confirmed; the bytes had been shipped, or are in an entry before this one");
 
     /// <summary>The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned.</summary>
     public Refusals Rejected(string segment, long position, long endPosition) => new(this, segment, position, endPosition);

@@ -248,6 +248,108 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.True(Transport.Topic.Count - 4 <= _rig.Status.PossibleDuplicates, $"{Transport.Topic.Count - 4} doubled, {_rig.Status.PossibleDuplicates} announced");
     }
 
+    /// <summary>A batch that was confirmed is gone, and a longer one stands in its place: nobody knows whether it has the same records.</summary>
+    [Fact]
+    public void What_stands_in_the_place_of_a_confirmed_batch_is_announced_and_the_checkpoint_goes_back_before_it_is_sent()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        ShippingRig.Append(writer, "3");
+        _rig.Start();
+        _rig.Drain(3);
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        _rig.Crash();
+        writer.Dispose();
+        _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
+        using var other = new ShippingRig();
+        var longer = other.Segment(["1"], ["2"], ["3", "and one more"]);
+        var position = ShippingRig.BatchesOf(path)[2].Position;
+        File.WriteAllBytes(path, [.. File.ReadAllBytes(path).AsSpan(0, (int)position), .. File.ReadAllBytes(longer).AsSpan((int)position)]);
+
+        _rig.Start();
+        for (var i = 0; i < 5 && Transport.InFlight.Count == 0; i++)
+        {
+            _rig.Shipper!.RunOnce();
+        }
+
+        Assert.Equal(["3", "and one more"], Assert.Single(Transport.InFlight).Values);
+        Assert.Equal(2, _rig.Saved(path).Watermark.Records); // before it was sent
+        Assert.Equal(2, _rig.Status.PossibleDuplicates);
+        _rig.Crash();
+        _rig.Start();
+        Assert.InRange(_rig.Status.PossibleDuplicates, 2, 4);
+    }
+
+    [Fact]
+    public void A_segment_that_is_gone_for_less_than_a_look_at_the_directory_is_not_lost()
+    {
+        var first = _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        var aside = second + ".aside";
+        Transport.AcksAtOnce = true;
+        Transport.Refuses = _ =>
+        {
+            File.Move(second, aside); // between the listing and the opening of it
+            Transport.Refuses = _ => false;
+            return false;
+        };
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(["1"], Transport.Topic);
+        File.Move(aside, second);
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        _rig.Drain(5);
+        Assert.Empty(_rig.Ledger());
+        Assert.True(_rig.Saved(first).IsDone);
+    }
+
+    [Fact]
+    public void In_another_directory_what_is_missing_is_waited_for_longer_also_if_something_is_there()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var first = _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        _rig.Start();
+        _rig.Turn();
+        _rig.Crash();
+        var aside = _rig.Logs + ".aside";
+        Vanish(aside, isOtherDirectory: true, first, second);
+        File.Move(Path.Combine(aside, Path.GetFileName(first)), first);
+        _rig.Start();
+        _rig.Drain(5);
+        _rig.Time.Advance(MissingPolicy.Patience);
+        _rig.Drain(5);
+        Assert.Empty(_rig.Ledger());
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        _rig.Drain(5);
+        Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
+    }
+
+    /// <summary>Else one that is restarted again and again would wait for ever.</summary>
+    [Fact]
+    public void The_time_that_a_segment_is_missing_goes_on_over_a_restart()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        _rig.Start();
+        _rig.Turn();
+        File.Delete(second);
+        _rig.Time.Advance(TimeSpan.FromSeconds(5));
+        _rig.Turn(2);
+        _rig.Crash();
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory - TimeSpan.FromSeconds(1));
+        _rig.Start();
+        _rig.Turn(2);
+        Assert.Empty(_rig.Ledger());
+        _rig.Time.Advance(TimeSpan.FromSeconds(2));
+        _rig.Turn(2);
+        Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
+    }
+
     [Fact]
     public void What_was_sent_of_a_replacement_is_announced_after_a_crash()
     {

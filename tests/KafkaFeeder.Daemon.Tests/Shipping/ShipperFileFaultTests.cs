@@ -165,6 +165,28 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
+    public void A_batch_that_is_cut_off_before_it_can_be_sent_again_is_lost_and_told()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        var bytes = new FileInfo(path).Length;
+        _rig.Start();
+        _rig.Turn();
+        Transport.FailAll(Daemon.Transport.OutcomeKind.Retriable);
+        _rig.Turn();
+        using (var file = File.OpenWrite(path))
+        {
+            file.SetLength(batches[1].Position);
+        }
+
+        _rig.Drain();
+        Assert.Equal(["1"], Transport.Topic);
+        Assert.Equal(bytes - batches[1].Position, _rig.Status.LostBytes); // each byte once
+        var seen = Assert.Single(_rig.Ledger(), e => e.Kind != "lost"); // the size that is found later is not called shipped
+        Assert.EndsWith("had been shipped, or are in an entry before this one", seen.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_segment_that_was_removed_unread_is_lost_once_and_loudly()
     {
         var first = _rig.Segment(["1"]);

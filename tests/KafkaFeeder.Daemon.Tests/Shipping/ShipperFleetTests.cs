@@ -61,6 +61,36 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Between_two_tries_of_a_shipper_that_fails_lies_the_time_that_it_says()
+    {
+        var time = new ManualTime();
+        Segment("1");
+        _brokers.ThrowsAt = "1";
+        var fleet = Fleet(time: time);
+        fleet.Apply([Planned()]);
+        foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
+        {
+            await Until(() => fleet.Statuses[0].Error?.Contains($"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
+            var opened = _brokers.Opened;
+            time.Advance(TimeSpan.FromSeconds(wait) - TimeSpan.FromMilliseconds(1));
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // a try would have come by now
+            Assert.Equal(opened, _brokers.Opened);
+            time.Advance(TimeSpan.FromMilliseconds(1));
+            await Until(() => _brokers.Opened == opened + 1);
+        }
+    }
+
+    [Fact]
+    public async Task What_an_earlier_run_lost_is_in_the_status_of_the_next()
+    {
+        new Ledger(_state.LedgerPath, TimeProvider.System).Add(LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
+        var fleet = Fleet();
+        fleet.Apply([Planned()]);
+        Assert.Equal((50, true), (fleet.Statuses[0].LostBytes, fleet.Statuses[0].HasIncidents));
+        await fleet.StopAsync();
+    }
+
+    [Fact]
     public async Task A_log_that_is_removed_and_put_back_waits_for_its_former_shipper()
     {
         Segment("1", "2", "3");
@@ -74,6 +104,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = true;
         await Until(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
+        Assert.Null(fleet.Statuses[0].LastError); // nor did it try, and find the log's lock taken
     }
 
     [Fact]
@@ -142,7 +173,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         }
     }
 
-    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null)
+    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null)
     {
         var options = new FeederOptions
         {
@@ -161,7 +192,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             new Ledger((state ?? _state).LedgerPath, TimeProvider.System),
             new Loops(TimeProvider.System),
             NullLogger.Instance,
-            TimeProvider.System);
+            time ?? TimeProvider.System);
         _fleets.Add(fleet);
         return fleet;
     }
