@@ -1,0 +1,53 @@
+using Confluent.Kafka;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Transport.Client;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Transport.Client;
+
+/// <summary>What is said of the brokers of a group: errors that are theirs, until they answer.</summary>
+public sealed class BrokerHealthTests
+{
+    private readonly ManualTime _time = new();
+    private readonly LogLines _log = new();
+    private readonly BrokerHealth _health;
+
+    public BrokerHealthTests()
+    {
+        _health = new BrokerHealth("kafka", _log, _time);
+        _time.Advance(TimeSpan.FromSeconds(1));
+    }
+
+    [Theory]
+    [InlineData(ErrorCode.Local_Transport, true)]
+    [InlineData(ErrorCode.SaslAuthenticationFailed, true)]
+    [InlineData(ErrorCode.TopicAuthorizationFailed, false)] // of one log
+    [InlineData(ErrorCode.MsgSizeTooLarge, false)]
+    [InlineData(ErrorCode.NotEnoughReplicas, false)]
+    public void An_error_of_one_log_is_not_shown_for_all(ErrorCode code, bool isOfBrokers)
+    {
+        _health.Failed(new Error(code, "as the test says"), OutcomeKind.Retriable);
+        Assert.Equal(isOfBrokers, _health.LastError is not null);
+        Assert.Equal(isOfBrokers ? 1 : 0, _log.All.Count);
+    }
+
+    [Fact]
+    public void An_acknowledgement_ends_the_error_and_its_end_is_logged_once()
+    {
+        _health.Acknowledged();
+        Assert.Empty(_log.All);
+        _health.Failed(new Error(ErrorCode.Local_Transport, "as the test says"), OutcomeKind.Retriable);
+        Assert.True(_health.Answers); // one connection is not all brokers
+        _health.Failed(new Error(ErrorCode.Local_AllBrokersDown, "as the test says"), OutcomeKind.Retriable);
+        Assert.False(_health.Answers);
+        Assert.Single(_log.All); // the second within ten seconds is not repeated
+
+        _time.Advance(TimeSpan.FromSeconds(90));
+        _health.Acknowledged();
+        _health.Acknowledged();
+        Assert.Equal((true, null), (_health.Answers, _health.LastError));
+        Assert.Equal(2, _log.All.Count);
+    }
+}
