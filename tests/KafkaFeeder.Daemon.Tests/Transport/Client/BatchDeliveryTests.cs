@@ -151,7 +151,9 @@ public sealed class BatchDeliveryTests : IDisposable
             var delivery = Delivery(batch);
             Begin(delivery, Records);
             Parallel.For(0, Records, i => delivery.Report(
-                i, i % 3 == 0 ? new Error(ErrorCode.RequestTimedOut) : Ok, i % 3 == 0 ? PersistenceStatus.PossiblyPersisted : PersistenceStatus.Persisted));
+                i,
+                i % 3 == 0 ? new Error(ErrorCode.RequestTimedOut) : Ok,
+                i % 3 == 0 ? PersistenceStatus.PossiblyPersisted : PersistenceStatus.Persisted));
             Assert.Equal((Records + 2) / 3, Assert.Single(_outcomes).PossiblyPersistedRecords);
             Assert.All(Enumerable.Range(0, Records), i => Assert.Equal(i % 3 != 0, batch.Settled![i]));
         }

@@ -63,7 +63,8 @@ public sealed class ProducerSlotTests : IDisposable
     {
         var slot = Slot();
         Assert.True(slot.IsIdempotent);
-        Take(slot)!.Failed(new Error(ErrorCode.Local_UnsupportedFeature, "not supported by these brokers", isFatal: true), OutcomeKind.Fatal);
+        var unsupported = new Error(ErrorCode.Local_UnsupportedFeature, "not supported by these brokers", isFatal: true);
+        Take(slot)!.Failed(unsupported, OutcomeKind.Fatal);
         _time.Advance(TimeSpan.FromMinutes(1));
         Assert.False(Take(slot)!.IsIdempotent);
         Assert.False(slot.IsIdempotent);
