@@ -39,6 +39,7 @@ internal sealed class SegmentLane : IDisposable
     private Watermark _start;
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
     private string _identity = "";
+    private bool _isBuffered; // the reader may hold bytes that were not looked at
 
     /// <summary>A segment that was found.</summary>
     /// <param name="name">Its name.</param>
@@ -147,7 +148,8 @@ internal sealed class SegmentLane : IDisposable
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
     public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
-        if (TakeNext(book) is { } first)
+        var isAtItsEnd = IsAtItsEnd();
+        if (!isAtItsEnd && TakeNext(book) is { } first)
         {
             return first;
         }
@@ -155,7 +157,7 @@ internal sealed class SegmentLane : IDisposable
         var writer = SegmentLock.Probe(_reader!.File);
         if (writer == WriterState.Alive)
         {
-            Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
+            Bytes = isAtItsEnd ? _reader.Position : _reader.WrittenEnd; // less than its length while its writer has prepared space
             WrittenBytes = _reader.Position; // a batch that is half written may be taken back by its writer
             return LaneStatus.Waiting;
         }
@@ -311,7 +313,11 @@ internal sealed class SegmentLane : IDisposable
     }
 
     /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
-    public void DropBuffer() => _reader?.DropBuffer();
+    public void DropBuffer()
+    {
+        _reader?.DropBuffer();
+        _isBuffered = false;
+    }
 
     public void Close()
     {
@@ -333,8 +339,15 @@ internal sealed class SegmentLane : IDisposable
         : HeadOf(file) is { } head ? "head-" + head.ToString("x8", CultureInfo.InvariantCulture)
         : "";
 
+    /// <summary>
+    /// Whether the file ends where it was read to. Most looks of a quiet log find that: then no buffer is taken for a read
+    /// that gives nothing.
+    /// </summary>
+    private bool IsAtItsEnd() => !_isBuffered && SegmentHandle.Stat(_reader!.File).Bytes == _reader.Position;
+
     private LaneStatus? TakeNext(LossBook book)
     {
+        _isBuffered = true;
         switch (_reader!.TryRead())
         {
             case SegmentReadStatus.Batch:

@@ -107,7 +107,7 @@ internal sealed class Shipper : IDisposable
                 _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongestPause.Ticks));
                 if (!isBusy)
                 {
-                    await Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping).ConfigureAwait(false);
+                    await RestAsync(stopping).ConfigureAwait(false);
                 }
             }
         }
@@ -120,6 +120,11 @@ internal sealed class Shipper : IDisposable
         UpdateStatus(_time.GetTimestamp(), now: true);
         _status.State = LogState.Stopped;
     }
+
+    /// <summary>Waits for outcomes, or for time to pass; if nothing is in flight, for time alone, which is the cheaper.</summary>
+    private Task RestAsync(CancellationToken stopping) => _window.IsEmpty
+        ? Pause.ForAsync(QuietPause.OnGrid(_pause, _time.GetElapsedTime(0)), _time, stopping)
+        : Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping);
 
     /// <summary>One turn: outcomes, resends, new batches, the checkpoint. True if there may be more to do at once.</summary>
     public bool RunOnce()
