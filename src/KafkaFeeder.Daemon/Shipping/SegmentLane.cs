@@ -56,6 +56,7 @@ internal sealed class SegmentLane : IDisposable
         WrittenBytes = saved.Bytes;
         Head = saved.Head;
         MissingSince = saved.MissingSince;
+        HasUncopied = saved.HasUncopied;
         Tracker = new AcknowledgementTracker(saved.Watermark);
     }
 
@@ -72,6 +73,9 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>See <see cref="SegmentCheckpoint.Head"/>.</summary>
     public uint? Head { get; private set; }
+
+    /// <summary>See <see cref="SegmentCheckpoint.HasUncopied"/>.</summary>
+    public bool HasUncopied { get; private set; }
 
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
@@ -110,7 +114,7 @@ internal sealed class SegmentLane : IDisposable
     {
         Head ??= _reader is { } reader && Tracker.Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
         return new SegmentCheckpoint(
-            Name.FileName, Tracker.Watermark, Math.Max(WrittenBytes, Tracker.Watermark.Position), isDone, Head, MissingSince);
+            Name.FileName, Tracker.Watermark, Math.Max(WrittenBytes, Tracker.Watermark.Position), isDone, Head, MissingSince, HasUncopied);
     }
 
     /// <summary>Opens the file and makes sure that it still is the one that the checkpoint speaks of.</summary>
@@ -390,10 +394,14 @@ internal sealed class SegmentLane : IDisposable
         }
     }
 
+    /// <summary>Accounts for damage, so that it may be passed.</summary>
+    /// <exception cref="IOException">It could not be accounted for: do not pass it.</exception>
+    public void Account(SegmentDamage damage, LossBook book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
+
     private void Pass(SegmentDamage damage, LossBook book)
     {
-        book.Damaged(_reader!.File, Name.FileName, damage);
-        _reader.Pass(damage);
+        Account(damage, book);
+        _reader!.Pass(damage);
         Tracker.AddPassed(damage.Position, damage.EndPosition, _reader.NextOffset);
         Grow(damage.EndPosition);
     }
@@ -409,6 +417,7 @@ internal sealed class SegmentLane : IDisposable
 
             StartAt(default);
             Head = null;
+            HasUncopied = false;
             return new SegmentReset("it is another file under the same name: reading it from its start", IsGoingBack: true);
         }
 
