@@ -28,7 +28,7 @@ internal sealed class ShipperFleet(
     private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
     private readonly DirectoryListings _listings = new(time);
-    private readonly InFlightBudget _budget = new(InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes));
+    private readonly InFlightBudget _budget = new(InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes), time);
     private bool _isStopping;
 
     /// <summary>The room that all logs share for what cannot be shipped.</summary>
