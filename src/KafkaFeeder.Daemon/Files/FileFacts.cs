@@ -15,7 +15,9 @@ internal readonly record struct FileId(ulong Device, ulong Inode);
 /// <param name="Bytes">Its size.</param>
 /// <param name="Modified">Its last modification.</param>
 /// <param name="Changed">The last change of content, rights, owner or names, in 100 ns; nobody but the kernel sets it.</param>
-internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint Links, long Bytes, DateTimeOffset Modified, long Changed)
+/// <param name="DiskBytes">What it takes on the disk: less than its size where it has holes.</param>
+internal readonly record struct FileFacts(
+    FileId Id, uint Owner, uint Mode, uint Links, long Bytes, DateTimeOffset Modified, long Changed, long DiskBytes)
 {
     public bool IsRegular => (Mode & 0xF000) == 0x8000;
 
@@ -65,7 +67,8 @@ internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint
             stat.Links,
             (long)stat.Bytes,
             DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100),
-            (stat.ChangedSeconds * TimeSpan.TicksPerSecond) + (stat.ChangedNanoseconds / 100));
+            (stat.ChangedSeconds * TimeSpan.TicksPerSecond) + (stat.ChangedNanoseconds / 100),
+            (long)stat.Blocks * 512);
         return true;
     }
 }

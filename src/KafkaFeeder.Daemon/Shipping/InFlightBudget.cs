@@ -10,13 +10,23 @@ internal sealed class InFlightBudget
     /// <summary>Batches of a group that are in flight while nobody was answered: the others wait on disk.</summary>
     private const int MaxProbes = 8;
 
+    /// <summary>How often one more log may send a batch all the same: those that did may wait for partitions without a leader.</summary>
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(5);
+
     private readonly long _limitBytes;
     private int _logs;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
 
+    private readonly TimeProvider _time;
+
     /// <param name="limitBytes">What all logs together may hold, in bytes of memory.</param>
-    public InFlightBudget(long limitBytes) => _limitBytes = limitBytes;
+    /// <param name="time">The clock; null: the system's.</param>
+    public InFlightBudget(long limitBytes, TimeProvider? time = null)
+    {
+        _limitBytes = limitBytes;
+        _time = time ?? TimeProvider.System;
+    }
 
     /// <summary>
     /// What the process takes before the first record, in bytes: runtime, client library, status page. The rest of
@@ -65,6 +75,9 @@ internal sealed class InFlightBudget
 
         public int Batches { get; set; }
 
+        /// <summary>When the last batch was sent.</summary>
+        public long SentAt { get; set; }
+
         public long UsedBytes { get; set; }
     }
 
@@ -91,7 +104,9 @@ internal sealed class InFlightBudget
         {
             lock (_budget._lock)
             {
-                return brokersAnswer || _group.Batches < MaxProbes;
+                return brokersAnswer || _group.Batches < MaxProbes
+                    || (_group.UsedBytes < _budget._limitBytes / _budget._groups.Count
+                        && _budget._time.GetElapsedTime(_group.SentAt) >= ProbeInterval);
             }
         }
 
@@ -107,7 +122,14 @@ internal sealed class InFlightBudget
         }
 
         /// <summary>A batch was sent, and holds so much memory until it is back.</summary>
-        public void Take(long costBytes) => Change(1, costBytes);
+        public void Take(long costBytes)
+        {
+            lock (_budget._lock)
+            {
+                _group.SentAt = _budget._time.GetTimestamp();
+                Change(1, costBytes);
+            }
+        }
 
         /// <summary>It is back.</summary>
         public void GiveBack(long costBytes) => Change(-1, -costBytes);

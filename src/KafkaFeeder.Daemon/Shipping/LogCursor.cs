@@ -138,6 +138,11 @@ internal sealed class LogCursor : IDisposable
             var lane = _lanes[name];
             if (!TryOpen(lane))
             {
+                if (!goesOn())
+                {
+                    return null;
+                }
+
                 continue;
             }
 
@@ -149,9 +154,7 @@ internal sealed class LogCursor : IDisposable
                     _changed.Add(lane);
                     break;
                 case LaneStatus.Searching:
-                    _isSearching = true;
-                    _unread.Remove(name);
-                    _waiting.Add(name);
+                    WaitSearching(lane);
                     break;
                 case LaneStatus.Waiting:
                     Uncertain ??= lane.WaitsUntil is null ? null : lane;
@@ -374,6 +377,7 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
+        lane.Close(); // a search that goes on
         if (!_missing.Add(lane))
         {
             return;
@@ -491,14 +495,20 @@ internal sealed class LogCursor : IDisposable
         try
         {
             var lag = lane.LagBytes;
-            if (lane.Open(_directory, _book) is { } reset)
+            if (!lane.TryOpen(_directory, _book, out var reset))
+            {
+                WaitSearching(lane);
+                return false;
+            }
+
+            _closedLagBytes -= lag;
+            _open.Add(lane);
+            if (reset is not null)
             {
                 _changed.Add(lane);
                 _onReset(lane, reset);
             }
 
-            _closedLagBytes -= lag;
-            _open.Add(lane);
             return true;
         }
         catch (FileNotFoundException)
@@ -521,6 +531,14 @@ internal sealed class LogCursor : IDisposable
             _removed.Add(lane.Name.FileName);
             return false;
         }
+    }
+
+    /// <summary>It goes on in the next turn.</summary>
+    private void WaitSearching(SegmentLane lane)
+    {
+        _isSearching = true;
+        _unread.Remove(lane.Name);
+        _waiting.Add(lane.Name);
     }
 
     private void Finish(SegmentLane lane)

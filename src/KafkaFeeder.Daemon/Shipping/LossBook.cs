@@ -21,19 +21,28 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
     private long? _rejectedLoggedAt;
     private long _rejectedSince;
 
+    /// <summary>What of this log is in quarantine, in bytes on the disk.</summary>
+    public long QuarantineBytes => quarantine.Bytes;
+
+    /// <summary>Why records of so many bytes cannot be set aside now, with what to do; null: there is room.</summary>
+    public string? NoRoomFor(long bytes) => quarantine.NoRoomFor(bytes);
+
     /// <summary>Bytes of a segment are no batch, or the start of one that was never finished.</summary>
-    public void Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
+    /// <returns>False if they are not all in quarantine, since there is no room: they are in the segment, and nowhere else.</returns>
+    public bool Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
     {
         if (damage.IsTornTail)
         {
             ledger.Add(LedgerKind.Torn, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
             FeederLog.TornTail(logger, segment, damage.Position, damage.EndPosition);
-            return;
+            return true;
         }
 
-        quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
-        ledger.Add(LedgerKind.Damaged, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
-        FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason);
+        var uncopied = quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
+        var reason = uncopied is null ? damage.Reason : $"{damage.Reason}; {uncopied}";
+        ledger.Add(LedgerKind.Damaged, status.Directory, segment, damage.Position, damage.EndPosition, 0, reason);
+        FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason, uncopied ?? "copied to quarantine");
+        return uncopied is null;
     }
 
     /// <summary>Bytes vanished before they were shipped.</summary>
@@ -48,7 +57,12 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         ledger.Add(LedgerKind.Vanished, status.Directory, segment, position, endPosition, 0, "the file has shrunk behind what was confirmed; the bytes had been shipped");
 
     /// <summary>The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned.</summary>
-    public Refusals Rejected(string segment, long position, long endPosition) => new(this, segment, position, endPosition);
+    /// <exception cref="IOException">There is no room for so many bytes of them.</exception>
+    public Refusals Rejected(string segment, long position, long endPosition, long bytes)
+    {
+        quarantine.Take(bytes);
+        return new(this, segment, position, endPosition);
+    }
 
     public void Dispose()
     {

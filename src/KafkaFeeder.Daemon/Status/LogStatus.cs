@@ -52,6 +52,7 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private long _oldestUnshipped;
     private long _cleanedSegments;
     private long _segments;
+    private long _quarantineBytes;
     private long _lookedAt = long.MinValue;
 
     /// <summary>A log whose state is older than this hangs: a state is written several times a second.</summary>
@@ -140,6 +141,9 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
 
     /// <summary>Segments that are there.</summary>
     public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
+
+    /// <summary>What of it is in quarantine, in bytes on the disk.</summary>
+    public long QuarantineBytes { get => Interlocked.Read(ref _quarantineBytes); set => Interlocked.Exchange(ref _quarantineBytes, value); }
 
     /// <summary>Bytes that are not confirmed.</summary>
     public long LagBytes { get => Interlocked.Read(ref _lagBytes); set => Interlocked.Exchange(ref _lagBytes, value); }

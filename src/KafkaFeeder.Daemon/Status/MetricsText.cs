@@ -19,10 +19,11 @@ internal static class MetricsText
         ("kafkafeeder_possible_duplicates_total", "counter", "Records that may have arrived twice, over all runs.", l => l.PossibleDuplicates),
         ("kafkafeeder_rejected_records_total", "counter", "Records that the brokers refused for ever; they are in quarantine.", l => l.RejectedRecords),
         ("kafkafeeder_torn_bytes_total", "counter", "Bytes of batches that their writers did not finish.", l => l.TornBytes),
-        ("kafkafeeder_damaged_bytes_total", "counter", "Bytes that are no record batch; a copy is in quarantine.", l => l.DamagedBytes),
+        ("kafkafeeder_damaged_bytes_total", "counter", "Bytes that are no record batch.", l => l.DamagedBytes),
         ("kafkafeeder_lost_bytes_total", "counter", "Bytes that vanished before they were shipped.", l => l.LostBytes),
         ("kafkafeeder_unacknowledged_incidents", "gauge", "Entries of the ledger (refused, damaged, lost) that nobody has acknowledged.",
             l => l.Ledger.Incidents),
+        ("kafkafeeder_log_quarantine_bytes", "gauge", "What quarantine of the log takes on the disk.", l => l.QuarantineBytes),
         ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.", l => l.CheckpointResets),
         ("kafkafeeder_checkpoint_failures_total", "counter", "Times a checkpoint could not be saved.", l => l.CheckpointFailures),
         ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),
@@ -41,6 +42,12 @@ internal static class MetricsText
         Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships "
             + "them.", u => u.Files);
         Unclaimed(text, status, "kafkafeeder_unclaimed_bytes", "Their size.", u => u.Bytes);
+        Head(text, "kafkafeeder_quarantine_bytes", "gauge", "What quarantine takes on the disk, of all logs.");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_bytes {status.Quarantine?.Bytes ?? 0}\n");
+        Head(text, "kafkafeeder_quarantine_limit_bytes", "gauge", "What it may take: quarantine.max_total.");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_limit_bytes {status.Quarantine?.LimitBytes ?? 0}\n");
+        Head(text, "kafkafeeder_quarantine_full", "gauge", "1 if something found no room in quarantine, and would find none now.");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_full {(status.Quarantine?.Full is null ? 0 : 1)}\n");
         foreach (var (name, type, help, value) in PerLog)
         {
             Head(text, name, type, help);

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
@@ -47,7 +48,8 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void While_nobody_is_answered_a_few_logs_find_out_and_the_others_wait()
     {
-        var budget = new InFlightBudget(1_000);
+        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var budget = new InFlightBudget(1_000, time);
         var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
         var sent = 0;
         foreach (var log in logs.Where(l => l.AllowsFirst(brokersAnswer: false)))
@@ -61,6 +63,32 @@ public sealed class InFlightBudgetTests
         Assert.All(logs, l => Assert.True(l.AllowsFirst(brokersAnswer: true)));
         logs[0].GiveBack(1);
         Assert.True(logs[19].AllowsFirst(brokersAnswer: false));
+    }
+
+    [Fact]
+    public void Where_those_that_ask_get_no_answer_every_log_has_its_turn_while_there_is_memory()
+    {
+        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var budget = new InFlightBudget(1_000, time);
+        var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
+        foreach (var log in logs.Take(8))
+        {
+            log.Take(60);
+        }
+
+        foreach (var log in logs.Skip(8))
+        {
+            Assert.False(log.AllowsFirst(brokersAnswer: false));
+            time.Advance(TimeSpan.FromSeconds(5));
+            var isRoom = budget.UsedBytes < 1_000;
+            Assert.Equal(isRoom, log.AllowsFirst(brokersAnswer: false));
+            if (isRoom)
+            {
+                log.Take(60);
+            }
+        }
+
+        Assert.Equal(17 * 60, budget.UsedBytes);
     }
 
     [Fact]

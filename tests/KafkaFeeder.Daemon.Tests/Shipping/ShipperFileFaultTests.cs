@@ -377,6 +377,68 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
+    public void After_a_power_cut_a_long_segment_is_looked_through_in_slices()
+    {
+        var value = new string('x', 8 << 20);
+        using (var writer = _rig.Writer(1 << 30))
+        {
+            foreach (var each in (string[])[value, value, value, value, value, "last"])
+            {
+                ShippingRig.Append(writer, each);
+            }
+        }
+
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Drain(20);
+        Assert.Equal(6, Transport.Topic.Count);
+        var last = ShippingRig.BatchesOf(path)[5].Position;
+        _rig.Crash();
+        using (var file = File.OpenWrite(path))
+        {
+            file.SetLength(file.Length + 100); // it is read on
+            file.Position = last;
+            file.Write(new byte[(int)(file.Length - last)]);
+        }
+
+        _rig.Start();
+        _rig.Turn(2);
+        Assert.Equal(0, _rig.Status.CheckpointResets); // neither turn went through all of it
+        _rig.Drain(10);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.Equal(6, Transport.Topic.Count);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.PossibleDuplicates, _rig.Status.State));
+    }
+
+    [Fact]
+    public void A_loss_that_cannot_be_accounted_for_when_a_file_is_opened_changes_nothing()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 64 << 10 };
+        _rig.Start();
+        _rig.Turn();
+        Transport.Acknowledge(Transport.InFlight[0]);
+        _rig.Turn(2);
+        var (first, second) = (ShippingRig.BatchesOf(path)[1].Position, ShippingRig.BatchesOf(path)[2].Position);
+        var whole = File.ReadAllBytes(path);
+        Assert.Equal(first, _rig.Saved(path).Watermark.Position);
+        _rig.Crash();
+        var cut = whole[..(int)second];
+        File.WriteAllBytes(path, cut);
+        File.Delete(_rig.LedgerPath);
+        Directory.CreateDirectory(_rig.LedgerPath); // the ledger cannot be written
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.Equal(whole.Length - first, _rig.Status.LagBytes); // as the checkpoint says
+        Directory.Delete(_rig.LedgerPath);
+        _rig.Drain(10);
+        Assert.Equal(("lost", second, (long)whole.Length), _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)).Single());
+        Assert.Equal((LogState.Idle, 0), (_rig.Status.State, _rig.Status.LagBytes));
+    }
+
+    [Fact]
     public void Two_live_writers_of_one_component_are_shipped_at_once()
     {
         using var one = _rig.Writer();
