@@ -28,8 +28,9 @@ internal sealed class ShipperFleet(
     private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
     private readonly DirectoryListings _listings = new(time);
-    private readonly InFlightBudget _budget = new(InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes), time);
+    private readonly InFlightBudget _budget = new(logs => InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes, logs), time);
     private bool _isStopping;
+    private bool _isMemoryTold;
 
     /// <summary>The room that all logs share for what cannot be shipped.</summary>
     public QuarantineSpace Quarantine { get; } = new(state.RejectedRoot, options.Quarantine, logger, time);
@@ -97,6 +98,8 @@ internal sealed class ShipperFleet(
             {
                 Apply(log);
             }
+
+            TellIfMemoryIsShort();
         }
     }
 
@@ -116,6 +119,16 @@ internal sealed class ShipperFleet(
         }
 
         await Task.WhenAll(running).ConfigureAwait(false);
+    }
+
+    private void TellIfMemoryIsShort()
+    {
+        var needed = InFlightBudget.NeededFor(_berths.Count);
+        if (!_isMemoryTold && needed > options.Shipper.MemoryLimitBytes)
+        {
+            _isMemoryTold = true;
+            FeederLog.MemoryLimitTooSmall(logger, Words.Bytes(options.Shipper.MemoryLimitBytes), _berths.Count, Words.Bytes(needed));
+        }
     }
 
     private void Apply(PlannedLog log)

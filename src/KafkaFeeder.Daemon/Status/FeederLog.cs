@@ -54,6 +54,9 @@ internal static partial class FeederLog
     [LoggerMessage(206, LogLevel.Information, "Reloading on {Signal}")]
     public static partial void Reloading(ILogger logger, string signal);
 
+    [LoggerMessage(207, LogLevel.Warning, "shipper.memory_limit is {Limit}, and {Logs} logs need {Needed}: the process will take more than the limit")]
+    public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, string needed);
+
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
     public static partial void Resumed(ILogger logger, string component, string position, long records, string where);
 

@@ -157,7 +157,10 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>When the turn of which this tells began: what was written before is seen in it. A timestamp.</summary>
     public long LookedAt { get => Interlocked.Read(ref _lookedAt); set => Interlocked.Exchange(ref _lookedAt, value); }
 
-    private bool IsStale => _state is not (LogState.Starting or LogState.Stopped) && LookedAt != long.MinValue && time.GetElapsedTime(LookedAt) > StaleAfter;
+    /// <summary>Whether its files were looked at in this run: before, its numbers say nothing.</summary>
+    public bool IsLookedAt => LookedAt != long.MinValue;
+
+    private bool IsStale => _state is not (LogState.Starting or LogState.Stopped) && IsLookedAt && time.GetElapsedTime(LookedAt) > StaleAfter;
 
     /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
     /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>

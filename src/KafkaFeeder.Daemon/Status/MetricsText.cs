@@ -9,7 +9,7 @@ internal static class MetricsText
 {
     private static readonly (string Name, string Type, string Help, Func<LogStatus, double> Value)[] PerLog =
     [
-        ("kafkafeeder_lag_bytes", "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
+        (Lag, "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
         ("kafkafeeder_in_flight_bytes", "gauge", "Bytes that are sent and not confirmed.", l => l.InFlightBytes),
         ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge", "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
         ("kafkafeeder_segments", "gauge", "Segments on disk.", l => l.Segments),
@@ -29,6 +29,9 @@ internal static class MetricsText
         ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),
         ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.", l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
     ];
+
+    /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
+    private const string Lag = "kafkafeeder_lag_bytes";
 
     public static string Of(FeederStatus status, IReadOnlyList<LogStatus> logs)
     {
@@ -51,7 +54,7 @@ internal static class MetricsText
         foreach (var (name, type, help, value) in PerLog)
         {
             Head(text, name, type, help);
-            foreach (var log in logs)
+            foreach (var log in logs.Where(l => l.IsLookedAt || name != Lag))
             {
                 text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\",topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
             }
