@@ -35,6 +35,10 @@ internal readonly record struct FileFacts(
     public static FileFacts Of(string path) =>
         TryOf(path, out var facts, out var errno) ? facts : throw new IOException($"cannot look at {path}: {Errors.Text(errno)}");
 
+    /// <summary>Of what lies under a path; a link in its last part is not followed.</summary>
+    public static bool TryOfEntry(string path, out FileFacts facts, out int errno) =>
+        TryOf(FileCalls.CurrentDirectory, path, FileCalls.AtSymlinkNoFollow, out facts, out errno);
+
     /// <summary>Of what has this name in an open directory; a link is not followed.</summary>
     public static bool TryOf(SafeFileHandle directory, string name, out FileFacts facts, out int errno) =>
         TryOf((int)directory.DangerousGetHandle(), name, FileCalls.AtSymlinkNoFollow, out facts, out errno);
