@@ -420,7 +420,7 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>Every few seconds: sizes of what is read or waits, of a part of what is done, and what names that are taken lead to.</summary>
+    /// <summary>Every few seconds: sizes of what is read or waits, of a part of what is done, and what has a name that was taken.</summary>
     private void Recheck()
     {
         foreach (var lane in _open.ToList())

@@ -52,9 +52,28 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         FeederLog.Lost(logger, segment, position, endPosition, reason);
     }
 
-    /// <summary>Bytes vanished after they were shipped: nothing is missing, but somebody cuts files that he should not.</summary>
-    public void Vanished(string segment, long position, long endPosition) =>
-        ledger.Add(LedgerKind.Vanished, status.Directory, segment, position, endPosition, 0, "the file has shrunk behind what was confirmed; the bytes had been shipped");
+    /// <summary>
+    /// A file was cut behind what was confirmed. Bytes that had been shipped vanished: nothing is missing of those, but
+    /// somebody cuts files that he should not. What was written after them is lost. All of it is in the ledger, or nothing.
+    /// </summary>
+    /// <param name="segment">Its name.</param>
+    /// <param name="bytes">What is left.</param>
+    /// <param name="confirmed">To where it was confirmed.</param>
+    /// <param name="written">To where it had been written.</param>
+    /// <param name="lostReason">Why what was not confirmed is lost.</param>
+    public void Cut(string segment, long bytes, long confirmed, long written, string lostReason)
+    {
+        const string Reason = "the file has shrunk behind what was confirmed; the bytes had been shipped";
+        var vanished = new LedgerEntry(LedgerKind.Vanished, status.Directory, segment, bytes, confirmed, 0, Reason);
+        if (written <= confirmed)
+        {
+            ledger.Add([vanished]);
+            return;
+        }
+
+        ledger.Add([vanished, new LedgerEntry(LedgerKind.Lost, status.Directory, segment, confirmed, written, 0, lostReason)]);
+        FeederLog.Lost(logger, segment, confirmed, written, lostReason);
+    }
 
     /// <summary>The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned.</summary>
     /// <exception cref="IOException">There is no room for so many bytes of them.</exception>

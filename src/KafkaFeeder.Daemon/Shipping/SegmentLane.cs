@@ -462,7 +462,7 @@ internal sealed class SegmentLane : IDisposable
             return new OpenPlan(
                 _start with { Position = bytes, Record = 0, LastBatchPosition = null },
                 new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true),
-                book => book.Vanished(Name.FileName, bytes, from));
+                book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)));
         }
 
         void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, Tracker.EndPosition), CutTo(bytes));
