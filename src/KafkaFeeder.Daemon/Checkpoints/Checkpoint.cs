@@ -63,9 +63,10 @@ internal sealed record CheckpointChange
 /// <param name="Bytes">The size that was seen last.</param>
 /// <param name="IsDone">True if the writer is gone and all of it is confirmed: it may be cleaned.</param>
 /// <param name="Head">CRC-32C of the first bytes, which hold the segment's identity; null while there are none.</param>
-/// <param name="MissingSince">Since when no file of this name is in the directory; null while there is one.</param>
+/// <param name="MissingSince">Since when no regular file of this name is in the directory; null while there is one.</param>
+/// <param name="HasUncopied">True if damaged bytes in it were passed and are nowhere else: it is never cleaned.</param>
 internal sealed record SegmentCheckpoint(
-    string Name, Watermark Watermark, long Bytes, bool IsDone, uint? Head, DateTimeOffset? MissingSince = null)
+    string Name, Watermark Watermark, long Bytes, bool IsDone, uint? Head, DateTimeOffset? MissingSince = null, bool HasUncopied = false)
 {
     /// <summary>Throws if one of the invariants of <see cref="Checkpoint"/> does not hold.</summary>
     public void ThrowIfInconsistent(string component)

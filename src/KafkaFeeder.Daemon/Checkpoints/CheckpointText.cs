@@ -14,7 +14,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// directory /var/log/apps
 /// generation 42
 /// possible-duplicates 0
-/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|-
+/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|- [uncopied]
 /// removed NAME
 /// crc32c HEX
 /// </code>
@@ -149,7 +149,7 @@ internal static class CheckpointText
             : text.Append('-');
         text.Append(" missing ");
         _ = s.MissingSince is { } since ? text.Append(since.ToUnixTimeMilliseconds()) : text.Append('-');
-        text.Append('\n');
+        text.Append(s.HasUncopied ? " uncopied\n" : "\n"); // earlier versions do not read so far
     }
 
     private static byte[] CrcOf(ReadOnlySpan<byte> body) =>
@@ -212,7 +212,8 @@ internal static class CheckpointText
             bytes,
             isDone,
             head == "-" ? null : Hex(head),
-            missing == "-" ? null : DateTimeOffset.FromUnixTimeMilliseconds(Number(missing)));
+            missing == "-" ? null : DateTimeOffset.FromUnixTimeMilliseconds(Number(missing)),
+            words.IsLast("uncopied"));
     }
 
     private static string Rest(string line, string key)
@@ -241,6 +242,8 @@ internal static class CheckpointText
         private int _next;
 
         public string Next() => _words[_next++];
+
+        public readonly bool IsLast(string word) => _next < _words.Length && _words[_next] == word;
 
         public string After(string key)
         {

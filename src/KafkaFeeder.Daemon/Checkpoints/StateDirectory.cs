@@ -58,8 +58,11 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
 
     public string JournalPath(string directory, string component) => Path.Combine(journalDir, NameOf(directory, component) + ".journal");
 
+    /// <summary>Where quarantine is, of all logs.</summary>
+    public string RejectedRoot => Path.Combine(checkpointDir, "rejected");
+
     /// <summary>Where records of a log go that the brokers refuse.</summary>
-    public string RejectedDirectory(string directory, string component) => Path.Combine(checkpointDir, "rejected", NameOf(directory, component));
+    public string RejectedDirectory(string directory, string component) => Path.Combine(RejectedRoot, NameOf(directory, component));
 
     private static string? ProblemOf(string setting, string directory)
     {

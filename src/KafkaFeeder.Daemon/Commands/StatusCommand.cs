@@ -55,6 +55,10 @@ internal static class StatusCommand
             Table(logs);
             faults.ForEach(fault => Console.WriteLine($"configuration: {fault}"));
             unclaimed.ForEach(Console.WriteLine);
+            if (json.RootElement.TryGetProperty("quarantine", out var quarantine) && quarantine.GetProperty("full").GetString() is { } full)
+            {
+                Console.WriteLine($"quarantine is full: {Quote.Plain(full, ConfigFault.MaxPathShown)}");
+            }
         }
 
         return faults.Count > 0 || unclaimed.Count > 0 || logs.Any(IsTroubled) ? ExitCode.Failed : ExitCode.Ok;

@@ -31,8 +31,12 @@ internal static partial class FileCalls
     public const short ReadLock = 0;
     public const short WriteLock = 1;
 
+    public const int SeekData = 3;
+    public const int SeekHole = 4;
+
     public const int NotPermitted = 1;
     public const int NoEntry = 2;
+    public const int NoMoreData = 6; // ENXIO
     public const int AlreadyExists = 17;
     public const int NotADirectory = 20;
     public const int NoSystemCall = 38;
@@ -54,6 +58,10 @@ internal static partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(int directory, string path, int flags, uint mask, out StatxResult result);
+
+    /// <summary>lseek(2) of a 64-bit system: where data or a hole begins. Reading by position does not mind what it leaves.</summary>
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    public static partial long Seek(SafeFileHandle file, long offset, int whence);
 
     [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int UnlinkAt(SafeFileHandle directory, string name, int flags);
@@ -99,6 +107,7 @@ internal static partial class FileCalls
         [FieldOffset(28)] public ushort Mode;
         [FieldOffset(32)] public ulong Inode;
         [FieldOffset(40)] public ulong Bytes;
+        [FieldOffset(48)] public ulong Blocks;
         [FieldOffset(96)] public long ChangedSeconds;
         [FieldOffset(104)] public uint ChangedNanoseconds;
         [FieldOffset(112)] public long ModifiedSeconds;

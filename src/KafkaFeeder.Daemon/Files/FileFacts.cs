@@ -15,7 +15,9 @@ internal readonly record struct FileId(ulong Device, ulong Inode);
 /// <param name="Bytes">Its size.</param>
 /// <param name="Modified">Its last modification.</param>
 /// <param name="Changed">The last change of content, rights, owner or names, in 100 ns; nobody but the kernel sets it.</param>
-internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint Links, long Bytes, DateTimeOffset Modified, long Changed)
+/// <param name="DiskBytes">What it takes on the disk: less than its size where it has holes.</param>
+internal readonly record struct FileFacts(
+    FileId Id, uint Owner, uint Mode, uint Links, long Bytes, DateTimeOffset Modified, long Changed, long DiskBytes)
 {
     public bool IsRegular => (Mode & 0xF000) == 0x8000;
 
@@ -32,6 +34,10 @@ internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint
     /// <exception cref="IOException">It cannot be looked at: it is gone, or may not be reached.</exception>
     public static FileFacts Of(string path) =>
         TryOf(path, out var facts, out var errno) ? facts : throw new IOException($"cannot look at {path}: {Errors.Text(errno)}");
+
+    /// <summary>Of what lies under a path; a link in its last part is not followed.</summary>
+    public static bool TryOfEntry(string path, out FileFacts facts, out int errno) =>
+        TryOf(FileCalls.CurrentDirectory, path, FileCalls.AtSymlinkNoFollow, out facts, out errno);
 
     /// <summary>Of what has this name in an open directory; a link is not followed.</summary>
     public static bool TryOf(SafeFileHandle directory, string name, out FileFacts facts, out int errno) =>
@@ -65,7 +71,8 @@ internal readonly record struct FileFacts(FileId Id, uint Owner, uint Mode, uint
             stat.Links,
             (long)stat.Bytes,
             DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100),
-            (stat.ChangedSeconds * TimeSpan.TicksPerSecond) + (stat.ChangedNanoseconds / 100));
+            (stat.ChangedSeconds * TimeSpan.TicksPerSecond) + (stat.ChangedNanoseconds / 100),
+            (long)stat.Blocks * 512);
         return true;
     }
 }

@@ -47,6 +47,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         checkpoints.Loops = Status.Loops;
         _ledger = new Ledger(state.LedgerPath, time);
         Fleet = new ShipperFleet(options, state, checkpoints, _transports, _ledger, Status.Loops, logger, time);
+        Status.Quarantine = Fleet.Quarantine;
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
@@ -72,7 +73,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _loops = Task.WhenAll(
             Launch("the watcher", _watcher.RunAsync),
             Launch("the cleaner", _cleaner.RunAsync),
-            Launch("the ledger", _ledger.RunAsync));
+            Launch("the ledger", _ledger.RunAsync),
+            Launch("the quarantine", Fleet.Quarantine.RunAsync));
         _supervision = Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
     }
 

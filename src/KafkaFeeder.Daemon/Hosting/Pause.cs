@@ -15,5 +15,5 @@ internal static class Pause
     }
 
     public static async Task ForAsync(TimeSpan time, TimeProvider clock, CancellationToken stopping) =>
-        await Task.Delay(time, clock, stopping).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+        await Task.Delay(time, clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 }

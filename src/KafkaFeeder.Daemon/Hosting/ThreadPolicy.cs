@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Hosting;
 internal static class ThreadPolicy
 {
     /// <summary>More than are ever at work at once where logs do not wait for anything. A thread that is not needed is not made.</summary>
-    public const int MinThreads = 64;
+    public const int MinThreads = 32;
 
     /// <summary>To be called once, at the start.</summary>
     public static void Apply()

@@ -45,6 +45,8 @@ public static class EffectiveConfiguration
         Add("shipper.memory_limit", SizeText.Format(options.Shipper.MemoryLimitBytes));
         Add("shipper.drain_timeout", DurationText.Format(options.Shipper.DrainTimeout));
         Add("shipper.drain_on_stop", options.Shipper.DrainOnStop ? "true" : "false");
+        Add("quarantine.max_per_log", SizeText.Format(options.Quarantine.MaxPerLogBytes));
+        Add("quarantine.max_total", SizeText.Format(options.Quarantine.MaxTotalBytes));
         return lines;
     }
 

@@ -32,6 +32,8 @@ public sealed record FeederOptions
 
     public ShipperOptions Shipper { get; init; } = new();
 
+    public QuarantineOptions Quarantine { get; init; } = new();
+
     /// <summary>Odd, but no reason to refuse the file: settings of the original that have no meaning here, for one.</summary>
     public IReadOnlyList<ConfigFault> Warnings { get; init; } = [];
 }
@@ -132,4 +134,14 @@ public sealed record ShipperOptions
 
     /// <summary>What a stop may take, all in all: shipping, if asked for, acknowledgements, and 15 s for the last saves and the client's own end.</summary>
     public TimeSpan StopLimit => (DrainTimeout * (DrainOnStop ? 2 : 1)) + TimeSpan.FromSeconds(15);
+}
+
+/// <summary>How much of the disk of checkpoint_dir what cannot be shipped may take.</summary>
+public sealed record QuarantineOptions
+{
+    /// <summary>Bytes on the disk, of one log. 256 MiB: a few of the longest stretches of damage, or all bad records of years.</summary>
+    public long MaxPerLogBytes { get; init; } = 256L << 20;
+
+    /// <summary>Bytes on the disk, of all logs. 1 GiB: what a small disk can spare.</summary>
+    public long MaxTotalBytes { get; init; } = 1L << 30;
 }

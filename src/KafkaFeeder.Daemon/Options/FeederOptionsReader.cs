@@ -34,6 +34,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             Cleaner = map.Section("cleaner") is { } cleaner ? ReadCleaner(cleaner) : new CleanerOptions(),
             Status = map.Section("status") is { } status ? ReadStatus(status) : new StatusOptions(),
             Shipper = map.Section("shipper") is { } shipper ? ReadShipper(shipper) : new ShipperOptions(),
+            Quarantine = map.Section("quarantine") is { } quarantine ? ReadQuarantine(quarantine) : new QuarantineOptions(),
         };
         map.Finish();
         CheckDirectories(options, map);
@@ -149,6 +150,23 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             map.Fault("max_in_flight", $"is {SizeText.Format(shipper.MaxInFlightBytes)}; it must not exceed shipper.memory_limit, which is {SizeText.Format(shipper.MemoryLimitBytes)}.");
         }
         return shipper;
+    }
+
+    private static QuarantineOptions ReadQuarantine(MapReader map)
+    {
+        var defaults = new QuarantineOptions();
+        var quarantine = new QuarantineOptions
+        {
+            // Below a mebibyte not even one large record fits.
+            MaxPerLogBytes = map.Size("max_per_log", defaults.MaxPerLogBytes, 1L << 20, 1L << 40),
+            MaxTotalBytes = map.Size("max_total", defaults.MaxTotalBytes, 1L << 20, 1L << 40),
+        };
+        map.Finish();
+        if (quarantine.MaxPerLogBytes > quarantine.MaxTotalBytes)
+        {
+            map.Fault("max_per_log", $"is {SizeText.Format(quarantine.MaxPerLogBytes)}; it must not exceed quarantine.max_total, which is {SizeText.Format(quarantine.MaxTotalBytes)}.");
+        }
+        return quarantine;
     }
 
     /// <summary>The original has the groups under <c>hekad:</c>, beside paths of a program that is no longer there.</summary>

@@ -21,6 +21,9 @@ internal enum RetentionVerdict
     /// <summary>Its size is not that of what was shipped: it has grown since, or is another file.</summary>
     Grown,
 
+    /// <summary>Damaged bytes in it are nowhere else.</summary>
+    NotCopied,
+
     /// <summary>It begins otherwise than what was shipped: it is another file under the same name.</summary>
     Replaced,
 }
@@ -38,5 +41,6 @@ internal static class RetentionPolicy
         : !saved.IsDone ? RetentionVerdict.NotShipped
         : stat.Bytes != saved.Bytes || saved.Watermark.Position < stat.Bytes ? RetentionVerdict.Grown
         : now - stat.Modified <= keep ? RetentionVerdict.TooYoung
+        : saved.HasUncopied ? RetentionVerdict.NotCopied
         : RetentionVerdict.Delete;
 }

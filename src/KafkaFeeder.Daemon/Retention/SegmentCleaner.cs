@@ -160,6 +160,11 @@ internal sealed class SegmentCleaner(
         {
             Warn(status.Directory, saved.Name, "replaced", "is another file than the one of this name that was shipped: it is not deleted");
         }
+        else if (verdict == RetentionVerdict.NotCopied)
+        {
+            Warn(status.Directory, saved.Name, "uncopied", "holds damaged bytes that are not in quarantine, or not all of them: it is not "
+                + "deleted. ledger.jsonl says which. Save what is needed of it, then delete it by hand");
+        }
         else if (verdict == RetentionVerdict.Delete && MayGo(status, directoryFacts, saved, file, facts, now, keep))
         {
             Delete(log, directory, saved, facts, now - facts.Modified);

@@ -10,22 +10,48 @@ internal sealed class InFlightBudget
     /// <summary>Batches of a group that are in flight while nobody was answered: the others wait on disk.</summary>
     private const int MaxProbes = 8;
 
-    private readonly long _limitBytes;
+    /// <summary>How often one more log may send a batch all the same: those that did may wait for partitions without a leader.</summary>
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// The same while brokers answer, but the memory is held by batches that wait, as those for partitions without a leader
+    /// do: the logs beside them go on, slowly.
+    /// </summary>
+    private static readonly TimeSpan CrowdedInterval = TimeSpan.FromMilliseconds(500);
+
+    private readonly Func<int, long> _limitFor;
     private int _logs;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
 
-    /// <param name="limitBytes">What all logs together may hold, in bytes of memory.</param>
-    public InFlightBudget(long limitBytes) => _limitBytes = limitBytes;
+    private readonly TimeProvider _time;
+
+    /// <param name="limitFor">What so many logs together may hold, in bytes of memory: <see cref="LimitFor"/>.</param>
+    /// <param name="time">The clock; null: the system's.</param>
+    public InFlightBudget(Func<int, long> limitFor, TimeProvider? time = null)
+    {
+        _limitFor = limitFor;
+        _time = time ?? TimeProvider.System;
+    }
 
     /// <summary>
-    /// What the process takes before the first record, in bytes: runtime, client library, status page. The rest of
-    /// <c>memory_limit</c> is for records. Measured: docs/OPERATIONS.md.
+    /// What the process takes before the first log, in bytes: runtime, client library, status page. Measured:
+    /// docs/BENCHMARKS.md.
     /// </summary>
     public const long BaseBytes = 72L << 20;
 
-    /// <summary>The budget that a memory limit leaves: at least 8 MiB, so that a log can be shipped at all.</summary>
-    public static long LimitFor(long memoryLimitBytes) => Math.Max(8L << 20, memoryLimitBytes - BaseBytes);
+    /// <summary>What a log takes before its first record, in bytes.</summary>
+    public const long BytesPerLog = 20L << 10;
+
+    /// <summary>What records may always take, in bytes, so that something can be shipped at all.</summary>
+    public const long MinLimitBytes = 8L << 20;
+
+    /// <summary>The memory limit that so many logs need at least, in bytes.</summary>
+    public static long NeededFor(int logs) => BaseBytes + (BytesPerLog * logs) + MinLimitBytes;
+
+    /// <summary>What the memory limit leaves for the records on the way, in bytes.</summary>
+    public static long LimitFor(long memoryLimitBytes, int logs) =>
+        Math.Max(MinLimitBytes, memoryLimitBytes - BaseBytes - (BytesPerLog * logs));
 
     /// <summary>Memory that all logs hold, in bytes.</summary>
     public long UsedBytes
@@ -41,6 +67,8 @@ internal sealed class InFlightBudget
 
     /// <summary>Logs that are shipped now, of all groups.</summary>
     public int Logs => Volatile.Read(ref _logs);
+
+    private long LimitOfGroup => _limitFor(_logs) / _groups.Count;
 
     /// <summary>A log of a broker group begins to ship.</summary>
     public Account Join(string group)
@@ -64,6 +92,9 @@ internal sealed class InFlightBudget
         public int Logs { get; set; }
 
         public int Batches { get; set; }
+
+        /// <summary>When the last batch was sent.</summary>
+        public long SentAt { get; set; }
 
         public long UsedBytes { get; set; }
     }
@@ -91,7 +122,11 @@ internal sealed class InFlightBudget
         {
             lock (_budget._lock)
             {
-                return brokersAnswer || _group.Batches < MaxProbes;
+                var isRoom = _group.UsedBytes < _budget.LimitOfGroup;
+                var silence = _budget._time.GetElapsedTime(_group.SentAt);
+                return brokersAnswer
+                    ? isRoom || silence >= CrowdedInterval
+                    : _group.Batches < MaxProbes || (isRoom && silence >= ProbeInterval);
             }
         }
 
@@ -100,14 +135,21 @@ internal sealed class InFlightBudget
         {
             lock (_budget._lock)
             {
-                var limit = _budget._limitBytes / _budget._groups.Count;
+                var limit = _budget.LimitOfGroup;
                 var share = limit / (2 * _group.Logs);
                 return brokersAnswer && (_usedBytes < share || _group.UsedBytes < limit - ((_group.Logs - 1) * share));
             }
         }
 
         /// <summary>A batch was sent, and holds so much memory until it is back.</summary>
-        public void Take(long costBytes) => Change(1, costBytes);
+        public void Take(long costBytes)
+        {
+            lock (_budget._lock)
+            {
+                _group.SentAt = _budget._time.GetTimestamp();
+                Change(1, costBytes);
+            }
+        }
 
         /// <summary>It is back.</summary>
         public void GiveBack(long costBytes) => Change(-1, -costBytes);

@@ -16,7 +16,7 @@ internal enum LedgerKind
     /// <summary>The start of a batch whose writer died: its append had not returned.</summary>
     Torn,
 
-    /// <summary>Bytes that are no record batch; a copy is in quarantine.</summary>
+    /// <summary>Bytes that are no record batch; a copy is in quarantine, or the reason says that there is none.</summary>
     Damaged,
 
     /// <summary>A segment, or bytes of one, vanished before it was shipped.</summary>

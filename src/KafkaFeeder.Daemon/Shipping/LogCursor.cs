@@ -23,7 +23,7 @@ internal sealed class LogCursor : IDisposable
     private readonly HashSet<SegmentName> _waiting = [];
     private readonly HashSet<SegmentLane> _open = [];
     private readonly HashSet<SegmentLane> _missing = [];
-    private readonly HashSet<SegmentName> _ignored = [];
+    private readonly HashSet<SegmentName> _taken = []; // names that are there, but of what is no segment
     private readonly HashSet<SegmentLane> _changed = [];
     private readonly List<SegmentCheckpoint> _changedDone = [];
     private readonly List<string> _removed = [];
@@ -59,7 +59,7 @@ internal sealed class LogCursor : IDisposable
     public IReadOnlyCollection<SegmentLane> Lanes => _lanes.Values;
 
     /// <summary>Segments that are there.</summary>
-    public int Count => _set.Names.Count - _ignored.Count;
+    public int Count => _set.Names.Count - _taken.Count;
 
     /// <summary>Segments that are held open though all of them was read: their outcomes are waited for.</summary>
     public int PendingCount => _open.Count(l => l.IsReadToEnd);
@@ -87,7 +87,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>True if there is something to save.</summary>
     public bool HasChanges => _changed.Count + _changedDone.Count + _removed.Count > 0;
 
-    private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, _set.Names.Count, _missing.Count);
+    private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, Count, _missing.Count);
 
     /// <summary>
     /// Whether, since this was asked last, a search past damage was left to be gone on with: soon, though there is no
@@ -138,6 +138,11 @@ internal sealed class LogCursor : IDisposable
             var lane = _lanes[name];
             if (!TryOpen(lane))
             {
+                if (!goesOn())
+                {
+                    return null;
+                }
+
                 continue;
             }
 
@@ -149,9 +154,7 @@ internal sealed class LogCursor : IDisposable
                     _changed.Add(lane);
                     break;
                 case LaneStatus.Searching:
-                    _isSearching = true;
-                    _unread.Remove(name);
-                    _waiting.Add(name);
+                    WaitSearching(lane);
                     break;
                 case LaneStatus.Waiting:
                     Uncertain ??= lane.WaitsUntil is null ? null : lane;
@@ -236,6 +239,13 @@ internal sealed class LogCursor : IDisposable
         _removed.Add(done);
     }
 
+    private void Forget(SegmentLane missing)
+    {
+        _missing.Remove(missing);
+        _lanes.Remove(missing.Name);
+        _removed.Add(missing.Name.FileName);
+    }
+
     private bool IsLane(string fileName) => SegmentName.TryParse(fileName) is { } name && _lanes.ContainsKey(name);
 
     private void Add(SegmentCheckpoint saved)
@@ -285,7 +295,7 @@ internal sealed class LogCursor : IDisposable
             Went(name);
         }
 
-        if (_missing.Count == 0 && (_set.Names.Count > 0 || _missingDone.Count == 0))
+        if (_missing.Count == 0 && (Count > 0 || _missingDone.Count == 0))
         {
             _watch.ThisIsTheDirectory();
         }
@@ -295,7 +305,11 @@ internal sealed class LogCursor : IDisposable
 
     private void Came(SegmentName name)
     {
-        if (_lanes.TryGetValue(name, out var lane))
+        if (IsMissing(name) && _watch.LengthOf(name) is null)
+        {
+            _taken.Add(name);
+        }
+        else if (_lanes.TryGetValue(name, out var lane))
         {
             CameBack(lane);
         }
@@ -303,7 +317,7 @@ internal sealed class LogCursor : IDisposable
         {
             CameBack(name, done);
         }
-        else if (!_ignored.Contains(name))
+        else if (!_taken.Contains(name))
         {
             Found(name);
         }
@@ -311,7 +325,7 @@ internal sealed class LogCursor : IDisposable
 
     private void Went(SegmentName name)
     {
-        _ignored.Remove(name);
+        _taken.Remove(name);
         if (_lanes.TryGetValue(name, out var lane))
         {
             Vanished(lane);
@@ -322,8 +336,12 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
+    private bool IsMissing(SegmentName name) =>
+        _missingDone.Contains(name.FileName) || (_lanes.TryGetValue(name, out var lane) && _missing.Contains(lane));
+
     private void Found(SegmentName name)
     {
+        _taken.Remove(name);
         var (bytes, written) = _watch.SizeOf(name);
         var lane = new SegmentLane(name, bytes, written);
         _lanes.Add(name, lane);
@@ -335,6 +353,7 @@ internal sealed class LogCursor : IDisposable
     {
         if (_missing.Remove(lane))
         {
+            _taken.Remove(lane.Name);
             lane.MissingSince = null;
             _changed.Add(lane);
             BeginToWait(lane);
@@ -344,7 +363,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>A segment that was done is there again. If it is the same file nothing happens; else it is read.</summary>
     private void CameBack(SegmentName name, SegmentCheckpoint done)
     {
-        if (!_missingDone.Contains(done.Name))
+        if (!_missingDone.Contains(done.Name) || _watch.LengthOf(name) is null)
         {
             return;
         }
@@ -357,6 +376,7 @@ internal sealed class LogCursor : IDisposable
         }
 
         _missingDone.Remove(done.Name);
+        _taken.Remove(name);
     }
 
     private void Replace(SegmentCheckpoint done)
@@ -374,6 +394,7 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
+        lane.Close(); // a search that goes on
         if (!_missing.Add(lane))
         {
             return;
@@ -392,13 +413,14 @@ internal sealed class LogCursor : IDisposable
         var patience = Patience;
         foreach (var lane in _missing.Where(l => l.LosableBytes > 0 && now - l.MissingSince >= patience))
         {
-            _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.WrittenBytes, "the segment was removed before it was shipped");
+            var what = _taken.Contains(lane.Name) ? "something else took its name" : "the segment was removed";
+            _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.WrittenBytes, $"{what} before it was shipped");
             lane.WasLost();
             _changed.Add(lane);
         }
     }
 
-    /// <summary>Every few seconds: sizes of what is read or waits, and of a part of what is done.</summary>
+    /// <summary>Every few seconds: sizes of what is read or waits, of a part of what is done, and what has a name that was taken.</summary>
     private void Recheck()
     {
         foreach (var lane in _open.ToList())
@@ -412,22 +434,39 @@ internal sealed class LogCursor : IDisposable
 
         foreach (var lane in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
         {
-            CameBack(lane); // it was gone for less than a look at the directory
+            CameBack(lane); // it was gone for less than a look at the directory, or something else had its name
         }
 
         foreach (var name in _watch.Next(_set.Names))
         {
-            if (_done.TryGetValue(name.FileName, out var done))
+            if (_missingDone.Contains(name.FileName))
+            {
+                CameBack(name, _done[name.FileName]);
+            }
+            else if (_done.TryGetValue(name.FileName, out var done))
             {
                 ReopenIfChanged(name, done, looksAtHead: false);
             }
-            else if (_lanes.TryGetValue(name, out var lane) && !lane.IsOpen && lane.MissingSince is null)
+            else if (!_lanes.TryGetValue(name, out var lane))
+            {
+                FoundIfSegment(name);
+            }
+            else if (!lane.IsOpen && lane.MissingSince is null)
             {
                 LookAtSize(lane);
             }
         }
 
         ForgetOldest();
+    }
+
+    /// <summary>A name of which nothing is known: it was no segment when it was looked at last, or was missing for too long.</summary>
+    private void FoundIfSegment(SegmentName name)
+    {
+        if (_watch.LengthOf(name) is not null)
+        {
+            Found(name);
+        }
     }
 
     private void LookAtSize(SegmentLane lane)
@@ -465,7 +504,7 @@ internal sealed class LogCursor : IDisposable
     private void ForgetOldest()
     {
         var now = _time.GetUtcNow();
-        var isDoubtful = _set.Names.Count == 0 && !_watch.IsSameDirectory; // perhaps a directory that is not mounted
+        var isDoubtful = Count == 0 && !_watch.IsSameDirectory; // perhaps a directory that is not mounted
         var gone = _missingDone.Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
         foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, isDoubtful ? 0 : i)))
         {
@@ -474,9 +513,7 @@ internal sealed class LogCursor : IDisposable
 
         foreach (var lane in _missing.Where(l => l.LosableBytes == 0 && now - l.MissingSince > MissingPolicy.Memory).ToList())
         {
-            _missing.Remove(lane);
-            _lanes.Remove(lane.Name);
-            _removed.Add(lane.Name.FileName);
+            Forget(lane);
         }
     }
 
@@ -491,14 +528,20 @@ internal sealed class LogCursor : IDisposable
         try
         {
             var lag = lane.LagBytes;
-            if (lane.Open(_directory, _book) is { } reset)
+            if (!lane.TryOpen(_directory, _book, out var reset))
+            {
+                WaitSearching(lane);
+                return false;
+            }
+
+            _closedLagBytes -= lag;
+            _open.Add(lane);
+            if (reset is not null)
             {
                 _changed.Add(lane);
                 _onReset(lane, reset);
             }
 
-            _closedLagBytes -= lag;
-            _open.Add(lane);
             return true;
         }
         catch (FileNotFoundException)
@@ -508,19 +551,33 @@ internal sealed class LogCursor : IDisposable
         }
         catch (NotASegmentException e)
         {
-            _onReset(lane, new SegmentReset($"ignored: {e.Message}", IsGoingBack: false));
-            _ignored.Add(lane.Name);
-            _unread.Remove(lane.Name);
-            _closedLagBytes -= lane.LagBytes;
-            if (lane.LosableBytes > 0 && lane.Tracker.Watermark.Position > 0)
-            {
-                _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.WrittenBytes, "something else took its name before it was shipped");
-            }
-
-            _lanes.Remove(lane.Name);
-            _removed.Add(lane.Name.FileName);
+            Taken(lane, e.Message);
             return false;
         }
+    }
+
+    /// <summary>
+    /// Its name is that of what is no segment. What is known of it is waited for, as if it had gone; if nothing is, it only is
+    /// looked at again and again.
+    /// </summary>
+    private void Taken(SegmentLane lane, string what)
+    {
+        var isKnown = lane.LosableBytes > 0 || lane.Tracker.Watermark != default;
+        _onReset(lane, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
+        _taken.Add(lane.Name);
+        Vanished(lane);
+        if (!isKnown)
+        {
+            Forget(lane);
+        }
+    }
+
+    /// <summary>It goes on in the next turn.</summary>
+    private void WaitSearching(SegmentLane lane)
+    {
+        _isSearching = true;
+        _unread.Remove(lane.Name);
+        _waiting.Add(lane.Name);
     }
 
     private void Finish(SegmentLane lane)

@@ -21,19 +21,28 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
     private long? _rejectedLoggedAt;
     private long _rejectedSince;
 
+    /// <summary>What of this log is in quarantine, in bytes on the disk.</summary>
+    public long QuarantineBytes => quarantine.Bytes;
+
+    /// <summary>Why records of so many bytes cannot be set aside now, with what to do; null: there is room.</summary>
+    public string? NoRoomFor(long bytes) => quarantine.NoRoomFor(bytes);
+
     /// <summary>Bytes of a segment are no batch, or the start of one that was never finished.</summary>
-    public void Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
+    /// <returns>False if they are not all in quarantine, since there is no room: they are in the segment, and nowhere else.</returns>
+    public bool Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
     {
         if (damage.IsTornTail)
         {
             ledger.Add(LedgerKind.Torn, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
             FeederLog.TornTail(logger, segment, damage.Position, damage.EndPosition);
-            return;
+            return true;
         }
 
-        quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
-        ledger.Add(LedgerKind.Damaged, status.Directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
-        FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason);
+        var uncopied = quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
+        var reason = uncopied is null ? damage.Reason : $"{damage.Reason}; {uncopied}";
+        ledger.Add(LedgerKind.Damaged, status.Directory, segment, damage.Position, damage.EndPosition, 0, reason);
+        FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason, uncopied ?? "copied to quarantine");
+        return uncopied is null;
     }
 
     /// <summary>Bytes vanished before they were shipped.</summary>
@@ -43,18 +52,36 @@ internal sealed class LossBook(Ledger ledger, Quarantine quarantine, LogStatus s
         FeederLog.Lost(logger, segment, position, endPosition, reason);
     }
 
-    /// <summary>Bytes vanished after they were shipped: nothing is missing, but somebody cuts files that he should not.</summary>
-    public void Vanished(string segment, long position, long endPosition) => ledger.Add(
-        LedgerKind.Vanished,
-        status.Directory,
-        segment,
-        position,
-        endPosition,
-        0,
-        "the file has shrunk behind what was confirmed; the bytes had been shipped, or are in an entry before this one");
+    /// <summary>
+    /// A file was cut behind what was confirmed. Bytes that had been shipped vanished: nothing is missing of those, but
+    /// somebody cuts files that he should not. What was written after them is lost. All of it is in the ledger, or nothing.
+    /// </summary>
+    /// <param name="segment">Its name.</param>
+    /// <param name="bytes">What is left.</param>
+    /// <param name="confirmed">To where it was confirmed.</param>
+    /// <param name="written">To where it had been written.</param>
+    /// <param name="lostReason">Why what was not confirmed is lost.</param>
+    public void Cut(string segment, long bytes, long confirmed, long written, string lostReason)
+    {
+        const string Reason = "the file has shrunk behind what was confirmed; the bytes had been shipped, or are in an entry before this one";
+        var vanished = new LedgerEntry(LedgerKind.Vanished, status.Directory, segment, bytes, confirmed, 0, Reason);
+        if (written <= confirmed)
+        {
+            ledger.Add([vanished]);
+            return;
+        }
+
+        ledger.Add([vanished, new LedgerEntry(LedgerKind.Lost, status.Directory, segment, confirmed, written, 0, lostReason)]);
+        FeederLog.Lost(logger, segment, confirmed, written, lostReason);
+    }
 
     /// <summary>The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned.</summary>
-    public Refusals Rejected(string segment, long position, long endPosition) => new(this, segment, position, endPosition);
+    /// <exception cref="IOException">There is no room for so many bytes of them.</exception>
+    public Refusals Rejected(string segment, long position, long endPosition, long bytes)
+    {
+        quarantine.Take(bytes);
+        return new(this, segment, position, endPosition);
+    }
 
     public void Dispose()
     {

@@ -39,6 +39,8 @@ internal sealed class SegmentLane : IDisposable
     private Watermark _start;
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
     private string _identity = "";
+    private bool _isBuffered; // the reader may hold bytes that were not looked at
+    private IntactSearch? _intact; // while it is opened
 
     /// <summary>A segment that was found.</summary>
     /// <param name="name">Its name.</param>
@@ -56,6 +58,7 @@ internal sealed class SegmentLane : IDisposable
         WrittenBytes = saved.Bytes;
         Head = saved.Head;
         MissingSince = saved.MissingSince;
+        HasUncopied = saved.HasUncopied;
         Tracker = new AcknowledgementTracker(saved.Watermark);
     }
 
@@ -72,6 +75,9 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>See <see cref="SegmentCheckpoint.Head"/>.</summary>
     public uint? Head { get; private set; }
+
+    /// <summary>See <see cref="SegmentCheckpoint.HasUncopied"/>.</summary>
+    public bool HasUncopied { get; private set; }
 
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
@@ -110,31 +116,52 @@ internal sealed class SegmentLane : IDisposable
     {
         Head ??= _reader is { } reader && Tracker.Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
         return new SegmentCheckpoint(
-            Name.FileName, Tracker.Watermark, Math.Max(WrittenBytes, Tracker.Watermark.Position), isDone, Head, MissingSince);
+            Name.FileName, Tracker.Watermark, Math.Max(WrittenBytes, Tracker.Watermark.Position), isDone, Head, MissingSince, HasUncopied);
     }
 
-    /// <summary>Opens the file and makes sure that it still is the one that the checkpoint speaks of.</summary>
-    /// <returns>What is not as the checkpoint says; null if all is.</returns>
+    /// <summary>
+    /// Opens the file and makes sure that it still is the one that the checkpoint speaks of. What may fail comes first: if it
+    /// throws, nothing of the lane has changed.
+    /// </summary>
+    /// <param name="directory">Where it is.</param>
+    /// <param name="book">Accounts for what is not there any more.</param>
+    /// <param name="reset">What is not as the checkpoint says; null if all is.</param>
+    /// <returns>False if it is still being searched where it is whole: ask again soon, others meanwhile.</returns>
     /// <exception cref="IOException">It cannot be opened, or a loss cannot be accounted for.</exception>
-    public SegmentReset? Open(string directory, LossBook book)
+    public bool TryOpen(string directory, LossBook book, out SegmentReset? reset)
     {
+        reset = null;
         var path = Path.Combine(directory, Name.FileName);
         var file = SegmentHandle.OpenForReading(path);
+        SegmentReader? reader = null;
         try
         {
             var (bytes, written) = SegmentWatch.SizeOf(file);
-            var reset = Reset(file, path, bytes, book);
-            Bytes = bytes;
-            WrittenBytes = Math.Max(Tracker.EndPosition, written);
-            _identity = IdentityOf(file);
-            _reader = new SegmentReader(file, path, _start.Position, _start.Record == 0 ? _start.NextOffset : 0)
+            if (PlanOf(file, path, bytes) is not { } plan)
+            {
+                file.Dispose();
+                return false;
+            }
+
+            var start = plan.Start;
+            reader = new SegmentReader(file, path, start.Position, start.Record == 0 ? start.NextOffset : 0)
             {
                 SearchBudgetBytes = SearchBytesPerTurn,
             };
-            return reset;
+            var identity = IdentityOf(file);
+            plan.Account(book);
+
+            Apply(plan);
+            Bytes = bytes;
+            WrittenBytes = Math.Max(Tracker.EndPosition, written);
+            _identity = identity;
+            _reader = reader;
+            reset = plan.Reset;
+            return true;
         }
         catch
         {
+            reader?.Dispose();
             file.Dispose();
             throw;
         }
@@ -147,7 +174,8 @@ internal sealed class SegmentLane : IDisposable
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
     public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
-        if (TakeNext(book) is { } first)
+        var isAtItsEnd = IsAtItsEnd();
+        if (!isAtItsEnd && TakeNext(book) is { } first)
         {
             return first;
         }
@@ -155,7 +183,7 @@ internal sealed class SegmentLane : IDisposable
         var writer = SegmentLock.Probe(_reader!.File);
         if (writer == WriterState.Alive)
         {
-            Bytes = _reader.WrittenEnd; // less than its length while its writer has prepared space
+            Bytes = isAtItsEnd ? _reader.Position : _reader.WrittenEnd; // less than its length while its writer has prepared space
             WrittenBytes = _reader.Position; // a batch that is half written may be taken back by its writer
             return LaneStatus.Waiting;
         }
@@ -198,7 +226,7 @@ internal sealed class SegmentLane : IDisposable
         var from = Math.Max(bytes, Tracker.EndPosition);
         if (WrittenBytes > from)
         {
-            book.Lost(Name.FileName, from, WrittenBytes, $"the file was cut to {bytes} bytes before they were shipped");
+            book.Lost(Name.FileName, from, WrittenBytes, CutTo(bytes));
             WrittenBytes = from;
         }
 
@@ -311,13 +339,18 @@ internal sealed class SegmentLane : IDisposable
     }
 
     /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
-    public void DropBuffer() => _reader?.DropBuffer();
+    public void DropBuffer()
+    {
+        _reader?.DropBuffer();
+        _isBuffered = false;
+    }
 
     public void Close()
     {
         _reader?.Dispose();
         _reader = null;
         Current = null;
+        DropSearch();
     }
 
     public void Dispose() => Close();
@@ -333,8 +366,15 @@ internal sealed class SegmentLane : IDisposable
         : HeadOf(file) is { } head ? "head-" + head.ToString("x8", CultureInfo.InvariantCulture)
         : "";
 
+    /// <summary>
+    /// Whether the file ends where it was read to. Most looks of a quiet log find that: then no buffer is taken for a read
+    /// that gives nothing.
+    /// </summary>
+    private bool IsAtItsEnd() => !_isBuffered && SegmentHandle.Stat(_reader!.File).Bytes == _reader.Position;
+
     private LaneStatus? TakeNext(LossBook book)
     {
+        _isBuffered = true;
         switch (_reader!.TryRead())
         {
             case SegmentReadStatus.Batch:
@@ -390,73 +430,97 @@ internal sealed class SegmentLane : IDisposable
         }
     }
 
+    /// <summary>Accounts for damage, so that it may be passed.</summary>
+    /// <exception cref="IOException">It could not be accounted for: do not pass it.</exception>
+    public void Account(SegmentDamage damage, LossBook book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
+
     private void Pass(SegmentDamage damage, LossBook book)
     {
-        book.Damaged(_reader!.File, Name.FileName, damage);
-        _reader.Pass(damage);
+        Account(damage, book);
+        _reader!.Pass(damage);
         Tracker.AddPassed(damage.Position, damage.EndPosition, _reader.NextOffset);
         Grow(damage.EndPosition);
     }
 
-    private SegmentReset? Reset(SafeFileHandle file, string path, long bytes, LossBook book)
+    /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
+    private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
         if (Head is { } head && HeadOf(file) != head)
         {
-            if (WrittenBytes > _start.Position)
+            return new OpenPlan(
+                default,
+                new SegmentReset("it is another file under the same name: reading it from its start", IsGoingBack: true),
+                book => LostIfAny(book, _start.Position, "another file took its name before it was shipped"))
             {
-                book.Lost(Name.FileName, _start.Position, WrittenBytes, "another file took its name before it was shipped");
-            }
-
-            StartAt(default);
-            Head = null;
-            return new SegmentReset("it is another file under the same name: reading it from its start", IsGoingBack: true);
+                IsOther = true,
+            };
         }
 
         var from = _start.Position;
         if (bytes < from)
         {
-            book.Vanished(Name.FileName, bytes, from);
-            WrittenBytes = Math.Min(WrittenBytes, from);
-            StartAt(_start with { Position = bytes, Record = 0, LastBatchPosition = null });
-            return new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true);
+            return new OpenPlan(
+                _start with { Position = bytes, Record = 0, LastBatchPosition = null },
+                new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true),
+                book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)));
         }
 
-        BookIfCut(bytes, book);
-        if (_start.LastBatchPosition is { } last && !IsSameBatch(file, last))
+        void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, Tracker.EndPosition), CutTo(bytes));
+        if (_start.LastBatchPosition is not { } last || IsSameBatch(file, last))
         {
-            StartAt(LastIntact(path, from));
-            _confirmedBefore = from;
-            return new SegmentReset(
-                $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {_start.Position}; what is sent again counts as possible duplicates",
-                IsGoingBack: true);
+            return new OpenPlan(_start, null, Account);
         }
 
-        return null;
+        if (_intact is { } other && !other.IsOf(file))
+        {
+            DropSearch();
+        }
+
+        _intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, from);
+        return !_intact.Advance(SearchBytesPerTurn) || !_intact.IsOf(file) ? null
+            : new OpenPlan(
+                _intact.Found,
+                new SegmentReset(
+                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {_intact.Found.Position}; what is sent again counts as possible duplicates",
+                    IsGoingBack: true),
+                Account)
+            {
+                ConfirmedBefore = from,
+            };
     }
 
-    /// <summary>
-    /// Where the last whole batch before a position ends: all up to there was confirmed. After a crash of the machine the
-    /// last pages of a file may be zeros though they had been read, and sent.
-    /// </summary>
-    private static Watermark LastIntact(string path, long limit)
+    private void Apply(OpenPlan plan)
     {
-        using var reader = SegmentReader.Open(path);
-        var intact = default(Watermark);
-        while (true)
+        if (plan.Reset is not null)
         {
-            switch (reader.TryRead())
-            {
-                case SegmentReadStatus.Batch when reader.Position <= limit:
-                    var records = intact.Records + reader.Header.RecordsCount;
-                    intact = new Watermark(reader.Position, 0, reader.NextOffset, reader.BatchPosition, reader.Header.StoredCrc, records);
-                    break;
-                case SegmentReadStatus.Corrupt when reader.Damage!.EndPosition <= limit:
-                    reader.Pass(reader.Damage); // it was accounted for when it was read first
-                    break;
-                default:
-                    return intact;
-            }
+            _start = plan.Start;
+            Tracker = new AcknowledgementTracker(plan.Start);
         }
+
+        if (plan.IsOther)
+        {
+            Head = null;
+            HasUncopied = false;
+        }
+
+        _confirmedBefore = Math.Max(_confirmedBefore, plan.ConfirmedBefore);
+        DropSearch();
+    }
+
+    private void LostIfAny(LossBook book, long from, string reason)
+    {
+        if (WrittenBytes > from)
+        {
+            book.Lost(Name.FileName, from, WrittenBytes, reason);
+        }
+    }
+
+    private static string CutTo(long bytes) => $"the file was cut to {bytes} bytes before they were shipped";
+
+    private void DropSearch()
+    {
+        _intact?.Dispose();
+        _intact = null;
     }
 
     private bool IsSameBatch(SafeFileHandle file, long position)
@@ -466,10 +530,15 @@ internal sealed class SegmentLane : IDisposable
             && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
     }
 
-    private void StartAt(Watermark start)
+    /// <summary>What opening the file comes to.</summary>
+    /// <param name="Start">Where reading begins.</param>
+    /// <param name="Reset">Why not where the checkpoint says; null: there.</param>
+    /// <param name="Account">Accounts for what is not there any more.</param>
+    private sealed record OpenPlan(Watermark Start, SegmentReset? Reset, Action<LossBook> Account)
     {
-        _start = start;
-        Tracker = new AcknowledgementTracker(start);
+        public bool IsOther { get; init; }
+
+        public long ConfirmedBefore { get; init; }
     }
 }
 

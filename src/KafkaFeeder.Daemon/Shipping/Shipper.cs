@@ -107,7 +107,7 @@ internal sealed class Shipper : IDisposable
                 _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongestPause.Ticks));
                 if (!isBusy)
                 {
-                    await Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping).ConfigureAwait(false);
+                    await RestAsync(stopping).ConfigureAwait(false);
                 }
             }
         }
@@ -120,6 +120,11 @@ internal sealed class Shipper : IDisposable
         UpdateStatus(_time.GetTimestamp(), now: true);
         _status.State = LogState.Stopped;
     }
+
+    /// <summary>Waits for outcomes, or for time to pass; if nothing is in flight, for time alone, which is the cheaper.</summary>
+    private Task RestAsync(CancellationToken stopping) => _window.IsEmpty
+        ? Pause.ForAsync(QuietPause.OnGrid(_pause, _time.GetElapsedTime(0)), _time, stopping)
+        : Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping);
 
     /// <summary>One turn: outcomes, resends, new batches, the checkpoint. True if there may be more to do at once.</summary>
     public bool RunOnce()
@@ -327,7 +332,7 @@ internal sealed class Shipper : IDisposable
         catch (CorruptBatchException e)
         {
             _window.Withdraw(batch);
-            _book.Damaged(lane.File, batch.SegmentName, new(batch.Position, batch.EndPosition, false, e.Message));
+            lane.Account(new(batch.Position, batch.EndPosition, false, e.Message), _book);
             Settle(lane, batch);
         }
         catch
@@ -385,7 +390,7 @@ internal sealed class Shipper : IDisposable
             return;
         }
 
-        _book.Damaged(lane.File, batch.SegmentName, new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"));
+        lane.Account(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), _book);
     }
 
     private void AddPossibleDuplicates(long records)
@@ -524,6 +529,11 @@ internal sealed class Shipper : IDisposable
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}); on_reject: hold";
         }
 
+        if (_book.NoRoomFor(BytesOf(lane, batch, rejected)) is { } noRoom)
+        {
+            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}), and {noRoom}";
+        }
+
         var isAnyTaken = rejected.Count + batch.SettledWhenSent < batch.RecordsCount;
         var refused = _refusals.Add(rejected, isAnyTaken);
         return refused is not null ? refused
@@ -565,7 +575,7 @@ internal sealed class Shipper : IDisposable
     private void SetAside(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
-        var refused = _book.Rejected(batch.SegmentName, batch.Position, batch.EndPosition);
+        var refused = _book.Rejected(batch.SegmentName, batch.Position, batch.EndPosition, BytesOf(lane, batch, rejected));
         Decode(lane, batch, (index, record) =>
         {
             if (reasons.TryGetValue(index, out var reason))
@@ -578,6 +588,15 @@ internal sealed class Shipper : IDisposable
         {
             batch.Settle(index);
         }
+    }
+
+    /// <summary>What these records take in quarantine.</summary>
+    private static long BytesOf(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    {
+        var refused = rejected.Select(r => r.Index).ToHashSet();
+        var bytes = 0L;
+        Decode(lane, batch, (index, record) => bytes += refused.Contains(index) ? Quarantine.BytesOf(record) : 0);
+        return bytes;
     }
 
     private static void Decode(SegmentLane lane, OutboundBatch batch, RecordAction action)
@@ -716,6 +735,7 @@ internal sealed class Shipper : IDisposable
         _status.LagBytes = _cursor.LagBytes;
         _status.InFlightBytes = _window.Bytes;
         _status.Segments = _cursor.Count;
+        _status.QuarantineBytes = _book.QuarantineBytes;
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
         var unanswered = Unanswered(hasLag: first is not null);

@@ -28,8 +28,12 @@ internal sealed class ShipperFleet(
     private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
     private readonly DirectoryListings _listings = new(time);
-    private readonly InFlightBudget _budget = new(InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes));
+    private readonly InFlightBudget _budget = new(logs => InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes, logs), time);
     private bool _isStopping;
+    private bool _isMemoryTold;
+
+    /// <summary>The room that all logs share for what cannot be shipped.</summary>
+    public QuarantineSpace Quarantine { get; } = new(state.RejectedRoot, options.Quarantine, logger, time);
 
     /// <summary>The state of each log.</summary>
     public IReadOnlyList<LogStatus> Statuses
@@ -94,6 +98,8 @@ internal sealed class ShipperFleet(
             {
                 Apply(log);
             }
+
+            TellIfMemoryIsShort();
         }
     }
 
@@ -113,6 +119,16 @@ internal sealed class ShipperFleet(
         }
 
         await Task.WhenAll(running).ConfigureAwait(false);
+    }
+
+    private void TellIfMemoryIsShort()
+    {
+        var needed = InFlightBudget.NeededFor(_berths.Count);
+        if (!_isMemoryTold && needed > options.Shipper.MemoryLimitBytes)
+        {
+            _isMemoryTold = true;
+            FeederLog.MemoryLimitTooSmall(logger, Words.Bytes(options.Shipper.MemoryLimitBytes), _berths.Count, Words.Bytes(needed));
+        }
     }
 
     private void Apply(PlannedLog log)
@@ -189,7 +205,8 @@ internal sealed class ShipperFleet(
         using var transport = transports.For(log);
         var keeper = await CheckpointKeeper.OpenAsync(checkpoints, state, status, options.Shipper.CheckpointInterval, logger, time)
             .ConfigureAwait(false);
-        var book = new LossBook(ledger, new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component), status, logger, time);
+        var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
+        var book = new LossBook(ledger, quarantine, status, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
         using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, set, book, status, logger, time);
         await shipper.RunAsync(turns, berth.Stopping).ConfigureAwait(false);

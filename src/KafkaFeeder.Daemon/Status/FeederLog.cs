@@ -54,6 +54,9 @@ internal static partial class FeederLog
     [LoggerMessage(206, LogLevel.Information, "Reloading on {Signal}")]
     public static partial void Reloading(ILogger logger, string signal);
 
+    [LoggerMessage(207, LogLevel.Warning, "shipper.memory_limit is {Limit}, and {Logs} logs need {Needed}: the process will take more than the limit")]
+    public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, string needed);
+
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
     public static partial void Resumed(ILogger logger, string component, string position, long records, string where);
 
@@ -123,8 +126,8 @@ internal static partial class FeederLog
     [LoggerMessage(501, LogLevel.Warning, "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; passed")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
-    [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; copied to quarantine and passed")]
-    public static partial void Damage(ILogger logger, string segment, long position, long endPosition, string reason);
+    [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; {Copied}; passed")]
+    public static partial void Damage(ILogger logger, string segment, long position, long endPosition, string reason, string copied);
 
     [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition}: {Reason}")]
     public static partial void Lost(ILogger logger, string segment, long position, long endPosition, string reason);
@@ -134,6 +137,12 @@ internal static partial class FeederLog
 
     [LoggerMessage(505, LogLevel.Error, "{Component}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in ledger.jsonl")]
     public static partial void RejectedMore(ILogger logger, string component, long count);
+
+    [LoggerMessage(506, LogLevel.Error, "Quarantine is full: {Reason}")]
+    public static partial void QuarantineFull(ILogger logger, string reason);
+
+    [LoggerMessage(507, LogLevel.Information, "There is room in quarantine again: {Bytes} bytes of {LimitBytes} are taken")]
+    public static partial void QuarantineHasRoom(ILogger logger, long bytes, long limitBytes);
 
     [LoggerMessage(601, LogLevel.Information, "Cleaned {Segment}: shipped, and last written {Age} ago")]
     public static partial void Cleaned(ILogger logger, string segment, TimeSpan age);

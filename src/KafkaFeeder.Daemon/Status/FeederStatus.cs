@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Supervision;
 
 namespace KafkaFeeder.Daemon.Status;
@@ -20,6 +21,9 @@ internal sealed class FeederStatus(TimeProvider time)
 
     /// <summary>Segments in the directories that are searched, which no entry ships.</summary>
     public IReadOnlyList<UnclaimedSegments> Unclaimed { get; set; } = [];
+
+    /// <summary>What is in quarantine, and how much may be; null before it is known.</summary>
+    public QuarantineSpace? Quarantine { get; set; }
 
     /// <summary>True when the first scan is done.</summary>
     public bool IsReady => _isReady;

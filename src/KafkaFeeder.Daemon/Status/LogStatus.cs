@@ -52,6 +52,7 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private long _oldestUnshipped;
     private long _cleanedSegments;
     private long _segments;
+    private long _quarantineBytes;
     private long _lookedAt = long.MinValue;
 
     /// <summary>A log whose state is older than this hangs: a state is written several times a second.</summary>
@@ -141,6 +142,9 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>Segments that are there.</summary>
     public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
 
+    /// <summary>What of it is in quarantine, in bytes on the disk.</summary>
+    public long QuarantineBytes { get => Interlocked.Read(ref _quarantineBytes); set => Interlocked.Exchange(ref _quarantineBytes, value); }
+
     /// <summary>Bytes that are not confirmed.</summary>
     public long LagBytes { get => Interlocked.Read(ref _lagBytes); set => Interlocked.Exchange(ref _lagBytes, value); }
 
@@ -153,7 +157,10 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>When the turn of which this tells began: what was written before is seen in it. A timestamp.</summary>
     public long LookedAt { get => Interlocked.Read(ref _lookedAt); set => Interlocked.Exchange(ref _lookedAt, value); }
 
-    private bool IsStale => _state is not (LogState.Starting or LogState.Stopped) && LookedAt != long.MinValue && time.GetElapsedTime(LookedAt) > StaleAfter;
+    /// <summary>Whether its files were looked at in this run: before, its numbers say nothing.</summary>
+    public bool IsLookedAt => LookedAt != long.MinValue;
+
+    private bool IsStale => _state is not (LogState.Starting or LogState.Stopped) && IsLookedAt && time.GetElapsedTime(LookedAt) > StaleAfter;
 
     /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
     /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>

@@ -32,6 +32,11 @@ internal static class StatusJson
             }
 
             json.WriteEndArray();
+            json.WriteStartObject("quarantine");
+            json.WriteNumber("bytes", status.Quarantine?.Bytes ?? 0);
+            json.WriteNumber("limitBytes", status.Quarantine?.LimitBytes ?? 0);
+            json.WriteString("full", status.Quarantine?.Full);
+            json.WriteEndObject();
             json.WriteStartArray("logs");
             foreach (var log in logs)
             {
@@ -81,6 +86,7 @@ internal static class StatusJson
         json.WriteNumber("damagedBytes", log.DamagedBytes);
         json.WriteNumber("lostBytes", log.LostBytes);
         json.WriteNumber("cleanedSegments", log.CleanedSegments);
+        json.WriteNumber("quarantineBytes", log.QuarantineBytes);
         var (open, incidents) = (log.Ledger.Unacknowledged, log.Ledger.Incidents);
         json.WriteStartObject("unacknowledged");
         json.WriteNumber("incidents", incidents);

@@ -50,6 +50,11 @@ internal static class StatusPage
         Head(html, summary, refresh);
         Faults(html, status, late);
         Unclaimed(html, status);
+        if (status.Quarantine?.Full is { } full)
+        {
+            html.Add($"<h2 class=\"bad\">Quarantine is full</h2>\n<p class=\"bad\">{full}</p>\n");
+        }
+
         Logs(html, logs, now);
         Foot(html, status, now, refresh);
         return html.ToString();

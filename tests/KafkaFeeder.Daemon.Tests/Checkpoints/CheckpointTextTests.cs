@@ -22,6 +22,7 @@ public sealed class CheckpointTextTests
         [
             new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
             new SegmentCheckpoint("20261121_110000_3600_UTC-orders.szn", new Watermark(61, 3, 4, null, 0, 4), 900, false, null, DateTimeOffset.FromUnixTimeMilliseconds(1_000)),
+            new SegmentCheckpoint("20261121_120000_3600_UTC-orders.szn", new Watermark(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
         ],
     };
 
@@ -36,6 +37,7 @@ public sealed class CheckpointTextTests
             possible-duplicates 7
             segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 records 11 bytes 500 done head 01020304 last 400:deadbeef missing -
             segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing 1000
+            segment 20261121_120000_3600_UTC-orders.szn position 9 record 0 offset 0 records 0 bytes 9 done head - last - missing - uncopied
 
             """;
         Assert.Equal(WithCrc(body), Encoding.UTF8.GetString(CheckpointText.Write(Some)));

@@ -31,6 +31,8 @@ public class EffectiveConfigurationTests
         shipper.memory_limit: 96MiB
         shipper.drain_timeout: 90s
         shipper.drain_on_stop: false
+        quarantine.max_per_log: 256MiB
+        quarantine.max_total: 1GiB
         """,
         Lines(EffectiveConfiguration.Of(Load.Good(Load.Mandatory + "logging: { dir: /own }\nstatus: { listen: off }\nshipper: { "
             + "drain_timeout: 1m30s }\n"

@@ -164,10 +164,12 @@ public class FeederOptionsTests
     [InlineData("permissions: { /logs/a: { topic: [a] } }", "conf.yaml:5: permissions./logs/a.topic is not a setting; did you mean "
         + "topics?")]
     [InlineData("colour: red", "conf.yaml:5: colour is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, "
-        + "kafka_brokers, log_dir, logging, permissions, shipper, status, watcher.")]
+        + "kafka_brokers, log_dir, logging, permissions, quarantine, shipper, status, watcher.")]
     [InlineData("shipper:\n  max_inflight: 1MiB", "conf.yaml:6: shipper.max_inflight is not a setting; did you mean max_in_flight?")]
     [InlineData("shipper: { max_in_flight: 8MiBx }", "conf.yaml:5: shipper.max_in_flight is \"8MiBx\"; expected a size such as 8MiB or 500KB.")]
     [InlineData("shipper: { max_in_flight: 0 }", "conf.yaml:5: shipper.max_in_flight is \"0\"; it must be at least 64KiB and at most 1GiB.")]
+    [InlineData("quarantine: { max_per_log: 2MiB, max_total: 1MiB }", "conf.yaml:5: quarantine.max_per_log is 2MiB; it must not exceed quarantine.max_total, which is 1MiB.")]
+    [InlineData("quarantine: { max_total: 1KiB, max_per_log: 1MiB }", "conf.yaml:5: quarantine.max_total is \"1KiB\"; it must be at least 1MiB and at most 1024GiB.")]
     [InlineData("shipper: { max_in_flight: 97MiB }", "conf.yaml:5: shipper.max_in_flight is 97MiB; it must not exceed shipper.memory_limit, which is 96MiB.")]
     [InlineData("shipper: { memory_limit: -1GiB }", "conf.yaml:5: shipper.memory_limit is \"-1GiB\"; it must be at least 32MiB and at most 64GiB.")]
     [InlineData("shipper: { memory_limit: 999999999999GiB }", "conf.yaml:5: shipper.memory_limit is \"999999999999GiB\"; it must be at least 32MiB and at most 64GiB.")]
@@ -217,7 +219,7 @@ public class FeederOptionsTests
             "conf.yaml:1: journal_dir is missing; expected the directory for what has been read.",
             "conf.yaml:2: watcher.interval is \"soon\"; expected a duration such as 500ms, 30s, 15m, 24h or 7d.",
             "conf.yaml:3: retention is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, kafka_brokers, log_dir, "
-                + "logging, permissions, shipper, status, watcher.",
+                + "logging, permissions, quarantine, shipper, status, watcher.",
             "conf.yaml: kafka_brokers is missing; expected broker groups such as kafka_brokers: { kafka: [kafka1:9092] }.",
         ],
         Load.Faults("log_dir: /l\nwatcher: { interval: soon }\nretention: 5"));

@@ -65,6 +65,17 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
+    public void One_with_damaged_bytes_that_are_nowhere_else_is_named_once_and_never_deleted()
+    {
+        var path = Segment(10, TimeSpan.FromHours(3));
+        _saved[0] = _saved[0] with { HasUncopied = true };
+        Clean();
+        Clean();
+        Assert.True(File.Exists(path));
+        Assert.Contains("holds damaged bytes that are not in quarantine", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Another_file_of_the_same_name_and_size_is_not_deleted()
     {
         var path = Segment(10, TimeSpan.FromHours(3));

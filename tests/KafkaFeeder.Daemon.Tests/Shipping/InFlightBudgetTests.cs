@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
@@ -8,18 +9,36 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void A_log_alone_may_use_all_of_it()
     {
-        using var log = new InFlightBudget(1_000).Join("kafka");
+        using var log = new InFlightBudget(_ => 1_000).Join("kafka");
         log.Take(999);
         Assert.True(log.AllowsMore(brokersAnswer: true));
         log.Take(1);
         Assert.False(log.AllowsMore(brokersAnswer: true));
+    }
+
+    [Fact]
+    public void Where_batches_that_wait_hold_all_memory_the_logs_beside_them_go_on_slowly()
+    {
+        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var budget = new InFlightBudget(_ => 1_000, time);
+        using var stuck = budget.Join("kafka");
+        stuck.Take(999);
+        using var log = budget.Join("kafka");
+        Assert.True(log.AllowsFirst(brokersAnswer: true));
+        log.Take(1);
+        using var other = budget.Join("kafka");
+        Assert.False(other.AllowsFirst(brokersAnswer: true));
+        time.Advance(TimeSpan.FromMilliseconds(500));
+        Assert.True(other.AllowsFirst(brokersAnswer: true));
+        log.GiveBack(1);
+        other.Take(0);
         Assert.True(log.AllowsFirst(brokersAnswer: true));
     }
 
     [Fact]
     public void However_much_one_log_holds_another_has_its_share()
     {
-        var budget = new InFlightBudget(1_000);
+        var budget = new InFlightBudget(_ => 1_000);
         using var greedy = budget.Join("kafka");
         greedy.Take(1_000);
         using var late = budget.Join("kafka");
@@ -34,7 +53,7 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void What_a_broker_group_holds_is_nothing_to_another()
     {
-        var budget = new InFlightBudget(1_000);
+        var budget = new InFlightBudget(_ => 1_000);
         using var dead = budget.Join("dead");
         dead.Take(1_000);
         using var log = budget.Join("kafka");
@@ -47,7 +66,8 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void While_nobody_is_answered_a_few_logs_find_out_and_the_others_wait()
     {
-        var budget = new InFlightBudget(1_000);
+        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var budget = new InFlightBudget(_ => 1_000, time);
         var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
         var sent = 0;
         foreach (var log in logs.Where(l => l.AllowsFirst(brokersAnswer: false)))
@@ -64,9 +84,35 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
+    public void Where_those_that_ask_get_no_answer_every_log_has_its_turn_while_there_is_memory()
+    {
+        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var budget = new InFlightBudget(_ => 1_000, time);
+        var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
+        foreach (var log in logs.Take(8))
+        {
+            log.Take(60);
+        }
+
+        foreach (var log in logs.Skip(8))
+        {
+            Assert.False(log.AllowsFirst(brokersAnswer: false));
+            time.Advance(TimeSpan.FromSeconds(5));
+            var isRoom = budget.UsedBytes < 1_000;
+            Assert.Equal(isRoom, log.AllowsFirst(brokersAnswer: false));
+            if (isRoom)
+            {
+                log.Take(60);
+            }
+        }
+
+        Assert.Equal(17 * 60, budget.UsedBytes);
+    }
+
+    [Fact]
     public void A_log_that_leaves_gives_all_back()
     {
-        var budget = new InFlightBudget(1_000);
+        var budget = new InFlightBudget(_ => 1_000);
         var leaving = budget.Join("kafka");
         using var staying = budget.Join("kafka");
         leaving.Take(900);
@@ -81,8 +127,10 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void The_memory_limit_leaves_what_the_process_itself_does_not_take_and_never_nothing()
     {
-        Assert.Equal(40 << 20, InFlightBudget.LimitFor(InFlightBudget.BaseBytes + (40 << 20)));
-        Assert.Equal(8 << 20, InFlightBudget.LimitFor(InFlightBudget.BaseBytes + (1 << 20)));
-        Assert.Equal(8 << 20, InFlightBudget.LimitFor(1));
+        const long Base = InFlightBudget.BaseBytes;
+        Assert.Equal(40 << 20, InFlightBudget.LimitFor(Base + InFlightBudget.BytesPerLog + (40 << 20), logs: 1));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(Base + (1 << 20), logs: 1));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(1, logs: 1));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(InFlightBudget.NeededFor(1000), logs: 1000));
     }
 }

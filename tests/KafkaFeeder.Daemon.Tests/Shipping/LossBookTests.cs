@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
@@ -20,7 +21,8 @@ public sealed class LossBookTests : IDisposable
     public void Refused_records_are_a_line_in_ten_seconds_and_those_between_are_counted()
     {
         var status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, _time);
-        var quarantine = new Quarantine(_folder.File("rejected"), "orders");
+        var space = new QuarantineSpace(_folder.Path, new QuarantineOptions(), _log, _time, _ => 1L << 40);
+        var quarantine = new Quarantine(_folder.File("rejected"), "orders", space);
         using (var book = new LossBook(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, status, _log, _time))
         {
             Refuse(book, 3);
@@ -43,7 +45,7 @@ public sealed class LossBookTests : IDisposable
     {
         using var reader = SegmentReader.Open(SomeLog.Segment(_folder.Path, records));
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
-        var refused = book.Rejected("20261121_100000_3600_UTC-orders.szn", 0, 100);
+        var refused = book.Rejected("20261121_100000_3600_UTC-orders.szn", 0, 100, bytes: 100);
         var each = new RecordBatchDecoder().Decode(reader.Batch.Span);
         while (each.MoveNext())
         {

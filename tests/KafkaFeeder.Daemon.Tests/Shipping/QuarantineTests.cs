@@ -1,8 +1,11 @@
 using System.Text;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
@@ -12,6 +15,8 @@ public sealed class QuarantineTests : IDisposable
     private readonly TempFolder _folder = new();
 
     private string Rejected => _folder.File("rejected");
+
+    private QuarantineSpace Space => new(_folder.Path, new QuarantineOptions(), NullLogger.Instance, TimeProvider.System, _ => 1L << 40);
 
     public void Dispose() => _folder.Dispose();
 
@@ -26,7 +31,7 @@ public sealed class QuarantineTests : IDisposable
 
         var before = All(_folder.Segments().Single());
         Assert.Equal(["1 key value h=1,h=null", "-1  null "], before);
-        using var quarantine = new Quarantine(Rejected, "orders");
+        using var quarantine = new Quarantine(Rejected, "orders", Space);
         using var reader = SegmentReader.Open(_folder.Segments().Single());
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
         var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
@@ -43,12 +48,54 @@ public sealed class QuarantineTests : IDisposable
     {
         File.WriteAllBytes(_folder.File("some.szn"), [.. Enumerable.Range(0, 200_000).Select(i => (byte)i)]);
         using var file = SegmentHandle.OpenForReading(_folder.File("some.szn"));
-        using var quarantine = new Quarantine(Rejected, "orders");
+        using var quarantine = new Quarantine(Rejected, "orders", Space);
         quarantine.AddDamage(file, "some.szn", 10, 150_000);
         quarantine.AddDamage(file, "some.szn", 10, 150_000);
         quarantine.AddDamage(file, "some.szn", 199_990, 300_000); // cut short meanwhile
         Assert.Equal(File.ReadAllBytes(_folder.File("some.szn"))[10..150_000], File.ReadAllBytes(Path.Combine(Rejected, "some.szn.10.damaged")));
         Assert.Equal(10, new FileInfo(Path.Combine(Rejected, "some.szn.199990.damaged")).Length);
+    }
+
+    [Fact]
+    public void Holes_stay_holes_and_count_for_nothing()
+    {
+        var path = _folder.File("some.szn");
+        using (var sparse = new FileStream(path, FileMode.CreateNew))
+        {
+            sparse.SetLength(60 << 20);
+            sparse.Position = 20 << 20;
+            sparse.Write("in the middle"u8);
+        }
+
+        using var file = SegmentHandle.OpenForReading(path);
+        var space = Space;
+        using var quarantine = new Quarantine(Rejected, "orders", space);
+        Assert.Null(quarantine.AddDamage(file, "some.szn", 4_096, 50 << 20));
+        var copy = Path.Combine(Rejected, "some.szn.4096.damaged");
+        Assert.Equal(File.ReadAllBytes(path)[4_096..(50 << 20)], File.ReadAllBytes(copy));
+        Assert.InRange(FileFacts.Of(copy).DiskBytes, 1, 64 << 10);
+        Assert.InRange(quarantine.Bytes, 4_096, 64 << 10);
+        Assert.Null(quarantine.AddDamage(file, "some.szn", 4_096, 50 << 20)); // the same once more takes no more
+        Assert.InRange(quarantine.Bytes, 4_096, 64 << 10);
+    }
+
+    [Fact]
+    public void Of_a_very_long_stretch_it_is_said_that_not_all_is_copied()
+    {
+        var path = _folder.File("some.szn");
+        using (var sparse = new FileStream(path, FileMode.CreateNew))
+        {
+            sparse.SetLength(80 << 20);
+            using var holesOnly = new Quarantine(Rejected, "orders", Space);
+            sparse.Flush();
+            Assert.Null(holesOnly.AddDamage(sparse.SafeFileHandle, "some.szn", 0, 80 << 20));
+            sparse.Position = 70 << 20;
+            sparse.Write("behind"u8);
+        }
+
+        using var file = SegmentHandle.OpenForReading(path);
+        using var quarantine = new Quarantine(Rejected, "orders", Space);
+        Assert.Equal("only its first 64MiB are copied", quarantine.AddDamage(file, "some.szn", 0, 80 << 20));
     }
 
     private static List<string> All(string path)

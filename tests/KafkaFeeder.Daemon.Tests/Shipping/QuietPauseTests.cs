@@ -15,10 +15,20 @@ public sealed class QuietPauseTests
     public void All_quiet_logs_together_look_a_hundred_times_a_second_until_that_would_be_too_late(int logs, int milliseconds) =>
         Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), QuietPause.LongestFor(logs));
 
+    [Theory]
+    [InlineData(10, 3, 10)]
+    [InlineData(249, 3, 249)]
+    [InlineData(250, 0, 250)]
+    [InlineData(250, 1, 299)]
+    [InlineData(250, 49, 251)]
+    [InlineData(2500, 77, 2523)]
+    public void Long_pauses_end_together_and_short_ones_are_not_stretched(int pause, int now, int expected) =>
+        Assert.Equal(TimeSpan.FromMilliseconds(expected), QuietPause.OnGrid(TimeSpan.FromMilliseconds(pause), TimeSpan.FromMilliseconds(now)));
+
     [Fact]
     public void Logs_of_all_groups_count_until_they_have_left()
     {
-        var budget = new InFlightBudget(1 << 20);
+        var budget = new InFlightBudget(_ => 1 << 20);
         using var first = budget.Join("a");
         var second = budget.Join("b");
         Assert.Equal(2, budget.Logs);

@@ -425,6 +425,160 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal(Directory.GetFiles(_rig.Logs, "*.szn").Sum(f => new FileInfo(f).Length), _rig.Status.LagBytes);
     }
 
+    [Theory]
+    [InlineData("link")]
+    [InlineData("fifo")]
+    [InlineData("directory")]
+    public void A_segment_that_takes_the_place_of_what_was_none_is_shipped_without_a_restart(string what)
+    {
+        using var other = new ShippingRig();
+        var segment = other.Segment(["0"]);
+        var path = Path.Combine(_rig.Logs, "20200101_000000_3600_UTC-orders.szn");
+        Take(path, what, target: segment);
+        _rig.Segment(["1"]);
+        _rig.Start();
+        Run(10);
+        Assert.Equal(["1"], Transport.Topic);
+        Assert.InRange(_rig.Status.CheckpointResets, 0, 1); // told once at most
+        Assert.Equal((1, 0), (_rig.Status.Segments, _rig.Status.LagBytes));
+        Assert.DoesNotContain(_rig.Saved()!.Segments, s => s.Name == Path.GetFileName(path));
+
+        Replace(path, segment);
+        Run(10);
+        Assert.Equal(["1", "0"], Transport.Topic);
+        Assert.Equal((2, 0), (_rig.Status.Segments, _rig.Status.LagBytes));
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Theory]
+    [InlineData("link")]
+    [InlineData("fifo")]
+    [InlineData("directory")]
+    public void A_half_shipped_segment_whose_name_is_taken_is_missing_and_goes_on_when_it_is_back(string what)
+    {
+        var (path, aside, confirmed) = HalfShipped(what);
+        _rig.Start();
+        Run(5);
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+        Assert.Contains("1 segment with", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Equal((0, 0), (_rig.Status.Segments, _rig.Status.LagBytes));
+        var saved = _rig.Saved(path);
+        Assert.NotNull(saved.MissingSince);
+        Assert.Equal(confirmed, saved.Watermark.Position);
+
+        _rig.Crash();
+        _rig.Start();
+        Run(5);
+        Assert.Equal(saved.MissingSince, _rig.Saved(path).MissingSince); // and not from now on
+        Assert.Empty(_rig.Ledger());
+        Replace(path, aside);
+        Run(10);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal((1, LogState.Idle), (_rig.Status.Segments, _rig.Status.State));
+    }
+
+    [Fact]
+    public void A_half_shipped_segment_whose_name_is_taken_for_good_is_lost_once()
+    {
+        var (path, aside, confirmed) = HalfShipped("link");
+        _rig.Start();
+        Run(5);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        Run(5);
+        var bytes = new FileInfo(aside).Length;
+        Assert.Equal([("lost", confirmed, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Contains("something else took its name", _rig.Ledger()[0].Reason, StringComparison.Ordinal);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+
+        _rig.Crash();
+        _rig.Start();
+        Run(5);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        Run(5);
+        Assert.Single(_rig.Ledger());
+        Replace(path, aside);
+        Run(10);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_segment_whose_name_is_taken_before_anything_of_it_was_shipped_is_lost_after_a_while_too()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        var bytes = new FileInfo(second).Length;
+        _rig.Start();
+        _rig.Turn();
+        var aside = TakeName(second, "link");
+        Run(5);
+        Assert.Empty(_rig.Ledger());
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+        _rig.Time.Advance(MissingPolicy.Patience);
+        Run(5);
+        Assert.Equal([("lost", 0L, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+
+        Replace(second, aside);
+        Run(10);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Single(_rig.Ledger());
+    }
+
+    [Fact]
+    public void A_taken_name_whose_loss_cannot_be_noted_is_noted_when_it_can_be()
+    {
+        HalfShipped("link");
+        Directory.CreateDirectory(_rig.LedgerPath);
+        _rig.Start();
+        Run(5);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        Run(5);
+        Assert.Equal((0, LogState.Failed), (_rig.Status.LagBytes, _rig.Status.State));
+        Directory.Delete(_rig.LedgerPath);
+        Run(5);
+        Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_segment_that_is_done_is_not_shipped_again_when_its_name_was_taken_for_a_while(bool wasMissing)
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        _rig.Segment(["3"]);
+        _rig.Start();
+        Run(5);
+        var aside = _rig.Logs + ".aside";
+        File.Move(path, aside);
+        if (wasMissing)
+        {
+            Run(5);
+            Assert.NotNull(_rig.Saved(path).MissingSince);
+        }
+
+        var target = _rig.Logs + ".other";
+        File.WriteAllText(target, "of another size");
+        File.CreateSymbolicLink(path, target);
+        Run(5);
+        Assert.Equal(wasMissing, _rig.Saved(path).MissingSince is not null);
+        _rig.Crash();
+        _rig.Start();
+        Run(5);
+        Replace(path, aside);
+        Run(5);
+        _rig.Crash();
+        _rig.Start();
+        Run(5);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal((true, null), (_rig.Saved(path).IsDone, _rig.Saved(path).MissingSince));
+        Assert.Empty(_rig.Ledger());
+    }
+
     private static void Cut(string path, long bytes)
     {
         using var file = File.OpenWrite(path);
@@ -462,6 +616,69 @@ public sealed class ShipperChangedFileTests : IDisposable
         }
 
         Directory.Delete(aside);
+    }
+
+    /// <summary>A segment of which a part is confirmed, and whose name something else took while the daemon was away.</summary>
+    private (string Path, string Aside, long Confirmed) HalfShipped(string what)
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        var confirmed = _rig.Saved(path).Watermark.Position;
+        Assert.InRange(confirmed, 1, new FileInfo(path).Length - 1);
+        _rig.Crash();
+        return (path, TakeName(path, what), confirmed);
+    }
+
+    private string TakeName(string path, string what)
+    {
+        var aside = _rig.Logs + ".aside";
+        File.Move(path, aside);
+        Take(path, what, aside);
+        return aside;
+    }
+
+    private static void Take(string path, string what, string target)
+    {
+        switch (what)
+        {
+            case "link":
+                File.CreateSymbolicLink(path, target);
+                break;
+            case "fifo":
+                RunningProgram.Run("mkfifo", path);
+                break;
+            default:
+                Directory.CreateDirectory(path);
+                break;
+        }
+    }
+
+    /// <summary>The name is there at each moment, but for a directory.</summary>
+    private static void Replace(string path, string segment)
+    {
+        if (Directory.Exists(path))
+        {
+            Directory.Delete(path);
+        }
+
+        File.Move(segment, path, overwrite: true);
+    }
+
+    /// <summary>Turns, two seconds apart; the check of the checkpoint opens no links.</summary>
+    private void Run(int turns)
+    {
+        for (var i = 0; i < turns; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+            _rig.Time.Advance(SegmentWatch.Interval);
+        }
+
+        _rig.Shipper!.RunOnce();
     }
 
     /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>

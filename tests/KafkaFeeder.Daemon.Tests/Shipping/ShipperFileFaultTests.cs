@@ -399,6 +399,107 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
+    public void After_a_power_cut_a_long_segment_is_looked_through_in_slices()
+    {
+        var value = new string('x', 8 << 20);
+        using (var writer = _rig.Writer(1 << 30))
+        {
+            foreach (var each in (string[])[value, value, value, value, value, "last"])
+            {
+                ShippingRig.Append(writer, each);
+            }
+        }
+
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Drain(20);
+        Assert.Equal(6, Transport.Topic.Count);
+        var last = ShippingRig.BatchesOf(path)[5].Position;
+        _rig.Crash();
+        using (var file = File.OpenWrite(path))
+        {
+            file.SetLength(file.Length + 100); // it is read on
+            file.Position = last;
+            file.Write(new byte[(int)(file.Length - last)]);
+        }
+
+        _rig.Start();
+        _rig.Turn(2);
+        Assert.Equal(0, _rig.Status.CheckpointResets); // neither turn went through all of it
+        _rig.Drain(10);
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.Equal(6, Transport.Topic.Count);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.PossibleDuplicates, _rig.Status.State));
+    }
+
+    [Fact]
+    public void A_loss_that_cannot_be_noted_when_a_file_is_opened_is_noted_once_when_it_can_be()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 64 << 10 };
+        _rig.Start();
+        _rig.Turn();
+        Transport.Acknowledge(Transport.InFlight[0]);
+        _rig.Turn(2);
+        var (first, second) = (ShippingRig.BatchesOf(path)[1].Position, ShippingRig.BatchesOf(path)[2].Position);
+        var whole = File.ReadAllBytes(path);
+        Assert.Equal(first, _rig.Saved(path).Watermark.Position);
+        _rig.Crash();
+        var cut = whole[..(int)second];
+        File.WriteAllBytes(path, cut);
+        File.Delete(_rig.LedgerPath);
+        Directory.CreateDirectory(_rig.LedgerPath); // the ledger cannot be written
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.Equal(whole.Length - first, _rig.Status.LagBytes); // as the checkpoint says
+        Directory.Delete(_rig.LedgerPath);
+        _rig.Drain(10);
+        Assert.Equal(("lost", second, (long)whole.Length), _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)).Single());
+        Assert.Equal((LogState.Idle, 0), (_rig.Status.State, _rig.Status.LagBytes));
+    }
+
+    [Fact]
+    public void A_file_that_goes_in_the_middle_of_its_opening_leaves_no_lag_behind()
+    {
+        var (path, batches, bytes) = TwoOfThreeShipped();
+        StartWithAnother();
+        Cut(path, batches[2]);
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = batches[1];
+            file.Write(new byte[(int)(batches[2] - batches[1])]); // so it is searched where it is whole
+        }
+
+        _rig.Lines.OnLine = id =>
+        {
+            if (id == 503)
+            {
+                File.Move(path, _rig.Logs + ".aside"); // the loss is in the ledger; nothing is changed yet
+            }
+        };
+        DrainReplaced();
+        Assert.Equal([(batches[2], bytes)], _rig.Ledger().Where(e => e.Kind == "lost").Select(e => (e.Position, e.EndPosition)));
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+        Assert.Equal(["1", "2", "0"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_file_that_was_cut_behind_what_was_confirmed_has_lost_what_was_not()
+    {
+        var (path, batches, bytes) = TwoOfThreeShipped();
+        StartWithAnother();
+        Cut(path, batches[1]);
+        DrainReplaced();
+        Assert.Equal(
+            [("lost", batches[2], bytes), ("vanished", batches[1], batches[2])],
+            _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)).Order());
+        Assert.Equal(bytes - batches[2], _rig.Status.LostBytes);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    [Fact]
     public void Two_live_writers_of_one_component_are_shipped_at_once()
     {
         using var one = _rig.Writer();
@@ -480,6 +581,37 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain();
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    /// <summary>A segment of three batches, of which two are confirmed, and where they begin; the daemon is away.</summary>
+    private (string Path, List<long> Batches, long Bytes) TwoOfThreeShipped()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path).Select(b => b.Position).ToList();
+        _rig.Start();
+        for (var i = 0; i < 2; i++)
+        {
+            _rig.Turn();
+            Transport.AnswerAll();
+        }
+
+        _rig.Turn();
+        _rig.Crash();
+        Assert.Equal(batches[2], _rig.Saved(path).Watermark.Position);
+        return (path, batches, new FileInfo(path).Length);
+    }
+
+    /// <summary>A segment that comes first is on its way: the next is opened after its size was looked at.</summary>
+    private void StartWithAnother()
+    {
+        using var other = new ShippingRig();
+        File.Move(other.Segment(["0"]), Path.Combine(_rig.Logs, "20200101_000000_3600_UTC-orders.szn"));
+        _rig.Start();
+        _rig.Shipper!.RunOnce();
+        Assert.Equal(["0"], Assert.Single(Transport.InFlight).Values);
+        Transport.AnswerAll();
+        Assert.Empty(_rig.Ledger());
     }
 
     private static void Cut(string path, long bytes)

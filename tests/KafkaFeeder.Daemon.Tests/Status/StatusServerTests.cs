@@ -190,8 +190,19 @@ public sealed class StatusServerTests : IAsyncLifetime
     {
         _fleet.Apply([new PlannedLog("/some\"where\\", SomeLog.In(_folder.Path))]);
         var text = await _client.GetStringAsync("/metrics");
-        Assert.Contains("kafkafeeder_lag_bytes{log=\"orders\",directory=\"/some\\\"where\\\\\"", text, StringComparison.Ordinal);
+        Assert.Contains("kafkafeeder_segments{log=\"orders\",directory=\"/some\\\"where\\\\\"", text, StringComparison.Ordinal);
         Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{.*\\})? [-0-9.E+]+)$", line));
+    }
+
+    [Fact]
+    public void A_log_that_was_not_looked_at_yet_has_no_lag_not_even_none()
+    {
+        const string Lag = "\nkafkafeeder_lag_bytes{";
+        var status = new FeederStatus(TimeProvider.System);
+        var log = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
+        Assert.DoesNotContain(Lag, MetricsText.Of(status, [log]), StringComparison.Ordinal);
+        log.LookedAt = TimeProvider.System.GetTimestamp();
+        Assert.Contains(Lag, MetricsText.Of(status, [log]), StringComparison.Ordinal);
     }
 
     [Theory]

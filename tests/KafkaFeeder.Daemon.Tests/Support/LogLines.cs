@@ -18,6 +18,9 @@ internal sealed class LogLines : ILogger
         }
     }
 
+    /// <summary>Called with the number of each event, by who logs it: in the middle of what it does.</summary>
+    public Action<int>? OnLine { get; set; }
+
     /// <summary>The lines of one event.</summary>
     public string[] Of(int id) => [.. All.Where(l => l.Id == id).Select(l => l.Text)];
 
@@ -37,5 +40,7 @@ internal sealed class LogLines : ILogger
         {
             _lines.Add((eventId.Id, formatter(state, exception)));
         }
+
+        OnLine?.Invoke(eventId.Id);
     }
 }

@@ -52,7 +52,19 @@ internal sealed class ShippingRig : IDisposable
 
     public ShipperOptions Options { get; set; } = new() { CheckpointInterval = TimeSpan.Zero };
 
-    public InFlightBudget Budget { get; } = new(64 << 20);
+    /// <summary>How much may lie in quarantine, from the next start on.</summary>
+    public QuarantineOptions Quarantine { get; set; } = new();
+
+    /// <summary>The room of the run that goes on.</summary>
+    public QuarantineSpace? Space { get; private set; }
+
+    /// <summary>What is free on the disk of the checkpoints.</summary>
+    public long FreeBytes { get; set; } = 1L << 40;
+
+    /// <summary>What was said of losses, and of quarantine.</summary>
+    public LogLines Lines { get; } = new();
+
+    public InFlightBudget Budget { get; } = new(_ => 64 << 20);
 
     public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // as files are stamped by the system's clock
 
@@ -111,8 +123,8 @@ internal sealed class ShippingRig : IDisposable
         var opening = CheckpointKeeper.OpenAsync(_store, _state, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
         Assert.True(opening.IsCompleted); // the store commits inline
         var keeper = opening.GetAwaiter().GetResult();
-        var book = new LossBook(
-            ledger, new Quarantine(_state.RejectedDirectory(Logs, Log.Component), Log.Component), Status, NullLogger.Instance, Time);
+        Space = new QuarantineSpace(_state.RejectedRoot, Quarantine, Lines, Time, _ => FreeBytes);
+        var book = new LossBook(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Status, Lines, Time);
         var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
         return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, NullLogger.Instance, Time);
     }

@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaFeeder.Daemon.Files;
+
+/// <summary>Where a file has bytes on the disk, and where it has holes, which read as zeros (lseek(2)).</summary>
+internal static class FileExtents
+{
+    /// <summary>What is counted of the disk at a time: a block of all common file systems.</summary>
+    public const int BlockBytes = 4096;
+
+    /// <summary>The stretches between two positions that are no holes. Where the file system does not say, all of it is one.</summary>
+    public static IEnumerable<(long Start, long End)> Between(SafeFileHandle file, long position, long end)
+    {
+        while (position < end)
+        {
+            var data = FileCalls.Seek(file, position, FileCalls.SeekData);
+            if (data < 0 && Marshal.GetLastPInvokeError() == FileCalls.NoMoreData)
+            {
+                yield break;
+            }
+
+            var hole = data < 0 ? -1 : FileCalls.Seek(file, data, FileCalls.SeekHole);
+            if (hole <= data)
+            {
+                yield return (position, end);
+                yield break;
+            }
+
+            if (data < end)
+            {
+                yield return (data, Math.Min(hole, end));
+            }
+
+            position = hole;
+        }
+    }
+
+    /// <summary>Copies bytes so that holes stay holes, to the start of another file, which is empty.</summary>
+    public static void Copy(SafeFileHandle source, long position, long end, SafeFileHandle copy)
+    {
+        var buffer = new byte[64 * 1024];
+        foreach (var (from, to) in Between(source, position, end))
+        {
+            for (var at = from; at < to;)
+            {
+                var read = RandomAccess.Read(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, to - at)), at);
+                if (read == 0)
+                {
+                    break; // it was cut meanwhile
+                }
+
+                RandomAccess.Write(copy, buffer.AsSpan(0, read), at - position);
+                at += read;
+            }
+        }
+
+        RandomAccess.SetLength(copy, Math.Max(0, Math.Min(end, RandomAccess.GetLength(source)) - position));
+    }
+
+    /// <summary>The most that such a copy takes on the disk, in bytes; what is small takes a block.</summary>
+    public static long DiskBytesOfCopy(SafeFileHandle source, long position, long end)
+    {
+        var bytes = 0L;
+        foreach (var (from, to) in Between(source, position, Math.Min(end, RandomAccess.GetLength(source))))
+        {
+            bytes += RoundUp(to - position) - ((from - position) / BlockBytes * BlockBytes);
+        }
+
+        return Math.Max(BlockBytes, bytes);
+    }
+
+    /// <summary>Whole blocks.</summary>
+    public static long RoundUp(long bytes) => (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
+}

@@ -1,0 +1,66 @@
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+public sealed class QuarantineRoomTests
+{
+    private const long MiB = 1 << 20;
+    private const long Free = 1_000 * MiB;
+
+    private readonly QuarantineRoom _room = new("/c/rejected", new QuarantineOptions { MaxPerLogBytes = 10 * MiB, MaxTotalBytes = 15 * MiB });
+
+    [Fact]
+    public void A_log_has_its_limit_and_all_together_have_theirs()
+    {
+        Assert.Null(_room.Take("a", 10 * MiB, Free));
+        Assert.Contains("/c/rejected/a holds 10 MB of 10MiB (quarantine.max_per_log of conf.yaml)", _room.Take("a", 1, Free), StringComparison.Ordinal);
+        Assert.Null(_room.Take("b", 5 * MiB, Free));
+        Assert.Contains("/c/rejected holds 16 MB of 15MiB (quarantine.max_total of conf.yaml)", _room.WhyNot("c", 1, Free), StringComparison.Ordinal);
+        Assert.Equal((15 * MiB, 10 * MiB, 5 * MiB, 0), (_room.Bytes, _room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));
+        Assert.Null(_room.Take("a", 0, 0)); // what lies there already
+    }
+
+    [Fact]
+    public void Some_of_the_disk_is_left_for_checkpoints()
+    {
+        Assert.Contains("64MiB are kept for checkpoints", _room.Take("a", MiB, (65 * MiB) - 1), StringComparison.Ordinal);
+        Assert.Equal(0, _room.Bytes);
+        Assert.Null(_room.Take("a", MiB, 65 * MiB));
+    }
+
+    [Fact]
+    public void It_is_full_until_what_was_asked_for_would_fit()
+    {
+        Look(("a", 9 * MiB), ("gone", 2 * MiB));
+        Assert.NotNull(_room.WhyNot("a", 2 * MiB, Free));
+        Look(("a", 9 * MiB));
+        Assert.NotNull(_room.Full);
+        Look(("a", 7 * MiB));
+        Assert.Null(_room.Full);
+        Assert.Equal(7 * MiB, _room.Bytes);
+    }
+
+    [Fact]
+    public void What_is_written_while_somebody_looks_is_not_forgotten()
+    {
+        Assert.Null(_room.Take("a", 3 * MiB, Free));
+        _room.Written("a");
+        Assert.Null(_room.Take("b", 4 * MiB, Free)); // not seen by this look
+        _room.LookBegins();
+        Assert.Null(_room.Take("c", 1 * MiB, Free));
+        _room.Written("c");
+        _room.Looked(new Dictionary<string, long> { ["a"] = 2 * MiB }, Free);
+        Assert.Equal((2 * MiB, 4 * MiB, 1 * MiB), (_room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));
+        _room.Written("b");
+        Look(("a", 2 * MiB), ("b", 4 * MiB), ("c", 1 * MiB));
+        Assert.Equal(7 * MiB, _room.Bytes);
+    }
+
+    private void Look(params (string Log, long Bytes)[] found)
+    {
+        _room.LookBegins();
+        _room.Looked(found.ToDictionary(f => f.Log, f => f.Bytes), Free);
+    }
+}

@@ -1,0 +1,210 @@
+using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Retention;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>What a log does when there is no room for what it cannot ship.</summary>
+public sealed class ShipperQuarantineTests : IDisposable
+{
+    private const long MiB = 1 << 20;
+
+    private readonly ShippingRig _rig = new() { Quarantine = new QuarantineOptions { MaxPerLogBytes = 4 * MiB, MaxTotalBytes = 4 * MiB } };
+
+    private FakeTransport Transport => _rig.Transport;
+
+    private string Filler => Path.Combine(_rig.RejectedDirectory, "of-an-earlier-run.damaged");
+
+    public void Dispose() => _rig.Dispose();
+
+    [Fact]
+    public void A_refused_record_is_not_passed_until_there_is_room_for_it()
+    {
+        Fill(4 * MiB);
+        var path = _rig.Segment(["1", "bad", "2"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Drain(60);
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Contains(_rig.RejectedDirectory, _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Contains("quarantine.max_per_log", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Equal((0, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Empty(_rig.Quarantined());
+        Assert.InRange(_rig.Lines.Of(506).Length, 1, 7);
+        Assert.Empty(_rig.Lines.Of(507));
+
+        File.Delete(Filler);
+        _rig.Drain(60);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Equal("bad", Assert.Single(_rig.Quarantined()));
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Single(_rig.Lines.Of(507));
+    }
+
+    [Fact]
+    public void Nothing_is_set_aside_on_a_disk_that_checkpoints_need()
+    {
+        _rig.FreeBytes = 64 * MiB;
+        _rig.Segment(["bad"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Drain();
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Contains("64MiB are kept for checkpoints", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Empty(_rig.Quarantined());
+        _rig.FreeBytes = 66 * MiB;
+        _rig.Drain();
+        Assert.Equal("bad", Assert.Single(_rig.Quarantined()));
+    }
+
+    [Fact]
+    public void Damage_is_passed_without_a_copy_and_the_segment_is_known_to_be_all_that_has_it()
+    {
+        Fill(4 * MiB);
+        var path = Damaged(out var position, out var end);
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "3"], Transport.Topic);
+        Assert.Equal([Filler], Directory.GetFiles(_rig.RejectedDirectory));
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("damaged", position, end), (entry.Kind, entry.Position, entry.EndPosition));
+        Assert.Contains("; not copied: quarantine is full", entry.Reason, StringComparison.Ordinal);
+        Assert.Contains("not copied: quarantine is full", Assert.Single(_rig.Lines.Of(502)), StringComparison.Ordinal);
+        Assert.Equal((true, true), (_rig.Saved(path).IsDone, _rig.Saved(path).HasUncopied));
+
+        _rig.Crash();
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.True(_rig.Saved(path).HasUncopied);
+    }
+
+    [Fact]
+    public void Damage_that_was_copied_leaves_nothing_to_keep()
+    {
+        var path = Damaged(out _, out _);
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal((true, false), (_rig.Saved(path).IsDone, _rig.Saved(path).HasUncopied));
+        Assert.Equal(8192, _rig.Status.QuarantineBytes); // two blocks
+        _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        _rig.Space!.WhyNot(_rig.RejectedDirectory, 0);
+        Assert.Equal(8192, _rig.Space.Bytes);
+    }
+
+    [Fact]
+    public void Long_sparse_damage_takes_little_of_quarantine()
+    {
+        var paths = Enumerable.Range(0, 5).Select(i => Sparse($"{i}")).ToList();
+        _rig.Start();
+        Run(20);
+        Assert.Equal(Enumerable.Range(0, 5).SelectMany(i => new[] { $"{i} before", $"{i} behind" }), Transport.Topic);
+        Assert.Equal(5, _rig.Ledger().Count(e => e.Kind == "damaged" && e.EndPosition - e.Position > 15 * MiB));
+        Assert.DoesNotContain(_rig.Ledger(), e => e.Reason.Contains("not copied", StringComparison.Ordinal));
+        var copies = Directory.GetFiles(_rig.RejectedDirectory);
+        Assert.Equal(5, copies.Length);
+        Assert.All(copies, c => Assert.InRange(new FileInfo(c).Length, 15 * MiB, 17 * MiB));
+        Assert.InRange(copies.Sum(c => FileFacts.Of(c).DiskBytes), 1, 5 * 64 << 10);
+        Assert.InRange(_rig.Status.QuarantineBytes, 1, 5 * 64 << 10);
+        Assert.All(paths, p => Assert.Equal((true, false), (_rig.Saved(p).IsDone, _rig.Saved(p).HasUncopied)));
+    }
+
+    [Fact]
+    public void With_hardly_any_room_damage_stays_in_its_segments_and_a_refused_record_holds_the_log_until_there_is_some()
+    {
+        _rig.Quarantine = new QuarantineOptions { MaxPerLogBytes = 4096, MaxTotalBytes = 4 * MiB };
+        _rig.Log = _rig.Log with { Retention = TimeSpan.FromHours(1) };
+        var damaged = Enumerable.Range(0, 3).Select(i => Sparse($"{i}")).ToList();
+        var refused = _rig.Segment(["good", "bad"]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        Run(60);
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Contains("quarantine.max_per_log", _rig.Status.Error, StringComparison.Ordinal);
+        var reasons = _rig.Ledger().Where(e => e.Kind == "damaged").Select(e => e.Reason);
+        Assert.Equal([false, true, true], reasons.Select(r => r.Contains("; not copied: quarantine is full", StringComparison.Ordinal)));
+        var copy = Assert.Single(Directory.GetFiles(_rig.RejectedDirectory));
+        Assert.InRange(FileFacts.Of(copy).DiskBytes, 1, 4096);
+        Assert.Equal([false, true, true], damaged.Select(p => _rig.Saved(p).HasUncopied));
+        var later = _rig.Segment(["later"]);
+        Run(10);
+        Assert.Equal((0, 1), (_rig.Saved(refused).Watermark.Position, _rig.Saved(refused).Watermark.Record));
+        Assert.DoesNotContain("later", Transport.Topic);
+
+        Clean();
+        Assert.Equal([.. damaged[1..], refused, later], Directory.GetFiles(_rig.Logs).Order(StringComparer.Ordinal));
+
+        File.Delete(copy);
+        Run(60);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Equal("bad", Assert.Single(_rig.Quarantined()));
+        Assert.Equal(["good", "later"], Transport.Topic.TakeLast(2));
+        Assert.True(_rig.Saved(refused).IsDone);
+
+        _rig.Crash();
+        _rig.Start();
+        Run(5);
+        Clean();
+        Assert.Equal(damaged[1..], Directory.GetFiles(_rig.Logs).Order(StringComparer.Ordinal)); // never, though there is room now
+        Assert.Contains(_rig.Lines.Of(452), l => l.Contains("holds damaged bytes that are not in quarantine", StringComparison.Ordinal));
+    }
+
+    private string Damaged(out long position, out long end)
+    {
+        var path = _rig.Segment(["1"], [new string('2', 5_000)], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        (position, end) = (batches[1].Position, batches[2].Position);
+        using var file = File.OpenWrite(path);
+        file.Position = position + 100;
+        file.WriteByte(1);
+        return path;
+    }
+
+    /// <summary>A segment of two good batches with garbage between them, and then 16 MiB of nothing.</summary>
+    private string Sparse(string value)
+    {
+        var path = _rig.Segment([$"{value} before"], [$"{value} behind"]);
+        var whole = File.ReadAllBytes(path);
+        var second = (int)ShippingRig.BatchesOf(path)[1].Position;
+        using var file = File.OpenWrite(path);
+        file.Position = second;
+        file.Write("this is no batch, whatever it says"u8);
+        file.SetLength(second + 34);
+        file.Position = 16 * MiB;
+        file.Write(whole.AsSpan(second));
+        return path;
+    }
+
+    /// <summary>Turns, a second apart; the check of the checkpoint would read all of the holes after each.</summary>
+    private void Run(int turns)
+    {
+        for (var i = 0; i < turns; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+            _rig.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        _rig.Shipper!.RunOnce();
+    }
+
+    /// <summary>What is saved is cleaned, when all is past its retention.</summary>
+    private void Clean()
+    {
+        var time = new ManualTime(_rig.Time.GetUtcNow() + TimeSpan.FromDays(30));
+        IReadOnlyList<CleanableLog> logs = [new(_rig.Status, [.. _rig.Saved()!.Segments.Where(s => s.IsDone)])];
+        var cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => logs, new PlannedDirectories(), _rig.Lines, time);
+        cleaner.RunOnce(() => { }, CancellationToken.None);
+    }
+
+    private void Fill(long bytes)
+    {
+        Directory.CreateDirectory(_rig.RejectedDirectory);
+        File.WriteAllBytes(Filler, new byte[bytes]);
+    }
+}
