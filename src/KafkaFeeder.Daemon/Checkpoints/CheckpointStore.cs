@@ -240,7 +240,7 @@ internal sealed class CheckpointStore : IDisposable
         {
             foreach (var log in logs)
             {
-                file.Write(CheckpointText.Write(log.Snapshot()));
+                CheckpointText.WriteTo(file, log.Snapshot());
             }
 
             file.Flush();

@@ -25,6 +25,7 @@ internal static class CheckpointText
     private const string Magic = "kafkafeeder-checkpoint";
     private const int Version = 2;
     private const int CrcDigits = 8;
+    private const int PartChars = 32 << 10;
 
     private static readonly byte[] FrameStart = Encoding.ASCII.GetBytes(Magic + " ");
     private static readonly byte[] CrcLine = Encoding.ASCII.GetBytes("\ncrc32c ");
@@ -36,6 +37,9 @@ internal static class CheckpointText
         checkpoint.ThrowIfInconsistent();
         return Write(checkpoint, "full", checkpoint.Segments, []);
     }
+
+    /// <summary>Writes the frame of a whole checkpoint, which is consistent, a part at a time: there may be many segments.</summary>
+    public static void WriteTo(Stream output, Checkpoint checkpoint) => Write(output, checkpoint, "full", checkpoint.Segments, []);
 
     /// <summary>The frame of a change, by which the log's checkpoint becomes generation <paramref name="generation"/>.</summary>
     /// <exception cref="CheckpointException">An invariant does not hold.</exception>
@@ -102,14 +106,14 @@ internal static class CheckpointText
         }
 
         var body = frame[..^crcBytes];
-        if (!frame[^crcBytes..].SequenceEqual(CrcOf(body)))
+        if (!frame[^crcBytes..].SequenceEqual(CrcText(Crc32C.Compute(body))))
         {
             throw new CheckpointException("its CRC-32C does not match: it is cut short or damaged");
         }
 
         try
         {
-            return Parse(Encoding.UTF8.GetString(body).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            return Parse(new Lines(body));
         }
         catch (Exception e) when (e is FormatException or OverflowException or IndexOutOfRangeException or ArgumentOutOfRangeException)
         {
@@ -119,6 +123,15 @@ internal static class CheckpointText
 
     private static byte[] Write(Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
     {
+        using var frame = new MemoryStream();
+        Write(frame, head, kind, segments, removed);
+        return frame.ToArray();
+    }
+
+    private static void Write(
+        Stream output, Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
+    {
+        var crc = 0u;
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{Magic} {Version} {kind}\ncomponent {head.Component}\n");
         text.Append(CultureInfo.InvariantCulture, $"directory {Uri.EscapeDataString(head.Directory)}\ngeneration {head.Generation}\n");
@@ -126,6 +139,10 @@ internal static class CheckpointText
         foreach (var segment in segments)
         {
             Append(text, segment);
+            if (text.Length >= PartChars)
+            {
+                WritePart(output, text, ref crc);
+            }
         }
 
         foreach (var name in removed)
@@ -133,8 +150,16 @@ internal static class CheckpointText
             text.Append(CultureInfo.InvariantCulture, $"removed {name}\n");
         }
 
-        var body = Encoding.UTF8.GetBytes(text.ToString());
-        return [.. body, .. CrcOf(body)];
+        WritePart(output, text, ref crc);
+        output.Write(CrcText(crc));
+    }
+
+    private static void WritePart(Stream output, StringBuilder text, ref uint crc)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text.ToString());
+        crc = Crc32C.Append(crc, bytes);
+        output.Write(bytes);
+        text.Clear();
     }
 
     private static void Append(StringBuilder text, SegmentCheckpoint s)
@@ -152,8 +177,7 @@ internal static class CheckpointText
         text.Append(s.HasUncopied ? " uncopied\n" : "\n"); // earlier versions do not read so far
     }
 
-    private static byte[] CrcOf(ReadOnlySpan<byte> body) =>
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"crc32c {Crc32C.Compute(body):x8}\n"));
+    private static byte[] CrcText(uint crc) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"crc32c {crc:x8}\n"));
 
     /// <summary>The length of the frame at the front, by its last line; 0 if that line is not there.</summary>
     private static int LengthOf(ReadOnlySpan<byte> bytes)
@@ -169,9 +193,9 @@ internal static class CheckpointText
         return next < 0 ? -1 : next + 1;
     }
 
-    private static CheckpointFrame Parse(string[] lines)
+    private static CheckpointFrame Parse(Lines lines)
     {
-        var words = Rest(lines[0], Magic).Split(' ');
+        var words = Rest(lines.Next(), Magic).Split(' ');
         var version = int.Parse(words[0], NumberStyles.None, CultureInfo.InvariantCulture);
         if (version is < 1 or > Version)
         {
@@ -180,16 +204,33 @@ internal static class CheckpointText
         }
 
         var isFull = version == 1 || words[1] == "full";
+        var component = Rest(lines.Next(), "component");
+        var directory = Uri.UnescapeDataString(Rest(lines.Next(), "directory"));
+        var generation = Number(Rest(lines.Next(), "generation"));
+        var possibleDuplicates = Number(Rest(lines.Next(), "possible-duplicates"));
+        var segments = new List<SegmentCheckpoint>();
+        var removed = new List<string>();
+        while (lines.TryNext(out var line))
+        {
+            if (!isFull && line.StartsWith("removed ", StringComparison.Ordinal))
+            {
+                removed.Add(Rest(line, "removed"));
+            }
+            else
+            {
+                segments.Add(ParseSegment(line, version));
+            }
+        }
+
         var checkpoint = new Checkpoint
         {
-            Component = Rest(lines[1], "component"),
-            Directory = Uri.UnescapeDataString(Rest(lines[2], "directory")),
-            Generation = Number(Rest(lines[3], "generation")),
-            PossibleDuplicates = Number(Rest(lines[4], "possible-duplicates")),
-            Segments = [.. lines.Skip(5).Where(l => isFull || !l.StartsWith("removed ", StringComparison.Ordinal)).Select(l => ParseSegment(l, version))],
+            Component = component,
+            Directory = directory,
+            Generation = generation,
+            PossibleDuplicates = possibleDuplicates,
+            Segments = segments,
         };
         checkpoint.ThrowIfInconsistent();
-        string[] removed = isFull ? [] : [.. lines.Skip(5).Where(l => l.StartsWith("removed ", StringComparison.Ordinal)).Select(l => Rest(l, "removed"))];
         return new CheckpointFrame(checkpoint, isFull, removed);
     }
 
@@ -234,6 +275,24 @@ internal static class CheckpointText
     private static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 
     private static uint Hex(string text) => uint.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
+    /// <summary>The lines of a frame, one after the other; empty ones are passed over.</summary>
+    private ref struct Lines(ReadOnlySpan<byte> body)
+    {
+        private ReadOnlySpan<byte> _rest = body;
+
+        public string Next() => TryNext(out var line) ? line : throw new FormatException("a line is missing");
+
+        public bool TryNext(out string line)
+        {
+            _rest = _rest.TrimStart((byte)'\n');
+            var end = _rest.IndexOf((byte)'\n');
+            var bytes = end < 0 ? _rest : _rest[..end];
+            _rest = _rest[bytes.Length..];
+            line = Encoding.UTF8.GetString(bytes);
+            return !bytes.IsEmpty;
+        }
+    }
 
     /// <summary>The words of a line, one after the other.</summary>
     private ref struct Words(string line)

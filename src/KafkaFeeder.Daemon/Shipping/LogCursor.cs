@@ -11,6 +11,8 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// </summary>
 internal sealed class LogCursor : IDisposable
 {
+    private const int MaxFoundToSave = 1000;
+
     private readonly string _directory;
     private readonly LossBook _book;
     private readonly TimeProvider _time;
@@ -24,6 +26,7 @@ internal sealed class LogCursor : IDisposable
     private readonly HashSet<SegmentLane> _open = [];
     private readonly HashSet<SegmentLane> _missing = [];
     private readonly HashSet<SegmentName> _taken = []; // names that are there, but of what is no segment
+    private readonly Queue<SegmentLane> _found = new(); // to be saved, some with each save
     private readonly HashSet<SegmentLane> _changed = [];
     private readonly List<SegmentCheckpoint> _changedDone = [];
     private readonly List<string> _removed = [];
@@ -85,7 +88,10 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>True if there is something to save.</summary>
-    public bool HasChanges => _changed.Count + _changedDone.Count + _removed.Count > 0;
+    public bool HasChanges => HasFound || _changed.Count + _changedDone.Count + _removed.Count > 0;
+
+    /// <summary>True if there are segments that were found and are not saved.</summary>
+    public bool HasFound => _found.Count > 0;
 
     private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, Count, _missing.Count);
 
@@ -194,9 +200,17 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>Takes what has changed since this was asked last, to be saved.</summary>
+    /// <summary>
+    /// Takes what has changed since this was asked last, to be saved; of segments that were found, and of which nothing is
+    /// confirmed, a bounded number.
+    /// </summary>
     public (List<SegmentCheckpoint> Segments, List<string> Removed) TakeChanges()
     {
+        for (var i = 0; i < MaxFoundToSave && _found.TryDequeue(out var found); i++)
+        {
+            _changed.Add(found);
+        }
+
         var segments = _changed.Where(l => _lanes.GetValueOrDefault(l.Name) == l).Select(l => l.Snapshot()).ToList();
         segments.AddRange(_changedDone.Where(d => ReferenceEquals(_done.GetValueOrDefault(d.Name), d)));
         var removed = _removed.Where(name => !_done.ContainsKey(name) && !IsLane(name)).ToList();
@@ -345,7 +359,7 @@ internal sealed class LogCursor : IDisposable
         var (bytes, written) = _watch.SizeOf(name);
         var lane = new SegmentLane(name, bytes, written);
         _lanes.Add(name, lane);
-        _changed.Add(lane);
+        _found.Enqueue(lane);
         BeginToWait(lane);
     }
 
@@ -414,7 +428,7 @@ internal sealed class LogCursor : IDisposable
         foreach (var lane in _missing.Where(l => l.LosableBytes > 0 && now - l.MissingSince >= patience))
         {
             var what = _taken.Contains(lane.Name) ? "something else took its name" : "the segment was removed";
-            _book.Lost(lane.Name.FileName, lane.Tracker.Watermark.Position, lane.WrittenBytes, $"{what} before it was shipped");
+            _book.Lost(lane.Name.FileName, lane.Watermark.Position, lane.WrittenBytes, $"{what} before it was shipped");
             lane.WasLost();
             _changed.Add(lane);
         }
@@ -562,7 +576,7 @@ internal sealed class LogCursor : IDisposable
     /// </summary>
     private void Taken(SegmentLane lane, string what)
     {
-        var isKnown = lane.LosableBytes > 0 || lane.Tracker.Watermark != default;
+        var isKnown = lane.LosableBytes > 0 || lane.Watermark != default;
         _onReset(lane, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
         _taken.Add(lane.Name);
         Vanished(lane);

@@ -37,6 +37,7 @@ internal sealed class SegmentLane : IDisposable
 
     private SegmentReader? _reader;
     private Watermark _start;
+    private AcknowledgementTracker? _tracker; // made when it is read: many may wait
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
     private string _identity = "";
     private bool _isBuffered; // the reader may hold bytes that were not looked at
@@ -59,13 +60,15 @@ internal sealed class SegmentLane : IDisposable
         Head = saved.Head;
         MissingSince = saved.MissingSince;
         HasUncopied = saved.HasUncopied;
-        Tracker = new AcknowledgementTracker(saved.Watermark);
     }
 
     public SegmentName Name { get; }
 
+    /// <summary>What was read, and what of it is confirmed.</summary>
+    public AcknowledgementTracker Tracker => _tracker ??= new AcknowledgementTracker(_start);
+
     /// <summary>What is confirmed.</summary>
-    public AcknowledgementTracker Tracker { get; private set; }
+    public Watermark Watermark => _tracker?.Watermark ?? _start;
 
     /// <summary>The size that was seen last.</summary>
     public long Bytes { get; private set; }
@@ -94,10 +97,10 @@ internal sealed class SegmentLane : IDisposable
     public bool IsOpen => _reader is not null;
 
     /// <summary>Bytes that are there and not confirmed.</summary>
-    public long LagBytes => Math.Max(0, Bytes - Tracker.Watermark.Position);
+    public long LagBytes => Math.Max(0, Bytes - Watermark.Position);
 
     /// <summary>Bytes that were there, and are not confirmed, when there is no file any more.</summary>
-    public long LosableBytes => Math.Max(0, WrittenBytes - Tracker.Watermark.Position);
+    public long LosableBytes => Math.Max(0, WrittenBytes - Watermark.Position);
 
     /// <summary>The batch that was read.</summary>
     public OutboundBatch? Current { get; private set; }
@@ -114,9 +117,9 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>What a checkpoint says of it.</summary>
     public SegmentCheckpoint Snapshot(bool isDone = false)
     {
-        Head ??= _reader is { } reader && Tracker.Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+        Head ??= _reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
         return new SegmentCheckpoint(
-            Name.FileName, Tracker.Watermark, Math.Max(WrittenBytes, Tracker.Watermark.Position), isDone, Head, MissingSince, HasUncopied);
+            Name.FileName, Watermark, Math.Max(WrittenBytes, Watermark.Position), isDone, Head, MissingSince, HasUncopied);
     }
 
     /// <summary>
@@ -230,7 +233,7 @@ internal sealed class SegmentLane : IDisposable
             WrittenBytes = from;
         }
 
-        Bytes = Math.Max(bytes, Tracker.Watermark.Position);
+        Bytes = Math.Max(bytes, Watermark.Position);
     }
 
     /// <summary>Looks at the size of the open file. What certainly was written is what is read; more may be taken back.</summary>
@@ -261,7 +264,7 @@ internal sealed class SegmentLane : IDisposable
     }
 
     /// <summary>What was lost of it is accounted for: it is nobody's any more.</summary>
-    public void WasLost() => Bytes = WrittenBytes = Tracker.Watermark.Position;
+    public void WasLost() => Bytes = WrittenBytes = Watermark.Position;
 
     /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
     public bool TryFinish()
@@ -321,7 +324,7 @@ internal sealed class SegmentLane : IDisposable
         {
             using var own = _reader is null ? SegmentHandle.OpenForReading(Path.Combine(directory, Name.FileName)) : null;
             Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
-            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? _reader!.File, head, Tracker.Watermark.Position)], out var header)
+            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? _reader!.File, head, Watermark.Position)], out var header)
                 && header.BaseTimestamp > 0 ? header.BaseTimestamp : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -494,7 +497,7 @@ internal sealed class SegmentLane : IDisposable
         if (plan.Reset is not null)
         {
             _start = plan.Start;
-            Tracker = new AcknowledgementTracker(plan.Start);
+            _tracker = null;
         }
 
         if (plan.IsOther)

@@ -160,7 +160,7 @@ internal sealed class Shipper : IDisposable
         LogUncertain();
         _cursor.DropBuffers();
         TouchIfChanged();
-        if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes))
+        if (_keeper.IsDue(_cursor.HasFound ? TimeSpan.Zero : _options.CheckpointInterval, _options.MaxInFlightBytes))
         {
             BeginSave();
         }
@@ -200,11 +200,17 @@ internal sealed class Shipper : IDisposable
         await _keeper.WhenSavedAsync().ConfigureAwait(false);
         TakeSaved();
         TouchIfChanged();
-        if (!_keeper.IsClean)
+        while (!_keeper.IsClean)
         {
             BeginSave();
             await _keeper.WhenSavedAsync().ConfigureAwait(false);
             TakeSaved();
+            if (_keeper.HasFailed)
+            {
+                break;
+            }
+
+            TouchIfChanged(); // found segments are saved in portions
         }
     }
 
@@ -737,7 +743,7 @@ internal sealed class Shipper : IDisposable
         _status.Segments = _cursor.Count;
         _status.QuarantineBytes = _book.QuarantineBytes;
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
-        _status.Position = first is null ? "" : $"{first.Name}:{first.Tracker.Watermark.Position}";
+        _status.Position = first is null ? "" : $"{first.Name}:{first.Watermark.Position}";
         var unanswered = Unanswered(hasLag: first is not null);
         var missing = MissingText();
         _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered ?? missing;

@@ -12,7 +12,7 @@ public static class Crc32C
     public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 
     /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
-    internal static uint Append(uint crc, ReadOnlySpan<byte> bytes) => ~Step(~crc, bytes);
+    public static uint Append(uint crc, ReadOnlySpan<byte> bytes) => ~Step(~crc, bytes);
 
     // BitOperations.Crc32C is the bare step: the start value and the final complement are ours.
     private static uint Step(uint crc, ReadOnlySpan<byte> bytes)

@@ -13,6 +13,8 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     /// <summary>What every segment's name ends with.</summary>
     public const string Extension = ".szn";
 
+    private static string _lastComponent = "";
+
     private SegmentName(string fileName, long order, TimeSpan interval, string component)
     {
         FileName = fileName;
@@ -70,8 +72,15 @@ public sealed partial record SegmentName : IComparable<SegmentName>
                 long.Parse(match.Groups["date"].ValueSpan, CultureInfo.InvariantCulture) * 1_000_000
                     + long.Parse(match.Groups["time"].ValueSpan, CultureInfo.InvariantCulture),
                 TimeSpan.FromSeconds(long.Parse(match.Groups["interval"].ValueSpan, CultureInfo.InvariantCulture)),
-                match.Groups["component"].Value)
+                Shared(match.Groups["component"].ValueSpan))
             : null;
+    }
+
+    /// <summary>Names that are read one after the other mostly are of one component: one string serves them all.</summary>
+    private static string Shared(ReadOnlySpan<char> component)
+    {
+        var last = _lastComponent;
+        return component.SequenceEqual(last) ? last : _lastComponent = component.ToString();
     }
 
     /// <summary>By date and time, then by the whole name.</summary>

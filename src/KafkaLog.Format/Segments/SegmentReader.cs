@@ -36,7 +36,7 @@ public sealed class SegmentReader : IDisposable
     /// </summary>
     public const int DefaultMaxBatchBytes = (64 << 20) + 1024;
 
-    private const int ReadBytes = 256 * 1024;
+    private const int ReadBytes = 64 * 1024;
 
     private readonly SafeFileHandle _file;
     private readonly int _maxBatchBytes;
@@ -422,13 +422,17 @@ public sealed class SegmentReader : IDisposable
         return _buffer.AsSpan(start, Math.Min(bytes, _bufferBytes - start));
     }
 
-    /// <summary>Moves what is unread to the front; a larger buffer if a batch needs one.</summary>
+    /// <summary>
+    /// Moves what is unread to the front; a larger buffer if a batch needs one. No larger than what is there to read: of many
+    /// logs each looks at a few new bytes.
+    /// </summary>
     private void MakeRoom(ref int start, int bytes)
     {
         var kept = _bufferBytes - start;
         if (_buffer.Length < bytes || _buffer.Length == 0)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, ReadBytes));
+            var there = RandomAccess.GetLength(_file) - _bufferStart - start;
+            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(bytes, Math.Min(there, ReadBytes)));
             _buffer.AsSpan(start, kept).CopyTo(larger);
             if (_buffer.Length > 0)
             {
