@@ -13,6 +13,9 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
     }
 
+    /// <summary>How much time each look at the elapsed time takes: so the code under test is as slow as a test wants it.</summary>
+    public TimeSpan TimePerLook { get; set; }
+
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override DateTimeOffset GetUtcNow()
@@ -27,7 +30,7 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
         lock (_lock)
         {
-            return _elapsedTicks;
+            return _elapsedTicks += TimePerLook.Ticks;
         }
     }
 
