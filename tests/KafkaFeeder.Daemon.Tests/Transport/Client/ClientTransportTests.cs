@@ -69,6 +69,18 @@ public sealed class ClientTransportTests : IDisposable
         Assert.Empty(_log.Of(SmallerRequests));
     }
 
+    /// <summary>See <c>ProducerSettingsTests</c> for what that is in settings of the client.</summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(null, false)]
+    public void A_log_in_strict_order_has_a_producer_that_waits_until_a_window_is_complete(bool? strictOrder, bool isPushed)
+    {
+        using var pool = Pool("127.0.0.1:1");
+        var transport = (ClientTransport)pool.For(Log with { StrictOrder = strictOrder });
+        Assert.Equal(isPushed, transport.Shape.IsPushed);
+    }
+
     [Theory]
     [InlineData(1_700_000_000_000, 1_700_000_000_000)]
     [InlineData(1, 1)]
@@ -116,10 +128,15 @@ public sealed class ClientTransportTests : IDisposable
     private IBatchTransport Transport(MockBrokers brokers)
     {
         Assert.True(Librdkafka.TryLoad(out var problem), problem);
-        var group = new BrokerGroupOptions { Name = "kafka", Brokers = [brokers.Address] };
-        var pool = new ClientTransportPool(new Dictionary<string, BrokerGroupOptions> { ["kafka"] = group }, _log, TimeProvider.System);
+        var pool = Pool(brokers.Address);
         _opened.Add(pool);
         return pool.For(Log);
+    }
+
+    private ClientTransportPool Pool(string address)
+    {
+        var group = new BrokerGroupOptions { Name = "kafka", Brokers = [address] };
+        return new ClientTransportPool(new Dictionary<string, BrokerGroupOptions> { ["kafka"] = group }, _log, TimeProvider.System);
     }
 
     private LogOptions Log => SomeLog.In(_folder.Path) with { Ack = AckLevel.Leader };
