@@ -369,9 +369,9 @@ internal sealed class SegmentLane : IDisposable
     {
         Span<byte> front = stackalloc byte[RecordBatchHeader.Bytes];
         var read = RandomAccess.Read(file, front, 0);
-        var bytes = RecordBatchHeader.TryRead(front[..read], out var header) && header.TotalBytes is > RecordBatchHeader.LogOverhead and < RecordBatchHeader.Bytes
-            ? (int)header.TotalBytes
-            : RecordBatchHeader.Bytes;
+        var isShort = RecordBatchHeader.TryRead(front[..read], out var header)
+            && header.TotalBytes is > RecordBatchHeader.LogOverhead and < RecordBatchHeader.Bytes;
+        var bytes = isShort ? (int)header.TotalBytes : RecordBatchHeader.Bytes;
         return read >= bytes ? Crc32C.Compute(front[..bytes]) : null;
     }
 

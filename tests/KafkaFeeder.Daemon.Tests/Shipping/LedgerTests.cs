@@ -122,7 +122,8 @@ public sealed class LedgerTests : IDisposable
         Assert.Equal(expected, CountsOf(ledger));
 
         new Ledger(LedgerPath, _time, maxBytes: 1).Add(LedgerKind.Vanished, Logs, Segment, 0, 9, 0, "counts for nothing");
-        Assert.Equal(["total", "total", "vanished"], File.ReadAllLines(LedgerPath).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("kind").GetString()));
+        var kinds = File.ReadAllLines(LedgerPath).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("kind").GetString());
+        Assert.Equal(["total", "total", "vanished"], kinds);
         Assert.Equal(expected, CountsOf(new Ledger(LedgerPath, _time)));
         ledger.CatchUp(); // the one that runs on, too
         Assert.Equal(expected, CountsOf(ledger));
@@ -192,7 +193,8 @@ public sealed class LedgerTests : IDisposable
         new LedgerEntry(LedgerKind.Lost, Logs, segment, 100, 150, 0, "gone"),
     ]);
 
-    private static LedgerCounts[] CountsOf(Ledger ledger) => [ledger.AccountOf(Logs, "orders").Counts, ledger.AccountOf(Logs, "bills").Counts];
+    private static LedgerCounts[] CountsOf(Ledger ledger) =>
+        [ledger.AccountOf(Logs, "orders").Counts, ledger.AccountOf(Logs, "bills").Counts];
 
     private LedgerCounts Reopened() => new Ledger(LedgerPath, _time).AccountOf(Logs, "orders").Counts;
 

@@ -170,7 +170,8 @@ public sealed class ShipperFileFaultTests : IDisposable
     [InlineData(1)]
     public void A_wrapper_of_an_old_format_is_sent_again_with_the_same_offsets(byte magic)
     {
-        using (var writer = new LogWriter(new LogWriterOptions { Directory = _rig.Logs, Component = "orders", Magic = magic, Compression = CompressionType.Gzip }))
+        var options = new LogWriterOptions { Directory = _rig.Logs, Component = "orders", Magic = magic };
+        using (var writer = new LogWriter(options with { Compression = CompressionType.Gzip }))
         {
             ShippingRig.Append(writer, "0");
             ShippingRig.Append(writer, [.. Enumerable.Repeat(new string('x', 500), 3)]); // worth compressing
@@ -644,7 +645,13 @@ public sealed class ShipperFileFaultTests : IDisposable
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
-        Rewrite(path, (i, header) => header with { ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1, BaseOffset = i == 1 ? -5 : header.BaseOffset });
+        Rewrite(path, (i, header) => header with
+        {
+            ProducerId = -1,
+            ProducerEpoch = -1,
+            BaseSequence = -1,
+            BaseOffset = i == 1 ? -5 : header.BaseOffset,
+        });
         _rig.Start();
         _rig.Drain(5);
         Assert.Equal(["1", "3"], Transport.Topic);

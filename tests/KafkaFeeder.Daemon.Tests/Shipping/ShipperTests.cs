@@ -335,7 +335,8 @@ public sealed class ShipperTests : IDisposable
             _rig.Time.Advance(TimeSpan.FromMinutes(1));
             foreach (var sending in Transport.InFlight.ToList())
             {
-                Transport.Fail(sending, OutcomeKind.Retriable, rejected: [new RejectedRecord(sending.Records[0].Index, "InvalidRecord", RejectionKind.Topic)]);
+                var first = new RejectedRecord(sending.Records[0].Index, "InvalidRecord", RejectionKind.Topic);
+                Transport.Fail(sending, OutcomeKind.Retriable, rejected: [first]);
             }
         }
 

@@ -109,7 +109,8 @@ public sealed class ShipperTurnTests : IDisposable
 
         _rig.Drain(10);
         Assert.Equal(["1", "3", "2"], Transport.Topic);
-        Assert.Equal(("damaged", (long)second, second + (long)damage.Length), _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)).Single());
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("damaged", (long)second, second + (long)damage.Length), (entry.Kind, entry.Position, entry.EndPosition));
         Assert.Equal(LogState.Idle, _rig.Status.State);
     }
 
