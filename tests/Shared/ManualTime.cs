@@ -13,6 +13,21 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
     }
 
+    /// <summary>How much time each look at the elapsed time takes: so the code under test is as slow as a test wants it.</summary>
+    public TimeSpan TimePerLook { get; set; }
+
+    /// <summary>After how long the next timer fires; null if none waits.</summary>
+    public TimeSpan? Next
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _timers.Count == 0 ? null : TimeSpan.FromTicks(_timers.Min(t => t.Due) - _elapsedTicks);
+            }
+        }
+    }
+
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override DateTimeOffset GetUtcNow()
@@ -27,7 +42,7 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
         lock (_lock)
         {
-            return _elapsedTicks;
+            return _elapsedTicks += TimePerLook.Ticks;
         }
     }
 

@@ -59,6 +59,9 @@ internal sealed class CheckpointStore : IDisposable
     /// <summary>Where a save that hangs is seen; null: nowhere.</summary>
     public Loops? Loops { get; set; }
 
+    /// <summary>How often changes were forced to the disk.</summary>
+    public int Syncs { get; private set; }
+
     /// <summary>Reads what is there.</summary>
     /// <param name="directory">The checkpoint directory.</param>
     /// <param name="onProblem">Takes what could not be read, with the consequence.</param>
@@ -180,6 +183,7 @@ internal sealed class CheckpointStore : IDisposable
 
         RandomAccess.Write(_changes!, frames, _changesBytes);
         DurableFile.Sync(_changes!, _changesPath);
+        Syncs++;
         if (FileFacts.Of(_changesPath).Id != _changesIdentity)
         {
             throw new IOException($"{_changesPath} is not the file that was written: somebody moved or removed it");

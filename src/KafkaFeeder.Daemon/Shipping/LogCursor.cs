@@ -485,12 +485,25 @@ internal sealed class LogCursor : IDisposable
 
     private void LookAtSize(SegmentLane lane)
     {
-        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes)
+        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane))
         {
             var before = lane.LagBytes;
             lane.SawSize(_watch.SizeOf(lane.Name), _book);
             _closedLagBytes += lane.LagBytes - before;
             _changed.Add(lane);
+        }
+    }
+
+    /// <summary>Whether another file has its name: its size says nothing of what was written to the first one. Opening it tells.</summary>
+    private bool IsAnother(SegmentLane lane)
+    {
+        try
+        {
+            return lane.Head is { } head && !SegmentLane.HasHead(_watch.PathOf(lane.Name), head);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false; // opening it to read tells what is wrong
         }
     }
 

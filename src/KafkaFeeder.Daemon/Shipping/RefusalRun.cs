@@ -5,7 +5,8 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// <summary>
 /// Tells a topic that takes nothing from a few bad records: a compacted topic refuses each record without a key, and to set
 /// all of them aside would empty the log into quarantine. What is wrong with a record itself (its size) counts for nothing
-/// here. Pure.
+/// here. Records are in a row as they lie in the log, however few of them each batch has: what lies between two refused
+/// batches of a segment was taken, perhaps before the first of them was looked at alone. Pure.
 /// </summary>
 internal sealed class RefusalRun
 {
@@ -13,19 +14,23 @@ internal sealed class RefusalRun
     private const int Most = 20;
 
     private int _count;
+    private (string Segment, long Position, long EndPosition) _last;
 
-    /// <summary>A record was taken.</summary>
+    /// <summary>Records were taken.</summary>
     public void Taken() => _count = 0;
 
     /// <summary>Records were refused.</summary>
+    /// <param name="batch">The batch that they are in.</param>
     /// <param name="rejected">Which, and why.</param>
     /// <param name="isAnyTaken">Whether others of the same batch were taken.</param>
     /// <returns>Why the log has to be held; null if it need not be.</returns>
-    public string? Add(IReadOnlyList<RejectedRecord> rejected, bool isAnyTaken)
+    public string? Add(OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected, bool isAnyTaken)
     {
+        var isInRow = batch.SegmentName != _last.Segment || batch.Position == _last.EndPosition || batch.Position == _last.Position;
+        _last = (batch.SegmentName, batch.Position, batch.EndPosition);
+        _count = isInRow && !isAnyTaken ? _count : 0;
         if (isAnyTaken)
         {
-            _count = 0;
             return null;
         }
 

@@ -364,9 +364,23 @@ internal sealed class SegmentLane : IDisposable
         return RandomAccess.Read(file, head, 0) == head.Length ? Crc32C.Compute(head) : null;
     }
 
+    /// <summary>
+    /// What names a segment without an identity: what it begins with. Of a message of an old format that is shorter no more than
+    /// itself, or the name would be another one when more is written behind it.
+    /// </summary>
+    private static uint? FrontOf(SafeFileHandle file)
+    {
+        Span<byte> front = stackalloc byte[RecordBatchHeader.Bytes];
+        var read = RandomAccess.Read(file, front, 0);
+        var isShort = RecordBatchHeader.TryRead(front[..read], out var header)
+            && header.TotalBytes is > RecordBatchHeader.LogOverhead and < RecordBatchHeader.Bytes;
+        var bytes = isShort ? (int)header.TotalBytes : RecordBatchHeader.Bytes;
+        return read >= bytes ? Crc32C.Compute(front[..bytes]) : null;
+    }
+
     private static string IdentityOf(SafeFileHandle file) =>
         SegmentReader.ReadSegmentId(file) is { } id ? id.ToString("x16", CultureInfo.InvariantCulture)
-        : HeadOf(file) is { } head ? "head-" + head.ToString("x8", CultureInfo.InvariantCulture)
+        : FrontOf(file) is { } front ? "head-" + front.ToString("x8", CultureInfo.InvariantCulture)
         : "";
 
     /// <summary>

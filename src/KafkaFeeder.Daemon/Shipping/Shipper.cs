@@ -323,7 +323,7 @@ internal sealed class Shipper : IDisposable
         }
 
         batch.WasSent = true;
-        batch.SettledWhenSent = batch.Settled?.Count(s => s) ?? 0;
+        batch.SettledWhenSent = SettledOf(batch);
         if (_window.IsEmpty)
         {
             _answeredAt = _time.GetTimestamp();
@@ -376,7 +376,7 @@ internal sealed class Shipper : IDisposable
         {
             if (batch.WasSent)
             {
-                _status.AddResent(batch.RecordsCount - (batch.Settled?.Count(s => s) ?? 0));
+                _status.AddResent(batch.RecordsCount - SettledOf(batch));
             }
 
             SendOrKeep(lane, batch, bytes.AsSpan(0, (int)batch.Bytes));
@@ -386,6 +386,8 @@ internal sealed class Shipper : IDisposable
             ArrayPool<byte>.Shared.Return(bytes);
         }
     }
+
+    private static int SettledOf(OutboundBatch batch) => batch.Settled?.Count(s => s) ?? 0;
 
     private void AccountForChanged(SegmentLane lane, OutboundBatch batch)
     {
@@ -447,6 +449,7 @@ internal sealed class Shipper : IDisposable
     {
         _status.AddShipped(batch.RecordsCount, batch.Bytes);
         _window.Grow(batch.Bytes);
+        _refusals.Taken();
         EndTrouble();
         Settle(lane, batch);
     }
@@ -460,7 +463,6 @@ internal sealed class Shipper : IDisposable
         }
 
         _isProbing = false;
-        _refusals.Taken();
         _retries.Succeeded();
     }
 
@@ -540,8 +542,8 @@ internal sealed class Shipper : IDisposable
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}), and {noRoom}";
         }
 
-        var isAnyTaken = rejected.Count + batch.SettledWhenSent < batch.RecordsCount;
-        var refused = _refusals.Add(rejected, isAnyTaken);
+        var isAnyTaken = SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
+        var refused = _refusals.Add(batch, rejected, isAnyTaken);
         return refused is not null ? refused
             : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(lane, batch, rejected) is { } ahead
                 ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock ({rejected[0].Reason}): it is sent again until the brokers take it"

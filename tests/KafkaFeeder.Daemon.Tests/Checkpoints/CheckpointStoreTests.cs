@@ -1,6 +1,7 @@
 using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using Xunit;
@@ -239,13 +240,39 @@ public sealed class CheckpointStoreTests : IDisposable
     [Fact]
     public async Task Saves_of_many_logs_go_together()
     {
+        using var busy = new BusyOnce();
+        var loops = new Loops(busy);
         using var store = CheckpointStore.Open(_folder.Path, _problems.Add);
+        store.Loops = loops;
         var saves = Enumerable.Range(0, 500).Select(i =>
             store.SaveAsync(store.Of("/logs", $"log{i}"), Change(At($"20261121_100000_3600_UTC-log{i}.szn", 5)))).ToList();
+        busy.GoOn();
         await Task.WhenAll(saves);
+        Assert.Equal(1, store.Syncs);
         var loaded = CheckpointFiles.Load(_folder.Path, _problems.Add);
         Assert.Equal(500, loaded.Count);
         Assert.All(loaded.Values, l => Assert.Equal(5, Assert.Single(l.Snapshot().Segments).Watermark.Position));
+    }
+
+    /// <summary>A clock that, looked at by another thread, holds it until it may go on.</summary>
+    private sealed class BusyOnce : TimeProvider, IDisposable
+    {
+        private readonly int _thread = Environment.CurrentManagedThreadId;
+        private readonly ManualResetEventSlim _mayGoOn = new();
+
+        public void GoOn() => _mayGoOn.Set();
+
+        public override long GetTimestamp()
+        {
+            if (Environment.CurrentManagedThreadId != _thread)
+            {
+                _mayGoOn.Wait();
+            }
+
+            return base.GetTimestamp();
+        }
+
+        public void Dispose() => _mayGoOn.Dispose();
     }
 
     private static SegmentCheckpoint At(string name, long position) => new(name, new Watermark(position, 0, position, null, 0, position), 1_000, false, null);

@@ -107,6 +107,8 @@ public sealed class CommandTests : IDisposable
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
         daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "health is well");
         daemon.Until(() => Run("status").Output.Contains("unclaimed segments: 1 file", StringComparison.Ordinal), "the status names what nobody ships");
+        Assert.Equal(ExitCode.Failed, Run("status").ExitCode); // nothing else is wrong
+        Assert.Equal(ExitCode.Failed, Run("status", "--json").ExitCode);
 
         Assert.Equal(0, daemon.Stop());
         Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had", daemon.Errors, StringComparison.Ordinal);

@@ -9,6 +9,7 @@ public sealed class LedgerTests : IDisposable
 {
     private const string Logs = "/var/log";
     private const string Segment = "20261121_100000_3600_UTC-orders.szn";
+    private const string OtherSegment = "20261121_100000_3600_UTC-bills.szn";
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
 
@@ -109,6 +110,49 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
+    public void What_a_file_added_up_to_stands_in_the_next_for_each_log_and_each_kind()
+    {
+        var ledger = new Ledger(LedgerPath, _time);
+        AddEachKind(ledger, Segment);
+        AddEachKind(ledger, OtherSegment);
+        Assert.Single(ledger.Acknowledge("orders", "somebody"));
+        AddEachKind(ledger, Segment);
+        var sums = new LedgerSums(2, 3, 70, 50);
+        LedgerCounts[] expected = [new LedgerCounts(new LedgerSums(4, 6, 140, 100), sums, 3), new LedgerCounts(sums, sums, 3)];
+        Assert.Equal(expected, CountsOf(ledger));
+
+        new Ledger(LedgerPath, _time, maxBytes: 1).Add(LedgerKind.Vanished, Logs, Segment, 0, 9, 0, "counts for nothing");
+        var kinds = File.ReadAllLines(LedgerPath).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("kind").GetString());
+        Assert.Equal(["total", "total", "vanished"], kinds);
+        Assert.Equal(expected, CountsOf(new Ledger(LedgerPath, _time)));
+        ledger.CatchUp(); // the one that runs on, too
+        Assert.Equal(expected, CountsOf(ledger));
+    }
+
+    [Fact]
+    public void What_another_process_has_added_is_in_the_sums_of_a_new_file()
+    {
+        var rotating = new Ledger(LedgerPath, _time, maxBytes: 1);
+        new Ledger(LedgerPath, _time).Add(LedgerKind.Lost, Logs, Segment, 0, 5, 0, "gone");
+        rotating.Add(LedgerKind.Lost, Logs, Segment, 5, 6, 0, "gone");
+        Assert.True(File.Exists(rotating.OlderPath));
+        Assert.Equal(6, Reopened().Total.Lost);
+        Assert.Equal(6, rotating.AccountOf(Logs, "orders").Counts.Total.Lost);
+    }
+
+    [Fact]
+    public void An_acknowledgement_of_one_log_leaves_the_others_as_they_are()
+    {
+        var ledger = new Ledger(LedgerPath, _time);
+        AddEachKind(ledger, Segment);
+        AddEachKind(ledger, OtherSegment);
+        var before = CountsOf(ledger);
+        Assert.Equal("orders", Assert.Single(ledger.Acknowledge("orders", "somebody")).Key.Component);
+        Assert.Equal([before[0].Acknowledged(), before[1]], CountsOf(ledger));
+        Assert.Equal([before[0].Acknowledged(), before[1]], CountsOf(new Ledger(LedgerPath, _time)));
+    }
+
+    [Fact]
     public void A_crash_at_any_step_of_a_rotation_leaves_the_right_counts()
     {
         var ledger = new Ledger(LedgerPath, _time);
@@ -140,6 +184,17 @@ public sealed class LedgerTests : IDisposable
             File.WriteAllBytes(path, bytes);
         }
     }
+
+    private static void AddEachKind(Ledger ledger, string segment) => ledger.Add(
+    [
+        new LedgerEntry(LedgerKind.Rejected, Logs, segment, 0, 10, 2, "too large"),
+        new LedgerEntry(LedgerKind.Torn, Logs, segment, 20, 23, 0, "torn"),
+        new LedgerEntry(LedgerKind.Damaged, Logs, segment, 30, 100, 0, "no batch"),
+        new LedgerEntry(LedgerKind.Lost, Logs, segment, 100, 150, 0, "gone"),
+    ]);
+
+    private static LedgerCounts[] CountsOf(Ledger ledger) =>
+        [ledger.AccountOf(Logs, "orders").Counts, ledger.AccountOf(Logs, "bills").Counts];
 
     private LedgerCounts Reopened() => new Ledger(LedgerPath, _time).AccountOf(Logs, "orders").Counts;
 

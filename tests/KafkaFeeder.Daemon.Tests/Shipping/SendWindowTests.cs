@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
@@ -42,14 +43,66 @@ public sealed class SendWindowTests : IDisposable
         Assert.False(_window.HasRoom(isStrict: false, isOne: false, brokersAnswer: false));
     }
 
+    /// <summary>What is on the way may be tried again below: nothing may pass it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void After_an_outcome_or_the_end_of_a_turn_nothing_joins_a_strict_window_until_all_is_back(bool isByOutcome)
+    {
+        var (one, two) = (Add(), Add());
+        Assert.True(HasRoom(isStrict: true));
+        if (isByOutcome)
+        {
+            _window.Returned(one);
+        }
+        else
+        {
+            _window.Complete();
+        }
+
+        Assert.False(HasRoom(isStrict: true));
+        Assert.True(HasRoom());
+        _window.Returned(two);
+        if (!isByOutcome)
+        {
+            Assert.False(HasRoom(isStrict: true));
+            _window.Returned(one);
+        }
+
+        Assert.True(HasRoom(isStrict: true));
+        Add();
+        Assert.True(HasRoom(isStrict: true)); // it is a new window
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_batch_in_which_a_refused_record_is_looked_for_is_alone(bool isStrict)
+    {
+        var refused = SomeBatch.Of(0, 0, 1);
+        refused.IsIsolated = true;
+        Assert.True(_window.Fits(refused, isStrict));
+        var other = Add();
+        Assert.False(_window.Fits(refused, isStrict));
+        _window.Returned(other);
+        _window.Add(refused);
+        Assert.False(HasRoom(isStrict));
+        _window.Returned(refused);
+        Add();
+        Assert.True(HasRoom(isStrict));
+    }
+
+    private bool HasRoom(bool isStrict) => _window.HasRoom(isStrict, isOne: false, brokersAnswer: true);
+
     private bool HasRoom() => _window.HasRoom(isStrict: false, isOne: false, brokersAnswer: true);
 
-    private void Add()
+    private OutboundBatch Add()
     {
         var batch = SomeBatch.Of(0, 0, 100);
         batch.CostBytes = 1;
         _window.Add(batch);
         _window.Sent(batch);
+        return batch;
     }
 
     /// <summary>Sends while there is room; the bytes in flight.</summary>

@@ -425,6 +425,88 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal(Directory.GetFiles(_rig.Logs, "*.szn").Sum(f => new FileInfo(f).Length), _rig.Status.LagBytes);
     }
 
+    /// <summary>They are many while the brokers are away, and an old one may grow as well as the newest.</summary>
+    [Fact]
+    public void What_is_added_to_segments_that_are_not_open_is_lag_at_the_next_look()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var paths = Enumerable.Range(0, 8).Select(i => _rig.Segment([$"{i}"])).ToList();
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "8");
+        _rig.Start();
+        _rig.Turn(2);
+        Assert.Equal(BytesOnDisk(), _rig.Status.LagBytes);
+        ShippingRig.Append(writer, "9");
+        File.AppendAllText(paths[2], "more");
+        Assert.NotEqual(BytesOnDisk(), _rig.Status.LagBytes);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn(2);
+        Assert.Single(Transport.Sent); // nothing is acknowledged, so no other is opened
+        Assert.Equal(BytesOnDisk(), _rig.Status.LagBytes);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Space_that_a_writer_has_prepared_is_no_lag(bool isOpen)
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = isOpen ? 1 << 20 : 1 };
+        _rig.Segment(["1"]);
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "2");
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Order(StringComparer.Ordinal).Last();
+        _rig.Start();
+        if (isOpen)
+        {
+            _rig.Drain(3);
+        }
+
+        _rig.Turn(2);
+        var lag = _rig.Status.LagBytes;
+        Assert.Equal(isOpen ? 0 : BytesOnDisk(), lag);
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(file.Length + (1 << 20));
+        }
+
+        for (var i = 0; i < 3; i++)
+        {
+            _rig.Time.Advance(SegmentWatch.Interval);
+            _rig.Turn(2);
+            Assert.Equal(lag, _rig.Status.LagBytes);
+        }
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void What_was_not_shipped_of_a_file_that_another_replaced_is_lost_and_told(int batches)
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment([.. Enumerable.Range(4, batches).Select(i => new[] { $"{i}" })]);
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var bytes = new FileInfo(path).Length;
+        var second = ShippingRig.BatchesOf(path)[1].Position;
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        Assert.Equal(second, _rig.Saved(path).Watermark.Position);
+        _rig.Crash();
+
+        File.Move(replacement, path, overwrite: true);
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["1", .. Enumerable.Range(4, batches).Select(i => $"{i}")], Transport.Topic);
+        Assert.Equal(
+            [("lost", Path.GetFileName(path), second, bytes, "another file took its name before it was shipped")],
+            _rig.Ledger());
+        Assert.Equal(bytes - second, _rig.Status.LostBytes);
+    }
+
+    private long BytesOnDisk() => Directory.GetFiles(_rig.Logs, "*.szn").Sum(f => new FileInfo(f).Length);
+
     [Theory]
     [InlineData("link")]
     [InlineData("fifo")]

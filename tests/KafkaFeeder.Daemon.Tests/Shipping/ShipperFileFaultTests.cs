@@ -1,6 +1,8 @@
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaLog.Format.Compression;
+using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using Xunit;
 
@@ -141,6 +143,43 @@ public sealed class ShipperFileFaultTests : IDisposable
             whole[(int)batches[1].Position..(int)batches[2].Position],
             File.ReadAllBytes(Path.Combine(_rig.RejectedDirectory, $"{Path.GetFileName(path)}.{batches[1].Position}.damaged")));
         Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    /// <summary>The CRC does not cover the base offset; the reader repairs it, and what is read once more has to be the same.</summary>
+    [Fact]
+    public void A_batch_that_is_sent_again_keeps_the_offset_that_was_repaired()
+    {
+        var path = _rig.Segment(["0"], ["1", "2"], ["3"]);
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = ShippingRig.BatchesOf(path)[1].Position + 7;
+            file.WriteByte(99); // instead of 1
+        }
+
+        Transport.Refuses = value => value == "2";
+        _rig.Start();
+        SendTwice();
+        Assert.Equal([[0], [1, 2], [3], [0], [1, 2], [3]], Transport.Sent.Select(s => s.Offsets));
+        _rig.Drain();
+        Assert.Equal("offset 2: MsgSizeTooLarge", Assert.Single(_rig.Ledger()).Reason);
+    }
+
+    /// <summary>There a wrapper has the offset of its last message, and those in it may be counted from that.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_wrapper_of_an_old_format_is_sent_again_with_the_same_offsets(byte magic)
+    {
+        var options = new LogWriterOptions { Directory = _rig.Logs, Component = "orders", Magic = magic };
+        using (var writer = new LogWriter(options with { Compression = CompressionType.Gzip }))
+        {
+            ShippingRig.Append(writer, "0");
+            ShippingRig.Append(writer, [.. Enumerable.Repeat(new string('x', 500), 3)]); // worth compressing
+        }
+
+        _rig.Start();
+        SendTwice();
+        Assert.Equal([[0], [1, 2, 3], [0], [1, 2, 3]], Transport.Sent.Select(s => s.Offsets));
     }
 
     [Fact]
@@ -581,6 +620,66 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain();
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Fact]
+    public void A_count_that_the_bytes_cannot_hold_is_damage_and_nothing_is_made_by_it()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        Rewrite(path, (i, header) => i == 1 ? header with { RecordsCount = int.MaxValue, LastOffsetDelta = int.MaxValue } : header);
+        _rig.Start();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        _rig.Drain(5);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+        Assert.Equal(["1", "3"], Transport.Topic);
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("damaged", batches[1].Position, batches[2].Position), (entry.Kind, entry.Position, entry.EndPosition));
+        Assert.StartsWith("2147483647 records", entry.Reason, StringComparison.Ordinal);
+        Assert.Equal(2, _rig.Saved(path).Watermark.Records);
+    }
+
+    /// <summary>In a segment without an identity nothing tells what the offset was.</summary>
+    [Fact]
+    public void A_negative_offset_is_damage()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        Rewrite(path, (i, header) => header with
+        {
+            ProducerId = -1,
+            ProducerEpoch = -1,
+            BaseSequence = -1,
+            BaseOffset = i == 1 ? -5 : header.BaseOffset,
+        });
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "3"], Transport.Topic);
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("damaged", batches[1].Position, batches[2].Position), (entry.Kind, entry.Position, entry.EndPosition));
+        Assert.Equal("its base offset is -5", entry.Reason);
+    }
+
+    /// <summary>The same file with other headers, their checksums right.</summary>
+    private static void Rewrite(string path, Func<int, RecordBatchHeader, RecordBatchHeader> change)
+    {
+        var bytes = File.ReadAllBytes(path);
+        foreach (var (i, (position, header)) in ShippingRig.BatchesOf(path).Index())
+        {
+            change(i, header).WriteTo(bytes.AsSpan((int)position, (int)header.TotalBytes));
+        }
+
+        File.WriteAllBytes(path, bytes);
+    }
+
+    /// <summary>All is sent, fails, and is sent once more.</summary>
+    private void SendTwice()
+    {
+        _rig.Turn();
+        Transport.FailAll(Daemon.Transport.OutcomeKind.Retriable);
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Turn(2);
     }
 
     /// <summary>A segment of three batches, of which two are confirmed, and where they begin; the daemon is away.</summary>

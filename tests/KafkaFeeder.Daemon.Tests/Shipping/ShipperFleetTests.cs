@@ -71,6 +71,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
         {
             await Until(() => fleet.Statuses[0].Error?.Contains($"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
+            await Until(() => time.Next == TimeSpan.FromSeconds(wait)); // it waits
             var opened = _brokers.Opened;
             time.Advance(TimeSpan.FromSeconds(wait) - TimeSpan.FromMilliseconds(1));
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // a try would have come by now

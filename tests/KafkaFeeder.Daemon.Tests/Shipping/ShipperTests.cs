@@ -10,6 +10,8 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 /// <summary>Order, retries and the checkpoint while files are as they should be.</summary>
 public sealed class ShipperTests : IDisposable
 {
+    private const int Recovered = 307;
+
     private readonly ShippingRig _rig = new();
 
     private FakeTransport Transport => _rig.Transport;
@@ -248,6 +250,115 @@ public sealed class ShipperTests : IDisposable
         Assert.Single(Transport.Sent); // one window in flight: what it fails with can have no later record acknowledged
         _rig.Drain();
         Assert.Equal(["1", "2", "3"], Transport.Topic);
+    }
+
+    [Fact]
+    public void In_strict_order_nothing_is_sent_before_a_refused_record_and_its_neighbours_are_settled()
+    {
+        _rig.Log = _rig.Log with { StrictOrder = true };
+        Transport.Refuses = value => value == "bad";
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1", "bad", "2");
+        _rig.Start();
+        _rig.Turn();
+        ShippingRig.Append(writer, "3");
+        Transport.AnswerAll();
+        for (var i = 0; i < 3; i++)
+        {
+            _rig.Turn();
+            _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.Equal(["1", "bad", "2"], Assert.Single(Transport.InFlight).Values);
+        Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 1); // of "bad" nothing is known yet
+        for (var i = 0; i < 3; i++)
+        {
+            _rig.Turn();
+            _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.Equal(["bad", "2"], Assert.Single(Transport.InFlight).Values);
+        _rig.Drain();
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal(["bad"], _rig.Quarantined());
+    }
+
+    [Fact]
+    public void The_end_of_a_failure_is_logged_once_with_its_log()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        _rig.Start();
+        _rig.Turn();
+        Transport.FailAll(OutcomeKind.Retriable);
+        _rig.Turn();
+        Assert.Empty(_rig.Lines.Of(Recovered));
+        _rig.Drain(5);
+        ShippingRig.Append(writer, "3");
+        _rig.Drain(5);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal(["orders: shipping goes on"], _rig.Lines.Of(Recovered));
+
+        Transport.Refuses = value => value == "bad"; // a record that is set aside ends what it began
+        ShippingRig.Append(writer, "bad");
+        _rig.Drain(5);
+        Assert.Equal(2, _rig.Lines.Of(Recovered).Length);
+    }
+
+    /// <summary>However few of them each batch has.</summary>
+    [Fact]
+    public void A_topic_that_takes_no_batch_of_the_log_holds_it_too()
+    {
+        _rig.Segment([.. Enumerable.Range(0, 50).Select(i => new[] { $"{i}" })]);
+        Transport.Refuses = _ => true;
+        Transport.RefusesAs = RejectionKind.Topic;
+        _rig.Start();
+        _rig.Drain(200);
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.InRange(_rig.Quarantined().Count, 0, 19);
+    }
+
+    /// <summary>What is behind the refused record has not been taken by that.</summary>
+    [Fact]
+    public void A_topic_that_takes_no_record_holds_the_log_also_if_the_connection_fails_each_time()
+    {
+        _rig.Segment([.. Enumerable.Range(0, 50).Select(i => $"{i}")]);
+        Transport.Refuses = _ => true;
+        Transport.RefusesAs = RejectionKind.Topic;
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        for (var i = 0; i < 40; i++)
+        {
+            _rig.Turn();
+            _rig.Time.Advance(TimeSpan.FromMinutes(1));
+            foreach (var sending in Transport.InFlight.ToList())
+            {
+                var first = new RejectedRecord(sending.Records[0].Index, "InvalidRecord", RejectionKind.Topic);
+                Transport.Fail(sending, OutcomeKind.Retriable, rejected: [first]);
+            }
+        }
+
+        _rig.Turn();
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Equal(19, _rig.Quarantined().Count);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Refused_records_with_acknowledged_ones_between_hold_no_log(int recordsPerBatch)
+    {
+        var values = Enumerable.Range(0, 80).Select(i => i % 2 == 0 ? $"{i}" : $"bad {i}").ToArray();
+        _rig.Segment([.. values.Chunk(recordsPerBatch)]);
+        Transport.Refuses = value => value.StartsWith("bad", StringComparison.Ordinal);
+        Transport.RefusesAs = RejectionKind.Topic;
+        _rig.Start();
+        _rig.Drain(400);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Equal(40, _rig.Quarantined().Count);
+        Assert.Equal(40, Transport.Topic.Count);
     }
 
     [Fact]

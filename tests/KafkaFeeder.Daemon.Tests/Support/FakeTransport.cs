@@ -9,6 +9,9 @@ namespace KafkaFeeder.Daemon.Tests.Support;
 internal sealed record Sending(OutboundBatch Batch, IReadOnlyList<(int Index, string Value)> Records, Action<BatchOutcome> OnOutcome)
 {
     public IEnumerable<string> Values => Records.Select(r => r.Value);
+
+    /// <summary>The offsets that stand in the bytes that were sent.</summary>
+    public required IReadOnlyList<long> Offsets { get; init; }
 }
 
 /// <summary>Brokers that do what a test says: nothing has an outcome before it is given one.</summary>
@@ -61,17 +64,19 @@ internal sealed class FakeTransport : IBatchTransport
         }
 
         var records = new List<(int, string)>();
+        var offsets = new List<long>();
         var each = _decoder.Decode(stored);
         for (var index = 0; each.MoveNext(); index++)
         {
             if (!(batch.Settled?[index] ?? false))
             {
                 records.Add((index, Encoding.UTF8.GetString(each.Current.Value)));
+                offsets.Add(each.Current.Offset);
             }
         }
 
         batch.CostBytes = stored.Length;
-        var sending = new Sending(batch, records, onOutcome);
+        var sending = new Sending(batch, records, onOutcome) { Offsets = offsets };
         Sent.Add(sending);
         InFlight.Add(sending);
         if (AcksAtOnce)

@@ -26,12 +26,18 @@ internal sealed unsafe partial class MockBrokers : IDisposable
         SetLogCallback(conf, IntPtr.Zero);
         _client = New(0, conf, null, 0);
         _cluster = NewCluster(_client, 1);
-        Assert.Equal(0, SetRoundTrip(_cluster, 1, roundTripMs));
+        RoundTripMs = roundTripMs;
         Address = Marshal.PtrToStringUTF8(Bootstraps(_cluster))!;
     }
 
     /// <summary>host:port.</summary>
     public string Address { get; }
+
+    /// <summary>How long each answer takes at least, from now on.</summary>
+    public int RoundTripMs
+    {
+        set => Assert.Equal(0, SetRoundTrip(_cluster, 1, value));
+    }
 
     /// <summary>The next requests to produce are answered with these errors, in turn.</summary>
     public void Refuse(params ErrorCode[] errors)

@@ -61,7 +61,7 @@ internal sealed class ShippingRig : IDisposable
     /// <summary>What is free on the disk of the checkpoints.</summary>
     public long FreeBytes { get; set; } = 1L << 40;
 
-    /// <summary>What was said of losses, and of quarantine.</summary>
+    /// <summary>What the shipper said, also of losses and of quarantine.</summary>
     public LogLines Lines { get; } = new();
 
     public InFlightBudget Budget { get; } = new(_ => 64 << 20);
@@ -126,7 +126,7 @@ internal sealed class ShippingRig : IDisposable
         Space = new QuarantineSpace(_state.RejectedRoot, Quarantine, Lines, Time, _ => FreeBytes);
         var book = new LossBook(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Status, Lines, Time);
         var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
-        return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, NullLogger.Instance, Time);
+        return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, Lines, Time);
     }
 
     /// <summary>The run ends as by SIGKILL: nothing is saved, and no outcome is taken any more.</summary>

@@ -38,6 +38,9 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     public string? LastError => producers.Health.LastError;
 
+    /// <summary>The producer that it uses now.</summary>
+    internal ProducerShape Shape => ShapeOf(_size);
+
     private ProducerSlot Shared => SlotOf(_size);
 
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
@@ -93,7 +96,9 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         }
     }
 
-    private ProducerSlot SlotOf(int size) => producers.Of(ProducerShape.Sizes[size] with { IsPushed = isStrict });
+    private ProducerSlot SlotOf(int size) => producers.Of(ShapeOf(size));
+
+    private ProducerShape ShapeOf(int size) => ProducerShape.Sizes[size] with { IsPushed = isStrict };
 
     /// <summary>A refusal for the size may be meant for the request: then the next one is smaller, and no record is suspected.</summary>
     private BatchOutcome Sized(BatchOutcome outcome, int size, string topic)

@@ -69,6 +69,18 @@ public sealed class ClientTransportTests : IDisposable
         Assert.Empty(_log.Of(SmallerRequests));
     }
 
+    /// <summary>See <c>ProducerSettingsTests</c> for what that is in settings of the client.</summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(null, false)]
+    public void A_log_in_strict_order_has_a_producer_that_waits_until_a_window_is_complete(bool? strictOrder, bool isPushed)
+    {
+        using var pool = Pool("127.0.0.1:1");
+        var transport = (ClientTransport)pool.For(Log with { StrictOrder = strictOrder });
+        Assert.Equal(isPushed, transport.Shape.IsPushed);
+    }
+
     [Theory]
     [InlineData(1_700_000_000_000, 1_700_000_000_000)]
     [InlineData(1, 1)]
@@ -94,15 +106,45 @@ public sealed class ClientTransportTests : IDisposable
 
     /// <summary>Else the client would send it once more when the brokers answer, beside the next shipper.</summary>
     [Fact]
-    public void What_is_on_the_way_when_a_shipper_gives_up_is_taken_back()
+    public void What_is_on_the_way_when_a_shipper_gives_up_is_taken_back_and_may_be_stored()
     {
-        var brokers = Brokers(roundTripMs: 600_000);
-        var transport = Transport(brokers);
+        var brokers = Brokers();
+        var pool = Pool(brokers.Address);
+        _opened.Add(pool);
+        BatchOutcome? outcome = null;
+        for (var wait = 100; outcome is not { PossiblyPersistedRecords: 1 } && wait < 10_000; wait *= 2)
+        {
+            var transport = pool.For(Log);
+            brokers.RoundTripMs = 0;
+            Assert.Equal(OutcomeKind.Acknowledged, Send(transport, new NewRecord(1, "a"u8)).Kind); // so the client knows where to
+            brokers.RoundTripMs = 600_000;
+            Begin(transport, new NewRecord(1, "b"u8), isIsolated: false);
+            Assert.False(_outcomes.TryTake(out _, TimeSpan.FromMilliseconds(wait))); // or it is not sent yet, on a slow machine
+            transport.Dispose();
+            Assert.True(_outcomes.TryTake(out outcome, Limit), "the client kept it");
+            Assert.Equal(OutcomeKind.Unknown, outcome.Kind);
+        }
+
+        Assert.Equal(1, outcome!.PossiblyPersistedRecords);
+    }
+
+    /// <summary>What was not sent yet can be nowhere: it is no possible duplicate.</summary>
+    [Fact]
+    public void What_waits_in_the_client_when_a_shipper_gives_up_is_taken_back()
+    {
+        Assert.True(Librdkafka.TryLoad(out var problem), problem);
+        using var pool = Pool("127.0.0.1:1"); // nobody listens there
+        var transport = pool.For(Log);
         Begin(transport, new NewRecord(1, "a"u8), isIsolated: false);
+        Begin(transport, new NewRecord(1, "b"u8), isIsolated: true);
         Assert.False(_outcomes.TryTake(out _, TimeSpan.FromMilliseconds(100)));
         transport.Dispose();
-        Assert.True(_outcomes.TryTake(out var outcome, Limit), "the client kept it");
-        Assert.Equal(OutcomeKind.Unknown, outcome.Kind);
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.True(_outcomes.TryTake(out var outcome, Limit), "the client kept it");
+            Assert.NotEqual(OutcomeKind.Acknowledged, outcome.Kind);
+            Assert.Equal(0, outcome.PossiblyPersistedRecords);
+        }
     }
 
     private MockBrokers Brokers(int roundTripMs = 0)
@@ -116,10 +158,15 @@ public sealed class ClientTransportTests : IDisposable
     private IBatchTransport Transport(MockBrokers brokers)
     {
         Assert.True(Librdkafka.TryLoad(out var problem), problem);
-        var group = new BrokerGroupOptions { Name = "kafka", Brokers = [brokers.Address] };
-        var pool = new ClientTransportPool(new Dictionary<string, BrokerGroupOptions> { ["kafka"] = group }, _log, TimeProvider.System);
+        var pool = Pool(brokers.Address);
         _opened.Add(pool);
         return pool.For(Log);
+    }
+
+    private ClientTransportPool Pool(string address)
+    {
+        var group = new BrokerGroupOptions { Name = "kafka", Brokers = [address] };
+        return new ClientTransportPool(new Dictionary<string, BrokerGroupOptions> { ["kafka"] = group }, _log, TimeProvider.System);
     }
 
     private LogOptions Log => SomeLog.In(_folder.Path) with { Ack = AckLevel.Leader };

@@ -32,6 +32,20 @@ public sealed class OriginHeadersTests : IDisposable
         Assert.Equal(one.SegmentIdentity, Sent(_rig).SegmentIdentity);
     }
 
+    /// <summary>Old formats have no room for an identity: there it is what the segment begins with.</summary>
+    [Theory]
+    [InlineData(0, "a", "b")]
+    [InlineData(1, "a", "b")]
+    [InlineData(0, "the first record of one instance, which is a long one", "the first record of the other one, which is as long")]
+    public void Segments_of_one_name_without_an_identity_are_told_apart_by_their_front(byte magic, string first, string otherFirst)
+    {
+        var (one, two) = (SentOfOldFormat(_rig, magic, first), SentOfOldFormat(_other, magic, otherFirst));
+        Assert.Equal((two[0].SegmentName, two[0].BaseOffset), (one[0].SegmentName, one[0].BaseOffset));
+        Assert.NotEqual(two[0].SegmentIdentity, one[0].SegmentIdentity);
+        Assert.Matches("^head-[0-9a-f]{8}$", one[0].SegmentIdentity);
+        Assert.All(one, b => Assert.Equal(one[0].SegmentIdentity, b.SegmentIdentity)); // also of what came later, and after a restart
+    }
+
     [Fact]
     public void Identity_and_offset_are_in_the_headers_after_the_records_own()
     {
@@ -54,6 +68,31 @@ public sealed class OriginHeadersTests : IDisposable
     {
         HeadersOf(new NewRecord(1, "v"u8.ToArray()) { Headers = [new RecordHeader(new byte[] { 0x61, 0xff }, null)] }, originHeaders: false, out var isMade);
         Assert.False(isMade);
+    }
+
+    /// <summary>A segment of an old format that grows while it is shipped, and is shipped once more by the next run.</summary>
+    private static List<OutboundBatch> SentOfOldFormat(ShippingRig rig, byte magic, string first)
+    {
+        using (var writer = new LogWriter(new LogWriterOptions { Directory = rig.Logs, Component = "orders", Magic = magic }))
+        {
+            ShippingRig.Append(writer, first);
+            ShippingRig.Append(writer, "a second record");
+        }
+
+        var written = Directory.GetFiles(rig.Logs).Single();
+        var whole = File.ReadAllBytes(written);
+        var path = Path.Combine(rig.Logs, "20261121_100000_3600_UTC-orders.szn");
+        File.WriteAllBytes(path, whole[..(int)ShippingRig.BatchesOf(written)[1].Position]);
+        File.Delete(written);
+        rig.Start();
+        rig.Turn();
+        File.WriteAllBytes(path, whole);
+        rig.Turn(2);
+        rig.Crash();
+        rig.Start();
+        rig.Turn();
+        Assert.Equal(4, rig.Transport.Sent.Count);
+        return [.. rig.Transport.Sent.Select(s => s.Batch)];
     }
 
     private static OutboundBatch Sent(ShippingRig rig)

@@ -1,0 +1,136 @@
+using System.Globalization;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>
+/// A turn ends after a while, whatever there is to do: the watchdog is fed between turns. The clock goes on at each look at it,
+/// as if each step took so long.
+/// </summary>
+public sealed class ShipperTurnTests : IDisposable
+{
+    private const int Many = 300;
+    private const int AFewSteps = 60;
+
+    private readonly ShippingRig _rig = new();
+
+    private FakeTransport Transport => _rig.Transport;
+
+    public void Dispose() => _rig.Dispose();
+
+    [Fact]
+    public void Many_batches_take_many_turns()
+    {
+        _rig.Segment([.. Enumerable.Range(0, Many).Select(i => new[] { $"{i}" })]);
+        Start();
+        Assert.True(_rig.Shipper!.RunOnce()); // there is more to do at once
+        Assert.InRange(Transport.Sent.Count, 1, AFewSteps);
+        DrainSlowly();
+        Assert.Equal(Enumerable.Range(0, Many).Select(i => $"{i}"), Transport.Topic);
+    }
+
+    [Fact]
+    public void Many_batches_that_are_sent_again_take_many_turns()
+    {
+        _rig.Segment([.. Enumerable.Range(0, Many).Select(i => new[] { $"{i}" })]);
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(Many, Transport.Sent.Count);
+        Transport.FailAll(Daemon.Transport.OutcomeKind.Retriable);
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        SlowDown();
+        Assert.True(_rig.Shipper!.RunOnce());
+        Assert.InRange(Transport.Sent.Count - Many, 1, AFewSteps);
+        DrainSlowly();
+        Assert.Equal(Enumerable.Range(0, Many).Select(i => $"{i}"), Transport.Topic);
+    }
+
+    [Fact]
+    public void Many_segments_without_a_batch_take_many_turns()
+    {
+        for (var i = 0; i < Many; i++)
+        {
+            File.WriteAllBytes(PathOf(i), []);
+        }
+
+        _rig.Segment(["behind them"]);
+        _rig.Time.Advance(SegmentWatch.Interval * 60); // nothing is added to them any more
+        Start();
+        Assert.True(_rig.Shipper!.RunOnce());
+        Assert.Empty(Transport.Sent);
+        Assert.InRange(_rig.Saved()!.Segments.Count(s => s.IsDone), 1, AFewSteps);
+        DrainSlowly();
+        Assert.Equal(["behind them"], Transport.Topic);
+    }
+
+    [Fact]
+    public void Many_names_of_what_is_no_segment_take_many_turns()
+    {
+        for (var i = 0; i < Many; i++)
+        {
+            File.CreateSymbolicLink(PathOf(i), "/nowhere");
+        }
+
+        _rig.Segment(["behind them"]);
+        Start();
+        Assert.True(_rig.Shipper!.RunOnce());
+        Assert.InRange(_rig.Status.CheckpointResets, 1, AFewSteps); // each is told
+        DrainSlowly();
+        Assert.Equal(["behind them"], Transport.Topic);
+    }
+
+    /// <summary>What lies behind damage is searched in slices, and other segments are shipped meanwhile.</summary>
+    [Fact]
+    public void Long_damage_takes_many_turns_and_holds_no_other_segment()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        _rig.Segment(["3"]);
+        var second = (int)ShippingRig.BatchesOf(path)[1].Position;
+        var whole = File.ReadAllBytes(path);
+        var damage = new byte[40 << 20];
+        new Random(1).NextBytes(damage);
+        using (var file = new FileStream(path, FileMode.Open))
+        {
+            file.Position = second;
+            file.Write(damage);
+            file.Write(whole.AsSpan(second));
+        }
+
+        _rig.Start();
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.True(_rig.Shipper!.RunOnce());
+            Assert.Equal(["1", "3"], Transport.Sent.SelectMany(s => s.Values));
+        }
+
+        _rig.Drain(10);
+        Assert.Equal(["1", "3", "2"], Transport.Topic);
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal(("damaged", (long)second, second + (long)damage.Length), (entry.Kind, entry.Position, entry.EndPosition));
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    private string PathOf(int i) => Path.Combine(
+        _rig.Logs, string.Create(CultureInfo.InvariantCulture, $"20200101_{i / 60:00}{i % 60:00}00_60_UTC-orders.szn"));
+
+    private void Start()
+    {
+        _rig.Start();
+        SlowDown();
+    }
+
+    private void SlowDown() => _rig.Time.TimePerLook = TimeSpan.FromMilliseconds(10);
+
+    private void DrainSlowly()
+    {
+        for (var i = 0; i < Many; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+        }
+    }
+}
