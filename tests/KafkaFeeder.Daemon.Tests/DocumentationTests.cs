@@ -93,7 +93,7 @@ public sealed partial class DocumentationTests
     private static List<LoggerMessageAttribute> LogEvents() =>
         [.. typeof(FeederLog).GetMethods().Select(m => m.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>()];
 
-    private static string RepositoryRoot()
+    internal static string RepositoryRoot()
     {
         string folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "KafkaFeeder.sln")))
