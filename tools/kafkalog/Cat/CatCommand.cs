@@ -77,7 +77,7 @@ internal static class CatCommand
                 ? new JsonFormat(arguments.GetValue(base64))
                 : new TextFormat(arguments.GetValue(key), isForTerminal: !arguments.GetValue(raw) && StandardStreams.IsOutputTerminal());
             var output = new OutputBuffer();
-            var printer = new RecordPrinter(range, format, output, cancellation);
+            var printer = new RecordPrinter(range, format, output, TimeProvider.System, cancellation);
             return Run(printer, output, arguments.GetRequiredValue(paths), arguments.GetValue(component), arguments.GetValue(follow), cancellation);
         }));
         return command;

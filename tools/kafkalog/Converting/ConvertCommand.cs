@@ -76,7 +76,7 @@ internal static class ConvertCommand
     private static int Run(string source, string created, SegmentWriter writer, CancellationToken cancellation)
     {
         var conversion = new Conversion(writer);
-        var inspection = FileProgress.Show(source, progress => Inspection.Of(source, conversion, progress, cancellation));
+        var inspection = FileProgress.Show(source, progress => Inspection.Of(source, conversion, progress, TimeProvider.System, cancellation));
         writer.Complete();
 
         InspectionText.Write(inspection, Console.Out);

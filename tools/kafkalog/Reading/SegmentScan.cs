@@ -21,12 +21,16 @@ internal enum ScanStep
 internal sealed class SegmentScan : IDisposable
 {
     private readonly SegmentReader _reader;
+    private readonly TimeProvider _time;
     private readonly SegmentName? _name;
     private readonly RecordBatchDecoder _decoder = new();
 
+    /// <param name="path">The file.</param>
+    /// <param name="time">The clock that says when nothing more will be written.</param>
     /// <exception cref="IOException">It cannot be opened, or is not a regular file.</exception>
-    public SegmentScan(string path)
+    public SegmentScan(string path, TimeProvider time)
     {
+        _time = time;
         _reader = SegmentReader.Open(path);
         _name = SegmentName.TryParse(System.IO.Path.GetFileName(path));
     }
@@ -103,7 +107,7 @@ internal sealed class SegmentScan : IDisposable
 
     /// <summary>The same, with a writer that was looked for already.</summary>
     public bool IsFinal(WriterState writer) =>
-        SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, DateTimeOffset.UtcNow);
+        SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, _time.GetUtcNow());
 
     /// <summary>The batch's size if it were not compressed; known behind <see cref="Records"/>.</summary>
     public long UncompressedBytes => (Header.Compression, Header.Magic) switch

@@ -40,11 +40,18 @@ internal static class RecoverCommand
         var force = new Option<bool>("--force") { Description = "Also while the writer lives, or may live" };
         var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
         command.SetAction(arguments => Complaints.Guard(() =>
-            Run(SegmentFiles.Followed(arguments.GetRequiredValue(file)), arguments.GetRequiredValue(output), arguments.GetValue(damaged), arguments.GetValue(force), cancellation)));
+            Run(
+                SegmentFiles.Followed(arguments.GetRequiredValue(file)),
+                arguments.GetRequiredValue(output),
+                arguments.GetValue(damaged),
+                arguments.GetValue(force),
+                TimeProvider.System,
+                cancellation)));
         return command;
     }
 
-    private static void ThrowIfNotFinal(string file, SafeFileHandle source)
+    /// <exception cref="UserErrorException">More may be written to the file.</exception>
+    internal static void ThrowIfNotFinal(string file, SafeFileHandle source, TimeProvider time)
     {
         var writer = SegmentLock.Probe(source);
         var name = SegmentName.TryParse(Path.GetFileName(file));
@@ -55,7 +62,7 @@ internal static class RecoverCommand
                 $"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
         }
 
-        if (!SegmentFinality.IsFinal(writer, name, modified, DateTimeOffset.UtcNow))
+        if (!SegmentFinality.IsFinal(writer, name, modified, time.GetUtcNow()))
         {
             var final = SegmentFinality.FinalAt(name, modified).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
             throw new UserErrorException(string.Create(
@@ -64,18 +71,19 @@ internal static class RecoverCommand
         }
     }
 
-    private static int Run(string file, string output, string? damagedOutput, bool isForced, CancellationToken cancellation)
+    private static int Run(
+        string file, string output, string? damagedOutput, bool isForced, TimeProvider time, CancellationToken cancellation)
     {
         using var source = SegmentHandle.OpenForReading(file);
         if (!isForced)
         {
-            ThrowIfNotFinal(file, source);
+            ThrowIfNotFinal(file, source, time);
         }
 
         using var sound = new NewFile(output);
         using var damaged = damagedOutput is null ? null : new NewFile(damagedOutput);
         var recovery = new Recovery(source, sound, damaged);
-        var inspection = FileProgress.Show(file, progress => Inspection.Of(file, recovery, progress, cancellation));
+        var inspection = FileProgress.Show(file, progress => Inspection.Of(file, recovery, progress, time, cancellation));
         damaged?.Complete();
         sound.Complete();
 

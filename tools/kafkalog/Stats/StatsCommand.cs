@@ -38,7 +38,7 @@ internal static class StatsCommand
                 (file, progress) =>
                 {
                     var stats = new SegmentStats();
-                    return (Stats: stats, Inspection: Inspection.Of(file, stats, progress, cancellation));
+                    return (Stats: stats, Inspection: Inspection.Of(file, stats, progress, TimeProvider.System, cancellation));
                 },
                 found => found.Inspection.IsSound,
                 found =>

@@ -34,7 +34,7 @@ internal static class VerifyCommand
             using var output = Console.OpenStandardOutput();
             return FileLoop.Run(
                 SegmentFiles.Expand(arguments.GetRequiredValue(paths)),
-                (file, progress) => Inspection.Of(file, null, progress, cancellation),
+                (file, progress) => Inspection.Of(file, null, progress, TimeProvider.System, cancellation),
                 inspection => inspection.IsSound,
                 arguments.GetValue(json) ? inspection => InspectionJson.Write(inspection, output) : inspection => InspectionText.Write(inspection, Console.Out));
         }));
