@@ -54,7 +54,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.ThrowsAt = "3";
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => fleet.Statuses[0].State == LogState.Failed);
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Failed);
         Assert.Contains("as the test says", fleet.Statuses[0].Error, StringComparison.Ordinal);
         Assert.Equal(2, _checkpoints.Of(_logs, "orders").Snapshot().Segments.Single().Watermark.Records);
         Assert.Equal(["1", "2"], _brokers.Topic);
@@ -70,13 +70,13 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         fleet.Apply([Planned()]);
         foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
         {
-            await Until(() => fleet.Statuses[0].Error?.Contains($"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
+            await Eventually.HoldsAsync(() => fleet.Statuses[0].Error?.Contains($"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
             var opened = _brokers.Opened;
             time.Advance(TimeSpan.FromSeconds(wait) - TimeSpan.FromMilliseconds(1));
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // a try would have come by now
             Assert.Equal(opened, _brokers.Opened);
             time.Advance(TimeSpan.FromMilliseconds(1));
-            await Until(() => _brokers.Opened == opened + 1);
+            await Eventually.HoldsAsync(() => _brokers.Opened == opened + 1);
         }
     }
 
@@ -97,12 +97,12 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = false;
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => _brokers.InFlight == 3);
+        await Eventually.HoldsAsync(() => _brokers.InFlight == 3);
         fleet.Apply([]);
         fleet.Apply([Planned()]);
         Assert.Equal(1, _brokers.Opened); // the first still waits for its acknowledgements
         _brokers.Answers = true;
-        await Until(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
         Assert.Null(fleet.Statuses[0].LastError); // nor did it try, and find the log's lock taken
     }
@@ -114,7 +114,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = false;
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => _brokers.InFlight == 1);
+        await Eventually.HoldsAsync(() => _brokers.InFlight == 1);
         fleet.Apply([]);
         var stopping = fleet.StopAsync();
         Assert.False(stopping.IsCompleted);
@@ -130,7 +130,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = false;
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => _brokers.InFlight == 3);
+        await Eventually.HoldsAsync(() => _brokers.InFlight == 3);
         for (var hours = 1; hours < 5; hours++)
         {
             var retention = TimeSpan.FromHours(hours);
@@ -139,7 +139,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         }
 
         _brokers.Answers = true;
-        await Until(() => fleet.Statuses[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Idle);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
         Assert.Equal(1, _brokers.Opened);
     }
@@ -150,27 +150,17 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         Segment("1", "2");
         var first = Fleet();
         first.Apply([Planned()]);
-        await Until(() => first.Statuses[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => first.Statuses[0].State == LogState.Idle);
 
         var state = new StateDirectory(_folder.File("checkpoint2"), _folder.File("journal2"));
         state.Create();
         using var checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { });
         var second = Fleet(state, checkpoints);
         second.Apply([Planned()]);
-        await Until(() => second.Statuses[0].State == LogState.Failed);
+        await Eventually.HoldsAsync(() => second.Statuses[0].State == LogState.Failed);
         Assert.Contains("another kafkafeeder ships orders", second.Statuses[0].Error, StringComparison.Ordinal);
         Assert.Equal(["1", "2"], _brokers.Topic);
         await second.StopAsync();
-    }
-
-    private static async Task Until(Func<bool> isSo)
-    {
-        var deadline = TimeProvider.System.GetTimestamp();
-        while (!isSo())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, "it did not come to that in time");
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
-        }
     }
 
     private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null)

@@ -139,13 +139,15 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);
 
         other.Stop();
-        await UntilAsync(() =>
-        {
-            _time.Advance(StatusServer.RetryInterval);
-            return server.Address is not null;
-        });
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                _time.Advance(StatusServer.RetryInterval);
+                return server.Address is not null;
+            },
+            what: "the port is had");
         Assert.Single(_lines.Of(453));
-        await UntilAsync(() => _lines.Of(454).Length == 1);
+        await Eventually.HoldsAsync(() => _lines.Of(454).Length == 1);
     }
 
     [Fact]
@@ -173,16 +175,6 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Contains("kafkafeeder_unclaimed_segments{log=\"orders\",directory=\"/logs/a<b\"} 12\n", metrics, StringComparison.Ordinal);
         Assert.Contains("kafkafeeder_unclaimed_bytes{log=\"orders\",directory=\"/logs/a<b\"} "
             + "340000000\n", metrics, StringComparison.Ordinal);
-    }
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        var began = Stopwatch.GetTimestamp();
-        while (!holds())
-        {
-            Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(20));
-            await Task.Delay(20);
-        }
     }
 
     [Fact]

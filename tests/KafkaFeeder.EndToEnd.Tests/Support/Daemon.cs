@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
@@ -18,7 +19,6 @@ public sealed partial class Daemon : IDisposable
     public static readonly string Program = TestRun.ProgramPath("src/KafkaFeeder.Daemon", "kafkafeeder");
     private const int SigHup = 1;
     private const int SigTerm = 15;
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     private readonly StringBuilder _output = new();
     private readonly string _folder = TestRun.NewFolder("daemon");
@@ -181,20 +181,8 @@ public sealed partial class Daemon : IDisposable
         limit);
 
     /// <summary>Waits until something holds; fails with all that the daemon said.</summary>
-    public async Task UntilAsync(Func<Task<bool>> holds, string what, TimeSpan? limit = null)
-    {
-        var time = TimeProvider.System;
-        var began = time.GetTimestamp();
-        while (!await holds())
-        {
-            if (time.GetElapsedTime(began) > (limit ?? TimeSpan.FromSeconds(60)))
-            {
-                throw new TimeoutException($"It did not come to pass that {what}. The daemon said:\n{Output}");
-            }
-
-            await Task.Delay(Look, time);
-        }
-    }
+    public Task UntilAsync(Func<Task<bool>> holds, string what, TimeSpan? limit = null) =>
+        Eventually.HoldsAsync(holds, () => $"The daemon said:\n{Output}", limit, what);
 
     public Task UntilAsync(Func<bool> holds, string what, TimeSpan? limit = null) => UntilAsync(() => Task.FromResult(holds()), what, limit);
 

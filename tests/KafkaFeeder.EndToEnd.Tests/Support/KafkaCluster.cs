@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests.Support;
@@ -137,18 +138,13 @@ public sealed class KafkaCluster : IAsyncDisposable
         await admin.CreateTopicsAsync(
             [new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = replication ?? -1, Configs = configs.ToDictionary() }],
             new CreateTopicsOptions { OperationTimeout = TimeSpan.FromSeconds(30), RequestTimeout = TimeSpan.FromSeconds(40) });
-        for (var look = 0; look < 300; look++)
-        {
-            var topic = admin.GetMetadata(name, TimeSpan.FromSeconds(10)).Topics.Single();
-            if (topic.Partitions.Count == partitions && topic.Partitions.All(partition => partition.Leader >= 0))
+        await Eventually.HoldsAsync(
+            () =>
             {
-                return;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
-        }
-
-        throw new TimeoutException($"The topic {name} has partitions without a leader 30 s after it was created.");
+                var topic = admin.GetMetadata(name, TimeSpan.FromSeconds(10)).Topics.Single();
+                return topic.Partitions.Count == partitions && topic.Partitions.All(partition => partition.Leader >= 0);
+            },
+            what: $"each partition of the topic {name} has a leader");
     }
 
     /// <inheritdoc/>

@@ -83,7 +83,7 @@ public class MessageGeneratorTests
         var done = generator.RunAsync(CancellationToken.None);
         for (var expected = 1; expected <= 3; expected++)
         {
-            Assert.True(SpinWait.SpinUntil(() => generator.Written == expected, TimeSpan.FromSeconds(10)), $"{generator.Written} instead of {expected}");
+            await Eventually.HoldsAsync(() => generator.Written == expected, () => $"{generator.Written} instead of {expected}");
             if (expected < 3)
             {
                 Assert.False(done.IsCompleted);

@@ -36,7 +36,7 @@ public sealed class PipeTests : IDisposable
         for (var i = 0; i < 20; i++)
         {
             Send(pipe, $"line {i}\n");
-            await Eventually.TrueAsync(() => _folder.Segments().Length == 1 && SomeSegment.ReadAll(_folder).Count == i + 1, () => $"line {i} is not there");
+            await Eventually.HoldsAsync(() => _folder.Segments().Length == 1 && SomeSegment.ReadAll(_folder).Count == i + 1, () => $"line {i} is not there");
         }
     }
 
@@ -75,7 +75,7 @@ public sealed class PipeTests : IDisposable
     {
         using var pipe = Start();
         Send(pipe, "first\n");
-        await Eventually.TrueAsync(() => _folder.Segments().Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => _folder.Segments().Length == 1, () => "nothing was written");
         Send(pipe, "second\nthird");
         pipe.SendSigterm(); // standard input stays open
         var run = pipe.WaitForEnd();
@@ -91,7 +91,7 @@ public sealed class PipeTests : IDisposable
         File.CreateSymbolicLink(link, real);
         using var pipe = Kafkalog.Start("pipe", "--dir", link, "--component", "c", "--max-bytes", "1"); // a segment for each chunk
         Send(pipe, "before\n");
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
         File.Delete(link);
         File.WriteAllText(link, "in the way");
         Send(pipe, "during\n");
@@ -113,7 +113,7 @@ public sealed class PipeTests : IDisposable
         File.CreateSymbolicLink(link, real);
         using var pipe = Kafkalog.Start("pipe", "--dir", link, "--component", "c", "--max-bytes", "1");
         Send(pipe, "written\n");
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
         File.Delete(link);
         File.WriteAllText(link, "in the way");
         Send(pipe, "a\nb\n");

@@ -97,7 +97,7 @@ public sealed partial class SyslogTests : IDisposable
         using var client = new TcpClient("127.0.0.1", port);
         var stream = client.GetStream();
         stream.Write("<30>before\n"u8);
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
         File.Delete(link);
         File.WriteAllText(link, "in the way");
         stream.WriteTimeout = 3000;
@@ -115,7 +115,7 @@ public sealed partial class SyslogTests : IDisposable
         File.CreateSymbolicLink(link, real);
         await _server.WaitForErrorAsync("written again, after ");
         client.Close();
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length > 2, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length > 2, () => "nothing was written");
         Stop();
         var values = Directory.GetFiles(real).Order(StringComparer.Ordinal).SelectMany(SomeSegment.ReadAll).Select(r => r.Value!).ToList();
         Assert.True(values.Count >= 1 + (sent * 1024), $"{values.Count} records of {sent} MiB");
@@ -250,7 +250,7 @@ public sealed partial class SyslogTests : IDisposable
 
             """);
         using var rsyslogd = SystemProgram.Start("rsyslogd", "-n", "-f", _sockets.File("rsyslog.conf"), "-i", _sockets.File("pid"));
-        await Eventually.TrueAsync(() => File.Exists(input), () => $"rsyslogd does not listen: {rsyslogd.Errors}");
+        await Eventually.HoldsAsync(() => File.Exists(input), () => $"rsyslogd does not listen: {rsyslogd.Errors}");
         var lines = string.Concat(Enumerable.Range(0, 2000).Select(i => $"line {i}\n"));
         await SystemProgram.RunAsync("logger", ["-u", input, "-t", "tester", "-p", "local3.err"], lines);
         var records = await WaitForAsync(2000, r => r.Headers.EndsWith(",app=tester", StringComparison.Ordinal));
@@ -286,7 +286,7 @@ public sealed partial class SyslogTests : IDisposable
             """);
         using var nginx = SystemProgram.Start("nginx", "-c", _sockets.File("nginx.conf"), "-p", _sockets.Path);
         using var http = new HttpClient();
-        await Eventually.TrueAsync(() => File.Exists(_sockets.File("pid")), () => $"nginx does not start: {nginx.Errors}");
+        await Eventually.HoldsAsync(() => File.Exists(_sockets.File("pid")), () => $"nginx does not start: {nginx.Errors}");
         for (var i = 0; i < 50; i++)
         {
             Assert.Equal("hello", await http.GetStringAsync($"http://127.0.0.1:{httpPort}/page/{i}"));
@@ -355,7 +355,7 @@ public sealed partial class SyslogTests : IDisposable
     private async Task<List<ReadRecord>> WaitForAsync(int count, Func<ReadRecord, bool>? counts = null)
     {
         List<ReadRecord> records = [];
-        await Eventually.TrueAsync(
+        await Eventually.HoldsAsync(
             () => (records = [.. SomeSegment.ReadAll(_folder).Where(counts ?? (_ => true))]).Count >= count,
             () => $"{records.Count} of {count} records came; kafkalog said: {_server!.ErrorsSoFar()}");
         return records;
