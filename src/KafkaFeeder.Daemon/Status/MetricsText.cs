@@ -38,19 +38,19 @@ internal static class MetricsText
         var text = new StringBuilder();
         Head(text, "kafkafeeder_build_info", "gauge", "1, with the version.");
         text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_build_info{{version=\"{Hosting.Build.Version}\"}} 1\n");
-        Head(text, "kafkafeeder_start_time_seconds", "gauge", "When this run began.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_start_time_seconds {status.Started.ToUnixTimeMilliseconds() / 1000.0}\n");
-        Head(text, "kafkafeeder_configuration_faults", "gauge", "What is wrong with the logs' configuration now.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_configuration_faults {status.Faults.Count}\n");
+        Gauge(text, "kafkafeeder_start_time_seconds", "When this run began.", status.Started.ToUnixTimeMilliseconds() / 1000.0);
+        Gauge(text, "kafkafeeder_configuration_faults", "What is wrong with the logs' configuration now.", status.Faults.Count);
         Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships "
             + "them.", u => u.Files);
         Unclaimed(text, status, "kafkafeeder_unclaimed_bytes", "Their size.", u => u.Bytes);
-        Head(text, "kafkafeeder_quarantine_bytes", "gauge", "What quarantine takes on the disk, of all logs.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_bytes {status.Quarantine?.Bytes ?? 0}\n");
-        Head(text, "kafkafeeder_quarantine_limit_bytes", "gauge", "What it may take: quarantine.max_total.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_limit_bytes {status.Quarantine?.LimitBytes ?? 0}\n");
-        Head(text, "kafkafeeder_quarantine_full", "gauge", "1 if something found no room in quarantine, and would find none now.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_full {(status.Quarantine?.Full is null ? 0 : 1)}\n");
+        var quarantine = status.Quarantine;
+        Gauge(text, "kafkafeeder_quarantine_bytes", "What quarantine takes on the disk, of all logs.", quarantine?.Bytes ?? 0);
+        Gauge(text, "kafkafeeder_quarantine_limit_bytes", "What it may take: quarantine.max_total.", quarantine?.LimitBytes ?? 0);
+        Gauge(
+            text,
+            "kafkafeeder_quarantine_full",
+            "1 if something found no room in quarantine, and would find none now.",
+            quarantine?.Full is null ? 0 : 1);
         foreach (var (name, type, help, value) in PerLog)
         {
             Head(text, name, type, help);
@@ -61,6 +61,12 @@ internal static class MetricsText
         }
 
         return text.ToString();
+    }
+
+    private static void Gauge(StringBuilder text, string name, string help, double value)
+    {
+        Head(text, name, "gauge", help);
+        text.Append(CultureInfo.InvariantCulture, $"{name} {value}\n");
     }
 
     private static void Unclaimed(StringBuilder text, FeederStatus status, string name, string help, Func<UnclaimedSegments, long> value)
