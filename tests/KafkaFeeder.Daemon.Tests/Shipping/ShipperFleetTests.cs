@@ -11,6 +11,7 @@ using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -163,7 +164,26 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         await second.StopAsync();
     }
 
-    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null)
+    [Fact]
+    public void While_a_log_line_is_written_others_may_look()
+    {
+        var lines = new LogLines();
+        var fleet = Fleet(logger: lines);
+        var mayLook = new List<bool>();
+        lines.OnLine = id =>
+        {
+            if (id is 203 or 204 or 205) // added, changed, removed
+            {
+                mayLook.Add(Task.Run(() => fleet.Statuses.Count).Wait(TimeSpan.FromSeconds(5)));
+            }
+        };
+        fleet.Apply([Planned()]);
+        fleet.Apply([Planned(log => log with { Topic = "another" })]);
+        fleet.Apply([]);
+        Assert.Equal([true, true, true], mayLook);
+    }
+
+    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null)
     {
         var options = new FeederOptions
         {
@@ -181,7 +201,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             _brokers,
             new Ledger((state ?? _state).LedgerPath, TimeProvider.System),
             new Loops(TimeProvider.System),
-            NullLogger.Instance,
+            logger ?? NullLogger.Instance,
             time ?? TimeProvider.System);
         _fleets.Add(fleet);
         return fleet;
