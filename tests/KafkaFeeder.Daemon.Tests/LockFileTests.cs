@@ -33,7 +33,8 @@ public sealed partial class LockFileTests
     private static IEnumerable<string> Projects(string folder) =>
     [
         .. Directory.EnumerateFiles(folder, "*.csproj"),
-        .. Directory.EnumerateDirectories(folder).Where(d => Path.GetFileName(d) is not ("bin" or "obj" or "out" or ".git")).SelectMany(Projects),
+        .. Directory.EnumerateDirectories(folder).Where(d => Path.GetFileName(d) is not ("bin" or "obj" or "out" or ".git")).SelectMany(
+            Projects),
     ];
 
     /// <summary>The programs of the Debian packages, and what they refer to.</summary>
@@ -41,7 +42,8 @@ public sealed partial class LockFileTests
     {
         var programs = ProgramsLine().Match(File.ReadAllText(Path.Combine(Root, "packaging", "deb", "build"))).Groups[1].Value;
         var found = new HashSet<string>();
-        var next = new Queue<string>(programs.Split(' ').Select(p => Directory.GetFiles(Path.Combine(Root, p.Split(':')[0]), "*.csproj").Single()));
+        var next = new Queue<string>(
+            programs.Split(' ').Select(p => Directory.GetFiles(Path.Combine(Root, p.Split(':')[0]), "*.csproj").Single()));
         while (next.TryDequeue(out var project))
         {
             if (found.Add(project))

@@ -96,7 +96,8 @@ public sealed class TenantTests : IDisposable
         Start();
         UntilFault("logs/attacker/kafkafeeder.yaml: ", "logs/attacker/kafkafeeder.yaml:1: ");
         Rounds(2);
-        var about = string.Join('\n', (Status() + _daemon!.Errors).Split('\n').Where(l => l.Contains("attacker", StringComparison.Ordinal)));
+        var about =
+            string.Join('\n', (Status() + _daemon!.Errors).Split('\n').Where(l => l.Contains("attacker", StringComparison.Ordinal)));
         Assert.NotEqual("", about);
         Assert.DoesNotContain("secret", about.Replace(_folder.Path, "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.DoesNotContain("log_dir is not", about, StringComparison.Ordinal);
@@ -216,8 +217,9 @@ public sealed class TenantTests : IDisposable
         }
     }
 
-    private void UntilFault(params string[] parts) =>
-        _daemon!.Until(() => parts.Any(p => Status().Contains(JsonEncodedText.Encode(p).Value, StringComparison.Ordinal)), $"a fault says: {string.Join(" or ", parts)}");
+    private void UntilFault(params string[] parts) => _daemon!.Until(
+        () => parts.Any(p => Status().Contains(JsonEncodedText.Encode(p).Value, StringComparison.Ordinal)),
+        $"a fault says: {string.Join(" or ", parts)}");
 
     private string Status() => Kafkafeeder("status", "--json").Output;
 

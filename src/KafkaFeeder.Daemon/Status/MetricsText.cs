@@ -11,23 +11,29 @@ internal static class MetricsText
     [
         (Lag, "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
         ("kafkafeeder_in_flight_bytes", "gauge", "Bytes that are sent and not confirmed.", l => l.InFlightBytes),
-        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge", "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
+        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge",
+            "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
         ("kafkafeeder_segments", "gauge", "Segments on disk.", l => l.Segments),
         ("kafkafeeder_shipped_records_total", "counter", "Records that the brokers have confirmed in this run.", l => l.ShippedRecords),
-        ("kafkafeeder_shipped_bytes_total", "counter", "Bytes of segments that the brokers have confirmed in this run.", l => l.ShippedBytes),
+        ("kafkafeeder_shipped_bytes_total", "counter", "Bytes of segments that the brokers have confirmed in this run.",
+            l => l.ShippedBytes),
         ("kafkafeeder_resent_records_total", "counter", "Records that were sent again in this run.", l => l.ResentRecords),
-        ("kafkafeeder_possible_duplicates_total", "counter", "Records that may have arrived twice, over all runs.", l => l.PossibleDuplicates),
-        ("kafkafeeder_rejected_records_total", "counter", "Records that the brokers refused for ever; they are in quarantine.", l => l.RejectedRecords),
+        ("kafkafeeder_possible_duplicates_total", "counter", "Records that may have arrived twice, over all runs.",
+            l => l.PossibleDuplicates),
+        ("kafkafeeder_rejected_records_total", "counter", "Records that the brokers refused for ever; they are in quarantine.",
+            l => l.RejectedRecords),
         ("kafkafeeder_torn_bytes_total", "counter", "Bytes of batches that their writers did not finish.", l => l.TornBytes),
         ("kafkafeeder_damaged_bytes_total", "counter", "Bytes that are no record batch.", l => l.DamagedBytes),
         ("kafkafeeder_lost_bytes_total", "counter", "Bytes that vanished before they were shipped.", l => l.LostBytes),
         ("kafkafeeder_unacknowledged_incidents", "gauge", "Entries of the ledger (refused, damaged, lost) that nobody has acknowledged.",
             l => l.Ledger.Incidents),
         ("kafkafeeder_log_quarantine_bytes", "gauge", "What quarantine of the log takes on the disk.", l => l.QuarantineBytes),
-        ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.", l => l.CheckpointResets),
+        ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.",
+            l => l.CheckpointResets),
         ("kafkafeeder_checkpoint_failures_total", "counter", "Times a checkpoint could not be saved.", l => l.CheckpointFailures),
         ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),
-        ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.", l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
+        ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.",
+            l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
     ];
 
     /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
@@ -56,7 +62,10 @@ internal static class MetricsText
             Head(text, name, type, help);
             foreach (var log in logs.Where(l => l.IsLookedAt || name != Lag))
             {
-                text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\",topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\","
+                        + $"topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
             }
         }
 
@@ -82,5 +91,8 @@ internal static class MetricsText
     private static void Head(StringBuilder text, string name, string type, string help) =>
         text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
 
-    private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escape(string value) =>
+        value.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 }

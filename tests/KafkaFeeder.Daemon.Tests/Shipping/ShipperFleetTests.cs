@@ -71,7 +71,9 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         fleet.Apply([Planned()]);
         foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
         {
-            await Eventually.HoldsAsync(() => fleet.Statuses[0].Error?.Contains($"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
+            await Eventually.HoldsAsync(
+                () => fleet.Statuses[0].Error?.Contains(
+                    $"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
             var opened = _brokers.Opened;
             time.Advance(TimeSpan.FromSeconds(wait) - TimeSpan.FromMilliseconds(1));
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // a try would have come by now
@@ -84,7 +86,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     [Fact]
     public async Task What_an_earlier_run_lost_is_in_the_status_of_the_next()
     {
-        new Ledger(_state.LedgerPath, TimeProvider.System).Add(LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
+        new Ledger(_state.LedgerPath, TimeProvider.System).Add(
+            LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
         var fleet = Fleet();
         fleet.Apply([Planned()]);
         Assert.Equal((50, true), (fleet.Statuses[0].LostBytes, fleet.Statuses[0].HasIncidents));
@@ -183,7 +186,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         Assert.Equal([true, true, true], mayLook);
     }
 
-    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null)
+    private ShipperFleet Fleet(
+        StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null)
     {
         var options = new FeederOptions
         {
@@ -320,7 +324,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             {
                 var records = new RecordBatchDecoder().Decode(stored);
                 Assert.True(records.MoveNext());
-                brokers.Take(Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
+                brokers.Take(
+                    Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
             }
 
             public void Push()

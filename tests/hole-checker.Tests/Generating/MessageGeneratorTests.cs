@@ -22,7 +22,8 @@ public class MessageGeneratorTests
         Assert.True(NumberedMessage.TryFind(value, out var message));
         Assert.Equal("r1 producer=7", Encoding.UTF8.GetString(message.Source));
         Assert.Equal(12345, message.Sequence);
-        Assert.Equal("run=r1 producer=7 seq=12345", JsonDocument.Parse(Encoding.UTF8.GetString(value)).RootElement.GetProperty("@m").GetString());
+        Assert.Equal(
+            "run=r1 producer=7 seq=12345", JsonDocument.Parse(Encoding.UTF8.GetString(value)).RootElement.GetProperty("@m").GetString());
     }
 
     [Fact]

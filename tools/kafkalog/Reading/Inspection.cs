@@ -133,7 +133,11 @@ internal sealed class Inspection
 
         if (scan.DamagedBaseOffset is { } stored)
         {
-            Found(scan.BatchPosition, scan.BatchPosition + sizeof(long), false, $"the stored base offset is {stored}, the batch's sequence says {scan.Header.BaseOffset}");
+            Found(
+                scan.BatchPosition,
+                scan.BatchPosition + sizeof(long),
+                false,
+                $"the stored base offset is {stored}, the batch's sequence says {scan.Header.BaseOffset}");
         }
     }
 

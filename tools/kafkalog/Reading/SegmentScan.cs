@@ -54,7 +54,9 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>The damage that was passed last.</summary>
     public SegmentDamage? Damage { get; private set; }
 
-    /// <summary>The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.</summary>
+    /// <summary>
+    /// The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.
+    /// </summary>
     public long? DamagedBaseOffset => _reader.DamagedBaseOffset;
 
     /// <summary>The next batch or damage, up to the end of the file as it is now.</summary>

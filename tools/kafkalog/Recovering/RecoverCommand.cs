@@ -35,18 +35,22 @@ internal static class RecoverCommand
     public static Command Create(CancellationToken cancellation)
     {
         var file = new Argument<string>("FILE") { Description = "The segment" };
-        var output = new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the sound batches go; must not exist" };
+        var output = new Option<string>("--output")
+        {
+            Required = true,
+            HelpName = "NEW",
+            Description = "Where the sound batches go; must not exist",
+        };
         var damaged = new Option<string?>("--damaged") { HelpName = "FILE2", Description = "Where the damaged bytes go; must not exist" };
         var force = new Option<bool>("--force") { Description = "Also while the writer lives, or may live" };
         var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
-        command.SetAction(arguments => Complaints.Guard(() =>
-            Run(
-                SegmentFiles.Followed(arguments.GetRequiredValue(file)),
-                arguments.GetRequiredValue(output),
-                arguments.GetValue(damaged),
-                arguments.GetValue(force),
-                TimeProvider.System,
-                cancellation)));
+        command.SetAction(arguments => Complaints.Guard(() => Run(
+            SegmentFiles.Followed(arguments.GetRequiredValue(file)),
+            arguments.GetRequiredValue(output),
+            arguments.GetValue(damaged),
+            arguments.GetValue(force),
+            TimeProvider.System,
+            cancellation)));
         return command;
     }
 
@@ -90,7 +94,8 @@ internal static class RecoverCommand
         InspectionText.Write(inspection, Console.Out);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
+            $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} "
+                + $"bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
         NewFile.WarnIfShipped(file, output);
         return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
     }

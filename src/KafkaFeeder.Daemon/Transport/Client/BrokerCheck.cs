@@ -10,7 +10,9 @@ internal static class BrokerCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Where all brokers have failed once, each address of theirs has been tried by then: 4 tries, by the client's back-off.</summary>
+    /// <summary>
+    /// Where all brokers have failed once, each address of theirs has been tried by then: 4 tries, by the client's back-off.
+    /// </summary>
     private static readonly TimeSpan PatienceWhenAllFail = TimeSpan.FromSeconds(1.5);
 
     /// <summary>So long more where only some have failed: the others have answered by then.</summary>
@@ -95,7 +97,10 @@ internal static class BrokerCheck
             yield return $"{where}: {inSync} replicas are in sync, min.insync.replicas is {needed}: nothing is acknowledged until more are";
         }
 
-        tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {(limits is { } l ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}" : "limits unknown: these brokers do not tell")}");
+        var known = limits is { } l
+            ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}"
+            : "limits unknown: these brokers do not tell";
+        tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {known}");
     }
 
     /// <summary>
