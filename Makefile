@@ -7,7 +7,7 @@
 # make deb-test  the packages in a bare Debian under systemd, shipping to a real Kafka: docs/INSTALLED.md
 # make release everything that is released, in out/release: packages of both kinds, SBOM, SHA256SUMS
 # make bench   against kcat and rsyslog on the same broker
-# make bench-daemon  many logs, many files, one stuck log: CPU, fsyncs, memory, start, throughput
+# make bench-daemon  the daemon as it is packaged, with many logs, many files, one stuck log: CPU, fsyncs, memory, start, throughput
 # Each target installs what it needs (Debian packages, as root) and builds first.
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker tools/kafkalog:kafkalog samples/order-service:order-service
@@ -49,8 +49,9 @@ bench: build
 	@scripts/setup kafka bench
 	@bench/shipping/shipping
 
-bench-daemon: build
-	@scripts/setup kafka bench-daemon
+bench-daemon:
+	@scripts/setup run kafka bench-daemon
+	@scripts/publish-packaged out/packaged src/KafkaFeeder.Daemon:kafkafeeder
 	@bench/daemon/daemon
 
 clean:

@@ -20,8 +20,12 @@ internal static class CallerLatency
     {
         (string Name, Func<Serilog.Configuration.LoggerSinkConfiguration, string, LoggerConfiguration> To)[] sinks =
         [
-            ("Serilog.Sinks.File, JsonFormatter, buffered", (write, folder) => write.File(new JsonFormatter(), Path.Combine(folder, "log.json"), buffered: true, fileSizeLimitBytes: null)),
-            ("Serilog.Sinks.File, JsonFormatter, unbuffered", (write, folder) => write.File(new JsonFormatter(), Path.Combine(folder, "log.json"), buffered: false, fileSizeLimitBytes: null)),
+            ("Serilog.Sinks.File, JsonFormatter, buffered",
+                (write, folder) =>
+                    write.File(new JsonFormatter(), Path.Combine(folder, "log.json"), buffered: true, fileSizeLimitBytes: null)),
+            ("Serilog.Sinks.File, JsonFormatter, unbuffered",
+                (write, folder) =>
+                    write.File(new JsonFormatter(), Path.Combine(folder, "log.json"), buffered: false, fileSizeLimitBytes: null)),
             ("KafkaLog, Buffered", (write, folder) => write.KafkaLog(folder, "bench", durability: Durability.Buffered)),
             ("KafkaLog, Flushed", (write, folder) => write.KafkaLog(folder, "bench", durability: Durability.Flushed)),
             ("KafkaLog, Flushed, mapped", (write, folder) => write.KafkaLog(folder, "bench", durability: Durability.Flushed, mapped: true)),
@@ -50,14 +54,16 @@ internal static class CallerLatency
                 var sorted = ticks[n].SelectMany(t => t).Order().ToArray();
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {sinks[n].Name} | {threads} | {sorted.Length / seconds[n] / 1e6:F2} M | {At(sorted, 0.5)} | {At(sorted, 0.99)} | {At(sorted, 0.999)} | {At(sorted, 0.9999)} | {At(sorted, 1)} |"));
+                    $"| {sinks[n].Name} | {threads} | {sorted.Length / seconds[n] / 1e6:F2} M | {At(sorted, 0.5)} | {At(sorted, 0.99)} | "
+                        + $"{At(sorted, 0.999)} | {At(sorted, 0.9999)} | {At(sorted, 1)} |"));
             }
         }
 
         return 0;
     }
 
-    private static (long[][] Ticks, double Seconds) Measure(Func<Serilog.Configuration.LoggerSinkConfiguration, string, LoggerConfiguration> to, int threads)
+    private static (long[][] Ticks, double Seconds) Measure(
+        Func<Serilog.Configuration.LoggerSinkConfiguration, string, LoggerConfiguration> to, int threads)
     {
         var folder = Directory.CreateTempSubdirectory("kafkalog-bench-").FullName;
         var ticks = Enumerable.Range(0, threads).Select(_ => new long[Events / threads]).ToArray();

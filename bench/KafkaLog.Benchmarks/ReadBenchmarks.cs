@@ -24,7 +24,8 @@ public partial class ReadBenchmarks
     {
         _directory = Directory.CreateTempSubdirectory("kafkalog-bench-").FullName;
         var value = SomeText.Of(ValueBytes);
-        using (var writer = new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Interval = TimeSpan.FromDays(1) }))
+        using (var writer =
+            new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Interval = TimeSpan.FromDays(1) }))
         {
             for (var n = 0; n < Records; n++)
             {
@@ -48,7 +49,9 @@ public partial class ReadBenchmarks
         {
         }
 
-        return reader.NextOffset == Records ? reader.Position : throw new InvalidDataException($"{reader.NextOffset} records were read, {Records} are there.");
+        return reader.NextOffset == Records
+            ? reader.Position
+            : throw new InvalidDataException($"{reader.NextOffset} records were read, {Records} are there.");
     }
 
     /// <summary>The same, and decodes every record. Bytes of values.</summary>

@@ -15,10 +15,12 @@ public class SinkBenchmarks
     private Logger _logger = null!;
 
     [IterationSetup(Target = nameof(SinksFileBufferedJson))]
-    public void OpenFile() => Open(write => write.File(new JsonFormatter(), Path.Combine(_directory, "log.json"), buffered: true, fileSizeLimitBytes: null));
+    public void OpenFile() =>
+        Open(write => write.File(new JsonFormatter(), Path.Combine(_directory, "log.json"), buffered: true, fileSizeLimitBytes: null));
 
     [IterationSetup(Target = nameof(SinksFileUnbufferedJson))]
-    public void OpenUnbufferedFile() => Open(write => write.File(new JsonFormatter(), Path.Combine(_directory, "log.json"), buffered: false, fileSizeLimitBytes: null));
+    public void OpenUnbufferedFile() =>
+        Open(write => write.File(new JsonFormatter(), Path.Combine(_directory, "log.json"), buffered: false, fileSizeLimitBytes: null));
 
     [IterationSetup(Target = nameof(KafkaLogBuffered))]
     public void OpenBuffered() => Open(write => write.KafkaLog(_directory, "bench", durability: Durability.Buffered));

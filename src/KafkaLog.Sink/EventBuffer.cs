@@ -53,7 +53,8 @@ internal sealed class EventBuffer
 
     public static void Return(EventBuffer buffer)
     {
-        if (buffer.Value.Capacity > MaxKeptBytes || buffer.Key.Capacity > MaxKeptBytes || buffer.Text.GetStringBuilder().Capacity > MaxKeptBytes)
+        if (buffer.Value.Capacity > MaxKeptBytes || buffer.Key.Capacity > MaxKeptBytes
+            || buffer.Text.GetStringBuilder().Capacity > MaxKeptBytes)
         {
             return;
         }

@@ -70,7 +70,9 @@ internal sealed class FailureReport(string logName, TimeProvider time)
     /// <summary>Under _gate.</summary>
     private string TakeLine()
     {
-        string times = _unreported == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $" ({_unreported} failures since the last such line)");
+        string times = _unreported == 1
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" ({_unreported} failures since the last such line)");
         _unreported = 0;
         _hasSpoken = true;
         _isFailing = true;

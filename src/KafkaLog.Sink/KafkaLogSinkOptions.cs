@@ -77,9 +77,13 @@ public sealed record KafkaLogSinkOptions
         var faults = new List<string>();
         Check(!string.IsNullOrWhiteSpace(Directory), "directory is empty; it must name where the segments go.");
         Check(SegmentName.IsValidComponent(Component), $"component is '{Component}'; it must be 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'.");
-        Check(RollPolicy.IsValidInterval(Interval), $"interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
+        Check(
+            RollPolicy.IsValidInterval(Interval),
+            $"interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
         Check(FileSizeLimitBytes > 0, $"fileSizeLimitBytes is {FileSizeLimitBytes}; it must be at least 1.");
-        Check(Codec == CompressionType.None || CompressionCodecs.For(Codec) is not null, $"codec is {Codec}, which this version does not write.");
+        Check(
+            Codec == CompressionType.None || CompressionCodecs.For(Codec) is not null,
+            $"codec is {Codec}, which this version does not write.");
         Check(Enum.IsDefined(Durability), $"durability is {Durability}; it must be Buffered, Flushed or Synced.");
         Check(Enum.IsDefined(WhenFull), $"whenFull is {WhenFull}; it must be Block or Drop.");
         Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"linger is {Linger}; it must be 0 to 1 minute.");

@@ -34,9 +34,13 @@ internal static class Librdkafka
                 {
                     _ = Library.Version;
                 }
-                catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException or EntryPointNotFoundException)
+                catch (Exception e)
+                    when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException
+                        or EntryPointNotFoundException)
                 {
-                    _problem = $"librdkafka is not installed: neither a bundled one beside this program nor the system's {SystemName} could be loaded. "
+                    _problem =
+                        $"librdkafka is not installed: neither a bundled one beside this program nor the system's {SystemName} could be "
+                            + "loaded. "
                         + "On Debian or Ubuntu: apt-get install librdkafka1";
                 }
 

@@ -118,7 +118,8 @@ internal sealed unsafe class TopicReader : IDisposable
 
     /// <summary>The partitions whose end has never been reached, not even an earlier one.</summary>
     public IEnumerable<int> UnfinishedPartitions =>
-        _progress.Where(partition => partition.Value is Progress.NothingCame or Progress.BeforeEnd).Select(partition => partition.Key).Order();
+        _progress.Where(partition => partition.Value is Progress.NothingCame or Progress.BeforeEnd).Select(partition => partition.Key)
+            .Order();
 
     /// <summary>What librdkafka last complained of, which is the likely reason when nothing comes; null: of nothing.</summary>
     public string? LastComplaint { get; private set; }
@@ -137,7 +138,8 @@ internal sealed unsafe class TopicReader : IDisposable
             // where a partition has no leader, whatever its time-out.
             if (RdKafka.ConsumeStartQueue(_topic, partition, Beginning, _queue) != 0)
             {
-                throw new TopicReadException($"Partition {partition} of topic {_topicName} cannot be read: {Describe(RdKafka.LastError())}.");
+                throw new TopicReadException(
+                    $"Partition {partition} of topic {_topicName} cannot be read: {Describe(RdKafka.LastError())}.");
             }
         }
     }
@@ -239,7 +241,8 @@ internal sealed unsafe class TopicReader : IDisposable
         if (error != 0)
         {
             _ = RdKafka.Poll(_client, 0);
-            throw new TopicReadException($"No broker of {_bootstrapServers} answered within {timeout.TotalSeconds:0.#} s: {Describe(error)}.");
+            throw new TopicReadException(
+                $"No broker of {_bootstrapServers} answered within {timeout.TotalSeconds:0.#} s: {Describe(error)}.");
         }
 
         try
@@ -285,7 +288,9 @@ internal sealed unsafe class TopicReader : IDisposable
             return;
         }
 
-        var text = message->Value is null ? Text(message->Error) : Marshal.PtrToStringUTF8((IntPtr)message->Value, (int)message->ValueBytes);
+        var text = message->Value is null
+            ? Text(message->Error)
+            : Marshal.PtrToStringUTF8((IntPtr)message->Value, (int)message->ValueBytes);
         if (Hopeless.Contains((ErrorCode)message->Error))
         {
             throw new TopicReadException($"Partition {message->Partition} of topic {_topicName} cannot be read: {text}.");
@@ -318,7 +323,8 @@ internal sealed unsafe class TopicReader : IDisposable
     }
 
     private string Describe(int error) =>
-        (ErrorCode)error is ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_Resolve or ErrorCode.Local_TimedOut
+        (ErrorCode)error is ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_Resolve
+            or ErrorCode.Local_TimedOut
         && LastComplaint is { } complaint ? complaint : Text(error);
 
     private static void Set(IntPtr conf, string name, string value)
@@ -340,7 +346,8 @@ internal sealed unsafe class TopicReader : IDisposable
     private static void OnError(IntPtr client, int error, byte* reason, IntPtr opaque)
     {
         // "All brokers are down" follows the reason why one is; the reason says more.
-        if (GCHandle.FromIntPtr(opaque).Target is TopicReader reader && (error != (int)ErrorCode.Local_AllBrokersDown || reader.LastComplaint is null))
+        if (GCHandle.FromIntPtr(opaque).Target is TopicReader reader
+            && (error != (int)ErrorCode.Local_AllBrokersDown || reader.LastComplaint is null))
         {
             reader.LastComplaint = Text(reason);
         }

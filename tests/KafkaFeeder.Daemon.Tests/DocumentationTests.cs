@@ -29,7 +29,8 @@ public sealed partial class DocumentationTests
                     brokers: [given:1]
                     properties: { PROPERTY: given }
                 """);
-            LogOptions log = ConfigLoader.LoadLogsText("topics: { c: { topic: given, broker: given, directory: /given } }", "/given/kafkafeeder.yaml").Logs.Single();
+            LogOptions log = ConfigLoader.LoadLogsText(
+                "topics: { c: { topic: given, broker: given, directory: /given } }", "/given/kafkafeeder.yaml").Logs.Single();
             var settings = new TheoryData<string, string?>();
             foreach ((string key, string value) in EffectiveConfiguration.Of(options).Concat(EffectiveConfiguration.Of(log)))
             {
@@ -41,7 +42,8 @@ public sealed partial class DocumentationTests
 
     public static TheoryData<string, string> Metrics =>
     [
-        .. TypeLine().Matches(MetricsText.Of(new FeederStatus(TimeProvider.System), [])).Select(m => (m.Groups[1].Value, m.Groups[2].Value)),
+        .. TypeLine().Matches(MetricsText.Of(new FeederStatus(TimeProvider.System), [])).Select(
+            m => (m.Groups[1].Value, m.Groups[2].Value)),
     ];
 
     public static TheoryData<int, LogLevel> Events => [.. LogEvents().Select(e => (e.EventId, e.Level))];
@@ -88,17 +90,19 @@ public sealed partial class DocumentationTests
 
     /// <summary>The one row of a table that begins with this cell.</summary>
     private static string[] Row(string first) => Assert.Single(
-        Lines.Where(line => line.StartsWith($"| {first} |", StringComparison.Ordinal)).Select(line => line.Trim('|').Split('|', StringSplitOptions.TrimEntries)));
+        Lines.Where(line => line.StartsWith($"| {first} |", StringComparison.Ordinal)).Select(
+            line => line.Trim('|').Split('|', StringSplitOptions.TrimEntries)));
 
     private static List<LoggerMessageAttribute> LogEvents() =>
         [.. typeof(FeederLog).GetMethods().Select(m => m.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>()];
 
-    private static string RepositoryRoot()
+    internal static string RepositoryRoot()
     {
         string folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "KafkaFeeder.sln")))
         {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"KafkaFeeder.sln is in no folder above {AppContext.BaseDirectory}.");
+            folder = Path.GetDirectoryName(folder)
+                ?? throw new InvalidOperationException($"KafkaFeeder.sln is in no folder above {AppContext.BaseDirectory}.");
         }
         return folder;
     }

@@ -96,7 +96,8 @@ public sealed class TenantTests : IDisposable
         Start();
         UntilFault("logs/attacker/kafkafeeder.yaml: ", "logs/attacker/kafkafeeder.yaml:1: ");
         Rounds(2);
-        var about = string.Join('\n', (Status() + _daemon!.Errors).Split('\n').Where(l => l.Contains("attacker", StringComparison.Ordinal)));
+        var about =
+            string.Join('\n', (Status() + _daemon!.Errors).Split('\n').Where(l => l.Contains("attacker", StringComparison.Ordinal)));
         Assert.NotEqual("", about);
         Assert.DoesNotContain("secret", about.Replace(_folder.Path, "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.DoesNotContain("log_dir is not", about, StringComparison.Ordinal);
@@ -198,7 +199,6 @@ public sealed class TenantTests : IDisposable
             Directory.Move(a, away);
             File.SetLastWriteTimeUtc(segment, DateTime.UtcNow); // its own is not due as long as it is there
             File.CreateSymbolicLink(a, _folder.File("logs/victim"));
-            Thread.Sleep(1);
             File.Delete(a);
             Directory.Move(away, a);
         }
@@ -217,8 +217,9 @@ public sealed class TenantTests : IDisposable
         }
     }
 
-    private void UntilFault(params string[] parts) =>
-        _daemon!.Until(() => parts.Any(p => Status().Contains(JsonEncodedText.Encode(p).Value, StringComparison.Ordinal)), $"a fault says: {string.Join(" or ", parts)}");
+    private void UntilFault(params string[] parts) => _daemon!.Until(
+        () => parts.Any(p => Status().Contains(JsonEncodedText.Encode(p).Value, StringComparison.Ordinal)),
+        $"a fault says: {string.Join(" or ", parts)}");
 
     private string Status() => Kafkafeeder("status", "--json").Output;
 

@@ -72,7 +72,8 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
 
         daemon.Start();
         await writing;
-        await daemon.UntilAsync(async () => await daemon.MetricAsync("kafkafeeder_lag_bytes", "orders") == 0, "all is shipped", TimeSpan.FromMinutes(2));
+        await daemon.UntilAsync(
+            async () => await daemon.MetricAsync("kafkafeeder_lag_bytes", "orders") == 0, "all is shipped", TimeSpan.FromMinutes(2));
         var announced = (long)(await daemon.MetricAsync("kafkafeeder_possible_duplicates_total", "orders"))!.Value;
         Assert.Equal(0, await daemon.StopAsync());
 
@@ -96,7 +97,8 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
         for (var stop = 0; stop < 3; stop++)
         {
             daemon.Start();
-            await daemon.UntilAsync(async () => await daemon.MetricAsync("kafkafeeder_shipped_records_total", "orders") > 10_000, "something is shipped");
+            await daemon.UntilAsync(
+                async () => await daemon.MetricAsync("kafkafeeder_shipped_records_total", "orders") > 10_000, "something is shipped");
             Assert.Equal(0, await daemon.StopAsync());
         }
 
@@ -157,7 +159,9 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
         Assert.Contains("torn tail", daemon.Output, StringComparison.Ordinal);
         Assert.True(await daemon.MetricAsync("kafkafeeder_torn_bytes_total", "orders") > 0);
         Assert.Contains("\"kind\":\"torn\"", daemon.Ledger(), StringComparison.Ordinal);
-        Assert.Equal([.. Enumerable.Range(1, 100), .. Enumerable.Range(201, 100)], cluster.ReadTopic(topic, expected: 200).Select(r => SequenceOf(r.Text)));
+        Assert.Equal(
+            [.. Enumerable.Range(1, 100), .. Enumerable.Range(201, 100)],
+            cluster.ReadTopic(topic, expected: 200).Select(r => SequenceOf(r.Text)));
     }
 
     [Fact]

@@ -49,7 +49,9 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         Assert.Equal(0, await daemon.StopAsync());
         var report = await VerifyAsync(cluster, topic, Batches * PerBatch);
         Assert.Equal(0, report.GetProperty("missing").GetInt64());
-        Assert.True(report.GetProperty("duplicates").GetInt64() <= announced, $"{report.GetProperty("duplicates")} duplicates, {announced} announced:\n{daemon.Output}");
+        Assert.True(
+            report.GetProperty("duplicates").GetInt64() <= announced,
+            $"{report.GetProperty("duplicates")} duplicates, {announced} announced:\n{daemon.Output}");
         Assert.True(announced > 0 || report.GetProperty("outOfOrder").GetInt64() == 0, $"out of order: {report}");
     }
 
@@ -107,13 +109,17 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         {
             for (var n = 1; n <= 500; n++)
             {
-                writer.Append(new NewRecord(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), Encoding.UTF8.GetBytes($"seq={n} {new string('x', n == 77 ? 60_000 : 50)}")));
+                writer.Append(
+                    new NewRecord(
+                        TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
+                        Encoding.UTF8.GetBytes($"seq={n} {new string('x', n == 77 ? 60_000 : 50)}")));
             }
         }
 
         daemon.Start();
         await daemon.CaughtUpAsync("orders", 499, Long);
-        Assert.Equal(Enumerable.Range(1, 500).Where(n => n != 77), cluster.ReadTopic(topic, expected: 499).Select(r => SequenceOf(r.Text)).Order());
+        Assert.Equal(
+            Enumerable.Range(1, 500).Where(n => n != 77), cluster.ReadTopic(topic, expected: 499).Select(r => SequenceOf(r.Text)).Order());
         Assert.Equal(1, await daemon.MetricAsync("kafkafeeder_rejected_records_total", "orders"));
         Assert.Contains("offset 76: MsgSizeTooLarge", daemon.Ledger(), StringComparison.Ordinal);
         Assert.Equal(0, await daemon.StopAsync());
@@ -127,7 +133,8 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     public async Task A_topic_that_takes_only_small_requests_gets_them_and_nothing_is_set_aside()
     {
         const int Records = 20_000;
-        var (cluster, topic) = await TopicAsync("small-requests", configs: new Dictionary<string, string> { ["max.message.bytes"] = "20000" });
+        var (cluster, topic) =
+            await TopicAsync("small-requests", configs: new Dictionary<string, string> { ["max.message.bytes"] = "20000" });
         using var daemon = new Daemon(cluster);
         daemon.Configure("orders", topic);
         using (var writer = daemon.Writer("orders"))
@@ -160,13 +167,17 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
 
         daemon.Start();
         await daemon.UntilAsync(
-            async () => (await daemon.CommandAsync("status")).Output.Contains("in a row are refused", StringComparison.Ordinal), "the status says that the topic takes nothing", Long);
+            async () => (await daemon.CommandAsync("status")).Output.Contains(
+                "in a row are refused", StringComparison.Ordinal), "the status says that the topic takes nothing", Long);
         Assert.Equal(0, await daemon.MetricAsync("kafkafeeder_rejected_records_total", "orders"));
         Assert.Empty(daemon.Ledger());
         Assert.Equal(0, await daemon.StopAsync());
     }
 
-    /// <summary>With <c>ack: 1</c> there is no idempotent producer: an answer that is lost means that a request is sent again, and may be stored twice.</summary>
+    /// <summary>
+    /// With <c>ack: 1</c> there is no idempotent producer: an answer that is lost means that a request is sent again, and may be
+    /// stored twice.
+    /// </summary>
     [Fact]
     public async Task Without_idempotence_lost_answers_double_no_more_than_is_announced()
     {
@@ -193,7 +204,9 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         Assert.Equal(0, await daemon.StopAsync());
         var report = await VerifyAsync(cluster, topic, records);
         Assert.Equal(0, Number(report, "missing"));
-        Assert.True(Number(report, "duplicates") <= announced, $"{Number(report, "duplicates")} duplicates, {announced} announced:\n{daemon.Output}");
+        Assert.True(
+            Number(report, "duplicates") <= announced,
+            $"{Number(report, "duplicates")} duplicates, {announced} announced:\n{daemon.Output}");
         Assert.True(announced > 0, $"no answer was lost, so this proved nothing:\n{daemon.Output}");
     }
 
@@ -202,14 +215,18 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     {
         var (cluster, topic) = await TopicAsync("present");
         using var daemon = new Daemon(cluster);
-        daemon.ConfigureFile($"topics:\n  orders: {{ topic: {topic}, broker: kafka }}\n  bills: {{ topic: daemon-absent, broker: kafka }}\n");
+        daemon.ConfigureFile(
+            $"topics:\n  orders: {{ topic: {topic}, broker: kafka }}\n  bills: {{ topic: daemon-absent, broker: kafka }}\n");
         using var orders = daemon.Writer("orders");
         using var bills = daemon.Writer("bills");
         Daemon.Append(bills, 1, 100);
         Daemon.Append(orders, 1, 100);
         daemon.Start();
         await daemon.CaughtUpAsync("orders", 100);
-        await daemon.UntilAsync(async () => (await daemon.CommandAsync("status")).Output.Contains("UnknownTopic", StringComparison.OrdinalIgnoreCase), "the status names the missing topic", Long);
+        await daemon.UntilAsync(
+            async () => (await daemon.CommandAsync("status")).Output.Contains("UnknownTopic", StringComparison.OrdinalIgnoreCase),
+            "the status names the missing topic",
+            Long);
         Assert.Equal(1, (await daemon.CommandAsync("status")).ExitCode);
         await cluster.CreateTopicAsync("daemon-absent");
         await daemon.CaughtUpAsync("bills", 100, Long);
@@ -230,7 +247,9 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         Daemon.Append(writer, 1, 100);
         daemon.Start();
         await daemon.CaughtUpAsync("orders", 100);
-        await daemon.UntilAsync(() => daemon.Output.Contains("conf.yaml", StringComparison.Ordinal) && daemon.Output.Contains("d: ", StringComparison.Ordinal), "the unusable directory is told");
+        await daemon.UntilAsync(
+            () => daemon.Output.Contains("conf.yaml", StringComparison.Ordinal) && daemon.Output.Contains("d: ", StringComparison.Ordinal),
+            "the unusable directory is told");
         var lines = daemon.Output.Split('\n');
         Assert.Single(lines, l => l.Contains("broken/kafkafeeder.yaml:2", StringComparison.Ordinal));
         Assert.Single(lines, l => l.Contains("unknown-key/kafkafeeder.yaml:5: topics.b.retentoin", StringComparison.Ordinal));

@@ -25,7 +25,8 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     public async Task Known_holes_duplicates_and_disorder_are_reported()
     {
         var first = Enumerable.Range(1, 1000).Where(n => n is not (17 or 18 or 500)).Append(20).Append(21).Append(18);
-        var topic = await ProduceAsync("holes", partitions: 1, [.. Numbered("r", 1, first), .. Numbered("r", 2, [1, 2, 3]), "something else"]);
+        var topic =
+            await ProduceAsync("holes", partitions: 1, [.. Numbered("r", 1, first), .. Numbered("r", 2, [1, 2, 3]), "something else"]);
 
         var run = await VerifyAsync(topic, "--json");
 
@@ -156,7 +157,10 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
         var failures = new List<Error>();
         foreach (var value in values)
         {
-            producer.Produce(topic, new Message<Null, string> { Value = value }, report => failures.AddRange(report.Error.IsError ? [report.Error] : []));
+            producer.Produce(
+                topic,
+                new Message<Null, string> { Value = value },
+                report => failures.AddRange(report.Error.IsError ? [report.Error] : []));
         }
 
         Assert.Equal(0, producer.Flush(TimeSpan.FromSeconds(30)));

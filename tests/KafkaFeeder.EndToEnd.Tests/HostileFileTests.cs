@@ -39,7 +39,8 @@ public sealed class HostileFileTests
             }
         }
 
-        var (idleKiB, _) = await PeakAsync("verify", Path.Combine(TestRun.RepositoryRoot, "tests/KafkaLog.Format.Tests/data/kafka-4.3.1/magic2-none.log"));
+        var (idleKiB, _) =
+            await PeakAsync("verify", Path.Combine(TestRun.RepositoryRoot, "tests/KafkaLog.Format.Tests/data/kafka-4.3.1/magic2-none.log"));
         var (peakKiB, run) = await PeakAsync("verify", path);
 
         Assert.True(run.ExitCode == 1, $"exit code {run.ExitCode}, expected 1: done, and there is damage. {run.Errors}");
@@ -53,7 +54,11 @@ public sealed class HostileFileTests
         var source = Path.Combine(TestRun.RepositoryRoot, "tests/KafkaLog.Format.Tests/data/kafka-4.3.1/magic2-none.log");
         var target = Path.Combine(TestRun.NewFolder("convert"), "new.szn");
 
-        var run = await ProgramRun.RunAsync("/bin/bash", ["-c", "trap '' XFSZ; ulimit -f 20; DOTNET_EnableWriteXorExecute=0 exec \"$@\"", "bash", Kafkalog, "convert", source, "--output", target], Limit);
+        var run = await ProgramRun.RunAsync(
+            "/bin/bash",
+            ["-c", "trap '' XFSZ; ulimit -f 20; DOTNET_EnableWriteXorExecute=0 exec \"$@\"", "bash", Kafkalog, "convert", source,
+                "--output", target],
+            Limit);
 
         Assert.Equal(2, run.ExitCode);
         Assert.Matches("^kafkalog: .*cannot write [0-9]+ bytes at position", run.Errors);
@@ -87,7 +92,8 @@ public sealed class HostileFileTests
         var bytes = batch.WrittenSpan.ToArray();
         if (magic == 2)
         {
-            new RecordBatchHeader { Magic = 2, Attributes = (short)type, PartitionLeaderEpoch = -1, ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1, RecordsCount = 1 }.WriteTo(bytes);
+            new RecordBatchHeader { Magic = 2, Attributes = (short)type, PartitionLeaderEpoch = -1, ProducerId = -1, ProducerEpoch = -1,
+                BaseSequence = -1, RecordsCount = 1 }.WriteTo(bytes);
             return bytes;
         }
 

@@ -29,7 +29,8 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         }
 
         Daemon.Append(writer, 1001, 1000);
-        await daemon.UntilAsync(() => manager.Status.Contains("; orders retrying: ", StringComparison.Ordinal), "it says that it cannot ship");
+        await daemon.UntilAsync(
+            () => manager.Status.Contains("; orders retrying: ", StringComparison.Ordinal), "it says that it cannot ship");
         var before = manager.Count("WATCHDOG=1");
         await daemon.UntilAsync(() => manager.Count("WATCHDOG=1") >= before + 6, "the watchdog is fed for three times its limit");
         Assert.Contains("lag 1", manager.Status, StringComparison.Ordinal);
@@ -50,7 +51,8 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
 
         Assert.Equal(0, await daemon.StopAsync());
         Assert.Equal(1, manager.Count("STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000"));
-        Assert.DoesNotContain(manager.Messages.SkipWhile(m => !m.Text.StartsWith("STOPPING=1", StringComparison.Ordinal)), m => m.Text == "READY=1");
+        Assert.DoesNotContain(
+            manager.Messages.SkipWhile(m => !m.Text.StartsWith("STOPPING=1", StringComparison.Ordinal)), m => m.Text == "READY=1");
         await cluster.WaitInSyncAsync();
     }
 
@@ -68,17 +70,20 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         using var daemon = new Daemon(cluster);
         daemon.Configure("orders", topic);
         daemon.Start(manager.Environment, isHeard: false);
-        await daemon.UntilAsync(() => manager.Count("READY=1") == 1 && manager.Count("WATCHDOG=1") > 1, "it is ready and the watchdog is fed");
+        await daemon.UntilAsync(
+            () => manager.Count("READY=1") == 1 && manager.Count("WATCHDOG=1") > 1, "it is ready and the watchdog is fed");
 
         var faults = new StringBuilder("topics:\n");
         for (var i = 0; i < MoreThanAPipeHolds; i++)
         {
-            faults.Append(CultureInfo.InvariantCulture, $"  component-{i}: {{ topic: t, broker: a-group-that-conf-yaml-does-not-have-{i} }}\n");
+            faults.Append(
+                CultureInfo.InvariantCulture, $"  component-{i}: {{ topic: t, broker: a-group-that-conf-yaml-does-not-have-{i} }}\n");
         }
 
         daemon.ConfigureFile(faults.ToString(), longName);
         daemon.Reload();
-        await daemon.UntilAsync(() => manager.Status.StartsWith("STATUS=stuck: the watcher, for ", StringComparison.Ordinal), "it says that the watcher hangs");
+        await daemon.UntilAsync(
+            () => manager.Status.StartsWith("STATUS=stuck: the watcher, for ", StringComparison.Ordinal), "it says that the watcher hangs");
         var fed = manager.Count("WATCHDOG=1");
         await Task.Delay(manager.Watchdog * 3, TimeProvider.System);
         Assert.Equal(fed, manager.Count("WATCHDOG=1"));
@@ -87,10 +92,13 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
 
         daemon.Hear();
         await daemon.UntilAsync(() => manager.Count("WATCHDOG=1") > fed + 1 && manager.Count("READY=1") == 2, "it goes on");
-        await daemon.UntilAsync(() => manager.Status.EndsWith($"{MoreThanAPipeHolds} faults in kafkafeeder.yaml files", StringComparison.Ordinal), "it says how it goes");
+        await daemon.UntilAsync(
+            () => manager.Status.EndsWith($"{MoreThanAPipeHolds} faults in kafkafeeder.yaml files", StringComparison.Ordinal),
+            "it says how it goes");
         Assert.Contains("the watcher hangs: ", daemon.Output, StringComparison.Ordinal);
         Assert.Equal(0, await daemon.StopAsync());
     }
 
-    private static long Microseconds() => (long)((Int128)TimeProvider.System.GetTimestamp() * 1_000_000 / TimeProvider.System.TimestampFrequency);
+    private static long Microseconds() =>
+        (long)((Int128)TimeProvider.System.GetTimestamp() * 1_000_000 / TimeProvider.System.TimestampFrequency);
 }

@@ -15,13 +15,15 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
 {
     private static readonly string Data = Path.Combine(TestRun.RepositoryRoot, "tests", "KafkaLog.Format.Tests", "data");
 
-    public static TheoryData<CompressionType> Codecs => [CompressionType.None, CompressionType.Gzip, CompressionType.Snappy, CompressionType.Lz4];
+    public static TheoryData<CompressionType> Codecs =>
+        [CompressionType.None, CompressionType.Gzip, CompressionType.Snappy, CompressionType.Lz4];
 
     [Theory]
     [MemberData(nameof(Codecs))]
     public async Task A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType codec)
     {
-        var (cluster, topic) = await TopicAsync($"stored-{codec}".ToLowerInvariant(), configs: new Dictionary<string, string> { ["max.message.bytes"] = "4000000" });
+        var (cluster, topic) = await TopicAsync(
+            $"stored-{codec}".ToLowerInvariant(), configs: new Dictionary<string, string> { ["max.message.bytes"] = "4000000" });
         var segment = SampleSegment.ByWriter(codec, magicOfBroker);
 
         await RawProducer.SendAsync(cluster, topic, segment.Path);
@@ -31,7 +33,9 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
         {
             Assert.Equal((expected.Offset, expected.Key, expected.Value), (found.Offset, Base64(found.Key), Base64(found.Value)));
             Assert.True(magicOfBroker == 0 || expected.Timestamp == found.Timestamp);
-            Assert.Equal(expected.Headers, string.Join(' ', found.Headers.Select(h => h.Value is null ? h.Key : $"{h.Key}={Convert.ToBase64String(h.Value)}")));
+            Assert.Equal(
+                expected.Headers,
+                string.Join(' ', found.Headers.Select(h => h.Value is null ? h.Key : $"{h.Key}={Convert.ToBase64String(h.Value)}")));
         }
 
         Assert.Equal(segment.Records.Count, records.Count);
@@ -45,8 +49,10 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
         daemon.Configure("orders", topic);
         string[] files =
         [
-            "kafka-0.9.0.1/magic0-lz4.log", "kafka-0.10.2.2/magic1-snappy.log", "kafka-2.8.2/magic1-gzip-logappendtime.log", "kafka-2.8.2/mixed-magic012.log",
-            "go-kafkalog/20261120_092108_3600_UTC-orig-gzip.szn", "go-kafkalog/20261120_092109_3600_UTC-orig-snappy.szn", "go-kafkalog/20261120_092109_3600_UTC-orig-plain.szn",
+            "kafka-0.9.0.1/magic0-lz4.log", "kafka-0.10.2.2/magic1-snappy.log", "kafka-2.8.2/magic1-gzip-logappendtime.log",
+                "kafka-2.8.2/mixed-magic012.log",
+            "go-kafkalog/20261120_092108_3600_UTC-orig-gzip.szn", "go-kafkalog/20261120_092109_3600_UTC-orig-snappy.szn",
+                "go-kafkalog/20261120_092109_3600_UTC-orig-plain.szn",
         ];
         var expected = new List<(string?, string?)>();
         for (var n = 0; n < files.Length; n++)
@@ -89,7 +95,8 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
 public sealed class ModernStoredFormatTests(ModernClusterFixture fixture) : StoredFormatTests(fixture, 2)
 {
     [Fact]
-    public Task A_segment_of_zstd_sent_as_it_lies_is_taken_and_read_back() => A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType.Zstd);
+    public Task A_segment_of_zstd_sent_as_it_lies_is_taken_and_read_back() =>
+        A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType.Zstd);
 }
 
 /// <summary>Magic 0.</summary>

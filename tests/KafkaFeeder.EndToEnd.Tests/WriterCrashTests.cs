@@ -76,7 +76,8 @@ public sealed partial class WriterCrashTests
 
         var run = await ProgramRun.RunAsync(
             "/bin/bash",
-            ["-c", "ulimit -c 0; ulimit -f 10000; exec \"$@\"", "bash", Generator, "generate", "--dir", directory, "--component", "c", "--count", "100", "--size", "3000000", "--durability", "flushed", "--run", "r"],
+            ["-c", "ulimit -c 0; ulimit -f 10000; exec \"$@\"", "bash", Generator, "generate", "--dir", directory, "--component", "c",
+                "--count", "100", "--size", "3000000", "--durability", "flushed", "--run", "r"],
             Limit);
 
         Assert.Equal(128 + 25, run.ExitCode); // SIGXFSZ
@@ -134,7 +135,10 @@ public sealed partial class WriterCrashTests
         var (run, syncs) = await GenerateWithFailingFsyncAsync(directory, "1+");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Matches(@"^hole-checker: 5 of 5 messages were not written: c: records were written but could not be forced to the disk, twice: .*Input/output error \(errno 5\)", run.Errors);
+        Assert.Matches(
+            @"^hole-checker: 5 of 5 messages were not written: c: records were written but could not be forced to the disk, "
+                + @"twice: .*Input/output error \(errno 5\)",
+            run.Errors);
         Assert.All(syncs, sync => Assert.True(sync.Failed));
         Assert.Equal(syncs.Count, syncs.Select(sync => sync.Path).Distinct().Count());
     }
@@ -143,7 +147,8 @@ public sealed partial class WriterCrashTests
     private static async Task<int> KillWriterAsync(string directory, Durability durability, int afterAcknowledged, string how = "")
     {
         using var timeout = new CancellationTokenSource(Limit);
-        using var process = Process.Start(new ProcessStartInfo(AcknowledgingWriter, [directory, "c", durability.ToString(), how]) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(AcknowledgingWriter, [directory, "c", durability.ToString(), how]) { RedirectStandardOutput = true })!;
         var last = 0;
         try
         {
@@ -167,7 +172,8 @@ public sealed partial class WriterCrashTests
     private static async Task KillGeneratorAsync(string directory, string durability, int segments)
     {
         using var timeout = new CancellationTokenSource(Limit);
-        string[] arguments = ["generate", "--dir", directory, "--component", "c", "--count", "1000000000", "--producers", "4", "--max-bytes", "300000", "--durability", durability, "--run", "r"];
+        string[] arguments = ["generate", "--dir", directory, "--component", "c", "--count", "1000000000", "--producers", "4",
+            "--max-bytes", "300000", "--durability", durability, "--run", "r"];
         using var process = Process.Start(new ProcessStartInfo(Generator, arguments))!;
         try
         {
@@ -184,19 +190,24 @@ public sealed partial class WriterCrashTests
         }
     }
 
-    private static Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> GenerateWithFailingFsyncAsync(string directory, string when) =>
-        WithFailingFsyncAsync(when, Generator, "generate", "--dir", directory, "--component", "c", "--count", "5", "--durability", "synced", "--run", "r");
+    private static Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> GenerateWithFailingFsyncAsync(
+        string directory, string when) =>
+        WithFailingFsyncAsync(
+            when, Generator, "generate", "--dir", directory, "--component", "c", "--count", "5", "--durability", "synced", "--run", "r");
 
-    private static async Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> WithFailingFsyncAsync(string when, params string[] command)
+    private static async Task<(ProgramRun Run, IReadOnlyList<(string Path, bool Failed)> Syncs)> WithFailingFsyncAsync(
+        string when, params string[] command)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed.");
         var log = TestRun.NewFolderName("strace");
         var run = await ProgramRun.RunAsync(
             "/usr/bin/strace",
-            ["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-e", $"inject=fsync,fdatasync:error=EIO:when={when}", "-o", log, .. command],
+            ["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-e", $"inject=fsync,fdatasync:error=EIO:when={when}", "-o", log,
+                .. command],
             Limit);
         Assert.SkipWhen(run.Errors.Contains("PTRACE", StringComparison.Ordinal), $"strace may not trace here: {run.Errors.Trim()}");
-        var syncs = SyncCall().Matches(await File.ReadAllTextAsync(log)).Select(match => (match.Groups["path"].Value, match.Groups["result"].Value != "0")).ToList();
+        var syncs = SyncCall().Matches(await File.ReadAllTextAsync(log)).Select(
+            match => (match.Groups["path"].Value, match.Groups["result"].Value != "0")).ToList();
         Assert.NotEmpty(syncs);
         return (run, syncs);
     }

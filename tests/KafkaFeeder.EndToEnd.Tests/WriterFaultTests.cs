@@ -52,7 +52,8 @@ public sealed partial class WriterFaultTests
     public async Task Short_writes_are_completed(string bytes)
     {
         var directory = TestRun.NewFolder("short");
-        using var writer = ScriptedWriter.Start(directory, environment: new() { ["LD_PRELOAD"] = await ShortWrites.Value, ["SHORT_BYTES"] = bytes });
+        using var writer =
+            ScriptedWriter.Start(directory, environment: new() { ["LD_PRELOAD"] = await ShortWrites.Value, ["SHORT_BYTES"] = bytes });
 
         Assert.Equal("ok", await writer.TellAsync("append Flushed 1 20 1000"));
         Assert.Contains("fault: short", await writer.EndAsync(), StringComparison.Ordinal);
@@ -69,7 +70,8 @@ public sealed partial class WriterFaultTests
     public async Task A_write_that_fails_in_the_middle_leaves_nothing_that_is_read_and_is_done_again(bool cannotCut)
     {
         var directory = TestRun.NewFolder("half");
-        var environment = new Dictionary<string, string> { ["LD_PRELOAD"] = await ShortWrites.Value, ["SHORT_BYTES"] = "300", ["FAIL_AT"] = "9", ["FAIL_CUT"] = cannotCut ? "1" : "0" };
+        var environment = new Dictionary<string, string> { ["LD_PRELOAD"] = await ShortWrites.Value, ["SHORT_BYTES"] = "300",
+            ["FAIL_AT"] = "9", ["FAIL_CUT"] = cannotCut ? "1" : "0" };
         using var writer = ScriptedWriter.Start(directory, environment: environment);
 
         // Four writes a record: the third one fails with its first 300 bytes written.
@@ -93,7 +95,9 @@ public sealed partial class WriterFaultTests
     {
         SkipWithoutStrace();
         var directory = TestRun.NewFolder("eio");
-        using var writer = ScriptedWriter.Start(directory, by: [Strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", $"inject=pwrite64:error=EIO:when={when}"]);
+        using var writer = ScriptedWriter.Start(
+            directory,
+            by: [Strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", $"inject=pwrite64:error=EIO:when={when}"]);
 
         Assert.Equal("ok", await writer.TellAsync("append Flushed 1 1 100"));
         for (var failure = 0; failure < failures; failure++)
@@ -209,7 +213,11 @@ public sealed partial class WriterFaultTests
     {
         var directory = TestRun.NewFolder("efbig");
         var script = $"trap '' XFSZ; ulimit -f {limitKiB}; exec \"$@\"";
-        using var writer = ScriptedWriter.Start(directory, isMapped: isMapped, by: ["/bin/bash", "-c", script, "bash"], environment: new() { ["DOTNET_EnableWriteXorExecute"] = "0" });
+        using var writer = ScriptedWriter.Start(
+            directory,
+            isMapped: isMapped,
+            by: ["/bin/bash", "-c", script, "bash"],
+            environment: new() { ["DOTNET_EnableWriteXorExecute"] = "0" });
 
         Assert.Equal("ok", await writer.TellAsync($"append Flushed 1 {3 * limitKiB} 1000"));
         Assert.Equal("ok", await writer.TellAsync("flush Synced"));
@@ -233,7 +241,8 @@ public sealed partial class WriterFaultTests
 
         var runs = await Task.WhenAll(Enumerable.Range(0, Processes).Select(process => ProgramRun.RunAsync(
             Generator,
-            ["generate", "--dir", directory, "--component", "c", "--count", $"{Records}", "--size", "150", "--max-bytes", "30000", "--durability", "flushed", "--run", $"r{process}"],
+            ["generate", "--dir", directory, "--component", "c", "--count", $"{Records}", "--size", "150", "--max-bytes", "30000",
+                "--durability", "flushed", "--run", $"r{process}"],
             Limit)));
 
         Assert.All(runs, run => Assert.Equal((0, ""), (run.ExitCode, run.Errors)));
@@ -249,7 +258,8 @@ public sealed partial class WriterFaultTests
         {
             var alone = Path.Combine(Directory.CreateDirectory(TestRun.NewFolderName("alone")).FullName, Path.GetFileName(file));
             File.Move(file, alone);
-            Assert.Single(Read(Path.GetDirectoryName(alone)!).Values.Select(value => Numbered().Match(value).Groups["run"].Value).Distinct());
+            Assert.Single(
+                Read(Path.GetDirectoryName(alone)!).Values.Select(value => Numbered().Match(value).Groups["run"].Value).Distinct());
         }
     }
 
@@ -269,7 +279,9 @@ public sealed partial class WriterFaultTests
         }
 
         await writer.EndAsync();
-        Assert.Equal(Enumerable.Range(0, hours).Select(hour => $"{name}_0{hour}3000_3600_UTC-c.szn"), Directory.GetFiles(directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Enumerable.Range(0, hours).Select(hour => $"{name}_0{hour}3000_3600_UTC-c.szn"),
+            Directory.GetFiles(directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         AssertCounted(Read(directory).Values, hours);
     }
 
@@ -284,7 +296,8 @@ public sealed partial class WriterFaultTests
 
     private static async Task AssertFirstFailedAndWasLeftAsync(string log)
     {
-        var syncs = SyncCall().Matches(await File.ReadAllTextAsync(log)).Select(match => (Path: match.Groups["path"].Value, IsOk: match.Groups["result"].Value == "0")).ToList();
+        var syncs = SyncCall().Matches(await File.ReadAllTextAsync(log)).Select(
+            match => (Path: match.Groups["path"].Value, IsOk: match.Groups["result"].Value == "0")).ToList();
         Assert.False(syncs[0].IsOk);
         Assert.EndsWith(".szn", syncs[0].Path, StringComparison.Ordinal);
         Assert.True(syncs.Count > 1);
@@ -299,7 +312,8 @@ public sealed partial class WriterFaultTests
         Assert.SkipUnless(File.Exists("/usr/bin/gcc"), "gcc is not installed.");
         var library = TestRun.NewFolderName("short-writes") + ".so";
         var source = Path.Combine(TestRun.RepositoryRoot, "tests/KafkaFeeder.EndToEnd.Tests/Faults/short-writes.c");
-        var run = await ProgramRun.RunAsync("/usr/bin/gcc", ["-shared", "-fPIC", "-O1", "-D_LARGEFILE64_SOURCE", "-o", library, source, "-ldl"], Limit);
+        var run = await ProgramRun.RunAsync(
+            "/usr/bin/gcc", ["-shared", "-fPIC", "-O1", "-D_LARGEFILE64_SOURCE", "-o", library, source, "-ldl"], Limit);
         Assert.True(run.ExitCode == 0, run.Errors);
         return library;
     }

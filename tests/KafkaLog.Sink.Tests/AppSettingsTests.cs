@@ -72,7 +72,8 @@ public class AppSettingsTests
     {
         IConfigurationRoot configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build();
         return new LoggerConfiguration()
-            .ReadFrom.Configuration(configuration, new ConfigurationReaderOptions(typeof(KafkaLogSink).Assembly, typeof(JsonFormatter).Assembly))
+            .ReadFrom.Configuration(
+                configuration, new ConfigurationReaderOptions(typeof(KafkaLogSink).Assembly, typeof(JsonFormatter).Assembly))
             .CreateLogger();
     }
 }

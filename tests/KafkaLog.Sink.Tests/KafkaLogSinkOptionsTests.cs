@@ -45,7 +45,8 @@ public class KafkaLogSinkOptionsTests
             ],
             options.Validate());
         ArgumentException refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
-        Assert.StartsWith("The KafkaLog sink cannot be set up: directory is empty; it must name where the segments go. component is", refused.Message);
+        Assert.StartsWith(
+            "The KafkaLog sink cannot be set up: directory is empty; it must name where the segments go. component is", refused.Message);
     }
 
     private const string Expected = "expected letters, digits and _ (write {{ for a brace).";

@@ -59,7 +59,8 @@ public class KafkaLogSinkTests
             }
         }
 
-        Assert.Equal(Enumerable.Range(0, 1_000), Written.In(folder.Path, "orders").Select(record => record.Json.GetProperty("OrderId").GetInt32()));
+        Assert.Equal(
+            Enumerable.Range(0, 1_000), Written.In(folder.Path, "orders").Select(record => record.Json.GetProperty("OrderId").GetInt32()));
     }
 
     [Fact]
@@ -77,7 +78,8 @@ public class KafkaLogSinkTests
         }
 
         Assert.InRange(Written.Segments(folder.Path, "orders").Count, 3, 30);
-        Assert.Equal(Enumerable.Range(0, 30), Written.In(folder.Path, "orders").Select(record => record.Json.GetProperty("OrderId").GetInt32()));
+        Assert.Equal(
+            Enumerable.Range(0, 30), Written.In(folder.Path, "orders").Select(record => record.Json.GetProperty("OrderId").GetInt32()));
     }
 
     [Theory]
@@ -88,7 +90,9 @@ public class KafkaLogSinkTests
         const int threads = 8;
         const int eventsPerThread = 2_000;
         using var folder = new TempFolder();
-        using (var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Durability = durability, BatchBytes = 4096, QueueLimitBytes = 64 << 10 }))
+        using (var sink = new KafkaLogSink(
+            new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Durability = durability, BatchBytes = 4096,
+                QueueLimitBytes = 64 << 10 }))
         using (Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger())
         {
             Task[] tasks = [.. Enumerable.Range(0, threads).Select(thread => Task.Factory.StartNew(
@@ -139,7 +143,10 @@ public class KafkaLogSinkTests
         using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", formatter: null).CreateLogger())
         {
             // A stringified value is rendered by the caller; one captured as it is, by the sink.
-            logger.Write(new LogEvent(DateTimeOffset.UnixEpoch, LogEventLevel.Information, null, new Serilog.Parsing.MessageTemplateParser().Parse("outer {P}"),
+            logger.Write(
+                new LogEvent(
+                    DateTimeOffset.UnixEpoch, LogEventLevel.Information, null, new Serilog.Parsing.MessageTemplateParser().Parse(
+                        "outer {P}"),
                 [new LogEventProperty("P", new ScalarValue(new LogsItself(logger)))]));
         }
 
@@ -154,7 +161,9 @@ public class KafkaLogSinkTests
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
         var time = new ManualTime();
-        using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Formatter = new ThrowingFormatter(), TimeProvider = time });
+        using var sink = new KafkaLogSink(
+            new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Formatter = new ThrowingFormatter(),
+                TimeProvider = time });
         using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
 
         for (int i = 0; i < 5; i++)
@@ -215,7 +224,8 @@ public class KafkaLogSinkTests
         using var selfLog = new SelfLogLines();
         string directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
-        using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders", BatchBytes = 1024, QueueLimitBytes = 2048 });
+        using var sink = new KafkaLogSink(
+            new KafkaLogSinkOptions { Directory = directory, Component = "orders", BatchBytes = 1024, QueueLimitBytes = 2048 });
         using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
 
         for (int i = 0; i < 100; i++)
@@ -292,7 +302,7 @@ public class KafkaLogSinkTests
 
         File.Delete(directory);
         bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 that waited are written"));
-        Assert.True(SpinWait.SpinUntil(IsTold, TimeSpan.FromSeconds(20)));
+        Eventually.Holds(IsTold);
         Assert.Equal(10, Written.In(directory, "orders").Count);
         Assert.Equal(10, sink.WrittenEvents);
     }
@@ -320,9 +330,9 @@ public class KafkaLogSinkTests
         try
         {
             logger.Information("{N}", 1);
-            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref calls) > 0, TimeSpan.FromSeconds(20)));
+            Eventually.Holds(() => Volatile.Read(ref calls) > 0);
             File.Delete(directory);
-            Assert.True(SpinWait.SpinUntil(() => sink.WrittenEvents >= 2, TimeSpan.FromSeconds(20)));
+            Eventually.Holds(() => sink.WrittenEvents >= 2);
         }
         finally
         {
@@ -375,7 +385,8 @@ public class KafkaLogSinkTests
         using var folder = new TempFolder();
         using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "old").CreateLogger())
         {
-            logger.Write(new LogEvent(DateTimeOffset.UnixEpoch.AddMilliseconds(-5), LogEventLevel.Information, null, MessageTemplate.Empty, []));
+            logger.Write(
+                new LogEvent(DateTimeOffset.UnixEpoch.AddMilliseconds(-5), LogEventLevel.Information, null, MessageTemplate.Empty, []));
         }
 
         Assert.Equal(-5, Assert.Single(Written.In(folder.Path, "old")).Timestamp);

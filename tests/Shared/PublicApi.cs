@@ -9,7 +9,8 @@ namespace KafkaFeeder.Tests;
 /// <summary>The public surface of an assembly as text, to be compared with a file that people review.</summary>
 internal static class PublicApi
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     /// <summary>Fails with the lines that differ; what is there now is written beside the test's program, to be taken over.</summary>
     public static void AssertIs(Assembly assembly, string approvedPath)
@@ -20,7 +21,10 @@ internal static class PublicApi
         File.WriteAllLines(received, now);
         var gone = approved.Except(now).Select(line => "- " + line);
         var come = now.Except(approved).Select(line => "+ " + line);
-        Assert.True(now.SequenceEqual(approved), $"The public API of {assembly.GetName().Name} is not what {approvedPath} says. If that is meant, copy {received} there.\n{string.Join('\n', gone.Concat(come))}");
+        Assert.True(
+            now.SequenceEqual(approved),
+            $"The public API of {assembly.GetName().Name} is not what {approvedPath} says. If that is meant, copy {received} "
+                + $"there.\n{string.Join('\n', gone.Concat(come))}");
     }
 
     private static List<string> Of(Assembly assembly)
@@ -38,7 +42,9 @@ internal static class PublicApi
     // What the compiler adds to every record says nothing.
     private static bool IsPublic(MemberInfo member) => !member.IsDefined(typeof(CompilerGeneratedAttribute)) && member switch
     {
-        MethodInfo method => IsVisible(method) && (!method.IsSpecialName || method.Name.StartsWith("op_", StringComparison.Ordinal)) && !method.Name.Contains('<', StringComparison.Ordinal),
+        MethodInfo method =>
+            IsVisible(method) && (!method.IsSpecialName || method.Name.StartsWith("op_", StringComparison.Ordinal))
+                && !method.Name.Contains('<', StringComparison.Ordinal),
         ConstructorInfo constructor => IsVisible(constructor),
         PropertyInfo property => property.GetAccessors(nonPublic: true).Any(IsVisible),
         EventInfo e => IsVisible(e.AddMethod!),
@@ -52,8 +58,12 @@ internal static class PublicApi
     {
         MethodInfo method => $"{Static(method)}{Name(method.ReturnType)} {method.Name}({Parameters(method)})",
         ConstructorInfo constructor => $"new({Parameters(constructor)})",
-        PropertyInfo property => $"{Static(property.GetAccessors(nonPublic: true)[0])}{Name(property.PropertyType)} {property.Name} {{ {(IsVisibleOrNull(property.GetMethod) ? "get; " : "")}{Setter(property)}}}",
-        FieldInfo field => $"{(field.IsLiteral ? "const " : field.IsStatic ? "static " : "")}{Name(field.FieldType)} {field.Name}{(field.IsLiteral ? " = " + Literal(field.GetRawConstantValue()) : "")}",
+        PropertyInfo property =>
+            $"{Static(property.GetAccessors(nonPublic: true)[0])}{Name(property.PropertyType)} {property.Name} {{ "
+                + $"{(IsVisibleOrNull(property.GetMethod) ? "get; " : "")}{Setter(property)}}}",
+        FieldInfo field =>
+            $"{(field.IsLiteral ? "const " : field.IsStatic ? "static " : "")}{Name(field.FieldType)} "
+                + $"{field.Name}{(field.IsLiteral ? " = " + Literal(field.GetRawConstantValue()) : "")}",
         _ => member.ToString()!,
     };
 
@@ -66,7 +76,8 @@ internal static class PublicApi
     private static string Static(MethodBase method) => method.IsStatic ? "static " : "";
 
     private static string Parameters(MethodBase method) => string.Join(", ", method.GetParameters().Select(p =>
-        $"{(p.IsOut ? "out " : p.IsIn ? "in " : p.ParameterType.IsByRef ? "ref " : "")}{Name(p.ParameterType)} {p.Name}{(p.HasDefaultValue ? " = " + Literal(p.RawDefaultValue) : "")}"));
+        $"{(p.IsOut ? "out " : p.IsIn ? "in " : p.ParameterType.IsByRef ? "ref " : "")}{Name(p.ParameterType)} "
+            + $"{p.Name}{(p.HasDefaultValue ? " = " + Literal(p.RawDefaultValue) : "")}"));
 
     private static string Literal(object? value) => value switch
     {
@@ -87,7 +98,8 @@ internal static class PublicApi
 
     private static string Bases(Type type)
     {
-        var bases = type.GetInterfaces().Where(i => i.IsPublic && !i.Name.StartsWith("IEquatable", StringComparison.Ordinal) && i.Name != "ISerializable").ToList();
+        var bases = type.GetInterfaces().Where(
+            i => i.IsPublic && !i.Name.StartsWith("IEquatable", StringComparison.Ordinal) && i.Name != "ISerializable").ToList();
         if (type.BaseType is { } parent && parent != typeof(object) && parent != typeof(ValueType) && parent != typeof(Enum))
         {
             bases.Insert(0, parent);

@@ -19,6 +19,9 @@ internal static class ReadmeSample
         Assert.Equal(sample, code.Skip(at).Take(sample.Count));
     }
 
-    private static List<string> Lines(IEnumerable<string> lines) =>
-        [.. lines.Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith(Place, StringComparison.Ordinal) && !(line.StartsWith("using ", StringComparison.Ordinal) && line.EndsWith(';') && !line.Contains('=', StringComparison.Ordinal)))];
+    private static List<string> Lines(IEnumerable<string> lines) => [
+        .. lines.Select(line => line.Trim()).Where(
+            line => line.Length > 0 && !line.StartsWith(Place, StringComparison.Ordinal)
+                && !(line.StartsWith("using ", StringComparison.Ordinal) && line.EndsWith(';')
+                    && !line.Contains('=', StringComparison.Ordinal)))];
 }

@@ -90,7 +90,8 @@ internal sealed class Campaign : IDisposable
 
     private void Found(FuzzInput input, Exception e)
     {
-        var where = string.Join(" < ", new StackTrace(e, true).GetFrames().Select(f => $"{f.GetMethod()?.DeclaringType?.Name}.{f.GetMethod()?.Name}").Take(4));
+        var where = string.Join(
+            " < ", new StackTrace(e, true).GetFrames().Select(f => $"{f.GetMethod()?.DeclaringType?.Name}.{f.GetMethod()?.Name}").Take(4));
         if (_findings.Add($"{e.GetType().Name} {where}"))
         {
             var path = input.Save(_folder, Convert.ToHexStringLower(SHA256.HashData(input.Bytes))[..12]);
@@ -102,11 +103,17 @@ internal sealed class Campaign : IDisposable
     {
         if (Volatile.Read(ref _running) is { } input && _watch.ElapsedMilliseconds - Volatile.Read(ref _startedMs) > Hang.TotalMilliseconds)
         {
-            Console.WriteLine($"FOUND {input.Save(_folder, "hang-" + Convert.ToHexStringLower(SHA256.HashData(input.Bytes))[..12])}: no end within {Hang}");
+            Console.WriteLine(
+                $"FOUND {input.Save(_folder, "hang-" + Convert.ToHexStringLower(SHA256.HashData(input.Bytes))[..12])}: no end within "
+                    + $"{Hang}");
             Environment.Exit(3);
         }
     }
 
-    private void Report() =>
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_watch.Elapsed:hh\\:mm\\:ss} {_executions} executions ({_executions / _watch.Elapsed.TotalSeconds:F0}/s), {_seen.Count} features, corpus {_corpus.Count}, findings {_findings.Count}, most allocated {_target.MostAllocatedBytes >> 20} MiB, slowest {_slowestMs} ms"));
+    private void Report() => Console.WriteLine(
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{_watch.Elapsed:hh\\:mm\\:ss} {_executions} executions ({_executions / _watch.Elapsed.TotalSeconds:F0}/s), "
+                + $"{_seen.Count} features, corpus {_corpus.Count}, findings {_findings.Count}, most allocated "
+                    + $"{_target.MostAllocatedBytes >> 20} MiB, slowest {_slowestMs} ms"));
 }

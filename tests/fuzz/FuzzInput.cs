@@ -12,7 +12,8 @@ internal sealed record FuzzInput(byte[] Bytes, CompressionType Codec = Compressi
     public string Save(string directory, string name)
     {
         Directory.CreateDirectory(directory);
-        var path = Path.Combine(directory, name + (IsBlock ? string.Create(CultureInfo.InvariantCulture, $".{Codec}.{Magic}.block") : ".szn"));
+        var path =
+            Path.Combine(directory, name + (IsBlock ? string.Create(CultureInfo.InvariantCulture, $".{Codec}.{Magic}.block") : ".szn"));
         File.WriteAllBytes(path, Bytes);
         return path;
     }
@@ -21,7 +22,8 @@ internal sealed record FuzzInput(byte[] Bytes, CompressionType Codec = Compressi
     {
         var parts = Path.GetFileName(path).Split('.');
         return parts[^1] == "block"
-            ? new FuzzInput(File.ReadAllBytes(path), Enum.Parse<CompressionType>(parts[^3]), byte.Parse(parts[^2], CultureInfo.InvariantCulture))
+            ? new FuzzInput(
+                File.ReadAllBytes(path), Enum.Parse<CompressionType>(parts[^3]), byte.Parse(parts[^2], CultureInfo.InvariantCulture))
             : new FuzzInput(File.ReadAllBytes(path));
     }
 }

@@ -11,10 +11,12 @@ internal sealed class Mutator(Random random)
     private const int MaxBytes = 40_000;
 
     private static readonly int[] Interesting =
-        [0, 1, -1, 2, 13, 14, 22, 26, 49, 61, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 1 << 16, (1 << 20) - 12, 1 << 20, (64 << 20) - 12, 64 << 20, int.MaxValue, int.MaxValue - 12, int.MaxValue - 11, int.MinValue];
+        [0, 1, -1, 2, 13, 14, 22, 26, 49, 61, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 1 << 16, (1 << 20) - 12, 1 << 20, (64 << 20) - 12,
+            64 << 20, int.MaxValue, int.MaxValue - 12, int.MaxValue - 11, int.MinValue];
 
     private static readonly long[] Varints =
-        [0, 1, -1, 63, 64, -64, -65, 8191, 8192, int.MaxValue, int.MinValue, 1L + int.MaxValue, uint.MaxValue, long.MaxValue, long.MinValue];
+        [0, 1, -1, 63, 64, -64, -65, 8191, 8192, int.MaxValue, int.MinValue, 1L + int.MaxValue, uint.MaxValue, long.MaxValue,
+            long.MinValue];
 
     private static readonly int[] HeaderFields = [0, 4, 8, 12, 16, 17, 18, 21, 22, 23, 26, 27, 30, 35, 43, 47, 51, 53, 57];
 
@@ -58,7 +60,8 @@ internal sealed class Mutator(Random random)
                 bytes[at] = (byte)random.Next(4) switch { 0 => 0, 1 => 0xff, 2 => 0x7f, _ => 0x80 };
                 return bytes;
             case 4 when bytes.Length >= 4:
-                BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(Math.Min(at, bytes.Length - 4)), Interesting[random.Next(Interesting.Length)]);
+                BinaryPrimitives.WriteInt32BigEndian(
+                    bytes.AsSpan(Math.Min(at, bytes.Length - 4)), Interesting[random.Next(Interesting.Length)]);
                 return bytes;
             case 5:
                 return Replaced(bytes, at, random.Next(2), Varint(Varints[random.Next(Varints.Length)]));
@@ -196,9 +199,12 @@ internal sealed class Mutator(Random random)
         return whole;
     }
 
-    private int Length(int most) => most == 0 ? 0 : random.Next(3) switch { 0 => random.Next(Math.Min(most, 8)), 1 => random.Next(Math.Min(most, 200)), _ => random.Next(most) };
+    private int Length(int most) =>
+        most == 0 ? 0 : random.Next(3) switch { 0 => random.Next(Math.Min(most, 8)), 1 => random.Next(Math.Min(most, 200)), _ =>
+            random.Next(most) };
 
-    private static byte[] Replaced(byte[] bytes, int at, int count, byte[] by) => [.. bytes.AsSpan(0, at), .. by, .. bytes.AsSpan(Math.Min(bytes.Length, at + count))];
+    private static byte[] Replaced(byte[] bytes, int at, int count, byte[] by) =>
+        [.. bytes.AsSpan(0, at), .. by, .. bytes.AsSpan(Math.Min(bytes.Length, at + count))];
 
     private byte[] Varint(long value)
     {

@@ -13,7 +13,9 @@ internal static class Seeds
 
     public static IEnumerable<FuzzInput> All()
     {
-        foreach (var path in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "data"), "*", SearchOption.AllDirectories).Where(p => !p.EndsWith(".gz", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (var path in
+            Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "data"), "*", SearchOption.AllDirectories).Where(
+                p => !p.EndsWith(".gz", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             var bytes = File.ReadAllBytes(path);
             var entries = Entries.Of(bytes);
@@ -33,7 +35,8 @@ internal static class Seeds
         {
             for (byte magic = 0; magic <= 2; magic++)
             {
-                foreach (var type in Enum.GetValues<CompressionType>().Where(t => t == CompressionType.None || CompressionCodecs.For(t, magic) is not null))
+                foreach (var type in
+                    Enum.GetValues<CompressionType>().Where(t => t == CompressionType.None || CompressionCodecs.For(t, magic) is not null))
                 {
                     yield return new FuzzInput(Segment(Path.Combine(folder.FullName, $"{magic}-{type}"), magic, type));
                     if (type != CompressionType.None)
@@ -57,7 +60,13 @@ internal static class Seeds
             for (var n = 0; n < 20; n++)
             {
                 RecordHeader[] headers = magic == 2 && n % 4 == 0 ? [new RecordHeader("h", "v" + n), new RecordHeader("", null)] : [];
-                writer.Append(new NewRecord(1_700_000_000_000 + n, Encoding.ASCII.GetBytes("k" + n), Encoding.ASCII.GetBytes(new string((char)('a' + n), 40))) { Headers = headers, HasKey = n % 3 != 0, HasValue = n % 7 != 0 }, n < 10 ? n : n + 5);
+                writer.Append(
+                    new NewRecord(
+                        1_700_000_000_000 + n,
+                        Encoding.ASCII.GetBytes("k" + n),
+                        Encoding.ASCII.GetBytes(new string((char)('a' + n), 40))) { Headers = headers, HasKey = n % 3 != 0,
+                            HasValue = n % 7 != 0 },
+                    n < 10 ? n : n + 5);
             }
 
             writer.Complete();

@@ -23,7 +23,8 @@ internal sealed partial class Target : IDisposable
     // A wrapper is opened with the default cap, and a buffer that doubles has been allocated twice.
     private const long MaxAllocatedBytes = 4 * SegmentReader.DefaultMaxBatchBytes;
 
-    private readonly string _path = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"kafkalog-fuzz-{Environment.ProcessId}.szn");
+    private readonly string _path =
+        Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"kafkalog-fuzz-{Environment.ProcessId}.szn");
     private readonly RecordBatchDecoder _decoder = new(MaxBytes);
     private readonly SortedSet<string> _features = new(StringComparer.Ordinal);
 
@@ -118,7 +119,8 @@ internal sealed partial class Target : IDisposable
             SegmentDamage? damage = null;
             if (status == SegmentReadStatus.Batch)
             {
-                Promise(reader.BatchPosition == before && reader.Position == before + reader.Batch.Length && reader.Batch.Length > 0, "the batch is not what was consumed");
+                Promise(reader.BatchPosition == before && reader.Position == before + reader.Batch.Length
+                    && reader.Batch.Length > 0, "the batch is not what was consumed");
                 Promise(RecordBatchHeader.ComputeCrc(reader.Batch.Span) == reader.Header.StoredCrc, "the batch has a wrong CRC");
                 Decode(reader, records);
                 batches.Add((reader.Position, reader.NextOffset, records.Count));
@@ -194,7 +196,10 @@ internal sealed partial class Target : IDisposable
                 {
                     if (record.Offset >= next)
                     {
-                        writer.Append(new NewRecord { Timestamp = record.Timestamp, Key = record.Key, HasKey = record.Key is not null, Value = record.Value, HasValue = record.Value is not null, Headers = record.Headers }, record.Offset);
+                        writer.Append(
+                            new NewRecord { Timestamp = record.Timestamp, Key = record.Key, HasKey = record.Key is not null,
+                                Value = record.Value, HasValue = record.Value is not null, Headers = record.Headers },
+                            record.Offset);
                         next = record.Offset + 1;
                         written.Add(record);
                     }
@@ -243,12 +248,16 @@ internal sealed partial class Target : IDisposable
     private sealed record Copy(byte Magic, long Offset, long Timestamp, byte[]? Key, byte[]? Value, RecordHeader[] Headers)
     {
         public static Copy Of(in Record record, in RecordBatchHeader header) =>
-            new(header.Magic, record.Offset, record.Timestamp, record.HasKey ? record.Key.ToArray() : null, record.HasValue ? record.Value.ToArray() : null, record.CopyHeaders());
+            new(header.Magic, record.Offset, record.Timestamp, record.HasKey ? record.Key.ToArray() : null, record.HasValue
+                ? record.Value.ToArray()
+                : null, record.CopyHeaders());
 
         public bool Equals(Copy? other) =>
             other is not null && Offset == other.Offset && Timestamp == other.Timestamp && Same(Key, other.Key) && Same(Value, other.Value)
             && Headers.Length == other.Headers.Length
-            && Headers.Zip(other.Headers).All(pair => pair.First.Name.Span.SequenceEqual(pair.Second.Name.Span) && Same(pair.First.Value?.ToArray(), pair.Second.Value?.ToArray()));
+            && Headers.Zip(other.Headers).All(
+                pair => pair.First.Name.Span.SequenceEqual(pair.Second.Name.Span)
+                    && Same(pair.First.Value?.ToArray(), pair.Second.Value?.ToArray()));
 
         public override int GetHashCode() => Offset.GetHashCode();
 

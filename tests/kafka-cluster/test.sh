@@ -236,7 +236,8 @@ destroy_leaves_nothing() {
 run_passes_environment_and_exit_code_on() {
     local code=0
     TMPDIR=$TEMP/tmp "$KAFKA_CLUSTER" run --nodes 1 --property num.partitions=7 -- sh -c '
-        grep -q num.partitions=7 $KAFKA_CLUSTER_DIR/broker-1.properties && echo "$BOOTSTRAP|$GENERATION" && exit 42' >"$TEMP/run-said" || code=$?
+        grep -q num.partitions=7 $KAFKA_CLUSTER_DIR/broker-1.properties && echo "$BOOTSTRAP|$GENERATION" && exit 42' \
+        >"$TEMP/run-said" || code=$?
     cat "$TEMP/run-said"
     [ "$code" = 42 ] && grep -qE '^127.0.0.1:[0-9]+\|(modern|old)$' "$TEMP/run-said" && nothing_is_left_of_run
 }
@@ -245,7 +246,8 @@ nothing_is_left_of_run() { eventually 10 is_gone "$TEMP"/tmp/* && nothing_runs_i
 # Ctrl-C goes to the whole foreground group of the terminal: a session of its own stands for that here.
 start_run_in_background() {
     rm -f "$TEMP/inside"
-    TMPDIR=$TEMP/tmp setsid env --default-signal=INT "$KAFKA_CLUSTER" run --nodes 1 -- sh -c 'trap "exit 7" INT TERM; touch '"$TEMP"'/inside; while :; do sleep 0.1; done' &
+    TMPDIR=$TEMP/tmp setsid env --default-signal=INT "$KAFKA_CLUSTER" run --nodes 1 -- \
+        sh -c 'trap "exit 7" INT TERM; touch '"$TEMP"'/inside; while :; do sleep 0.1; done' &
     RUN=$!
     eventually 60 test -e "$TEMP/inside"
 }

@@ -38,7 +38,8 @@ same_assemblies() { # folder, folder
 }
 build_elsewhere() {
     mkdir "$work/elsewhere"
-    git ls-files -z src scripts Directory.Build.props Directory.Packages.props LICENSE .editorconfig 2>/dev/null | xargs -0 cp --parents -t "$work/elsewhere"
+    git ls-files -z src scripts Directory.Build.props Directory.Packages.props LICENSE .editorconfig 2>/dev/null |
+        xargs -0 cp --parents -t "$work/elsewhere"
     # The same commit stands in the assemblies' version.
     (cd "$work/elsewhere" && git init -q && SourceRevisionId=$(git -C "$root" rev-parse HEAD) scripts/pack "$work/b")
 }
@@ -57,14 +58,16 @@ program_runs() {
   <ItemGroup><PackageReference Include="KafkaLog.Sink" Version="*" /></ItemGroup>
 </Project>
 XML
-    sed -n '/^```csharp$/,/^```$/p' src/KafkaLog.Sink/README.md | sed '/^```/d; s|"/var/log/apps/orders"|args[0]|' >"$work/program/Program.cs"
+    sed -n '/^```csharp$/,/^```$/p' src/KafkaLog.Sink/README.md |
+        sed '/^```/d; s|"/var/log/apps/orders"|args[0]|' >"$work/program/Program.cs"
     (cd "$work/program" && dotnet run -v quiet -- "$work/logs") && ls "$work/logs" | grep -q '_3600_UTC-orders.szn$'
 }
 
 check "scripts/pack" scripts/pack "$work/a"
 version=$(basename "$work"/a/KafkaLog.Format.*.snupkg .snupkg | sed 's/^KafkaLog.Format.//')
 for name in KafkaLog.Format KafkaLog.Sink; do
-    check "$name has assemblies and documentation for both frameworks and a README" contains "$work/a/$name.$version.nupkg" README.md lib/net8.0/$name.dll lib/net8.0/$name.xml lib/net10.0/$name.dll lib/net10.0/$name.xml
+    check "$name has assemblies and documentation for both frameworks and a README" contains "$work/a/$name.$version.nupkg" \
+        README.md lib/net8.0/$name.dll lib/net8.0/$name.xml lib/net10.0/$name.dll lib/net10.0/$name.xml
     check "$name has symbols" contains "$work/a/$name.$version.snupkg" lib/net8.0/$name.pdb lib/net10.0/$name.pdb
     check "$name names the commit" names_commit "$work/a/$name.$version.nupkg"
 done

@@ -87,7 +87,9 @@ build_stage() {
     [[ $command == *scripts/publish* ]] || { echo "no RUN of scripts/publish in the Dockerfile"; return 1; }
     (cd "$work/context" && REVISION=0123abc bash -c "$command")
 }
-check "the build context has no tests, no outputs and no history" eval 'context && [[ ! -e $work/context/tests && ! -e $work/context/.git && ! -e $work/context/out && -z $(find "$work/context" -name obj) && -e $work/context/src ]]'
+check "the build context has no tests, no outputs and no history" eval '
+    context && [[ ! -e $work/context/tests && ! -e $work/context/.git && ! -e $work/context/out &&
+        -z $(find "$work/context" -name obj) && -e $work/context/src ]]'
 check "the build stage builds from it" build_stage
 check "what the image takes over is there, and says which revision it is" eval '
     for program in kafkafeeder hole-checker kafkalog order-service; do [[ -x $work/context/out/lib/$program/$program ]] || exit 1; done
@@ -107,10 +109,12 @@ valid() { # name, command that prints conf.yaml, command that prints kafkafeeder
     "$program" check --offline -c "$place/etc/conf.yaml" && ! "$program" check --offline -c "$place/etc/conf.yaml" 2>&1 | grep hunter2
 }
 some_log() { printf 'topics:\n  orders: { topic: orders, broker: kafka }\n'; }
-check "the configuration of compose.yaml is valid" valid compose "cat packaging/container/conf.yaml" "cat packaging/container/kafkafeeder.yaml"
+check "the configuration of compose.yaml is valid" \
+    valid compose "cat packaging/container/conf.yaml" "cat packaging/container/kafkafeeder.yaml"
 if [[ -d $PACKAGES/node_modules ]]; then
     of() { echo "node tests/packaging/manifests.cjs config $*"; }
-    check "the configuration of sidecar.yaml is valid" valid sidecar "$(of kubernetes/sidecar.yaml conf.yaml)" "$(of kubernetes/sidecar.yaml kafkafeeder.yaml)"
+    check "the configuration of sidecar.yaml is valid" \
+        valid sidecar "$(of kubernetes/sidecar.yaml conf.yaml)" "$(of kubernetes/sidecar.yaml kafkafeeder.yaml)"
     check "the configuration of daemonset.yaml is valid" valid daemonset "$(of kubernetes/daemonset.yaml conf.yaml)" some_log
     check "the chart's default configuration is valid" valid chart "$(of helm/kafkafeeder/values.yaml)" some_log
 else
@@ -122,7 +126,11 @@ if ! unshare --mount --pid --fork --mount-proc true 2>/dev/null; then
     skip 12 "namespaces cannot be made here"
     end
 fi
-"$cluster" start --dir "$work/kafka" --nodes 1 --parent-pid $$ >"$work/cluster.log" 2>&1 || { sed 's/^/    /' "$work/cluster.log"; skip 12 "no Kafka to be had"; end; }
+"$cluster" start --dir "$work/kafka" --nodes 1 --parent-pid $$ >"$work/cluster.log" 2>&1 || {
+    sed 's/^/    /' "$work/cluster.log"
+    skip 12 "no Kafka to be had"
+    end
+}
 source "$work/kafka/env"
 "$cluster" topic orders --dir "$work/kafka" --partitions 3 >/dev/null
 read -ra properties <<<"${CLIENT_PROPERTIES:-}"
@@ -131,8 +139,9 @@ mkdir -p "$volumes"/config/..v1 "$logs" "$state"
 chmod 777 "$state" # as the folder of an emptyDir is
 chown 1654:1654 "$logs"
 port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+of_client=$(printf '%s, ' "${properties[@]/=/: }" | sed 's/^, $//')
 sed -e "s|/etc/kafkafeeder|$volumes/config|; s|/var/lib/kafkafeeder|$state|; s|/var/log/apps|$logs|; s|0.0.0.0:8796|0.0.0.0:$port|" \
-    -e "s|kafka: \[\"kafka:9092\"\]|kafka: { brokers: [\"${BOOTSTRAP//,/\", \"}\"], properties: { $(printf '%s, ' "${properties[@]/=/: }" | sed 's/^, $//')client.id: test } }|" \
+    -e "s|kafka: \[\"kafka:9092\"\]|kafka: { brokers: [\"${BOOTSTRAP//,/\", \"}\"], properties: { ${of_client}client.id: test } }|" \
     packaging/container/conf.yaml >"$volumes/config/..v1/conf.yaml"
 sed "s|/var/log/apps|$logs|" packaging/container/kafkafeeder.yaml >"$volumes/config/..v1/kafkafeeder.yaml"
 ln -s ..v1 "$volumes/config/..data"
@@ -159,21 +168,31 @@ stop() { # SIGTERM to the daemon; its exit code
 }
 status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$daemon/status"; }
 append() { # first, count
-    seq "$1" $(($1 + $2 - 1)) | sed 's/^/order /' | setpriv --reuid=1654 --regid=1654 --clear-groups "$kafkalog" pipe --dir "$logs" --component orders
+    seq "$1" $(($1 + $2 - 1)) | sed 's/^/order /' |
+        setpriv --reuid=1654 --regid=1654 --clear-groups "$kafkalog" pipe --dir "$logs" --component orders
 }
 in_topic() { kcat -C -b "$BOOTSTRAP" "${properties[@]/#/-X}" -t orders -e -q; }
 has_all() { # count
-    [[ $(in_topic | wc -l) == "$1" && $(in_topic | sort -u | wc -l) == "$1" ]] || { echo "the topic has $(in_topic | wc -l) records, $(in_topic | sort -u | wc -l) different ones, of $1"; return 1; }
+    [[ $(in_topic | wc -l) == "$1" && $(in_topic | sort -u | wc -l) == "$1" ]] || {
+        echo "the topic has $(in_topic | wc -l) records, $(in_topic | sort -u | wc -l) different ones, of $1"
+        return 1
+    }
 }
 
 check "it becomes ready, by a ConfigMap's links, without any environment" start
 check "it is PID 1" eval '[[ $(status_of NSpid) == *[[:space:]]1 ]]'
-check "it is user 1654, without capabilities and without a way to more" eval '[[ $(status_of Uid) == 1654*1654 && $(status_of CapEff) == 0000000000000000 && $(status_of CapBnd) == 0000000000000000 && $(status_of NoNewPrivs) == 1 ]]'
-check "its root is read-only" eval 'grep -qE "^[0-9]+ [0-9]+ [0-9:]+ / / ro[, ]" /proc/$daemon/mountinfo && ! nsenter -t $daemon -m touch /written /tmp/written'
+check "it is user 1654, without capabilities and without a way to more" eval '
+    [[ $(status_of Uid) == 1654*1654 && $(status_of CapEff) == 0000000000000000 &&
+        $(status_of CapBnd) == 0000000000000000 && $(status_of NoNewPrivs) == 1 ]]'
+check "its root is read-only" eval '
+    grep -qE "^[0-9]+ [0-9]+ [0-9:]+ / / ro[, ]" /proc/$daemon/mountinfo && ! nsenter -t $daemon -m touch /written /tmp/written'
 check "kafkafeeder health says that it is well" "$program" health -c "$conf"
-check "a page of another host is sent away, and this host is not" eval '[[ $(curl -s -o /dev/null -w "%{http_code}" -H "Host: evil.example" http://127.0.0.1:$port/) == 421 && $(curl -s -o /dev/null -w "%{http_code}" -H "Host: localhost:$port" http://127.0.0.1:$port/) == 200 ]]'
+check "a page of another host is sent away, and this host is not" eval '
+    [[ $(curl -s -o /dev/null -w "%{http_code}" -H "Host: evil.example" http://127.0.0.1:$port/) == 421 &&
+        $(curl -s -o /dev/null -w "%{http_code}" -H "Host: localhost:$port" http://127.0.0.1:$port/) == 200 ]]'
 check "it has no children, so there is nothing to reap" eval '! pgrep -P $daemon'
-check "in a volume that is everybody's, its directories are its own" eval '[[ $(stat -c %a:%u "$state/checkpoint" "$state/journal" | sort -u) == 700:1654 ]]'
+check "in a volume that is everybody's, its directories are its own" \
+    eval '[[ $(stat -c %a:%u "$state/checkpoint" "$state/journal" | sort -u) == 700:1654 ]]'
 check "the application writes its last lines and ends" append 1 50000
 check "at SIGTERM it ships them all and exits 0" stop
 check "every line is in Kafka, once" has_all 50000

@@ -27,7 +27,8 @@ while (Console.ReadLine() is { } line)
         switch (words[0])
         {
             case "append":
-                var (first, count, bytes) = (int.Parse(words[2], CultureInfo.InvariantCulture), int.Parse(words[3], CultureInfo.InvariantCulture), int.Parse(words[4], CultureInfo.InvariantCulture));
+                var (first, count, bytes) = (int.Parse(words[2], CultureInfo.InvariantCulture),
+                    int.Parse(words[3], CultureInfo.InvariantCulture), int.Parse(words[4], CultureInfo.InvariantCulture));
                 for (var number = first; number < first + count; number++)
                 {
                     var value = number.ToString(CultureInfo.InvariantCulture).PadRight(bytes, '.');

@@ -18,7 +18,8 @@ const string MoreHelp = """
 
 var verify = VerifyCommand.Create();
 var generate = GenerateCommand.Create();
-var root = new RootCommand(typeof(VerifyCommand).Assembly.GetCustomAttribute<AssemblyDescriptionAttribute>()!.Description) { verify, generate };
+var root =
+    new RootCommand(typeof(VerifyCommand).Assembly.GetCustomAttribute<AssemblyDescriptionAttribute>()!.Description) { verify, generate };
 HelpWithMore.Install(root, new Dictionary<Command, string>
 {
     [root] = MoreHelp,

@@ -68,14 +68,17 @@ internal static class CheckpointFiles
 
                 if (!log.Apply(frame) && missing.Add(key))
                 {
-                    onProblem($"{path}: of {key.Component} in {key.Directory} generation {frame.Checkpoint.Generation} follows {log.Generation}, what lies between is missing. What was confirmed since is sent again.");
+                    onProblem(
+                        $"{path}: of {key.Component} in {key.Directory} generation {frame.Checkpoint.Generation} follows "
+                            + $"{log.Generation}, what lies between is missing. What was confirmed since is sent again.");
                 }
             },
             (problem, isEnd) =>
             {
                 if (!isEnd || !isNewest || path.EndsWith(SnapshotExtension, StringComparison.Ordinal))
                 {
-                    onProblem($"{path}: {problem}. The files before it are used for what stood there; what they do not have is sent again.");
+                    onProblem(
+                        $"{path}: {problem}. The files before it are used for what stood there; what they do not have is sent again.");
                 }
             });
     }
@@ -111,12 +114,14 @@ internal static class CheckpointFiles
         }
     }
 
-    private static string NameOf(long number, string extension) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{number:d8}{extension}");
+    private static string NameOf(long number, string extension) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Prefix}{number:d8}{extension}");
 
     private static long NumberOf(string path)
     {
         var name = Path.GetFileName(path);
-        var isOurs = name.EndsWith(SnapshotExtension, StringComparison.Ordinal) || name.EndsWith(ChangesExtension, StringComparison.Ordinal);
+        var isOurs = name.EndsWith(SnapshotExtension, StringComparison.Ordinal)
+            || name.EndsWith(ChangesExtension, StringComparison.Ordinal);
         return isOurs && long.TryParse(
             Path.GetFileNameWithoutExtension(name).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number

@@ -165,7 +165,8 @@ internal static class CheckpointText
     private static void Append(StringBuilder text, SegmentCheckpoint s)
     {
         var mark = s.Watermark;
-        text.Append(CultureInfo.InvariantCulture, $"segment {s.Name} position {mark.Position} record {mark.Record} offset {mark.NextOffset} ");
+        text.Append(
+            CultureInfo.InvariantCulture, $"segment {s.Name} position {mark.Position} record {mark.Record} offset {mark.NextOffset} ");
         text.Append(CultureInfo.InvariantCulture, $"records {mark.Records} bytes {s.Bytes} {(s.IsDone ? "done" : "open")} head ");
         _ = s.Head is { } head ? text.Append(CultureInfo.InvariantCulture, $"{head:x8}") : text.Append('-');
         text.Append(" last ");
@@ -200,7 +201,8 @@ internal static class CheckpointText
         if (version is < 1 or > Version)
         {
             throw new NewerCheckpointException(
-                $"a checkpoint is of version {version}, this program reads up to version {Version}: run the newer kafkafeeder, or move the state away to ship everything again");
+                $"a checkpoint is of version {version}, this program reads up to version {Version}: run the newer kafkafeeder, or move "
+                    + "the state away to ship everything again");
         }
 
         var isFull = version == 1 || words[1] == "full";
@@ -249,7 +251,8 @@ internal static class CheckpointText
         var missing = version == 1 ? "-" : words.After("missing");
         return new SegmentCheckpoint(
             name,
-            new Watermark(position, record, offset, last.Length == 2 ? Number(last[0]) : null, last.Length == 2 ? Hex(last[1]) : 0, records),
+            new Watermark(
+                position, record, offset, last.Length == 2 ? Number(last[0]) : null, last.Length == 2 ? Hex(last[1]) : 0, records),
             bytes,
             isDone,
             head == "-" ? null : Hex(head),

@@ -102,7 +102,8 @@ internal sealed class Journal : IDisposable
     private static string Line(string segment, SentMark mark) =>
         string.Create(CultureInfo.InvariantCulture, $"{segment} {mark.EndPosition} {mark.NextOffset} {mark.Records}\n");
 
-    private static bool TryRead(string text, out long number) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    private static bool TryRead(string text, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private void Note(string segment, SentMark mark)
     {

@@ -36,21 +36,40 @@ internal static class CommandLine
         run.SetAction(parsed => RunCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(verbose)));
 
         var offline = new Option<bool>("--offline") { Description = "Do not ask the brokers." };
-        var check = new Command("check", "Validate conf.yaml and every kafkafeeder.yaml below log_dir, and ask the brokers for the topics. Exit 0 if all is well, 1 if not, 2 if conf.yaml is wrong.");
+        var check = new Command(
+            "check",
+            "Validate conf.yaml and every kafkafeeder.yaml below log_dir, and ask the brokers for the topics. Exit 0 if all is well, 1 "
+                + "if not, 2 if conf.yaml is wrong.");
         check.Options.Add(offline);
         check.SetAction(parsed => CheckCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(offline)));
 
         var json = new Option<bool>("--json") { Description = "Print the daemon's answer as JSON." };
-        var status = new Command("status", "Show every log of the running daemon: state, lag, what may be doubled, what to do. Exit 0 if all is well, 1 if a log is in trouble, 3 if no daemon answers (then what the checkpoints say is shown).");
+        var status = new Command(
+            "status",
+            "Show every log of the running daemon: state, lag, what may be doubled, what to do. Exit 0 if all is well, 1 if a log is "
+                + "in trouble, 3 if no daemon answers (then what the checkpoints say is shown).");
         status.Options.Add(json);
         status.SetAction(parsed => StatusCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(json)));
 
-        var timeout = new Option<int>("--timeout") { Description = "Give up after so many seconds.", HelpName = "SECONDS", DefaultValueFactory = _ => 300 };
-        var drain = new Command("drain", "Ship all there is and exit 0; or exit 4 and say what is left, when the time is over or a signal comes. The daemon must not run.");
+        var timeout = new Option<int>("--timeout")
+        {
+            Description = "Give up after so many seconds.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => 300,
+        };
+        var drain = new Command(
+            "drain",
+            "Ship all there is and exit 0; or exit 4 and say what is left, when the time is over or a signal comes. The daemon must "
+                + "not run.");
         drain.Options.Add(timeout);
-        drain.SetAction(parsed => DrainCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(verbose), TimeSpan.FromSeconds(parsed.GetValue(timeout))));
+        drain.SetAction(
+            parsed => DrainCommand.Execute(
+                parsed.GetValue(configuration)!, parsed.GetValue(verbose), TimeSpan.FromSeconds(parsed.GetValue(timeout))));
 
-        var health = new Command("health", "Ask the running daemon whether its loops come round, as a container's HEALTHCHECK does. Exit 0 if so, 1 if not or if no daemon answers. Brokers that are away are no ill health.");
+        var health = new Command(
+            "health",
+            "Ask the running daemon whether its loops come round, as a container's HEALTHCHECK does. Exit 0 if so, 1 if not or if no "
+                + "daemon answers. Brokers that are away are no ill health.");
         health.SetAction(parsed => HealthCommand.Execute(parsed.GetValue(configuration)!));
 
         var log = new Option<string?>("--log") { Description = "Only of the logs of this component.", HelpName = "COMPONENT" };

@@ -80,12 +80,16 @@ internal static class StatusCommand
             string Text(string name) => log.GetProperty(name).GetString() ?? "";
             string Number(string name) => log.GetProperty(name).GetInt64().ToString("N0", CultureInfo.InvariantCulture);
 
-            Console.WriteLine($"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} {Number("possibleDuplicates"),11} "
-                + $"{Number("rejectedRecords"),8} {Number("damagedBytes") + " B",10} {Number("tornBytes") + " B",8} {Number("lostBytes") + " B",10}  "
+            Console.WriteLine(
+                $"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} "
+                + $"{Number("possibleDuplicates"),11} "
+                + $"{Number("rejectedRecords"),8} {Number("damagedBytes") + " B",10} {Number("tornBytes") + " B",8} "
+                + $"{Number("lostBytes") + " B",10}  "
                 + Text("position"));
             if (Open(log, "incidents") > 0)
             {
-                Console.WriteLine($"  not acknowledged: {Open(log, "rejectedRecords")} records refused, {Open(log, "damagedBytes")} B damaged, "
+                Console.WriteLine(
+                    $"  not acknowledged: {Open(log, "rejectedRecords")} records refused, {Open(log, "damagedBytes")} B damaged, "
                     + $"{Open(log, "lostBytes")} B lost. See ledger.jsonl, then: kafkafeeder acknowledge --log {Text("component")}");
             }
 

@@ -87,7 +87,8 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
 
     private static EnumerationOptions Options => new() { AttributesToSkip = 0, IgnoreInaccessible = false, MatchType = MatchType.Simple };
 
-    private static bool IsSegment(ref FileSystemEntry entry) => !entry.IsDirectory && entry.FileName.EndsWith(SegmentName.Extension, StringComparison.Ordinal);
+    private static bool IsSegment(ref FileSystemEntry entry) =>
+        !entry.IsDirectory && entry.FileName.EndsWith(SegmentName.Extension, StringComparison.Ordinal);
 
     /// <summary>A name that was seen before is not parsed again, nor made again.</summary>
     private SegmentName? NameOf(ref FileSystemEntry entry)

@@ -25,7 +25,8 @@ internal sealed class Watcher(
 
     private readonly Lock _lock = new();
     private readonly LogFinder _finder = new(options, Authority.Of(options), new ScanLimits());
-    private readonly Channel<bool> _now = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _now =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private HashSet<string> _logged = [];
     private HashSet<(string, string)> _loggedUnclaimed = [];
     private bool _forgets;

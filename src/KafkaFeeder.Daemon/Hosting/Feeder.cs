@@ -51,7 +51,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
-        _supervisor = new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
+        _supervisor =
+            new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
         _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
         _server = new StatusServer(options, Status, Fleet, state.StatusSocketPath, logger, time);
     }
@@ -63,7 +64,11 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await _server.StartAsync(cancellationToken).ConfigureAwait(false);
-        FeederLog.Started(_logger, Build.Version, _options.SourceFile, $"librdkafka {Confluent.Kafka.Library.VersionString}, status {_server.Address ?? "off"}");
+        FeederLog.Started(
+            _logger,
+            Build.Version,
+            _options.SourceFile,
+            $"librdkafka {Confluent.Kafka.Library.VersionString}, status {_server.Address ?? "off"}");
         foreach (var warning in _options.Warnings)
         {
             FeederLog.ConfigurationWarning(_logger, warning.ToString());
@@ -75,7 +80,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             Launch("the cleaner", _cleaner.RunAsync),
             Launch("the ledger", _ledger.RunAsync),
             Launch("the quarantine", Fleet.Quarantine.RunAsync));
-        _supervision = Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
+        _supervision =
+            Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -132,7 +138,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         }
     }
 
-    private async Task KeepRunningAsync(string name, Func<CancellationToken, Task> loop, Action<TimeSpan> onPause, CancellationToken stopping)
+    private async Task KeepRunningAsync(
+        string name, Func<CancellationToken, Task> loop, Action<TimeSpan> onPause, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {

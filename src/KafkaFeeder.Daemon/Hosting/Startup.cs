@@ -75,7 +75,9 @@ internal sealed class Startup : IDisposable
 
             if (StateLock.TryTake(state.LockPath) is not { } stateLock)
             {
-                Console.Error.WriteLine($"Another kafkafeeder uses {options.CheckpointDir}: two of them would ship everything twice. Stop it first, or give this one a checkpoint_dir of its own.");
+                Console.Error.WriteLine(
+                    $"Another kafkafeeder uses {options.CheckpointDir}: two of them would ship everything twice. Stop it first, or give "
+                        + "this one a checkpoint_dir of its own.");
                 exitCode = ExitCode.Busy;
                 return null;
             }
@@ -125,6 +127,8 @@ internal sealed class Startup : IDisposable
             serilog = serilog.WriteTo.KafkaLog(own.Dir, own.Component, intervalSeconds: (int)own.Interval.TotalSeconds);
         }
 
-        return LoggerFactory.Create(logging => logging.SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Information).AddSerilog(serilog.CreateLogger(), dispose: true));
+        return LoggerFactory.Create(logging => logging
+            .SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Information)
+            .AddSerilog(serilog.CreateLogger(), dispose: true));
     }
 }

@@ -42,7 +42,10 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
         }
         if (entry.Value is not YamlMap)
         {
-            faults.Add(entry.Line, path, $"is {entry.Value.Kind}; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and properties:.");
+            faults.Add(
+                entry.Line,
+                path,
+                $"is {entry.Value.Kind}; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and properties:.");
             return new BrokerGroupOptions { Name = entry.Key, Brokers = [] };
         }
         var map = new MapReader(entry.Value, path, faults);
@@ -133,13 +136,15 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
     private static bool IsAddress(string text)
     {
         int colon = text.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) || port == 0)
+        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)
+            || port == 0)
         {
             return false;
         }
         string host = text[..colon];
         return host[0] == '['
-            ? host[^1] == ']' && IPAddress.TryParse(host[1..^1], out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetworkV6
+            ? host[^1] == ']' && IPAddress.TryParse(host[1..^1], out IPAddress? address)
+                && address.AddressFamily == AddressFamily.InterNetworkV6
             : host.Length <= 253 && host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
     }
 }

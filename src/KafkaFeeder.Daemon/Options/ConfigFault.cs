@@ -12,7 +12,9 @@ public sealed record ConfigFault(string File, int Line, string Key, string Text)
     /// <summary>Longer than any path.</summary>
     internal const int MaxPathShown = 4096;
 
-    /// <summary>On one line, whatever the file's name: <c>conf.yaml:12: shipper.max_in_flight is "8MiBx"; expected a size such as 8MiB or 500KB.</c></summary>
+    /// <summary>
+    /// On one line, whatever the file's name: <c>conf.yaml:12: shipper.max_in_flight is "8MiBx"; expected a size such as 8MiB or 500KB.</c>
+    /// </summary>
     public override string ToString()
     {
         string file = Quote.Plain(File, MaxPathShown);

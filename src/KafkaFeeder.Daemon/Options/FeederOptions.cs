@@ -132,7 +132,9 @@ public sealed record ShipperOptions
     /// </summary>
     public bool DrainOnStop { get; init; }
 
-    /// <summary>What a stop may take, all in all: shipping, if asked for, acknowledgements, and 15 s for the last saves and the client's own end.</summary>
+    /// <summary>
+    /// What a stop may take, all in all: shipping, if asked for, acknowledgements, and 15 s for the last saves and the client's own end.
+    /// </summary>
     public TimeSpan StopLimit => (DrainTimeout * (DrainOnStop ? 2 : 1)) + TimeSpan.FromSeconds(15);
 }
 

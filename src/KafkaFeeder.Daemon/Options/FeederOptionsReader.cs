@@ -53,7 +53,10 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         TimeSpan interval = map.Duration("interval", defaults.Interval, Second, Second, Day);
         if (!RollPolicy.IsValidInterval(interval))
         {
-            map.Fault("interval", $"is {DurationText.Format(interval)}; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or 86400.");
+            map.Fault(
+                "interval",
+                $"is {DurationText.Format(interval)}; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or "
+                    + "86400.");
         }
         var logging = new LoggingOptions
         {
@@ -109,7 +112,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
 
     private static CleanerOptions ReadCleaner(MapReader map)
     {
-        var cleaner = new CleanerOptions { Interval = map.Duration("interval", new CleanerOptions().Interval, Second, Shortest, 366 * Day) };
+        var cleaner =
+            new CleanerOptions { Interval = map.Duration("interval", new CleanerOptions().Interval, Second, Shortest, 366 * Day) };
         map.Finish();
         return cleaner;
     }
@@ -123,7 +127,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             IPEndPoint? address = isOff ? null : ListenAddress(text);
             if (address is null && !isOff)
             {
-                map.Fault("listen", $"is {Quote.Value(text)}; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.");
+                map.Fault(
+                    "listen", $"is {Quote.Value(text)}; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.");
             }
             status = status with { Listen = address };
         }
@@ -136,7 +141,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         var defaults = new ShipperOptions();
         var shipper = new ShipperOptions
         {
-            CheckpointInterval = map.Duration("checkpoint_interval", defaults.CheckpointInterval, Second, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
+            CheckpointInterval = map.Duration(
+                "checkpoint_interval", defaults.CheckpointInterval, Second, TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1)),
             // Below 64 KiB not even one ordinary batch fits; above 1 GiB its records would not fit into memory.
             MaxInFlightBytes = map.Size("max_in_flight", defaults.MaxInFlightBytes, 64L << 10, 1L << 30),
             // 32 MiB is what the idle process takes.
@@ -147,7 +153,10 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         map.Finish();
         if (shipper.MaxInFlightBytes > shipper.MemoryLimitBytes)
         {
-            map.Fault("max_in_flight", $"is {SizeText.Format(shipper.MaxInFlightBytes)}; it must not exceed shipper.memory_limit, which is {SizeText.Format(shipper.MemoryLimitBytes)}.");
+            map.Fault(
+                "max_in_flight",
+                $"is {SizeText.Format(shipper.MaxInFlightBytes)}; it must not exceed shipper.memory_limit, which is "
+                    + $"{SizeText.Format(shipper.MemoryLimitBytes)}.");
         }
         return shipper;
     }
@@ -164,7 +173,10 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         map.Finish();
         if (quarantine.MaxPerLogBytes > quarantine.MaxTotalBytes)
         {
-            map.Fault("max_per_log", $"is {SizeText.Format(quarantine.MaxPerLogBytes)}; it must not exceed quarantine.max_total, which is {SizeText.Format(quarantine.MaxTotalBytes)}.");
+            map.Fault(
+                "max_per_log",
+                $"is {SizeText.Format(quarantine.MaxPerLogBytes)}; it must not exceed quarantine.max_total, which is "
+                    + $"{SizeText.Format(quarantine.MaxTotalBytes)}.");
         }
         return quarantine;
     }

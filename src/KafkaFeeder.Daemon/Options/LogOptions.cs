@@ -46,7 +46,8 @@ public sealed record LogOptions
 
     /// <summary>Whether records go to the same place in the same way: then other settings take effect without a restart.</summary>
     public bool GoesLike(LogOptions other) =>
-        Topic == other.Topic && Broker == other.Broker && Ack == other.Ack && Partitioner == other.Partitioner && StrictOrder == other.StrictOrder;
+        Topic == other.Topic && Broker == other.Broker && Ack == other.Ack && Partitioner == other.Partitioner
+            && StrictOrder == other.StrictOrder;
 
     /// <summary>Whether a reload has nothing to change: equal but for where in the file it stands.</summary>
     public bool HasSameSettings(LogOptions other) => this with { SourceLine = other.SourceLine, BrokerLine = other.BrokerLine } == other;

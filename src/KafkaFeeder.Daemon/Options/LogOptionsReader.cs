@@ -23,7 +23,8 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
         if (topics is not YamlMap)
         {
             string found = topics is null ? "is missing" : $"is {topics.Kind}";
-            faults.Add(map.LineOf("topics"), "topics", $"{found}; expected components, each with its topic and broker. Is the file half-written?");
+            faults.Add(
+                map.LineOf("topics"), "topics", $"{found}; expected components, each with its topic and broker. Is the file half-written?");
             return null;
         }
         var entries = new MapReader(topics, "topics", faults);
@@ -75,7 +76,8 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
                 ("random", PartitionerKind.Random),
                 ("Hash", PartitionerKind.Fnv1aRandom),
                 ("Random", PartitionerKind.Random)),
-            OnReject = map.Choice("on_reject", RejectAction.Quarantine, ("quarantine", RejectAction.Quarantine), ("hold", RejectAction.Hold)),
+            OnReject =
+                map.Choice("on_reject", RejectAction.Quarantine, ("quarantine", RejectAction.Quarantine), ("hold", RejectAction.Hold)),
             OriginHeaders = map.Flag("origin_headers") ?? false,
             StrictOrder = map.Flag("strict_order"),
             SourceFile = file,

@@ -31,7 +31,8 @@ internal sealed class MapReader
         }
         else if (node is not YamlScalar { IsNull: true })
         {
-            faults.Add(node.Line, path, $"{(path.Length > 0 ? "is" : "the file is")} {node.Kind}; expected a map of settings (key: value).");
+            faults.Add(
+                node.Line, path, $"{(path.Length > 0 ? "is" : "the file is")} {node.Kind}; expected a map of settings (key: value).");
         }
     }
 

@@ -7,7 +7,9 @@ internal static class NameRule
 
     public const string Expected = "1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone)";
 
-    /// <summary>For components, which are shorter (<see cref="KafkaLog.Format.Segments.SegmentName"/>): a file's name has at most 255 bytes.</summary>
+    /// <summary>
+    /// For components, which are shorter (<see cref="KafkaLog.Format.Segments.SegmentName"/>): a file's name has at most 255 bytes.
+    /// </summary>
     public const string ExpectedComponent = "1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone)";
 
     public static bool IsValid(string name) => name.Length is > 0 and <= MaxLength

@@ -77,7 +77,8 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
         string unit = $"the unit needs LoadCredential={name}:/path/of/the/secret";
         if (environment("CREDENTIALS_DIRECTORY") is not { Length: > 0 } directory)
         {
-            return $"refers to the credential {Quote.Value(name)}, and CREDENTIALS_DIRECTORY is not set: {unit}, and systemd must start the daemon.";
+            return $"refers to the credential {Quote.Value(name)}, and CREDENTIALS_DIRECTORY is not set: {unit}, and systemd must start "
+                + "the daemon.";
         }
         return FetchFile(Path.Combine(directory, name), out secret) is { } fault
             ? $"refers to the credential {Quote.Value(name)}: {Quote.Value(Path.Combine(directory, name))} {fault}; {unit}."

@@ -1,7 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
@@ -34,16 +33,8 @@ internal sealed class SegmentCleaner(
     private HashSet<string> _warnedNow = new(StringComparer.Ordinal);
 
     /// <summary>Cleans by the interval.</summary>
-    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            turns.Turned();
-            RunOnce(turns.Turned, stopping);
-            turns.SleepsFor(interval);
-            await Pause.ForAsync(interval, time, stopping).ConfigureAwait(false);
-        }
-    }
+    public Task RunAsync(LoopTurns turns, CancellationToken stopping) =>
+        turns.RepeatAsync(() => RunOnce(turns.Turned, stopping), interval, time, stopping);
 
     /// <summary>One round over all logs.</summary>
     /// <param name="onStep">Called for each segment: to delete many large files takes long.</param>

@@ -1,6 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Supervision;
 using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;
@@ -75,16 +74,7 @@ internal sealed class Ledger
     public LedgerAccount AccountOf(string directory, string component) => _tally.Of(directory, component);
 
     /// <summary>Notices what another process has added, every few seconds.</summary>
-    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            turns.Turned();
-            CatchUp();
-            turns.SleepsFor(LookInterval);
-            await Pause.ForAsync(LookInterval, _time, stopping).ConfigureAwait(false);
-        }
-    }
+    public Task RunAsync(LoopTurns turns, CancellationToken stopping) => turns.RepeatAsync(CatchUp, LookInterval, _time, stopping);
 
     /// <summary>Counts what has come to the file since it was last read.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>

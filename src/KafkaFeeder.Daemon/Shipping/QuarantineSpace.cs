@@ -1,5 +1,4 @@
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Supervision;
@@ -74,16 +73,8 @@ internal sealed class QuarantineSpace
     }
 
     /// <summary>Looks every few seconds.</summary>
-    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            turns.Turned();
-            LookIfDue();
-            turns.SleepsFor(LookInterval);
-            await Pause.ForAsync(LookInterval, _time, stopping).ConfigureAwait(false);
-        }
-    }
+    public Task RunAsync(LoopTurns turns, CancellationToken stopping) =>
+        turns.RepeatAsync(LookIfDue, LookInterval, _time, stopping);
 
     /// <summary>What lies there of a log, by the directory of its quarantine.</summary>
     public long BytesOf(string directory)

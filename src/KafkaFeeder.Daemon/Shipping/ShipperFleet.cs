@@ -70,37 +70,9 @@ internal sealed class ShipperFleet(
     /// <summary>Ships these logs, and no others, from now on.</summary>
     public void Apply(IReadOnlyList<PlannedLog> logs)
     {
-        lock (_lock)
-        {
-            if (_isStopping)
-            {
-                return;
-            }
-
-            foreach (var (key, _) in _leaving.Where(l => l.Value.IsCompleted).ToList())
-            {
-                _leaving.Remove(key);
-            }
-
-            var wanted = logs.ToDictionary(l => l.Key);
-            foreach (var (key, berth) in _berths.ToList())
-            {
-                if (!wanted.ContainsKey(key))
-                {
-                    berth.Stop();
-                    _berths.Remove(key);
-                    _leaving[key] = berth.Running; // if it is put back, the next one waits for it
-                    FeederLog.LogRemoved(logger, key.Component, key.Directory);
-                }
-            }
-
-            foreach (var log in logs)
-            {
-                Apply(log);
-            }
-
-            TellIfMemoryIsShort();
-        }
+        var said = new List<Action>(); // after the lock: a log that nobody reads must not keep the status from anybody
+        Apply(logs, said);
+        said.ForEach(say => say());
     }
 
     /// <summary>Stops reading everywhere, and returns when all is acknowledged and saved, or the drain time-out is over.</summary>
@@ -121,17 +93,54 @@ internal sealed class ShipperFleet(
         await Task.WhenAll(running).ConfigureAwait(false);
     }
 
-    private void TellIfMemoryIsShort()
+    private void Apply(IReadOnlyList<PlannedLog> logs, List<Action> said)
     {
-        var needed = InFlightBudget.NeededFor(_berths.Count);
-        if (!_isMemoryTold && needed > options.Shipper.MemoryLimitBytes)
+        lock (_lock)
         {
-            _isMemoryTold = true;
-            FeederLog.MemoryLimitTooSmall(logger, Words.Bytes(options.Shipper.MemoryLimitBytes), _berths.Count, Words.Bytes(needed));
+            if (_isStopping)
+            {
+                return;
+            }
+
+            foreach (var (key, _) in _leaving.Where(l => l.Value.IsCompleted).ToList())
+            {
+                _leaving.Remove(key);
+            }
+
+            var wanted = logs.ToDictionary(l => l.Key);
+            foreach (var (key, berth) in _berths.ToList())
+            {
+                if (!wanted.ContainsKey(key))
+                {
+                    berth.Stop();
+                    _berths.Remove(key);
+                    _leaving[key] = berth.Running; // if it is put back, the next one waits for it
+                    said.Add(() => FeederLog.LogRemoved(logger, key.Component, key.Directory));
+                }
+            }
+
+            foreach (var log in logs)
+            {
+                Apply(log, said);
+            }
+
+            TellIfMemoryIsShort(said);
         }
     }
 
-    private void Apply(PlannedLog log)
+    private void TellIfMemoryIsShort(List<Action> said)
+    {
+        var count = _berths.Count;
+        var needed = InFlightBudget.NeededFor(count);
+        if (!_isMemoryTold && needed > options.Shipper.MemoryLimitBytes)
+        {
+            _isMemoryTold = true;
+            var limit = Words.Bytes(options.Shipper.MemoryLimitBytes);
+            said.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, Words.Bytes(needed)));
+        }
+    }
+
+    private void Apply(PlannedLog log, List<Action> said)
     {
         if (_berths.TryGetValue(log.Key, out var berth))
         {
@@ -141,7 +150,7 @@ internal sealed class ShipperFleet(
                 return;
             }
 
-            FeederLog.LogChanged(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker);
+            said.Add(() => FeederLog.LogChanged(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
             if (options.GoesLike(log.Options))
             {
                 berth.Status.Options = log.Options; // nothing of what is sent already is concerned
@@ -152,7 +161,7 @@ internal sealed class ShipperFleet(
         }
         else
         {
-            FeederLog.LogAdded(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker);
+            said.Add(() => FeederLog.LogAdded(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
         }
 
         _leaving.Remove(log.Key, out var left);

@@ -44,7 +44,18 @@ internal sealed class SignalLoop : IDisposable
     {
         foreach (var log in _fleet.Statuses)
         {
-            FeederLog.State(_logger, log.Options.Component, log.Directory, log.State, log.Position, log.LagBytes, log.InFlightBytes, log.ShippedRecords, log.PossibleDuplicates, log.RejectedRecords, log.Error ?? "no error");
+            FeederLog.State(
+                _logger,
+                log.Options.Component,
+                log.Directory,
+                log.State,
+                log.Position,
+                log.LagBytes,
+                log.InFlightBytes,
+                log.ShippedRecords,
+                log.PossibleDuplicates,
+                log.RejectedRecords,
+                log.Error ?? "no error");
         }
     }
 

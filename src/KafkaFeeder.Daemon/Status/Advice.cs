@@ -26,7 +26,11 @@ internal static class Advice
     {
         if (log.LostBytes > 0)
         {
-            yield return Of(log, log.Ledger.Unacknowledged.Lost, $"LOST: {Words.Bytes(log.LostBytes)} vanished before they were shipped", "Find out who deletes or cuts segments: only the cleaner should. Each loss is in ledger.jsonl, by segment and position.");
+            yield return Of(
+                log,
+                log.Ledger.Unacknowledged.Lost,
+                $"LOST: {Words.Bytes(log.LostBytes)} vanished before they were shipped",
+                "Find out who deletes or cuts segments: only the cleaner should. Each loss is in ledger.jsonl, by segment and position.");
         }
     }
 
@@ -41,13 +45,23 @@ internal static class Advice
         switch (log.State)
         {
             case LogState.Held:
-                yield return new(true, $"Held: {error}", "Repair the topic, the rights or the credentials at the brokers. It is tried again every 15 s, and goes on by itself; nothing is lost meanwhile.");
+                yield return new(
+                    true,
+                    $"Held: {error}",
+                    "Repair the topic, the rights or the credentials at the brokers. It is tried again every 15 s, and goes on by itself; "
+                        + "nothing is lost meanwhile.");
                 break;
             case LogState.Failed:
-                yield return new(true, $"Failed: {error}", "Repair what it names: rights, a mount, a full or broken disk. It is tried again by itself; nothing is sent before.");
+                yield return new(
+                    true,
+                    $"Failed: {error}",
+                    "Repair what it names: rights, a mount, a full or broken disk. It is tried again by itself; nothing is sent before.");
                 break;
             case LogState.Retrying:
-                yield return new(false, $"Retrying: {error}", "Wait for the brokers: the backlog lies on disk. If they are well, look at the network from here to them.");
+                yield return new(
+                    false,
+                    $"Retrying: {error}",
+                    "Wait for the brokers: the backlog lies on disk. If they are well, look at the network from here to them.");
                 break;
             default:
                 if (log.LastError is { } last)
@@ -63,27 +77,44 @@ internal static class Advice
     {
         if (log.RejectedRecords > 0)
         {
-            yield return Of(log, log.Ledger.Unacknowledged.Rejected, $"Quarantine: {Words.Count(log.RejectedRecords, "record", "records")} refused by the brokers for ever", "They lie whole below checkpoint_dir/rejected. The reason is in ledger.jsonl; often it is max.message.bytes of the topic.");
+            yield return Of(
+                log,
+                log.Ledger.Unacknowledged.Rejected,
+                $"Quarantine: {Words.Count(log.RejectedRecords, "record", "records")} refused by the brokers for ever",
+                "They lie whole below checkpoint_dir/rejected. The reason is in ledger.jsonl; often it is max.message.bytes of the topic.");
         }
 
         if (log.DamagedBytes > 0)
         {
-            yield return Of(log, log.Ledger.Unacknowledged.Damaged, $"Quarantine: {Words.Bytes(log.DamagedBytes)} that are no record batch", "Check the disk, and who else writes to these files. A copy lies below checkpoint_dir/rejected.");
+            yield return Of(
+                log,
+                log.Ledger.Unacknowledged.Damaged,
+                $"Quarantine: {Words.Bytes(log.DamagedBytes)} that are no record batch",
+                "Check the disk, and who else writes to these files. A copy lies below checkpoint_dir/rejected.");
         }
 
         if (log.TornBytes > 0)
         {
-            yield return new(false, $"{Words.Bytes(log.TornBytes)} of batches that their writers did not finish", "Nothing: no record whose append had returned is in them.");
+            yield return new(
+                false,
+                $"{Words.Bytes(log.TornBytes)} of batches that their writers did not finish",
+                "Nothing: no record whose append had returned is in them.");
         }
 
         if (log.CheckpointResets > 0)
         {
-            yield return new(false, $"A checkpoint did not fit the files, or could not be read, {Words.Count(log.CheckpointResets, "time", "times")}", "See what replaces or cuts files in the log's directory, or in checkpoint_dir: events 303 and 305.");
+            yield return new(
+                false,
+                $"A checkpoint did not fit the files, or could not be read, {Words.Count(log.CheckpointResets, "time", "times")}",
+                "See what replaces or cuts files in the log's directory, or in checkpoint_dir: events 303 and 305.");
         }
 
         if (log.PossibleDuplicates > 0)
         {
-            yield return new(false, $"{Words.Count(log.PossibleDuplicates, "record", "records")} may have arrived twice, over all runs", "Consumers that cannot bear it: event 301 says which offsets.");
+            yield return new(
+                false,
+                $"{Words.Count(log.PossibleDuplicates, "record", "records")} may have arrived twice, over all runs",
+                "Consumers that cannot bear it: event 301 says which offsets.");
         }
     }
 
@@ -91,7 +122,10 @@ internal static class Advice
     {
         if (log.Options.Ack != AckLevel.AllInSync)
         {
-            yield return new(false, $"ack: {(int)log.Options.Ack}", "The brokers may lose what they have confirmed. ack: -1 in kafkafeeder.yaml waits for all in-sync replicas.");
+            yield return new(
+                false,
+                $"ack: {(int)log.Options.Ack}",
+                "The brokers may lose what they have confirmed. ack: -1 in kafkafeeder.yaml waits for all in-sync replicas.");
         }
     }
 }

@@ -21,8 +21,23 @@ internal static partial class FeederLog
     [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship")]
     public static partial void Stopped(ILogger logger, int logs, long lagBytes);
 
-    [LoggerMessage(104, LogLevel.Information, "State of {Component} in {Directory}: {State}, {Position}, lag {LagBytes} bytes, {InFlightBytes} bytes in flight, shipped {ShippedRecords} records, possible duplicates {PossibleDuplicates}, rejected {RejectedRecords}; {Error}")]
-    public static partial void State(ILogger logger, string component, string directory, LogState state, string position, long lagBytes, long inFlightBytes, long shippedRecords, long possibleDuplicates, long rejectedRecords, string error);
+    [LoggerMessage(
+        104,
+        LogLevel.Information,
+        "State of {Component} in {Directory}: {State}, {Position}, lag {LagBytes} bytes, {InFlightBytes} bytes in flight, shipped "
+            + "{ShippedRecords} records, possible duplicates {PossibleDuplicates}, rejected {RejectedRecords}; {Error}")]
+    public static partial void State(
+        ILogger logger,
+        string component,
+        string directory,
+        LogState state,
+        string position,
+        long lagBytes,
+        long inFlightBytes,
+        long shippedRecords,
+        long possibleDuplicates,
+        long rejectedRecords,
+        string error);
 
     [LoggerMessage(105, LogLevel.Error, "{Loop} failed and is tried again: {Error}")]
     public static partial void LoopFailed(ILogger logger, string loop, string error);
@@ -48,19 +63,25 @@ internal static partial class FeederLog
     [LoggerMessage(204, LogLevel.Information, "Log {Component} in {Directory} has new settings: topic {Topic} of {Broker}")]
     public static partial void LogChanged(ILogger logger, string component, string directory, string topic, string broker);
 
-    [LoggerMessage(205, LogLevel.Information, "Log {Component} in {Directory} is configured no more: it is not shipped, its checkpoint stays")]
+    [LoggerMessage(
+        205, LogLevel.Information, "Log {Component} in {Directory} is configured no more: it is not shipped, its checkpoint stays")]
     public static partial void LogRemoved(ILogger logger, string component, string directory);
 
     [LoggerMessage(206, LogLevel.Information, "Reloading on {Signal}")]
     public static partial void Reloading(ILogger logger, string signal);
 
-    [LoggerMessage(207, LogLevel.Warning, "shipper.memory_limit is {Limit}, and {Logs} logs need {Needed}: the process will take more than the limit")]
+    [LoggerMessage(
+        207, LogLevel.Warning, "shipper.memory_limit is {Limit}, and {Logs} logs need {Needed}: the process will take more than the limit")]
     public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, string needed);
 
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
     public static partial void Resumed(ILogger logger, string component, string position, long records, string where);
 
-    [LoggerMessage(302, LogLevel.Warning, "{Component}: the machine was restarted since the last run, so more may arrive twice than the journal says: at most what was sent in the {Interval} before")]
+    [LoggerMessage(
+        302,
+        LogLevel.Warning,
+        "{Component}: the machine was restarted since the last run, so more may arrive twice than the journal says: at most what was sent "
+            + "in the {Interval} before")]
     public static partial void Rebooted(ILogger logger, string component, TimeSpan interval);
 
     [LoggerMessage(303, LogLevel.Error, "{Problem}")]
@@ -78,13 +99,18 @@ internal static partial class FeederLog
     [LoggerMessage(307, LogLevel.Information, "{Component}: shipping goes on")]
     public static partial void Recovered(ILogger logger, string component);
 
-    [LoggerMessage(308, LogLevel.Warning, "{Component}: nobody can tell whether the writer of {Segment} lives (a file system without locks between hosts, or a writer that takes none): the segment counts as finished at {FinalAt} if nothing is added to it. So with each such segment of this log")]
+    [LoggerMessage(
+        308,
+        LogLevel.Warning,
+        "{Component}: nobody can tell whether the writer of {Segment} lives (a file system without locks between hosts, or a writer that "
+            + "takes none): the segment counts as finished at {FinalAt} if nothing is added to it. So with each such segment of this log")]
     public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
 
     [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]
     public static partial void ProducerMade(ILogger logger, string description);
 
-    [LoggerMessage(402, LogLevel.Error, "The producer for {Group} is broken and is replaced: {Error}; idempotent from now on: {IsIdempotent}")]
+    [LoggerMessage(
+        402, LogLevel.Error, "The producer for {Group} is broken and is replaced: {Error}; idempotent from now on: {IsIdempotent}")]
     public static partial void ProducerBroken(ILogger logger, string group, string error, bool isIdempotent);
 
     [LoggerMessage(403, LogLevel.Warning, "Brokers of {Group}: {Kind}: {Error}")]
@@ -96,7 +122,10 @@ internal static partial class FeederLog
     [LoggerMessage(406, LogLevel.Information, "Brokers of {Group}: records are acknowledged again, after {Duration}")]
     public static partial void BrokersAnswer(ILogger logger, string group, string duration);
 
-    [LoggerMessage(407, LogLevel.Warning, "{Topic}: requests of {BatchBytes} bytes are refused as too large; smaller ones are sent (max.message.bytes of the topic?)")]
+    [LoggerMessage(
+        407,
+        LogLevel.Warning,
+        "{Topic}: requests of {BatchBytes} bytes are refused as too large; smaller ones are sent (max.message.bytes of the topic?)")]
     public static partial void SmallerRequests(ILogger logger, string topic, int batchBytes);
 
     [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}, tried again in {Wait}: {Error}")]
@@ -123,7 +152,11 @@ internal static partial class FeederLog
         + "instead")]
     public static partial void SocketUnavailable(ILogger logger, string path, string problem);
 
-    [LoggerMessage(501, LogLevel.Warning, "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; passed")]
+    [LoggerMessage(
+        501,
+        LogLevel.Warning,
+        "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; "
+            + "passed")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
     [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; {Copied}; passed")]
@@ -132,10 +165,16 @@ internal static partial class FeederLog
     [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition}: {Reason}")]
     public static partial void Lost(ILogger logger, string segment, long position, long endPosition, string reason);
 
-    [LoggerMessage(504, LogLevel.Error, "{Component}: {Segment}: the record at offset {Offset} is refused by the brokers for good ({Reason}); it is in quarantine")]
+    [LoggerMessage(
+        504,
+        LogLevel.Error,
+        "{Component}: {Segment}: the record at offset {Offset} is refused by the brokers for good ({Reason}); it is in quarantine")]
     public static partial void Rejected(ILogger logger, string component, string segment, long offset, string reason);
 
-    [LoggerMessage(505, LogLevel.Error, "{Component}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in ledger.jsonl")]
+    [LoggerMessage(
+        505,
+        LogLevel.Error,
+        "{Component}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in ledger.jsonl")]
     public static partial void RejectedMore(ILogger logger, string component, long count);
 
     [LoggerMessage(506, LogLevel.Error, "Quarantine is full: {Reason}")]

@@ -69,7 +69,11 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>What went wrong last, until it goes right again.</summary>
     public string? Error
     {
-        get => IsStale ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are as old" : _error;
+        get =>
+            IsStale
+                ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the "
+                    + "numbers are as old"
+                : _error;
         set
         {
             _error = value;
@@ -117,7 +121,11 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     public long ResentRecords => Interlocked.Read(ref _resentRecords);
 
     /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
-    public long PossibleDuplicates { get => Interlocked.Read(ref _possibleDuplicates); set => Interlocked.Exchange(ref _possibleDuplicates, value); }
+    public long PossibleDuplicates
+    {
+        get => Interlocked.Read(ref _possibleDuplicates);
+        set => Interlocked.Exchange(ref _possibleDuplicates, value);
+    }
 
     /// <summary>What the ledger says of this log: over all runs, and what of it nobody has acknowledged.</summary>
     public LedgerCounts Ledger => _account.Counts;
@@ -160,7 +168,8 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>Whether its files were looked at in this run: before, its numbers say nothing.</summary>
     public bool IsLookedAt => LookedAt != long.MinValue;
 
-    private bool IsStale => _state is not (LogState.Starting or LogState.Stopped) && IsLookedAt && time.GetElapsedTime(LookedAt) > StaleAfter;
+    private bool IsStale =>
+        _state is not (LogState.Starting or LogState.Stopped) && IsLookedAt && time.GetElapsedTime(LookedAt) > StaleAfter;
 
     /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
     /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>

@@ -11,23 +11,29 @@ internal static class MetricsText
     [
         (Lag, "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
         ("kafkafeeder_in_flight_bytes", "gauge", "Bytes that are sent and not confirmed.", l => l.InFlightBytes),
-        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge", "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
+        ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge",
+            "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
         ("kafkafeeder_segments", "gauge", "Segments on disk.", l => l.Segments),
         ("kafkafeeder_shipped_records_total", "counter", "Records that the brokers have confirmed in this run.", l => l.ShippedRecords),
-        ("kafkafeeder_shipped_bytes_total", "counter", "Bytes of segments that the brokers have confirmed in this run.", l => l.ShippedBytes),
+        ("kafkafeeder_shipped_bytes_total", "counter", "Bytes of segments that the brokers have confirmed in this run.",
+            l => l.ShippedBytes),
         ("kafkafeeder_resent_records_total", "counter", "Records that were sent again in this run.", l => l.ResentRecords),
-        ("kafkafeeder_possible_duplicates_total", "counter", "Records that may have arrived twice, over all runs.", l => l.PossibleDuplicates),
-        ("kafkafeeder_rejected_records_total", "counter", "Records that the brokers refused for ever; they are in quarantine.", l => l.RejectedRecords),
+        ("kafkafeeder_possible_duplicates_total", "counter", "Records that may have arrived twice, over all runs.",
+            l => l.PossibleDuplicates),
+        ("kafkafeeder_rejected_records_total", "counter", "Records that the brokers refused for ever; they are in quarantine.",
+            l => l.RejectedRecords),
         ("kafkafeeder_torn_bytes_total", "counter", "Bytes of batches that their writers did not finish.", l => l.TornBytes),
         ("kafkafeeder_damaged_bytes_total", "counter", "Bytes that are no record batch.", l => l.DamagedBytes),
         ("kafkafeeder_lost_bytes_total", "counter", "Bytes that vanished before they were shipped.", l => l.LostBytes),
         ("kafkafeeder_unacknowledged_incidents", "gauge", "Entries of the ledger (refused, damaged, lost) that nobody has acknowledged.",
             l => l.Ledger.Incidents),
         ("kafkafeeder_log_quarantine_bytes", "gauge", "What quarantine of the log takes on the disk.", l => l.QuarantineBytes),
-        ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.", l => l.CheckpointResets),
+        ("kafkafeeder_checkpoint_resets_total", "counter", "Times a checkpoint did not fit the files, or could not be read.",
+            l => l.CheckpointResets),
         ("kafkafeeder_checkpoint_failures_total", "counter", "Times a checkpoint could not be saved.", l => l.CheckpointFailures),
         ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),
-        ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.", l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
+        ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.",
+            l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
     ];
 
     /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
@@ -38,29 +44,38 @@ internal static class MetricsText
         var text = new StringBuilder();
         Head(text, "kafkafeeder_build_info", "gauge", "1, with the version.");
         text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_build_info{{version=\"{Hosting.Build.Version}\"}} 1\n");
-        Head(text, "kafkafeeder_start_time_seconds", "gauge", "When this run began.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_start_time_seconds {status.Started.ToUnixTimeMilliseconds() / 1000.0}\n");
-        Head(text, "kafkafeeder_configuration_faults", "gauge", "What is wrong with the logs' configuration now.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_configuration_faults {status.Faults.Count}\n");
+        Gauge(text, "kafkafeeder_start_time_seconds", "When this run began.", status.Started.ToUnixTimeMilliseconds() / 1000.0);
+        Gauge(text, "kafkafeeder_configuration_faults", "What is wrong with the logs' configuration now.", status.Faults.Count);
         Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships "
             + "them.", u => u.Files);
         Unclaimed(text, status, "kafkafeeder_unclaimed_bytes", "Their size.", u => u.Bytes);
-        Head(text, "kafkafeeder_quarantine_bytes", "gauge", "What quarantine takes on the disk, of all logs.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_bytes {status.Quarantine?.Bytes ?? 0}\n");
-        Head(text, "kafkafeeder_quarantine_limit_bytes", "gauge", "What it may take: quarantine.max_total.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_limit_bytes {status.Quarantine?.LimitBytes ?? 0}\n");
-        Head(text, "kafkafeeder_quarantine_full", "gauge", "1 if something found no room in quarantine, and would find none now.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_quarantine_full {(status.Quarantine?.Full is null ? 0 : 1)}\n");
+        var quarantine = status.Quarantine;
+        Gauge(text, "kafkafeeder_quarantine_bytes", "What quarantine takes on the disk, of all logs.", quarantine?.Bytes ?? 0);
+        Gauge(text, "kafkafeeder_quarantine_limit_bytes", "What it may take: quarantine.max_total.", quarantine?.LimitBytes ?? 0);
+        Gauge(
+            text,
+            "kafkafeeder_quarantine_full",
+            "1 if something found no room in quarantine, and would find none now.",
+            quarantine?.Full is null ? 0 : 1);
         foreach (var (name, type, help, value) in PerLog)
         {
             Head(text, name, type, help);
             foreach (var log in logs.Where(l => l.IsLookedAt || name != Lag))
             {
-                text.Append(CultureInfo.InvariantCulture, $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\",topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\","
+                        + $"topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
             }
         }
 
         return text.ToString();
+    }
+
+    private static void Gauge(StringBuilder text, string name, string help, double value)
+    {
+        Head(text, name, "gauge", help);
+        text.Append(CultureInfo.InvariantCulture, $"{name} {value}\n");
     }
 
     private static void Unclaimed(StringBuilder text, FeederStatus status, string name, string help, Func<UnclaimedSegments, long> value)
@@ -76,5 +91,8 @@ internal static class MetricsText
     private static void Head(StringBuilder text, string name, string type, string help) =>
         text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
 
-    private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escape(string value) =>
+        value.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 }

@@ -43,7 +43,8 @@ internal static class StatusPage
     /// <param name="late">The loops that hang.</param>
     /// <param name="now">The time.</param>
     /// <param name="refresh">Load the page anew after so many seconds; null: not by itself.</param>
-    public static string Of(FeederStatus status, IReadOnlyList<LogStatus> logs, IReadOnlyList<LateLoop> late, DateTimeOffset now, int? refresh)
+    public static string Of(
+        FeederStatus status, IReadOnlyList<LogStatus> logs, IReadOnlyList<LateLoop> late, DateTimeOffset now, int? refresh)
     {
         var html = new EncodedHtml();
         var summary = StatusSentence.Of(status.IsReady, false, logs, status.Faults.Count, late, now);
@@ -95,7 +96,9 @@ internal static class StatusPage
             html.Add($"<h2 class=\"bad\">Hanging</h2>\n<ul>\n");
             foreach (var loop in late.Take(MaxFaults))
             {
-                html.Add($"<li class=\"bad\">{loop.Name} has not come round for {Words.Age(loop.By)}: see what it waits for, a disk or a mount; or start the daemon anew</li>\n");
+                html.Add(
+                    $"<li class=\"bad\">{loop.Name} has not come round for {Words.Age(loop.By)}: see what it waits for, a disk or a "
+                        + $"mount; or start the daemon anew</li>\n");
             }
 
             html.Add($"</ul>\n");
@@ -151,7 +154,8 @@ internal static class StatusPage
             <tbody>
 
             """);
-        foreach (var (log, findings) in logs.Select(l => (l, Advice.On(l, now))).OrderByDescending(l => l.Item2.Any(f => f.IsRed)).ThenByDescending(l => IsTroubled(l.l)).Take(MaxLogs))
+        foreach (var (log, findings) in logs.Select(l => (l, Advice.On(l, now))).OrderByDescending(l => l.Item2.Any(f => f.IsRed))
+            .ThenByDescending(l => IsTroubled(l.l)).Take(MaxLogs))
         {
             Row(html, log, findings, now);
         }
@@ -169,11 +173,17 @@ internal static class StatusPage
         html.Add($"<td>{log.Options.Topic}<br><small>{log.Options.Broker}</small></td>");
         State(html, log);
         html.Add($"<td class=\"number\">{Words.Bytes(log.LagBytes)}<br><small>{log.LagBytes} bytes</small></td>");
-        html.Add($"<td class=\"number\">{(log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped)) : "–")}</td>");
+        var age = log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped)) : "–";
+        html.Add($"<td class=\"number\">{age}</td>");
         html.Add($"<td class=\"number\">{Words.Bytes(log.BytesPerSecond)}/s</td>");
         html.Add($"<td class=\"number\">{log.ShippedRecords}<br><small>records, {Words.Bytes(log.ShippedBytes)}</small></td>");
         var (total, open) = (log.Ledger.Total, log.Ledger.Unacknowledged);
-        Evidence(html, Words.Count(total.Rejected, "record", "records"), total.Rejected, Words.Count(open.Rejected, "record", "records"), open.Rejected);
+        Evidence(
+            html,
+            Words.Count(total.Rejected, "record", "records"),
+            total.Rejected,
+            Words.Count(open.Rejected, "record", "records"),
+            open.Rejected);
         Evidence(html, Words.Bytes(total.Damaged), total.Damaged, Words.Bytes(open.Damaged), open.Damaged);
         Evidence(html, Words.Bytes(total.Torn), total.Torn, "", 0);
         Evidence(html, Words.Bytes(total.Lost), total.Lost, Words.Bytes(open.Lost), open.Lost);
@@ -231,7 +241,9 @@ internal static class StatusPage
 
     private static void Foot(EncodedHtml html, FeederStatus status, DateTimeOffset now, int? refresh)
     {
-        html.Add($"</main>\n<footer>\n<p>As of {now.ToString("u", CultureInfo.InvariantCulture)}, version {Hosting.Build.Version}, running for {Words.Age(now - status.Started)}. ");
+        html.Add(
+            $"</main>\n<footer>\n<p>As of {now.ToString("u", CultureInfo.InvariantCulture)}, version {Hosting.Build.Version}, running for "
+                + $"{Words.Age(now - status.Started)}. ");
         if (refresh is { } seconds)
         {
             html.Add($"Loads itself anew every {Number(seconds)} s: <a href=\"/\">stop that</a>.");

@@ -16,9 +16,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
-/// Answers over HTTP: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD only, nothing
-/// can be changed by it, and a page of another host in somebody's browser cannot read it. Over TCP for whoever reaches the
-/// address; and over a unix socket in the state directory for the commands, where nobody else can take their place.
+/// Answers over HTTP: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD
+/// only, nothing can be changed by it, and a page of another host in somebody's browser cannot read it. Over TCP for whoever
+/// reaches the address; and over a unix socket in the state directory for the commands, where nobody else can take their place.
 /// </summary>
 internal sealed class StatusServer(
     FeederOptions options,
@@ -153,7 +153,8 @@ internal sealed class StatusServer(
         var response = context.Response;
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers.CacheControl = "no-store";
-        response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        response.Headers.ContentSecurityPolicy =
+            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         response.Headers["Referrer-Policy"] = "no-referrer";
         response.Headers["Cross-Origin-Resource-Policy"] = "same-origin";
         if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
@@ -172,7 +173,8 @@ internal sealed class StatusServer(
             "/" => Page(context),
             "/style.css" => Write(response, 200, "text/css; charset=utf-8", StatusPage.Style),
             "/healthz" => Health(response),
-            "/readyz" => Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
+            "/readyz" =>
+                Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
             "/metrics" => Write(response, 200, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Of(status, fleet.Statuses)),
             "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, fleet.Statuses)),
             _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
@@ -181,7 +183,10 @@ internal sealed class StatusServer(
 
     private Task Page(HttpContext context)
     {
-        int? refresh = context.Request.Query["refresh"].Count == 1 && int.TryParse(context.Request.Query["refresh"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? Math.Clamp(seconds, 1, 3600) : null;
+        int? refresh = context.Request.Query["refresh"].Count == 1
+            && int.TryParse(context.Request.Query["refresh"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+                ? Math.Clamp(seconds, 1, 3600)
+                : null;
         var page = StatusPage.Of(status, fleet.Statuses, status.Loops.Late(FeederStatus.StallLimit), time.GetUtcNow(), refresh);
         return Write(context.Response, 200, "text/html; charset=utf-8", page);
     }
@@ -196,7 +201,8 @@ internal sealed class StatusServer(
             return Write(response, 503, "text/plain; charset=utf-8", stalled);
         }
 
-        var troubled = fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.HasIncidents).ToList();
+        var troubled =
+            fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.HasIncidents).ToList();
         var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
             + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : Incidents(l))}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
@@ -210,7 +216,8 @@ internal sealed class StatusServer(
 
     /// <summary>Against a page that makes its own name lead to this address (DNS rebinding).</summary>
     private bool IsOurName(string host) =>
-        host is "localhost" or "" || IPAddress.TryParse(host.Trim('[', ']'), out _) || string.Equals(host, Dns.GetHostName(), StringComparison.OrdinalIgnoreCase)
+        host is "localhost" or "" || IPAddress.TryParse(host.Trim('[', ']'), out _)
+            || string.Equals(host, Dns.GetHostName(), StringComparison.OrdinalIgnoreCase)
         || options.Status.Listen is { Address: var address } && host == address.ToString();
 
     private static Task Write(HttpResponse response, int code, string type, string text)

@@ -17,7 +17,10 @@ internal static class Words
             unit++;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{(unit == 0 || bytes >= 9.95 ? Math.Round(bytes).ToString("0", CultureInfo.InvariantCulture) : bytes.ToString("0.0", CultureInfo.InvariantCulture))} {ByteUnits[unit]}");
+        var number = unit == 0 || bytes >= 9.95
+            ? Math.Round(bytes).ToString("0", CultureInfo.InvariantCulture)
+            : bytes.ToString("0.0", CultureInfo.InvariantCulture);
+        return $"{number} {ByteUnits[unit]}";
     }
 
     /// <summary><c>4 s</c>, <c>3 min</c>, <c>5 h</c>, <c>12 d</c>: rounded down, never below 0.</summary>
@@ -31,7 +34,8 @@ internal static class Words
     };
 
     /// <summary><c>1 record</c>, <c>1,200 records</c>.</summary>
-    public static string Count(long count, string one, string many) => string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");
+    public static string Count(long count, string one, string many) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count:N0} {(count == 1 ? one : many)}");
 
     private static string Of(double amount, string unit) => string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(amount)} {unit}");
 }

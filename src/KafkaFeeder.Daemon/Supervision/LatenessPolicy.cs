@@ -50,6 +50,7 @@ internal static class LatenessPolicy
     /// <summary>The loops that hang, the latest first.</summary>
     public static IReadOnlyList<LateLoop> Late(IEnumerable<LoopState> loops, TimeSpan now, TimeSpan limit) =>
     [
-        .. loops.Select(l => new LateLoop(l.Name, now - l.Due)).Where(l => l.By > limit).OrderByDescending(l => l.By).ThenBy(l => l.Name, StringComparer.Ordinal),
+        .. loops.Select(l => new LateLoop(l.Name, now - l.Due)).Where(l => l.By > limit).OrderByDescending(l => l.By).ThenBy(
+            l => l.Name, StringComparer.Ordinal),
     ];
 }

@@ -1,3 +1,5 @@
+using KafkaFeeder.Daemon.Hosting;
+
 namespace KafkaFeeder.Daemon.Supervision;
 
 /// <summary>
@@ -67,6 +69,18 @@ internal sealed class LoopTurns(Loops loops, string name, LoopKind kind) : IDisp
 
     /// <summary>The turn is done, and the next begins by itself after so long, or earlier.</summary>
     public void SleepsFor(TimeSpan pause) => Interlocked.Exchange(ref _dueTicks, (loops.Now + pause).Ticks);
+
+    /// <summary>The loop of those that do one thing now and then: a turn, a pause, until the stop. What a turn throws ends it.</summary>
+    public async Task RepeatAsync(Action turn, TimeSpan pause, TimeProvider time, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            Turned();
+            turn();
+            SleepsFor(pause);
+            await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
+        }
+    }
 
     public void Dispose() => loops.Leave(this);
 }

@@ -18,7 +18,8 @@ internal readonly record struct NotifyEnvironment(string? Address, TimeSpan? Wat
         }
 
         var isOurs = environment("WATCHDOG_PID") is not { Length: > 0 } pid || pid == processId.ToString(CultureInfo.InvariantCulture);
-        var isAsked = long.TryParse(environment("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) && microseconds is > 0 and < long.MaxValue / 10;
+        var isAsked = long.TryParse(environment("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds)
+            && microseconds is > 0 and < long.MaxValue / 10;
         return new(address, isOurs && isAsked ? TimeSpan.FromMicroseconds(microseconds) : null);
     }
 }

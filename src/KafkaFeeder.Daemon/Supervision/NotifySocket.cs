@@ -25,7 +25,10 @@ internal sealed class NotifySocket(string address) : IDisposable
             {
                 // By name each time: the manager may have made its socket anew.
                 var manager = new UnixDomainSocketEndPoint(address[0] == '@' ? "\0" + address[1..] : address);
-                _socket ??= new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { SendTimeout = MaxWaitMilliseconds };
+                _socket ??= new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified)
+                {
+                    SendTimeout = MaxWaitMilliseconds,
+                };
                 _socket.SendTo(Encoding.UTF8.GetBytes(message), manager);
                 return null;
             }

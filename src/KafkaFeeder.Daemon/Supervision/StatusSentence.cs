@@ -18,7 +18,8 @@ internal static class StatusSentence
     /// <param name="faults">How many in the logs' configuration.</param>
     /// <param name="late">The loops that hang.</param>
     /// <param name="now">The time.</param>
-    public static string Of(bool isReady, bool isStopping, IReadOnlyList<LogStatus> logs, int faults, IReadOnlyList<LateLoop> late, DateTimeOffset now)
+    public static string Of(
+        bool isReady, bool isStopping, IReadOnlyList<LogStatus> logs, int faults, IReadOnlyList<LateLoop> late, DateTimeOffset now)
     {
         var text = new StringBuilder();
         foreach (var loop in late.Take(MaxNamed))
@@ -59,7 +60,8 @@ internal static class StatusSentence
         }
 
         var oldest = logs.Select(l => l.OldestUnshipped).Where(t => t > 0).DefaultIfEmpty(0).Min();
-        return $"lag {Words.Bytes(lag)}{(oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "")}";
+        return $"lag {Words.Bytes(lag)}"
+            + (oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "");
     }
 
     private static bool IsTroubled(LogStatus log) => log.HasIncidents || log.State is LogState.Held or LogState.Failed or LogState.Retrying;

@@ -9,7 +9,9 @@ internal enum OutcomeKind
     /// <summary>A passing fault (no leader, not enough replicas, connection): send what is not settled again.</summary>
     Retriable,
 
-    /// <summary>It will not be taken until somebody repairs something (topic, rights, credentials): hold the log, try now and then.</summary>
+    /// <summary>
+    /// It will not be taken until somebody repairs something (topic, rights, credentials): hold the log, try now and then.
+    /// </summary>
     Held,
 
     /// <summary>Some records will never be taken: <see cref="BatchOutcome.Rejected"/>.</summary>
@@ -26,7 +28,8 @@ internal enum OutcomeKind
 /// <param name="Batch">The batch.</param>
 /// <param name="Kind">What to do.</param>
 /// <param name="Error">Kafka's error, its name and sentence; null when acknowledged.</param>
-/// <param name="PossiblyPersistedRecords">Records that are not acknowledged but may have been stored: sending them again may double them.</param>
+/// <param name="PossiblyPersistedRecords">Records that are not acknowledged but may have been stored: sending them again may
+/// double them.</param>
 /// <param name="Rejected">Records that the broker refused for what they are.</param>
 internal sealed record BatchOutcome(
     OutboundBatch Batch,

@@ -41,7 +41,8 @@ public static class Crc32
         {
             var word = BinaryPrimitives.ReadUInt64LittleEndian(bytes) ^ crc;
             crc = At(ref tables, 7, word) ^ At(ref tables, 6, word >> 8) ^ At(ref tables, 5, word >> 16) ^ At(ref tables, 4, word >> 24)
-                ^ At(ref tables, 3, word >> 32) ^ At(ref tables, 2, word >> 40) ^ At(ref tables, 1, word >> 48) ^ At(ref tables, 0, word >> 56);
+                ^ At(ref tables, 3, word >> 32) ^ At(ref tables, 2, word >> 40) ^ At(ref tables, 1, word >> 48)
+                ^ At(ref tables, 0, word >> 56);
         }
 
         foreach (var b in bytes)

@@ -29,7 +29,8 @@ internal static class DecompressedSize
 
         if (IsBomb(total, sourceBytes))
         {
-            throw new CorruptBatchException($"{sourceBytes} bytes of {type} decompress to more than {MaxRatio} times as much ({total} bytes so far)");
+            throw new CorruptBatchException(
+                $"{sourceBytes} bytes of {type} decompress to more than {MaxRatio} times as much ({total} bytes so far)");
         }
     }
 }

@@ -31,7 +31,9 @@ internal sealed class GzipCodec : ICompressionCodec
         fixed (byte* first = source)
         {
             using var stream = new UnmanagedMemoryStream(first, source.Length);
-            using Stream plain = IsZlib(source) ? new ZLibStream(stream, CompressionMode.Decompress) : new GZipStream(stream, CompressionMode.Decompress);
+            using Stream plain = IsZlib(source)
+                ? new ZLibStream(stream, CompressionMode.Decompress)
+                : new GZipStream(stream, CompressionMode.Decompress);
             var total = 0L;
             try
             {
@@ -49,7 +51,8 @@ internal sealed class GzipCodec : ICompressionCodec
             }
             catch (Exception e) when (e is InvalidDataException or IOException) // the latter: zlib's own reasons
             {
-                throw new CorruptBatchException($"the gzip block of {source.Length} bytes is damaged behind {total} decompressed bytes: {e.Message}", e);
+                throw new CorruptBatchException(
+                    $"the gzip block of {source.Length} bytes is damaged behind {total} decompressed bytes: {e.Message}", e);
             }
         }
     }

@@ -20,7 +20,8 @@ public interface ICompressionCodec
 /// <summary>The codecs that this version has.</summary>
 public static class CompressionCodecs
 {
-    private static readonly ICompressionCodec?[] ByType = [null, new GzipCodec(), new SnappyCodec(), new Lz4Codec(Lz4HeaderChecksum.Right), new ZstdCodec()];
+    private static readonly ICompressionCodec?[] ByType =
+        [null, new GzipCodec(), new SnappyCodec(), new Lz4Codec(Lz4HeaderChecksum.Right), new ZstdCodec()];
     private static readonly ICompressionCodec Lz4OfMagic0 = new Lz4Codec(Lz4HeaderChecksum.Kafka3160);
     private static readonly ICompressionCodec Lz4OfMagic1 = new Lz4Codec(Lz4HeaderChecksum.RightOrKafka3160);
 

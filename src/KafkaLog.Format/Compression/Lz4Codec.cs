@@ -139,7 +139,8 @@ internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICom
             return null;
         }
 
-        var at = MagicBytes + 2 + ((frame[MagicBytes] & 0x08) != 0 ? sizeof(ulong) : 0) + ((frame[MagicBytes] & 0x01) != 0 ? sizeof(uint) : 0);
+        var at = MagicBytes + 2 + ((frame[MagicBytes] & 0x08) != 0 ? sizeof(ulong) : 0)
+            + ((frame[MagicBytes] & 0x01) != 0 ? sizeof(uint) : 0);
         return at < frame.Length ? at : null;
     }
 
@@ -176,7 +177,8 @@ internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICom
     private static partial nuint CompressFrameBound(nuint sourceBytes, ref Preferences preferences);
 
     [LibraryImport(Library, EntryPoint = "LZ4F_compressFrame")]
-    private static partial nuint CompressFrame(byte* target, nuint targetBytes, byte* source, nuint sourceBytes, ref Preferences preferences);
+    private static partial nuint CompressFrame(
+        byte* target, nuint targetBytes, byte* source, nuint sourceBytes, ref Preferences preferences);
 
     [LibraryImport(Library, EntryPoint = "LZ4F_createDecompressionContext")]
     private static partial nuint CreateDecompressionContext(out IntPtr context, uint version);
@@ -185,7 +187,8 @@ internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICom
     private static partial nuint FreeDecompressionContext(IntPtr context);
 
     [LibraryImport(Library, EntryPoint = "LZ4F_decompress")]
-    private static partial nuint Decompress(IntPtr context, byte* target, ref nuint targetBytes, byte* source, ref nuint sourceBytes, IntPtr options);
+    private static partial nuint Decompress(
+        IntPtr context, byte* target, ref nuint targetBytes, byte* source, ref nuint sourceBytes, IntPtr options);
 
     [LibraryImport(Library, EntryPoint = "LZ4F_isError")]
     private static partial uint IsError(nuint code);

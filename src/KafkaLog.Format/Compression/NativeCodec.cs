@@ -12,7 +12,8 @@ internal static class NativeCodec
 
     // The names above are Linux's; the same libraries elsewhere, as Homebrew and their own Windows builds call them.
     static NativeCodec() => NativeLibrary.SetDllImportResolver(typeof(NativeCodec).Assembly, static (name, assembly, path) =>
-        ElsewhereNames(name).Select(other => NativeLibrary.TryLoad(other, assembly, path, out var library) ? library : IntPtr.Zero).FirstOrDefault(library => library != IntPtr.Zero));
+        ElsewhereNames(name).Select(other => NativeLibrary.TryLoad(other, assembly, path, out var library) ? library : IntPtr.Zero)
+            .FirstOrDefault(library => library != IntPtr.Zero));
 
     /// <summary>What to throw when a library is not there: the batch is sound, and waits for it.</summary>
     public static UnsupportedBatchException Missing(CompressionType type, string library, string package, DllNotFoundException cause) =>

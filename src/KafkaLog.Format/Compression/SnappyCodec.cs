@@ -16,7 +16,8 @@ internal sealed class SnappyCodec : ICompressionCodec
     private const int BlockBytes = 32 * 1024;
 
     // The magic, then version 1 and the lowest compatible version 1. Source: snappy-java's SnappyCodec.
-    private static ReadOnlySpan<byte> Header => [0x82, (byte)'S', (byte)'N', (byte)'A', (byte)'P', (byte)'P', (byte)'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
+    private static ReadOnlySpan<byte> Header =>
+        [0x82, (byte)'S', (byte)'N', (byte)'A', (byte)'P', (byte)'P', (byte)'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
 
     private static ReadOnlySpan<byte> Magic => Header[..8];
 
@@ -57,7 +58,8 @@ internal sealed class SnappyCodec : ICompressionCodec
             var length = source.Length < sizeof(int) ? -1 : BinaryPrimitives.ReadInt32BigEndian(source);
             if (length < 0 || length > source.Length - sizeof(int))
             {
-                throw new CorruptBatchException($"a snappy block claims {length} bytes, {Math.Max(0, source.Length - sizeof(int))} are there");
+                throw new CorruptBatchException(
+                    $"a snappy block claims {length} bytes, {Math.Max(0, source.Length - sizeof(int))} are there");
             }
 
             DecompressBlock(source.Slice(sizeof(int), length), destination, ref total, sourceBytes, maxBytes);
@@ -65,7 +67,8 @@ internal sealed class SnappyCodec : ICompressionCodec
         }
     }
 
-    private static void DecompressBlock(ReadOnlySpan<byte> block, IBufferWriter<byte> destination, ref long total, int sourceBytes, int maxBytes)
+    private static void DecompressBlock(
+        ReadOnlySpan<byte> block, IBufferWriter<byte> destination, ref long total, int sourceBytes, int maxBytes)
     {
         // The length stands in front: look before anything is allocated by it.
         if (!TryReadLength(block, out var length))
@@ -78,7 +81,8 @@ internal sealed class SnappyCodec : ICompressionCodec
         {
             destination.Write(Snappy.Decode(block));
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or IndexOutOfRangeException or ArgumentException or OverflowException)
+        catch (Exception e)
+            when (e is IOException or InvalidDataException or IndexOutOfRangeException or ArgumentException or OverflowException)
         {
             throw new CorruptBatchException($"a snappy block of {block.Length} bytes is damaged: {e.Message}", e);
         }

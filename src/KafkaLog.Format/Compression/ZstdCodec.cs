@@ -75,7 +75,8 @@ internal sealed unsafe partial class ZstdCodec : ICompressionCodec
 
                         if (output.Position == 0 && input.Position == before)
                         {
-                            throw new CorruptBatchException($"{source.Length} bytes of Zstd lead nowhere behind {total} decompressed bytes");
+                            throw new CorruptBatchException(
+                                $"{source.Length} bytes of Zstd lead nowhere behind {total} decompressed bytes");
                         }
                     }
                 }

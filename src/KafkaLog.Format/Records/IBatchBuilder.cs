@@ -64,5 +64,7 @@ internal static class BatchBuilders
 
     /// <summary>Why a record cannot be written in a magic; null if it can.</summary>
     public static string? FaultOf(in NewRecord record, byte magic) =>
-        magic < 2 && !record.Headers.IsEmpty ? $"A record with headers cannot be written in magic {magic}, which has none: magic 2 has." : null;
+        magic < 2 && !record.Headers.IsEmpty
+            ? $"A record with headers cannot be written in magic {magic}, which has none: magic 2 has."
+            : null;
 }

@@ -107,12 +107,14 @@ internal readonly ref struct LegacyMessage
 
         if (size < MinBytesOf(magic) - RecordBatchHeader.LogOverhead || size > source.Length - RecordBatchHeader.LogOverhead)
         {
-            return $"a message's size is {size}, expected {MinBytesOf(magic) - RecordBatchHeader.LogOverhead} to {source.Length - RecordBatchHeader.LogOverhead}";
+            return $"a message's size is {size}, expected {MinBytesOf(magic) - RecordBatchHeader.LogOverhead} to "
+                + $"{source.Length - RecordBatchHeader.LogOverhead}";
         }
 
         var bytes = source[..(size + RecordBatchHeader.LogOverhead)];
         var rest = bytes[HeadBytes(magic)..];
-        if (!TryReadBytes(ref rest, out var key, out var hasKey) || !TryReadBytes(ref rest, out var value, out var hasValue) || !rest.IsEmpty)
+        if (!TryReadBytes(ref rest, out var key, out var hasKey) || !TryReadBytes(ref rest, out var value, out var hasValue)
+            || !rest.IsEmpty)
         {
             return $"key and value of a message do not fit its size of {size}";
         }

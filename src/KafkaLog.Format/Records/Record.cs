@@ -5,7 +5,15 @@ public readonly ref struct Record
 {
     private readonly ReadOnlySpan<byte> _headers;
 
-    internal Record(long offset, long timestamp, ReadOnlySpan<byte> key, bool hasKey, ReadOnlySpan<byte> value, bool hasValue, ReadOnlySpan<byte> headers, int headersCount)
+    internal Record(
+        long offset,
+        long timestamp,
+        ReadOnlySpan<byte> key,
+        bool hasKey,
+        ReadOnlySpan<byte> value,
+        bool hasValue,
+        ReadOnlySpan<byte> headers,
+        int headersCount)
     {
         Offset = offset;
         Timestamp = timestamp;

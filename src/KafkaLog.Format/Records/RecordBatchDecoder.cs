@@ -38,7 +38,8 @@ public sealed class RecordBatchDecoder
     {
         if (batch[RecordBatchHeader.MagicPosition] < 2)
         {
-            var entry = WrappedMessages.Open(batch, _decompressed ??= new(_maxRecordsBytes), _maxRecordsBytes, out var messages, out var offsetShift);
+            var entry = WrappedMessages.Open(
+                batch, _decompressed ??= new(_maxRecordsBytes), _maxRecordsBytes, out var messages, out var offsetShift);
             RecordsBytes = messages.Length;
             return new RecordEnumerator(entry, messages, offsetShift);
         }
@@ -48,7 +49,9 @@ public sealed class RecordBatchDecoder
         if (header.Compression != CompressionType.None)
         {
             var codec = CompressionCodecs.For(header.Compression)
-                ?? throw new UnsupportedBatchException($"the record batch at base offset {header.BaseOffset} is compressed with {header.Compression}, which this version does not read");
+                ?? throw new UnsupportedBatchException(
+                    $"the record batch at base offset {header.BaseOffset} is compressed with {header.Compression}, which this version "
+                        + "does not read");
             _decompressed ??= new(_maxRecordsBytes);
             _decompressed.Clear();
             codec.Decompress(records, _decompressed, _maxRecordsBytes);

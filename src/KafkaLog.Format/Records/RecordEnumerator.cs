@@ -88,7 +88,8 @@ public ref struct RecordEnumerator
 
         _left--;
         var timestamp = _header.IsLogAppendTime ? _header.MaxTimestamp : message.Timestamp;
-        Current = new Record(message.Offset + _offsetShift, timestamp, message.Key, message.HasKey, message.Value, message.HasValue, default, 0);
+        Current =
+            new Record(message.Offset + _offsetShift, timestamp, message.Key, message.HasKey, message.Value, message.HasValue, default, 0);
     }
 
     private static bool TryReadBytes(scoped ref ReadOnlySpan<byte> source, out ReadOnlySpan<byte> bytes, out bool present)

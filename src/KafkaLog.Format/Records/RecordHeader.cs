@@ -5,7 +5,9 @@ public readonly record struct RecordHeader(ReadOnlyMemory<byte> Name, ReadOnlyMe
 {
     /// <summary>A header whose name and value are text.</summary>
     public RecordHeader(string name, string? value)
-        : this(System.Text.Encoding.UTF8.GetBytes(name), value is null ? default(ReadOnlyMemory<byte>?) : System.Text.Encoding.UTF8.GetBytes(value))
+        : this(
+            System.Text.Encoding.UTF8.GetBytes(name),
+            value is null ? default(ReadOnlyMemory<byte>?) : System.Text.Encoding.UTF8.GetBytes(value))
     {
     }
 }

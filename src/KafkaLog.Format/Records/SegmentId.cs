@@ -21,7 +21,8 @@ public static class SegmentId
     }
 
     /// <summary>The identity that a batch carries; null if its writer gives none.</summary>
-    public static long? Of(in RecordBatchHeader header) => header.ProducerId >= First && header.ProducerEpoch == 0 ? header.ProducerId : null;
+    public static long? Of(in RecordBatchHeader header) =>
+        header.ProducerId >= First && header.ProducerEpoch == 0 ? header.ProducerId : null;
 
     /// <summary>The sequence number that belongs to an offset: it wraps as Kafka's does, at 2^31.</summary>
     public static int SequenceOf(long offset) => (int)(offset & int.MaxValue);

@@ -17,7 +17,8 @@ internal static class WrappedMessages
     /// <param name="offsetShift">What to add to the offsets that stand in them.</param>
     /// <exception cref="CorruptBatchException">It does not decompress, or not to messages.</exception>
     /// <exception cref="UnsupportedBatchException">The codec is not there.</exception>
-    public static RecordBatchHeader Open(ReadOnlySpan<byte> entry, DecompressionBuffer decompressed, int maxBytes, out ReadOnlySpan<byte> messages, out long offsetShift)
+    public static RecordBatchHeader Open(
+        ReadOnlySpan<byte> entry, DecompressionBuffer decompressed, int maxBytes, out ReadOnlySpan<byte> messages, out long offsetShift)
     {
         var header = LegacyMessage.ReadHeader(entry);
         var rest = entry;
@@ -35,7 +36,9 @@ internal static class WrappedMessages
         }
 
         var codec = CompressionCodecs.For(outer.Compression, outer.Magic)
-            ?? throw new UnsupportedBatchException($"the message at offset {header.BaseOffset} is compressed with codec {(int)outer.Compression}, which magic {outer.Magic} does not have");
+            ?? throw new UnsupportedBatchException(
+                $"the message at offset {header.BaseOffset} is compressed with codec {(int)outer.Compression}, which magic {outer.Magic} "
+                    + "does not have");
         decompressed.Clear();
         codec.Decompress(outer.Value, decompressed, maxBytes);
         messages = decompressed.WrittenSpan;

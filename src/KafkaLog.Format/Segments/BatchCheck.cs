@@ -19,13 +19,15 @@ internal static class BatchCheck
     {
         var minBytes = RecordBatchHeader.BytesOf(header.Magic);
         return !HasPossibleLength(header, maxBatchBytes)
-            ? $"batch length is {header.BatchLength}, expected {minBytes - RecordBatchHeader.LogOverhead} to {maxBatchBytes - RecordBatchHeader.LogOverhead} (magic {header.Magic})"
+            ? $"batch length is {header.BatchLength}, expected {minBytes - RecordBatchHeader.LogOverhead} to "
+                + $"{maxBatchBytes - RecordBatchHeader.LogOverhead} (magic {header.Magic})"
             : !HasPossibleCount(header) ? $"{header.RecordsCount} records with a last offset delta of {header.LastOffsetDelta}"
             : null;
     }
 
     /// <summary>The same, without a word: for the search, which asks at every byte.</summary>
-    public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) => HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
+    public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) =>
+        HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
 
     private static bool HasPossibleLength(in RecordBatchHeader header, int maxBatchBytes) =>
         header.TotalBytes >= RecordBatchHeader.BytesOf(header.Magic) && header.TotalBytes <= maxBatchBytes;

@@ -75,7 +75,10 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         }
     }
 
-    /// <summary>True if a batch may end at <paramref name="position"/>: a header follows, or nothing more, or zeros, as behind a mapped segment's last.</summary>
+    /// <summary>
+    /// True if a batch may end at <paramref name="position"/>: a header follows, or nothing more, or zeros, as behind a mapped
+    /// segment's last.
+    /// </summary>
     public bool IsFollowed(long position, long end)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];

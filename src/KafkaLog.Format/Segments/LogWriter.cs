@@ -68,7 +68,8 @@ public sealed class LogWriter : IDisposable
 
         _options = options;
         _time = options.TimeProvider;
-        CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>()); // a missing native library is told now, not with the first batch
+        // a missing native library is told now, not with the first batch
+        CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>());
         _roller = new SegmentRoller(options, Recycle);
         _backoff = new WriteBackoff(_time);
         _open = new PendingBatch(options.Magic, options.BatchBytes);
@@ -108,13 +109,16 @@ public sealed class LogWriter : IDisposable
     /// The record is not as safe as was asked for; <see cref="LogWriteException.Record"/> says what became of it. One that is
     /// queued is written if the disk recovers before the writer is closed, so who appends it again may have it twice.
     /// </exception>
-    /// <exception cref="ArgumentException">The record is larger than <see cref="LogWriterOptions.MaxRecordBytes"/>, or has headers and the magic has none.</exception>
+    /// <exception cref="ArgumentException">The record is larger than <see cref="LogWriterOptions.MaxRecordBytes"/>, or has
+    /// headers and the magic has none.</exception>
     public bool Append(in NewRecord record, Durability durability = Durability.Buffered)
     {
         var maxBytes = BatchBuilders.MaxEncodedBytes(record);
         if (maxBytes > _options.MaxRecordBytes)
         {
-            throw new ArgumentException($"A record of {maxBytes} bytes is larger than the limit of {_options.MaxRecordBytes} bytes (MaxRecordBytes).", nameof(record));
+            throw new ArgumentException(
+                $"A record of {maxBytes} bytes is larger than the limit of {_options.MaxRecordBytes} bytes (MaxRecordBytes).",
+                nameof(record));
         }
 
         if (BatchBuilders.FaultOf(record, _options.Magic) is { } fault)

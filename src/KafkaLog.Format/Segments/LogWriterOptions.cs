@@ -97,11 +97,18 @@ public sealed record LogWriterOptions
         var faults = new List<string>();
         Check(!string.IsNullOrWhiteSpace(Directory), "Directory is empty; it must name where the segments go.");
         Check(SegmentName.IsValidComponent(Component), $"Component is '{Component}'; it must be 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'.");
-        Check(RollPolicy.IsValidInterval(Interval), $"Interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
+        Check(
+            RollPolicy.IsValidInterval(Interval),
+            $"Interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
         Check(MaxSegmentBytes > 0, $"MaxSegmentBytes is {MaxSegmentBytes}; it must be at least 1.");
         Check(Magic <= 2, $"Magic is {Magic}; it must be 0, 1 or 2.");
-        Check(Compression == CompressionType.None || CompressionCodecs.For(Compression, Magic) is not null, $"Compression is {Compression}, which magic {Magic} does not have.");
-        Check(!Mapped || Magic == 2, $"Mapped is set with magic {Magic}; behind the zeros at the end of such a file damage could not be told from data, so it must be magic 2.");
+        Check(
+            Compression == CompressionType.None || CompressionCodecs.For(Compression, Magic) is not null,
+            $"Compression is {Compression}, which magic {Magic} does not have.");
+        Check(
+            !Mapped || Magic == 2,
+            $"Mapped is set with magic {Magic}; behind the zeros at the end of such a file damage could not be told from data, so it must "
+                + "be magic 2.");
         Check(BatchBytes is >= 1024 and <= 16 << 20, $"BatchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
         Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"Linger is {Linger}; it must be 0 to 1 minute.");
         Check(MaxQueueBytes >= BatchBytes, $"MaxQueueBytes is {MaxQueueBytes}; it must be at least BatchBytes ({BatchBytes}).");

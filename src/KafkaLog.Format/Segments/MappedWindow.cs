@@ -45,7 +45,9 @@ internal sealed unsafe class MappedWindow : IDisposable
             ? new MappedWindow(file)
             : null;
 
-    /// <summary>Copies bytes to a position; positions only grow. Returns true, once a window, when it is time to prepare the next.</summary>
+    /// <summary>
+    /// Copies bytes to a position; positions only grow. Returns true, once a window, when it is time to prepare the next.
+    /// </summary>
     /// <exception cref="IOException">There is no space; nothing was written but zeros.</exception>
     public bool Write(ReadOnlySpan<byte> bytes, long position)
     {

@@ -13,7 +13,9 @@ public sealed record RollPolicy
     {
         if (!IsValidInterval(interval))
         {
-            throw new ArgumentOutOfRangeException(nameof(interval), $"The roll interval is {interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
+            throw new ArgumentOutOfRangeException(
+                nameof(interval),
+                $"The roll interval is {interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
         }
 
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxSegmentBytes);

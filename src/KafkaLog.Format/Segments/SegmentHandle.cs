@@ -26,7 +26,8 @@ public static class SegmentHandle
             return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         }
 
-        var descriptor = SystemCalls.Open(path, SystemCalls.ReadOnly | SystemCalls.NoFollow | SystemCalls.NonBlocking | SystemCalls.CloseOnExec, 0);
+        var descriptor =
+            SystemCalls.Open(path, SystemCalls.ReadOnly | SystemCalls.NoFollow | SystemCalls.NonBlocking | SystemCalls.CloseOnExec, 0);
         if (descriptor < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
@@ -92,12 +93,11 @@ public static class SegmentHandle
         && SystemCalls.Statx(segment, "", SystemCalls.AtEmptyPath, SystemCalls.StatxBasicStats, out var stat) == 0
         && stat.Links == 0;
 
-    private static SegmentStat StatOf(in SystemCalls.StatxResult stat) =>
-        new(
-            ((ulong)stat.DeviceMajor << 32) | stat.DeviceMinor,
-            stat.Inode,
-            (long)stat.Size,
-            DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100));
+    private static SegmentStat StatOf(in SystemCalls.StatxResult stat) => new(
+        ((ulong)stat.DeviceMajor << 32) | stat.DeviceMinor,
+        stat.Inode,
+        (long)stat.Size,
+        DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100));
 }
 
 /// <summary>What the system says of an open segment.</summary>

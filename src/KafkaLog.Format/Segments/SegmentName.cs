@@ -30,15 +30,14 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     public long Order { get; }
 
     /// <summary>Date and time, UTC; null if they are none, such as a month 13.</summary>
-    public DateTimeOffset? Start =>
-        DateTimeOffset.TryParseExact(
-            Order.ToString("D14", CultureInfo.InvariantCulture),
-            "yyyyMMddHHmmss",
-            CultureInfo.InvariantCulture,
-            DateTimeStyles.AssumeUniversal,
-            out var start)
-            ? start
-            : null;
+    public DateTimeOffset? Start => DateTimeOffset.TryParseExact(
+        Order.ToString("D14", CultureInfo.InvariantCulture),
+        "yyyyMMddHHmmss",
+        CultureInfo.InvariantCulture,
+        DateTimeStyles.AssumeUniversal,
+        out var start)
+        ? start
+        : null;
 
     /// <summary>How long its writer wrote to it at most before it began another one.</summary>
     public TimeSpan Interval { get; }
@@ -46,7 +45,9 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     /// <summary>The log that the segment belongs to.</summary>
     public string Component { get; }
 
-    /// <summary>True if <paramref name="component"/> can stand in a name: 1 to 200 of <c>a-z A-Z 0-9 . _ -</c>, not <c>.</c> or <c>..</c>.</summary>
+    /// <summary>
+    /// True if <paramref name="component"/> can stand in a name: 1 to 200 of <c>a-z A-Z 0-9 . _ -</c>, not <c>.</c> or <c>..</c>.
+    /// </summary>
     public static bool IsValidComponent([NotNullWhen(true)] string? component) =>
         component is { Length: > 0 and <= 200 } and not "." and not ".." && ComponentPattern().IsMatch(component);
 
@@ -55,10 +56,13 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     {
         if (!IsValidComponent(component))
         {
-            throw new ArgumentException($"'{component}' cannot be a component: expected 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'", nameof(component));
+            throw new ArgumentException(
+                $"'{component}' cannot be a component: expected 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'", nameof(component));
         }
 
-        var name = string.Create(CultureInfo.InvariantCulture, $"{created.UtcDateTime:yyyyMMdd_HHmmss}_{(long)interval.TotalSeconds}_UTC-{component}{Extension}");
+        var name = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{created.UtcDateTime:yyyyMMdd_HHmmss}_{(long)interval.TotalSeconds}_UTC-{component}{Extension}");
         return TryParse(name)!;
     }
 

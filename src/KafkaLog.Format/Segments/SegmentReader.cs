@@ -14,7 +14,9 @@ public enum SegmentReadStatus
     /// <summary>The file ends here, perhaps in the middle of a batch. Nothing was consumed; ask again when it has grown.</summary>
     NeedMore,
 
-    /// <summary>Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. Nothing was consumed: see <see cref="SegmentReader.Pass"/>.</summary>
+    /// <summary>
+    /// Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. Nothing was consumed: see <see cref="SegmentReader.Pass"/>.
+    /// </summary>
     Corrupt,
 
     /// <summary>
@@ -137,7 +139,8 @@ public sealed class SegmentReader : IDisposable
         new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
 
     /// <summary>Reads the next batch.</summary>
-    /// <exception cref="UnsupportedBatchException">A wrapper of magic 0 or 1 whose codec is not installed: it cannot be told what is in it.</exception>
+    /// <exception cref="UnsupportedBatchException">A wrapper of magic 0 or 1 whose codec is not installed: it cannot be told what
+    /// is in it.</exception>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     public SegmentReadStatus TryRead()
     {
@@ -233,7 +236,8 @@ public sealed class SegmentReader : IDisposable
         ArgumentNullException.ThrowIfNull(damage);
         if (damage.Position != Position)
         {
-            throw new ArgumentException($"The damage begins at position {damage.Position}, the reader stands at {Position}.", nameof(damage));
+            throw new ArgumentException(
+                $"The damage begins at position {damage.Position}, the reader stands at {Position}.", nameof(damage));
         }
 
         Position = damage.EndPosition;

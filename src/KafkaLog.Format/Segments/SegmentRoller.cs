@@ -102,7 +102,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     public void Write(PendingBatch batch)
     {
         var now = options.TimeProvider.GetUtcNow();
-        if (_segment is { } current && (current.IsAbandoned || _policy.IsOver(current.Opened, now) || _policy.IsFull(current.Position, batch.Builder.Bytes)))
+        if (_segment is { } current
+            && (current.IsAbandoned || _policy.IsOver(current.Opened, now) || _policy.IsFull(current.Position, batch.Builder.Bytes)))
         {
             SyncAwaiting(); // their callers wait for this very file
             CloseSegment();
@@ -147,7 +148,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             if (attempt == NamesTriedBlindly)
             {
                 // Who rolls more than once a second, in this process or the last, has names far ahead of the clock.
-                taken ??= [.. Directory.EnumerateFiles(options.Directory, "*" + SegmentName.Extension).Select(path => Path.GetFileName(path))];
+                taken ??= [
+                    .. Directory.EnumerateFiles(options.Directory, "*" + SegmentName.Extension).Select(path => Path.GetFileName(path))];
             }
 
             if (taken is not null && taken.Contains(name.FileName))
@@ -165,7 +167,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             }
         }
 
-        throw new LogWriteException($"No free name for a segment of {options.Component} in {options.Directory}: {NameAttempts} names from {now:u} on are taken.", null);
+        throw new LogWriteException(
+            $"No free name for a segment of {options.Component} in {options.Directory}: {NameAttempts} names from {now:u} on are taken.",
+            null);
     }
 
     /// <summary>With its parents. Each that is new is an entry of the one above, which has to be synced, too.</summary>
@@ -240,7 +244,9 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         catch (DurabilityException e)
         {
             // Those that nobody waits for are not in memory any more.
-            if (_segment is { } segment && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords) > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
+            if (_segment is { } segment
+                && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords)
+                    > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
             {
                 _untold ??= NotSynced(e);
             }

@@ -44,13 +44,15 @@ public sealed class SegmentWriter : IDisposable
     /// <exception cref="ArgumentException">There is no such magic, or it does not have the codec.</exception>
     /// <exception cref="UnsupportedBatchException">The codec's native library is not installed; the message names its package.</exception>
     /// <exception cref="IOException">The file exists, or cannot be created.</exception>
-    public static SegmentWriter Create(string path, byte magic = 2, CompressionType compression = CompressionType.None, int batchBytes = 64 * 1024)
+    public static SegmentWriter Create(
+        string path, byte magic = 2, CompressionType compression = CompressionType.None, int batchBytes = 64 * 1024)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(magic, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchBytes, 1);
         if (compression != CompressionType.None)
         {
-            var codec = CompressionCodecs.For(compression, magic) ?? throw new ArgumentException($"Magic {magic} does not have {compression}.", nameof(compression));
+            var codec = CompressionCodecs.For(compression, magic)
+                ?? throw new ArgumentException($"Magic {magic} does not have {compression}.", nameof(compression));
             codec.Compress([], new ArrayBufferWriter<byte>());
         }
 

@@ -11,7 +11,8 @@ namespace KafkaLog.Sink.Formatting;
 /// <list type="table">
 /// <item><term>@t</term><description>time, UTC, ISO 8601 to 100 ns</description></item>
 /// <item><term>@mt</term><description>the message template</description></item>
-/// <item><term>@r</term><description>the renderings of those of its tokens that have a format, in order; absent if none has</description></item>
+/// <item><term>@r</term><description>the renderings of those of its tokens that have a format, in order; absent if none
+/// has</description></item>
 /// <item><term>@l</term><description>level; absent when Information</description></item>
 /// <item><term>@x</term><description>exception with its stack trace; absent if none</description></item>
 /// <item><term>@tr, @sp</term><description>trace and span; absent if none</description></item>

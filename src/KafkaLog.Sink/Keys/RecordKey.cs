@@ -45,7 +45,8 @@ internal sealed class RecordKey
             {
                 Encoding.UTF8.GetBytes(token.ToString(), buffer.Key);
             }
-            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out LogEventPropertyValue? value) || value is ScalarValue { Value: null })
+            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out LogEventPropertyValue? value)
+                || value is ScalarValue { Value: null })
             {
                 return false;
             }

@@ -36,8 +36,8 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void The_state_directories_are_for_the_owner_only() =>
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder.File("checkpoint")));
+    public void The_state_directories_are_for_the_owner_only() => Assert.Equal(
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder.File("checkpoint")));
 
     [Fact]
     public void What_may_arrive_twice_is_counted_once_and_survives_every_restart()
@@ -187,7 +187,8 @@ public sealed class CheckpointKeeperTests : IDisposable
         Assert.Equal(10, status.PossibleDuplicates);
     }
 
-    private static SegmentCheckpoint At(long position) => new(Name, new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
+    private static SegmentCheckpoint At(long position) =>
+        new(Name, new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
 
     /// <summary>Saves; the error, or null.</summary>
     private static string? Save(CheckpointKeeper keeper, params SegmentCheckpoint[] segments)

@@ -77,7 +77,8 @@ public sealed class CheckpointStoreTests : IDisposable
     {
         Open();
         Save("orders", At(First, 1));
-        Assert.All(Directory.GetFiles(_folder.Path), f => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(f)));
+        Assert.All(
+            Directory.GetFiles(_folder.Path), f => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(f)));
     }
 
     [Fact]
@@ -217,16 +218,20 @@ public sealed class CheckpointStoreTests : IDisposable
     {
         const string Body = "kafkafeeder-checkpoint 3 full\n";
         File.WriteAllText(
-            Path.Combine(_folder.Path, "checkpoints-00000001.snapshot"), $"{Body}crc32c {Crc32C.Compute(Encoding.UTF8.GetBytes(Body)):x8}\n");
+            Path.Combine(
+                _folder.Path, "checkpoints-00000001.snapshot"), $"{Body}crc32c {Crc32C.Compute(Encoding.UTF8.GetBytes(Body)):x8}\n");
         Assert.Throws<NewerCheckpointException>(() => Open());
     }
 
     [Fact]
     public void Checkpoints_of_version_1_are_taken_over_and_set_aside()
     {
-        var body = $"kafkafeeder-checkpoint 1\ncomponent orders\ndirectory %2Flogs\ngeneration 9\npossible-duplicates 3\nsegment {First} position 40 record 0 offset 4 bytes 90 open head - last -\n";
+        var body =
+            $"kafkafeeder-checkpoint 1\ncomponent orders\ndirectory %2Flogs\ngeneration 9\npossible-duplicates 3\nsegment {First} "
+                + "position 40 record 0 offset 4 bytes 90 open head - last -\n";
         File.WriteAllText(_folder.File("orders-1.checkpoint"), "nonsense");
-        File.WriteAllText(_folder.File("orders-1.checkpoint.previous"), $"{body}crc32c {Crc32C.Compute(Encoding.UTF8.GetBytes(body)):x8}\n");
+        File.WriteAllText(
+            _folder.File("orders-1.checkpoint.previous"), $"{body}crc32c {Crc32C.Compute(Encoding.UTF8.GetBytes(body)):x8}\n");
         Open();
         Assert.Contains("Going back to the previous generation", Assert.Single(_problems), StringComparison.Ordinal);
         Assert.Equal([(First, 40L)], Segments("orders"));
@@ -275,7 +280,8 @@ public sealed class CheckpointStoreTests : IDisposable
         public void Dispose() => _mayGoOn.Dispose();
     }
 
-    private static SegmentCheckpoint At(string name, long position) => new(name, new Watermark(position, 0, position, null, 0, position), 1_000, false, null);
+    private static SegmentCheckpoint At(string name, long position) =>
+        new(name, new Watermark(position, 0, position, null, 0, position), 1_000, false, null);
 
     private static CheckpointChange Change(params SegmentCheckpoint[] segments) => new() { Segments = segments, PossibleDuplicates = 3 };
 

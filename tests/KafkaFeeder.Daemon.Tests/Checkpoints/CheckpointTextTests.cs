@@ -21,7 +21,13 @@ public sealed class CheckpointTextTests
         Segments =
         [
             new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
-            new SegmentCheckpoint("20261121_110000_3600_UTC-orders.szn", new Watermark(61, 3, 4, null, 0, 4), 900, false, null, DateTimeOffset.FromUnixTimeMilliseconds(1_000)),
+            new SegmentCheckpoint(
+                "20261121_110000_3600_UTC-orders.szn",
+                new Watermark(61, 3, 4, null, 0, 4),
+                900,
+                false,
+                null,
+                DateTimeOffset.FromUnixTimeMilliseconds(1_000)),
             new SegmentCheckpoint("20261121_120000_3600_UTC-orders.szn", new Watermark(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
         ],
     };
@@ -70,7 +76,9 @@ public sealed class CheckpointTextTests
             """;
         var frame = CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body)));
         Assert.True(frame.IsFull);
-        Assert.Equal(new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304), Assert.Single(frame.Checkpoint.Segments));
+        Assert.Equal(
+            new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304),
+            Assert.Single(frame.Checkpoint.Segments));
     }
 
     [Fact]
@@ -132,9 +140,12 @@ public sealed class CheckpointTextTests
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration -1\npossible-duplicates 0\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 99999999999999999999\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + "\n")]
-    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 99999999999 offset 1 bytes 1 open head - last -\n")]
-    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head xyz last -\n")]
-    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + " position 1 record 0 offset 1 bytes 1 open head - last 5:\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name
+        + " position 1 record 99999999999 offset 1 bytes 1 open head - last -\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name
+        + " position 1 record 0 offset 1 bytes 1 open head xyz last -\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name
+        + " position 1 record 0 offset 1 bytes 1 open head - last 5:\n")]
     public void What_has_a_right_sum_and_makes_no_sense_is_unreadable(string body) =>
         Assert.Throws<CheckpointException>(() => CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body))));
 
@@ -149,7 +160,9 @@ public sealed class CheckpointTextTests
     [MemberData(nameof(Inconsistent))]
     public void An_inconsistent_checkpoint_is_refused_when_read(string segment, string fault)
     {
-        var body = $"kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment {Name} {segment} head - last -\n";
+        var body =
+            $"kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment {Name} {segment} head "
+                + "- last -\n";
         var e = Assert.Throws<CheckpointException>(() => CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body))));
         Assert.Contains(fault, e.Message, StringComparison.Ordinal);
     }
@@ -197,8 +210,10 @@ public sealed class CheckpointTextTests
                     var isDone = Take() % 2 == 0;
                     var bytes = ((long)Take() << 30) + Take();
                     long? last = Take() % 2 == 0 ? null : Take();
-                    var mark = new Watermark(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
-                    return new SegmentCheckpoint($"2026112{i}_100000_3600_UTC-a.B-c_9.szn", mark, bytes, isDone, Take() % 3 == 0 ? null : (uint)Take() * 2);
+                    var mark =
+                        new Watermark(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
+                    return new SegmentCheckpoint(
+                        $"2026112{i}_100000_3600_UTC-a.B-c_9.szn", mark, bytes, isDone, Take() % 3 == 0 ? null : (uint)Take() * 2);
                 }),
             ],
         };

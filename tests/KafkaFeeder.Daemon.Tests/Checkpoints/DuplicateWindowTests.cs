@@ -29,7 +29,8 @@ public sealed class DuplicateWindowTests
     public void Records_are_counted_where_each_batch_begins_at_offset_0()
     {
         var sent = new Dictionary<string, SentMark> { [Name("a")] = new(500, 3, 12) };
-        var confirmed = Confirmed() with { Segments = [new SegmentCheckpoint(Name("a"), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)] };
+        var confirmed =
+            Confirmed() with { Segments = [new SegmentCheckpoint(Name("a"), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)] };
         Assert.Equal(new DuplicateWindow(6, $", segment {Name("a")} positions 100..500"), DuplicateWindow.Between(confirmed, sent));
     }
 
@@ -51,7 +52,10 @@ public sealed class DuplicateWindowTests
     {
         Component = "orders",
         Directory = "/var/log",
-        Segments = [.. segments.Select(s => new SegmentCheckpoint(Name(s.Name), new Watermark(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
+        Segments = [
+            .. segments.Select(
+                s => new SegmentCheckpoint(
+                    Name(s.Name), new Watermark(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
     };
 
     private static Dictionary<string, SentMark> Sent(params (string Name, long NextOffset)[] segments) =>

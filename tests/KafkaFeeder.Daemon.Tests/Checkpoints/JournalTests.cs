@@ -123,7 +123,8 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void Nonsense_in_it_is_passed_over()
     {
-        File.WriteAllText(JournalPath, $"kafkafeeder-journal 1 boot x\n{First} 5 1\n\0\0\0 what\n{First} five 2\n{First} -7 3\n\n{Second} 6 2 2\n");
+        File.WriteAllText(
+            JournalPath, $"kafkafeeder-journal 1 boot x\n{First} 5 1\n\0\0\0 what\n{First} five 2\n{First} -7 3\n\n{Second} 6 2 2\n");
         Assert.Equal(new Dictionary<string, SentMark> { [First] = Mark(5, 1), [Second] = Mark(6, 2) }, Sent());
         Assert.True(Journal.ReadLast(JournalPath).HasRebooted);
     }

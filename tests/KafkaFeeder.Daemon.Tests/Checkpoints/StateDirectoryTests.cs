@@ -14,9 +14,11 @@ public sealed class StateDirectoryTests
     [Fact]
     public void Each_log_has_files_of_its_own()
     {
-        string[] paths = [_state.JournalPath("/a", "orders"), _state.JournalPath("/b", "orders"), _state.JournalPath("/a", "payments"), _state.RejectedDirectory("/a", "orders")];
+        string[] paths = [_state.JournalPath("/a", "orders"), _state.JournalPath("/b", "orders"), _state.JournalPath("/a", "payments"),
+            _state.RejectedDirectory("/a", "orders")];
         Assert.Equal(paths.Length, paths.Distinct().Count());
-        Assert.Equal(_state.RejectedDirectory("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").RejectedDirectory("/a", "orders"));
+        Assert.Equal(
+            _state.RejectedDirectory("/a", "orders"), new StateDirectory("/state/checkpoint", "/x").RejectedDirectory("/a", "orders"));
     }
 
     [Theory]

@@ -93,7 +93,8 @@ public sealed class CommandTests : IDisposable
     {
         var (exitCode, output, _) = Run("status", "--json");
         Assert.Equal(ExitCode.NotRunning, exitCode);
-        Assert.StartsWith("No daemon answers", JsonDocument.Parse(output).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "No daemon answers", JsonDocument.Parse(output).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -106,7 +107,9 @@ public sealed class CommandTests : IDisposable
         Segment("orders");
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
         daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "health is well");
-        daemon.Until(() => Run("status").Output.Contains("unclaimed segments: 1 file", StringComparison.Ordinal), "the status names what nobody ships");
+        daemon.Until(
+            () => Run("status").Output.Contains("unclaimed segments: 1 file", StringComparison.Ordinal),
+            "the status names what nobody ships");
         Assert.Equal(ExitCode.Failed, Run("status").ExitCode); // nothing else is wrong
         Assert.Equal(ExitCode.Failed, Run("status", "--json").ExitCode);
 

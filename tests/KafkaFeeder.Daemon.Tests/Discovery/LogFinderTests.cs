@@ -68,7 +68,8 @@ public sealed class LogFinderTests : IDisposable
     {
         for (var file = 0; file < 30; file++)
         {
-            _folder.Write($"logs/a/{file}/kafkafeeder.yaml", "topics:\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"  c{i}: {{ }}\n")));
+            _folder.Write(
+                $"logs/a/{file}/kafkafeeder.yaml", "topics:\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"  c{i}: {{ }}\n")));
         }
 
         _folder.Write("logs/b/kafkafeeder.yaml", "topics: { orders: { topic: t } }\n");

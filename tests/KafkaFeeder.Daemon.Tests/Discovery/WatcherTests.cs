@@ -29,14 +29,17 @@ public sealed class WatcherTests : IAsyncLifetime
             CheckpointDir = _folder.File("checkpoint"),
             JournalDir = _folder.File("journal"),
             Watcher = new WatcherOptions { AllowDirectories = [_folder.Path] },
-            BrokerGroups = new Dictionary<string, BrokerGroupOptions> { ["kafka"] = new() { Name = "kafka", Brokers = ["localhost:1"], Properties = [] } },
+            BrokerGroups =
+                new Dictionary<string, BrokerGroupOptions> { ["kafka"] =
+                    new() { Name = "kafka", Brokers = ["localhost:1"], Properties = [] } },
         };
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
         _status = new FeederStatus(_time);
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
-        _fleet = new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
+        _fleet =
+            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), NullLogger.Instance, _time);
     }
 
@@ -49,7 +52,9 @@ public sealed class WatcherTests : IAsyncLifetime
         _folder.Dispose();
     }
 
-    /// <summary>As the kubelet does it: a new directory, then one link is replaced. Neither time nor length of the file need differ.</summary>
+    /// <summary>
+    /// As the kubelet does it: a new directory, then one link is replaced. Neither time nor length of the file need differ.
+    /// </summary>
     [Fact]
     public void A_new_version_of_a_ConfigMap_is_seen_without_a_signal()
     {

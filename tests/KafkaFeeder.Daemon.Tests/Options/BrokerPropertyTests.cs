@@ -9,23 +9,44 @@ public class BrokerPropertyTests
 {
     [Theory]
     [InlineData("acks: all", "acks may not be set here: it is set for each log, as ack: in kafkafeeder.yaml.")]
-    [InlineData("Request.Required.Acks: 1", "Request.Required.Acks may not be set here: it is set for each log, as ack: in kafkafeeder.yaml.")]
+    [InlineData(
+        "Request.Required.Acks: 1", "Request.Required.Acks may not be set here: it is set for each log, as ack: in kafkafeeder.yaml.")]
     [InlineData("partitioner: random", "partitioner may not be set here: it is set for each log, as partitioner: in kafkafeeder.yaml.")]
-    [InlineData("retries: 5", "retries may not be set here: records are retried without a limit; a limit would drop them when the brokers are away for longer.")]
-    [InlineData("message.timeout.ms: 300000", "message.timeout.ms may only be 0 (no limit): records are retried without a limit; a limit would drop them when the brokers are away for longer.")]
-    [InlineData("delivery.timeout.ms: 1", "delivery.timeout.ms may only be 0 (no limit): records are retried without a limit; a limit would drop them when the brokers are away for longer.")]
+    [InlineData(
+        "retries: 5",
+        "retries may not be set here: records are retried without a limit; a limit would drop them when the brokers are away for longer.")]
+    [InlineData(
+        "message.timeout.ms: 300000",
+        "message.timeout.ms may only be 0 (no limit): records are retried without a limit; a limit would drop them when the brokers are "
+            + "away for longer.")]
+    [InlineData(
+        "delivery.timeout.ms: 1",
+        "delivery.timeout.ms may only be 0 (no limit): records are retried without a limit; a limit would drop them when the brokers are "
+            + "away for longer.")]
     [InlineData("enable.idempotence: true", "enable.idempotence may only be set to false: it is on by itself where the brokers have it.")]
     [InlineData("transactional.id: x", "transactional.id may not be set here: KafkaFeeder uses no transactions.")]
-    [InlineData("max.in.flight: 1", "max.in.flight may not be set here: the order of a log depends on it, so KafkaFeeder chooses it by what the brokers can do.")]
-    [InlineData("delivery.report.only.error: true", "delivery.report.only.error may not be set here: checkpoints depend on the report of every record.")]
+    [InlineData(
+        "max.in.flight: 1",
+        "max.in.flight may not be set here: the order of a log depends on it, so KafkaFeeder chooses it by what the brokers can do.")]
+    [InlineData(
+        "delivery.report.only.error: true",
+        "delivery.report.only.error may not be set here: checkpoints depend on the report of every record.")]
     [InlineData("bootstrap.servers: x", "bootstrap.servers may not be set here: the addresses belong under brokers:.")]
-    [InlineData("queue.buffering.max.messages: 1", "queue.buffering.max.messages may not be set here: what is in flight is bounded in bytes; set shipper.max_in_flight.")]
+    [InlineData(
+        "queue.buffering.max.messages: 1",
+        "queue.buffering.max.messages may not be set here: what is in flight is bounded in bytes; set shipper.max_in_flight.")]
     [InlineData("sasl.password: [hunter2]", "sasl.password is a list; expected a single value.")]
     [InlineData("sasl.password:", "sasl.password is empty; expected a single value.")]
     [InlineData("\"bad name\": hunter2", "bad name is no name of a librdkafka property.")]
-    [InlineData("sasl.password: \"${fil:x}hunter2\"", "sasl.password has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
-    [InlineData("sasl.password: \"${env:KF_TEST_ABSENT}\"", "sasl.password refers to the environment variable \"KF_TEST_ABSENT\", which is not set.")]
-    [InlineData("sasl.password: \"${file:/nowhere/kafka}\"", "sasl.password refers to the file \"/nowhere/kafka\": cannot be opened: No such file or directory.")]
+    [InlineData(
+        "sasl.password: \"${fil:x}hunter2\"",
+        "sasl.password has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
+    [InlineData(
+        "sasl.password: \"${env:KF_TEST_ABSENT}\"",
+        "sasl.password refers to the environment variable \"KF_TEST_ABSENT\", which is not set.")]
+    [InlineData(
+        "sasl.password: \"${file:/nowhere/kafka}\"",
+        "sasl.password refers to the file \"/nowhere/kafka\": cannot be opened: No such file or directory.")]
     public void A_property_that_may_not_be_set_is_refused_with_the_reason(string property, string message)
     {
         string fault = Assert.Single(Load.Faults(WithProperty(property)));
@@ -78,14 +99,17 @@ public class BrokerPropertyTests
         Assert.Null(secrets.Resolve("${credential:kafka}", out string value, out bool isSecret));
         Assert.Equal(("from-systemd", true), (value, isSecret));
         Assert.Equal(
-            $"refers to the credential \"absent\": \"{folder.Path}/absent\" cannot be opened: No such file or directory; the unit needs LoadCredential=absent:/path/of/the/secret.",
+            $"refers to the credential \"absent\": \"{folder.Path}/absent\" cannot be opened: No such file or directory; the unit needs "
+                + "LoadCredential=absent:/path/of/the/secret.",
             secrets.Resolve("${credential:absent}", out _, out _));
-        Assert.EndsWith(" is empty; the unit needs LoadCredential=empty:/path/of/the/secret.", secrets.Resolve("${credential:empty}", out _, out _));
+        Assert.EndsWith(
+            " is empty; the unit needs LoadCredential=empty:/path/of/the/secret.", secrets.Resolve("${credential:empty}", out _, out _));
     }
 
     [Fact]
     public void A_credential_without_systemd_says_what_is_missing() => Assert.Equal(
-        "refers to the credential \"kafka\", and CREDENTIALS_DIRECTORY is not set: the unit needs LoadCredential=kafka:/path/of/the/secret, and systemd must start the daemon.",
+        "refers to the credential \"kafka\", and CREDENTIALS_DIRECTORY is not set: the unit needs "
+            + "LoadCredential=kafka:/path/of/the/secret, and systemd must start the daemon.",
         new SecretResolver("/etc/kf", _ => null).Resolve("${credential:kafka}", out _, out _));
 
     [Theory]
@@ -118,5 +142,6 @@ public class BrokerPropertyTests
     }
 
     private static string WithProperty(string property) =>
-        $"log_dir: /l\ncheckpoint_dir: /c\njournal_dir: /j\nkafka_brokers:\n  k:\n    brokers: [\"a:1\"]\n    properties:\n      {property}\n";
+        "log_dir: /l\ncheckpoint_dir: /c\njournal_dir: /j\nkafka_brokers:\n  k:\n    brokers: [\"a:1\"]\n    properties:\n      "
+            + $"{property}\n";
 }

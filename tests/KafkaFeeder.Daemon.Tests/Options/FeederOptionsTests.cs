@@ -51,7 +51,9 @@ public class FeederOptionsTests
                 interval: 43200
             """);
 
-        Assert.Equal(new LoggingOptions { Component = "feeder", Dir = "/www/feeder/own-logs", Interval = TimeSpan.FromMinutes(10) }, options.Logging);
+        Assert.Equal(
+            new LoggingOptions { Component = "feeder", Dir = "/www/feeder/own-logs", Interval = TimeSpan.FromMinutes(10) },
+            options.Logging);
         Assert.Equal("/www/feeder/cache/checkpoint", options.CheckpointDir);
         Assert.Equal("/www/feeder/cache/logstreamer", options.JournalDir);
         Assert.Equal("/www/feeder/logs", options.LogDir);
@@ -90,7 +92,8 @@ public class FeederOptionsTests
         Assert.Equal("/etc/kf/logs", options.LogDir);
         Assert.Equal("/etc/state/c", options.CheckpointDir);
         Assert.Equal("/state/j", options.JournalDir);
-        Assert.Equal(new LoggingOptions { Component = "own", Dir = "/etc/kf/logs/own", Interval = TimeSpan.FromMinutes(30) }, options.Logging);
+        Assert.Equal(
+            new LoggingOptions { Component = "own", Dir = "/etc/kf/logs/own", Interval = TimeSpan.FromMinutes(30) }, options.Logging);
         Assert.Equal(new BrokerGroupOptions { Name = "plain", Brokers = ["a:1", "[::1]:2"] }, options.BrokerGroups["plain"]);
         Assert.Equal(
             new BrokerGroupOptions
@@ -166,32 +169,63 @@ public class FeederOptionsTests
     [InlineData("colour: red", "conf.yaml:5: colour is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, "
         + "kafka_brokers, log_dir, logging, permissions, quarantine, shipper, status, watcher.")]
     [InlineData("shipper:\n  max_inflight: 1MiB", "conf.yaml:6: shipper.max_inflight is not a setting; did you mean max_in_flight?")]
-    [InlineData("shipper: { max_in_flight: 8MiBx }", "conf.yaml:5: shipper.max_in_flight is \"8MiBx\"; expected a size such as 8MiB or 500KB.")]
-    [InlineData("shipper: { max_in_flight: 0 }", "conf.yaml:5: shipper.max_in_flight is \"0\"; it must be at least 64KiB and at most 1GiB.")]
-    [InlineData("quarantine: { max_per_log: 2MiB, max_total: 1MiB }", "conf.yaml:5: quarantine.max_per_log is 2MiB; it must not exceed quarantine.max_total, which is 1MiB.")]
-    [InlineData("quarantine: { max_total: 1KiB, max_per_log: 1MiB }", "conf.yaml:5: quarantine.max_total is \"1KiB\"; it must be at least 1MiB and at most 1024GiB.")]
-    [InlineData("shipper: { max_in_flight: 97MiB }", "conf.yaml:5: shipper.max_in_flight is 97MiB; it must not exceed shipper.memory_limit, which is 96MiB.")]
-    [InlineData("shipper: { memory_limit: -1GiB }", "conf.yaml:5: shipper.memory_limit is \"-1GiB\"; it must be at least 32MiB and at most 64GiB.")]
-    [InlineData("shipper: { memory_limit: 999999999999GiB }", "conf.yaml:5: shipper.memory_limit is \"999999999999GiB\"; it must be at least 32MiB and at most 64GiB.")]
+    [InlineData(
+        "shipper: { max_in_flight: 8MiBx }", "conf.yaml:5: shipper.max_in_flight is \"8MiBx\"; expected a size such as 8MiB or 500KB.")]
+    [InlineData(
+        "shipper: { max_in_flight: 0 }", "conf.yaml:5: shipper.max_in_flight is \"0\"; it must be at least 64KiB and at most 1GiB.")]
+    [InlineData(
+        "quarantine: { max_per_log: 2MiB, max_total: 1MiB }",
+        "conf.yaml:5: quarantine.max_per_log is 2MiB; it must not exceed quarantine.max_total, which is 1MiB.")]
+    [InlineData(
+        "quarantine: { max_total: 1KiB, max_per_log: 1MiB }",
+        "conf.yaml:5: quarantine.max_total is \"1KiB\"; it must be at least 1MiB and at most 1024GiB.")]
+    [InlineData(
+        "shipper: { max_in_flight: 97MiB }",
+        "conf.yaml:5: shipper.max_in_flight is 97MiB; it must not exceed shipper.memory_limit, which is 96MiB.")]
+    [InlineData(
+        "shipper: { memory_limit: -1GiB }", "conf.yaml:5: shipper.memory_limit is \"-1GiB\"; it must be at least 32MiB and at most 64GiB.")]
+    [InlineData(
+        "shipper: { memory_limit: 999999999999GiB }",
+        "conf.yaml:5: shipper.memory_limit is \"999999999999GiB\"; it must be at least 32MiB and at most 64GiB.")]
     [InlineData("shipper: { memory_limit: }", "conf.yaml:5: shipper.memory_limit has no value; write one or remove the key.")]
-    [InlineData("shipper: { checkpoint_interval: 0 }", "conf.yaml:5: shipper.checkpoint_interval is \"0\"; it must be at least 10ms and at most 1h.")]
-    [InlineData("shipper: { drain_timeout: 2h }", "conf.yaml:5: shipper.drain_timeout is \"2h\"; it must be at least 100ms and at most 1h.")]
+    [InlineData(
+        "shipper: { checkpoint_interval: 0 }",
+        "conf.yaml:5: shipper.checkpoint_interval is \"0\"; it must be at least 10ms and at most 1h.")]
+    [InlineData(
+        "shipper: { drain_timeout: 2h }", "conf.yaml:5: shipper.drain_timeout is \"2h\"; it must be at least 100ms and at most 1h.")]
     [InlineData("shipper: [1, 2]", "conf.yaml:5: shipper is a list; expected a map of settings (key: value).")]
     [InlineData("shipper: fast", "conf.yaml:5: shipper is a single value; expected a map of settings (key: value).")]
     [InlineData("watcher: { interval: 0 }", "conf.yaml:5: watcher.interval is \"0\"; it must be at least 100ms and at most 1d.")]
     [InlineData("watcher: { interval: -15 }", "conf.yaml:5: watcher.interval is \"-15\"; it must be at least 100ms and at most 1d.")]
-    [InlineData("watcher: { interval: 24hh }", "conf.yaml:5: watcher.interval is \"24hh\"; expected a duration such as 500ms, 30s, 15m, 24h or 7d.")]
+    [InlineData(
+        "watcher: { interval: 24hh }",
+        "conf.yaml:5: watcher.interval is \"24hh\"; expected a duration such as 500ms, 30s, 15m, 24h or 7d.")]
     [InlineData("watcher: { interval: [1] }", "conf.yaml:5: watcher.interval is a list; expected a single value.")]
     [InlineData("watcher: { interval: 1 }\nwatcher: { interval: 2 }", "conf.yaml:6: watcher is given twice; it is on line 5 already.")]
-    [InlineData("cleaner: { interval: 999999999999d }", "conf.yaml:5: cleaner.interval is \"999999999999d\"; it must be at least 100ms and at most 366d.")]
-    [InlineData("logging: { dir: /l, interval: 7 }", "conf.yaml:5: logging.interval is 7s; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or 86400.")]
-    [InlineData("logging: { dir: /l, component: a/b }", "conf.yaml:5: logging.component is \"a/b\"; expected 1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).")]
+    [InlineData(
+        "cleaner: { interval: 999999999999d }",
+        "conf.yaml:5: cleaner.interval is \"999999999999d\"; it must be at least 100ms and at most 366d.")]
+    [InlineData(
+        "logging: { dir: /l, interval: 7 }",
+        "conf.yaml:5: logging.interval is 7s; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or 86400.")]
+    [InlineData(
+        "logging: { dir: /l, component: a/b }",
+        "conf.yaml:5: logging.component is \"a/b\"; expected 1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).")]
     [InlineData("logging: { component: a }", "conf.yaml:5: logging.dir is missing; expected the directory for KafkaFeeder's own log.")]
-    [InlineData("status: { listen: 8796 }", "conf.yaml:5: status.listen is \"8796\"; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.")]
-    [InlineData("status: { listen: \"127.0.0.1:65536\" }", "conf.yaml:5: status.listen is \"127.0.0.1:65536\"; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.")]
-    [InlineData("status: { listen: \"a\\e[31mb\" }", "conf.yaml:5: status.listen is \"a\\u001b[31mb\"; control characters are not allowed.")]
-    [InlineData("hekad: { bin: /usr/bin/hekad }", "conf.yaml:5: hekad.bin is not a setting; known here: bin_path, conf_dir, kafka_brokers, main_conf_path.")]
-    [InlineData("hekad: { kafka_brokers: { kafka: [\"b:1\"] } }", "conf.yaml:5: hekad.kafka_brokers.kafka is given twice: under kafka_brokers and under hekad.kafka_brokers; remove one.")]
+    [InlineData(
+        "status: { listen: 8796 }",
+        "conf.yaml:5: status.listen is \"8796\"; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.")]
+    [InlineData(
+        "status: { listen: \"127.0.0.1:65536\" }",
+        "conf.yaml:5: status.listen is \"127.0.0.1:65536\"; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.")]
+    [InlineData(
+        "status: { listen: \"a\\e[31mb\" }", "conf.yaml:5: status.listen is \"a\\u001b[31mb\"; control characters are not allowed.")]
+    [InlineData(
+        "hekad: { bin: /usr/bin/hekad }",
+        "conf.yaml:5: hekad.bin is not a setting; known here: bin_path, conf_dir, kafka_brokers, main_conf_path.")]
+    [InlineData(
+        "hekad: { kafka_brokers: { kafka: [\"b:1\"] } }",
+        "conf.yaml:5: hekad.kafka_brokers.kafka is given twice: under kafka_brokers and under hekad.kafka_brokers; remove one.")]
     public void A_fault_names_its_line_its_key_and_what_was_expected(string lineFive, string message) =>
         Assert.Equal([message], Load.Faults(Load.Mandatory + lineFive));
 
@@ -199,15 +233,28 @@ public class FeederOptionsTests
     [InlineData("{}", "conf.yaml:4: kafka_brokers names no broker group; expected one such as kafka: [kafka1:9092].")]
     [InlineData("", "conf.yaml:4: kafka_brokers names no broker group; expected one such as kafka: [kafka1:9092].")]
     [InlineData("{ kafka: [] }", "conf.yaml:4: kafka_brokers.kafka is an empty list; expected at least one host:port such as kafka1:9092.")]
-    [InlineData("{ kafka: a:9092 }", "conf.yaml:4: kafka_brokers.kafka is a single value; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and properties:.")]
+    [InlineData(
+        "{ kafka: a:9092 }",
+        "conf.yaml:4: kafka_brokers.kafka is a single value; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and "
+            + "properties:.")]
     [InlineData("{ kafka: [a] }", "conf.yaml:4: kafka_brokers.kafka[0] is \"a\"; expected host:port such as kafka1:9092.")]
     [InlineData("{ kafka: [a:1, \"b:0\"] }", "conf.yaml:4: kafka_brokers.kafka[1] is \"b:0\"; expected host:port such as kafka1:9092.")]
-    [InlineData("{ kafka: [\"ssl://a:1\"] }", "conf.yaml:4: kafka_brokers.kafka[0] is \"ssl://a:1\"; expected host:port such as kafka1:9092.")]
+    [InlineData(
+        "{ kafka: [\"ssl://a:1\"] }", "conf.yaml:4: kafka_brokers.kafka[0] is \"ssl://a:1\"; expected host:port such as kafka1:9092.")]
     [InlineData("{ kafka: [[a]] }", "conf.yaml:4: kafka_brokers.kafka[0] is a list; expected host:port such as kafka1:9092.")]
-    [InlineData("{ \"a b\": [\"a:1\"] }", "conf.yaml:4: kafka_brokers.a b is no name for a broker group; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).")]
-    [InlineData("{ kafka: { properties: {} } }", "conf.yaml:4: kafka_brokers.kafka.brokers is missing; expected a list such as [kafka1:9092, kafka2:9092].")]
-    [InlineData("{ kafka: { brokers: \"a:1\" } }", "conf.yaml:4: kafka_brokers.kafka.brokers is a single value; expected a list such as [kafka1:9092, kafka2:9092].")]
-    [InlineData("{ kafka: { broker: [\"a:1\"], brokers: [\"a:1\"] } }", "conf.yaml:4: kafka_brokers.kafka.broker is not a setting; did you mean brokers?")]
+    [InlineData(
+        "{ \"a b\": [\"a:1\"] }",
+        "conf.yaml:4: kafka_brokers.a b is no name for a broker group; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or "
+            + ".. alone).")]
+    [InlineData(
+        "{ kafka: { properties: {} } }",
+        "conf.yaml:4: kafka_brokers.kafka.brokers is missing; expected a list such as [kafka1:9092, kafka2:9092].")]
+    [InlineData(
+        "{ kafka: { brokers: \"a:1\" } }",
+        "conf.yaml:4: kafka_brokers.kafka.brokers is a single value; expected a list such as [kafka1:9092, kafka2:9092].")]
+    [InlineData(
+        "{ kafka: { broker: [\"a:1\"], brokers: [\"a:1\"] } }",
+        "conf.yaml:4: kafka_brokers.kafka.broker is not a setting; did you mean brokers?")]
     public void A_fault_in_a_broker_group_is_told_as_well(string groups, string message) => Assert.Equal(
         [message],
         Load.Faults($"log_dir: /l\ncheckpoint_dir: /c\njournal_dir: /j\nkafka_brokers: {groups}\n"));
@@ -249,7 +296,8 @@ public class FeederOptionsTests
     public void A_file_is_read_from_the_disk_and_relative_paths_start_at_its_folder()
     {
         using var folder = new TempFolder();
-        string path = folder.Write("conf.yaml", "log_dir: logs\r\ncheckpoint_dir: c\r\njournal_dir: j\r\nkafka_brokers: { k: [\"a:1\"] }\r\n");
+        string path =
+            folder.Write("conf.yaml", "log_dir: logs\r\ncheckpoint_dir: c\r\njournal_dir: j\r\nkafka_brokers: { k: [\"a:1\"] }\r\n");
         var faults = new List<ConfigFault>();
 
         FeederOptions? options = ConfigLoader.Load(path, faults);

@@ -17,13 +17,16 @@ public class HostileFileTests
     public void Marks_of_other_systems_and_of_YAML_itself_are_taken(string text) => Assert.Empty(Load.Logs(text).Faults);
 
     [Theory]
-    [InlineData("topics:\n  a: &x { topic: t, broker: b }\n", "kafkafeeder.yaml:2: anchors (&name) are not supported; write the value out.")]
+    [InlineData(
+        "topics:\n  a: &x { topic: t, broker: b }\n", "kafkafeeder.yaml:2: anchors (&name) are not supported; write the value out.")]
     [InlineData("topics:\n  a: *x\n", "kafkafeeder.yaml:2: aliases (*name) are not supported; write the value out.")]
     [InlineData("topics: !!map {}\n", "kafkafeeder.yaml:1: tags (!name) are not supported; remove it.")]
     [InlineData("topics: !Foo\n  a: b\n", "kafkafeeder.yaml:1: tags (!name) are not supported; remove it.")]
     [InlineData("topics: {}\n---\ntopics: {}\n", "kafkafeeder.yaml:2: a second document begins here; expected one document a file.")]
     [InlineData("topics: {}\n? [a]\n: b\n", "kafkafeeder.yaml:2: a key must be a single word, not a list or a map.")]
-    [InlineData("topics:\n\ta: b\n", "kafkafeeder.yaml:1: not valid YAML (noticed on line 2): While scanning a mapping, found invalid tab as indentation.")]
+    [InlineData(
+        "topics:\n\ta: b\n",
+        "kafkafeeder.yaml:1: not valid YAML (noticed on line 2): While scanning a mapping, found invalid tab as indentation.")]
     [InlineData("topics: {}\nx\0y", "kafkafeeder.yaml:2: the file has the control character 0x00; is it damaged, or not a text file?")]
     [InlineData("- a\n- b\n", "kafkafeeder.yaml:1: the file is a list; expected a map of settings (key: value).")]
     public void What_is_not_taken_is_said_with_its_line(string text, string message)
@@ -96,7 +99,8 @@ public class HostileFileTests
             mkfifo.WaitForExit();
         }
 
-        Assert.Equal($"{path}: is a pipe or a device; expected a regular file.", Assert.Single(ConfigLoader.LoadLogs(path).Faults).ToString());
+        Assert.Equal(
+            $"{path}: is a pipe or a device; expected a regular file.", Assert.Single(ConfigLoader.LoadLogs(path).Faults).ToString());
     }
 
     [Fact]
@@ -122,7 +126,8 @@ public class HostileFileTests
 
     [Fact]
     public void A_name_that_forges_a_log_line_is_shown_escaped() => Assert.Contains(
-        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 200 of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).",
+        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 200 of the characters a-z A-Z 0-9 . "
+            + "_ - (and not . or .. alone).",
         Load.Shortened(Load.Logs("topics:\n  \"a\\n\\e[31mfaked\": { topic: t, broker: b }").Faults));
 
     [Fact]
@@ -153,9 +158,12 @@ public class HostileFileTests
     {
         string[] words =
         [
-            "topics:", "topic:", "broker: b", "kafka_brokers:", "log_dir: /l", "hekad:", "properties:", "brokers:", "shipper:", "a", "1h", "-1", "${env:", "${file:", "}",
-            "\n", "\n  ", "\n    ", "\r\n", "\t", " ", ": ", "- ", "? ", ", ", "[", "]", "{", "}", "\"", "'", "\\", "\\x", "\\U00110000", "\\uD800", "&a", "*a", "!t", "!!", "!<", ">",
-            "|", "|9", "%", "%YAML 1.3", "%TAG", "---", "...", "#", "@", "`", "~", "null", "<<", "\uFEFF", "\u2028", "\u0085", "\0", "\ud800", "😀",
+            "topics:", "topic:", "broker: b", "kafka_brokers:", "log_dir: /l", "hekad:", "properties:", "brokers:", "shipper:", "a", "1h",
+                "-1", "${env:", "${file:", "}",
+            "\n", "\n  ", "\n    ", "\r\n", "\t", " ", ": ", "- ", "? ", ", ", "[", "]", "{", "}", "\"", "'", "\\", "\\x", "\\U00110000",
+                "\\uD800", "&a", "*a", "!t", "!!", "!<", ">",
+            "|", "|9", "%", "%YAML 1.3", "%TAG", "---", "...", "#", "@", "`", "~", "null", "<<", "\uFEFF", "\u2028", "\u0085", "\0",
+                "\ud800", "😀",
         ];
         Gen<string> word = Gen.Frequency((8, Gen.Elements(words)), (1, ArbMap.Default.GeneratorFor<char>().Select(c => c.ToString())));
         Arbitrary<string> texts = word.ListOf().Select(string.Concat).ToArbitrary();

@@ -201,9 +201,14 @@ public class LogOptionsTests
     [Theory]
     [InlineData("", "kafkafeeder.yaml: the file is empty.")]
     [InlineData("# nothing yet\n", "kafkafeeder.yaml: the file is empty.")]
-    [InlineData("topics:\n", "kafkafeeder.yaml:1: topics is empty; expected components, each with its topic and broker. Is the file half-written?")]
-    [InlineData("topics: [a]\n", "kafkafeeder.yaml:1: topics is a list; expected components, each with its topic and broker. Is the file half-written?")]
-    [InlineData("topics:\n  app:\n    topic: \"un", "kafkafeeder.yaml:3: not valid YAML: While scanning a quoted scalar, found unexpected end of stream.")]
+    [InlineData(
+        "topics:\n", "kafkafeeder.yaml:1: topics is empty; expected components, each with its topic and broker. Is the file half-written?")]
+    [InlineData(
+        "topics: [a]\n",
+        "kafkafeeder.yaml:1: topics is a list; expected components, each with its topic and broker. Is the file half-written?")]
+    [InlineData(
+        "topics:\n  app:\n    topic: \"un",
+        "kafkafeeder.yaml:3: not valid YAML: While scanning a quoted scalar, found unexpected end of stream.")]
     public void A_file_that_is_half_written_says_nothing_about_its_logs(string text, string message)
     {
         ParsedLogs parsed = Load.Logs(text);

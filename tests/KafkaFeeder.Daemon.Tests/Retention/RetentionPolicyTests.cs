@@ -12,7 +12,8 @@ public sealed class RetentionPolicyTests
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     [Fact]
-    public void What_is_wholly_shipped_and_older_than_the_retention_goes() => Assert.Equal(RetentionVerdict.Delete, Judge(age: Day + TimeSpan.FromSeconds(1)));
+    public void What_is_wholly_shipped_and_older_than_the_retention_goes() =>
+        Assert.Equal(RetentionVerdict.Delete, Judge(age: Day + TimeSpan.FromSeconds(1)));
 
     [Fact]
     public void What_is_exactly_as_old_as_the_retention_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: Day));
@@ -33,7 +34,8 @@ public sealed class RetentionPolicyTests
 
     private static RetentionVerdict Judge(TimeSpan? age = null, bool isDone = true, long bytes = 1000) => Judge(Day, age, isDone, bytes);
 
-    private static RetentionVerdict Judge(TimeSpan? retention, TimeSpan? age = null, bool isDone = true, long bytes = 1000) => RetentionPolicy.Judge(
+    private static RetentionVerdict Judge(TimeSpan? retention, TimeSpan? age = null, bool isDone = true, long bytes = 1000) =>
+        RetentionPolicy.Judge(
         new SegmentCheckpoint("20261121_100000_3600_UTC-orders.szn", new Watermark(1000, 0, 10, null, 0), 1000, isDone, null),
         new SegmentStat(1, 1, bytes, Now - (age ?? TimeSpan.FromDays(9))),
         retention,

@@ -83,7 +83,8 @@ public sealed partial class SegmentCleanerTests : IDisposable
         File.SetLastWriteTimeUtc(path, _time.GetUtcNow().UtcDateTime - TimeSpan.FromHours(3));
         Clean();
         Assert.True(File.Exists(path));
-        Assert.Contains("is another file than the one of this name that was shipped", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
+        Assert.Contains(
+            "is another file than the one of this name that was shipped", Assert.Single(_lines.Of(452)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -208,7 +209,9 @@ public sealed partial class SegmentCleanerTests : IDisposable
         Random.Shared.NextBytes(bytes);
         File.WriteAllBytes(path, bytes);
         File.SetLastWriteTimeUtc(path, (_time.GetUtcNow() - age).UtcDateTime);
-        _saved.Add(new SegmentCheckpoint(name, new Watermark { Position = 100 }, 100, IsDone: true, Crc32C.Compute(bytes.AsSpan(0, RecordBatchHeader.Bytes))));
+        _saved.Add(
+            new SegmentCheckpoint(
+                name, new Watermark { Position = 100 }, 100, IsDone: true, Crc32C.Compute(bytes.AsSpan(0, RecordBatchHeader.Bytes))));
         return path;
     }
 

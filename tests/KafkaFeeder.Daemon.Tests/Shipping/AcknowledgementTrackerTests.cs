@@ -153,7 +153,9 @@ public sealed class AcknowledgementTrackerTests
                     if (batch is not null && Unsettled.Contains(batch))
                     {
                         var leading = batch.Settled?.TakeWhile(s => s).Count() ?? 0;
-                        return leading == 0 ? mark : mark with { Record = leading, NextOffset = batch.BaseOffset + leading, Records = mark.Records + leading };
+                        return leading == 0
+                            ? mark
+                            : mark with { Record = leading, NextOffset = batch.BaseOffset + leading, Records = mark.Records + leading };
                     }
 
                     mark = batch is null

@@ -10,7 +10,8 @@ public sealed class MissingPolicyTests
     [InlineData(true, 0, 1, 1)]
     [InlineData(true, 0, 2, 10)]
     [InlineData(false, 5, 1, 10)]
-    public void A_directory_that_went_as_a_whole_or_is_another_one_is_waited_for_longer(bool isSame, int present, int missing, int minutes) =>
+    public void A_directory_that_went_as_a_whole_or_is_another_one_is_waited_for_longer(
+        bool isSame, int present, int missing, int minutes) =>
         Assert.Equal(TimeSpan.FromMinutes(minutes), MissingPolicy.PatienceFor(isSame, present, missing));
 
     [Theory]

@@ -9,15 +9,18 @@ public sealed class QuarantineRoomTests
     private const long MiB = 1 << 20;
     private const long Free = 1_000 * MiB;
 
-    private readonly QuarantineRoom _room = new("/c/rejected", new QuarantineOptions { MaxPerLogBytes = 10 * MiB, MaxTotalBytes = 15 * MiB });
+    private readonly QuarantineRoom _room =
+        new("/c/rejected", new QuarantineOptions { MaxPerLogBytes = 10 * MiB, MaxTotalBytes = 15 * MiB });
 
     [Fact]
     public void A_log_has_its_limit_and_all_together_have_theirs()
     {
         Assert.Null(_room.Take("a", 10 * MiB, Free));
-        Assert.Contains("/c/rejected/a holds 10 MB of 10MiB (quarantine.max_per_log of conf.yaml)", _room.Take("a", 1, Free), StringComparison.Ordinal);
+        Assert.Contains(
+            "/c/rejected/a holds 10 MB of 10MiB (quarantine.max_per_log of conf.yaml)", _room.Take("a", 1, Free), StringComparison.Ordinal);
         Assert.Null(_room.Take("b", 5 * MiB, Free));
-        Assert.Contains("/c/rejected holds 16 MB of 15MiB (quarantine.max_total of conf.yaml)", _room.WhyNot("c", 1, Free), StringComparison.Ordinal);
+        Assert.Contains(
+            "/c/rejected holds 16 MB of 15MiB (quarantine.max_total of conf.yaml)", _room.WhyNot("c", 1, Free), StringComparison.Ordinal);
         Assert.Equal((15 * MiB, 10 * MiB, 5 * MiB, 0), (_room.Bytes, _room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));
         Assert.Null(_room.Take("a", 0, 0)); // what lies there already
     }

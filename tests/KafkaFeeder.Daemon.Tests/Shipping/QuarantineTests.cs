@@ -25,7 +25,12 @@ public sealed class QuarantineTests : IDisposable
     {
         using (var writer = new LogWriter(new LogWriterOptions { Directory = _folder.Path, Component = "orders" }))
         {
-            writer.Append(new NewRecord(1, "key"u8, "value"u8) { Headers = new[] { new RecordHeader("h"u8.ToArray(), "1"u8.ToArray()), new RecordHeader("h"u8.ToArray(), null) } });
+            writer.Append(
+                new NewRecord(
+                    1,
+                    "key"u8,
+                    "value"u8) { Headers =
+                        new[] { new RecordHeader("h"u8.ToArray(), "1"u8.ToArray()), new RecordHeader("h"u8.ToArray(), null) } });
             writer.Append(new NewRecord { Timestamp = -1, HasKey = true });
         }
 
@@ -52,7 +57,8 @@ public sealed class QuarantineTests : IDisposable
         quarantine.AddDamage(file, "some.szn", 10, 150_000);
         quarantine.AddDamage(file, "some.szn", 10, 150_000);
         quarantine.AddDamage(file, "some.szn", 199_990, 300_000); // cut short meanwhile
-        Assert.Equal(File.ReadAllBytes(_folder.File("some.szn"))[10..150_000], File.ReadAllBytes(Path.Combine(Rejected, "some.szn.10.damaged")));
+        Assert.Equal(
+            File.ReadAllBytes(_folder.File("some.szn"))[10..150_000], File.ReadAllBytes(Path.Combine(Rejected, "some.szn.10.damaged")));
         Assert.Equal(10, new FileInfo(Path.Combine(Rejected, "some.szn.199990.damaged")).Length);
     }
 
@@ -108,8 +114,11 @@ public sealed class QuarantineTests : IDisposable
             while (records.MoveNext())
             {
                 var r = records.Current;
-                var headers = r.CopyHeaders().Select(h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}");
-                all.Add($"{r.Timestamp} {(r.HasKey ? Encoding.UTF8.GetString(r.Key) : "null")} {(r.HasValue ? Encoding.UTF8.GetString(r.Value) : "null")} {string.Join(",", headers)}");
+                var headers = r.CopyHeaders().Select(
+                    h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}");
+                all.Add(
+                    $"{r.Timestamp} {(r.HasKey ? Encoding.UTF8.GetString(r.Key) : "null")} "
+                        + $"{(r.HasValue ? Encoding.UTF8.GetString(r.Value) : "null")} {string.Join(",", headers)}");
             }
         }
 

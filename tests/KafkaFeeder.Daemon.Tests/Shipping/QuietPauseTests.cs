@@ -22,8 +22,8 @@ public sealed class QuietPauseTests
     [InlineData(250, 1, 299)]
     [InlineData(250, 49, 251)]
     [InlineData(2500, 77, 2523)]
-    public void Long_pauses_end_together_and_short_ones_are_not_stretched(int pause, int now, int expected) =>
-        Assert.Equal(TimeSpan.FromMilliseconds(expected), QuietPause.OnGrid(TimeSpan.FromMilliseconds(pause), TimeSpan.FromMilliseconds(now)));
+    public void Long_pauses_end_together_and_short_ones_are_not_stretched(int pause, int now, int expected) => Assert.Equal(
+        TimeSpan.FromMilliseconds(expected), QuietPause.OnGrid(TimeSpan.FromMilliseconds(pause), TimeSpan.FromMilliseconds(now)));
 
     [Fact]
     public void Logs_of_all_groups_count_until_they_have_left()

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>Files that grow after they were done, are cut, replaced, or gone for a while: nothing is lost, and what is doubled is announced.</summary>
+/// <summary>
+/// Files that grow after they were done, are cut, replaced, or gone for a while: nothing is lost, and what is doubled is announced.
+/// </summary>
 public sealed class ShipperChangedFileTests : IDisposable
 {
     private readonly ShippingRig _rig = new();
@@ -245,10 +247,14 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Start();
         DrainReplaced();
         Assert.Equal(1, _rig.Status.CheckpointResets);
-        Assert.True(Transport.Topic.Count - 4 <= _rig.Status.PossibleDuplicates, $"{Transport.Topic.Count - 4} doubled, {_rig.Status.PossibleDuplicates} announced");
+        Assert.True(
+            Transport.Topic.Count - 4 <= _rig.Status.PossibleDuplicates,
+            $"{Transport.Topic.Count - 4} doubled, {_rig.Status.PossibleDuplicates} announced");
     }
 
-    /// <summary>A batch that was confirmed is gone, and a longer one stands in its place: nobody knows whether it has the same records.</summary>
+    /// <summary>
+    /// A batch that was confirmed is gone, and a longer one stands in its place: nobody knows whether it has the same records.
+    /// </summary>
     [Fact]
     public void What_stands_in_the_place_of_a_confirmed_batch_is_announced_and_the_checkpoint_goes_back_before_it_is_sent()
     {

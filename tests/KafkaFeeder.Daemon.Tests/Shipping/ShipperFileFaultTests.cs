@@ -30,7 +30,9 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain();
 
         Assert.Equal(["1", "4"], Transport.Topic);
-        Assert.Equal([("torn", Path.GetFileName(path), tail, new FileInfo(path).Length)], _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
+        Assert.Equal(
+            [("torn", Path.GetFileName(path), tail, new FileInfo(path).Length)],
+            _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
         Assert.Equal(new FileInfo(path).Length - tail, _rig.Status.TornBytes);
         Assert.True(_rig.Saved(path).IsDone);
 
@@ -245,7 +247,8 @@ public sealed class ShipperFileFaultTests : IDisposable
 
         Assert.Equal(LogState.Idle, _rig.Status.State);
         Assert.Equal(["1"], Transport.Topic);
-        Assert.Equal([("lost", Path.GetFileName(second), 0L, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
+        Assert.Equal(
+            [("lost", Path.GetFileName(second), 0L, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Segment, e.Position, e.EndPosition)));
         Assert.Equal(bytes, _rig.Status.LostBytes);
         Assert.Equal(Path.GetFileName(first), Assert.Single(_rig.Saved()!.Segments, s => s.MissingSince is null).Name);
 

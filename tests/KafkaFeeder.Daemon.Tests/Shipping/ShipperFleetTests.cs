@@ -11,6 +11,7 @@ using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -54,7 +55,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.ThrowsAt = "3";
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => fleet.Statuses[0].State == LogState.Failed);
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Failed);
         Assert.Contains("as the test says", fleet.Statuses[0].Error, StringComparison.Ordinal);
         Assert.Equal(2, _checkpoints.Of(_logs, "orders").Snapshot().Segments.Single().Watermark.Records);
         Assert.Equal(["1", "2"], _brokers.Topic);
@@ -70,21 +71,24 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         fleet.Apply([Planned()]);
         foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
         {
-            await Until(() => fleet.Statuses[0].Error?.Contains($"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
-            await Until(() => time.Next == TimeSpan.FromSeconds(wait)); // it waits
+            await Eventually.HoldsAsync(
+                () => fleet.Statuses[0].Error?.Contains(
+                    $"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
+            await Eventually.HoldsAsync(() => time.Next == TimeSpan.FromSeconds(wait)); // it waits
             var opened = _brokers.Opened;
             time.Advance(TimeSpan.FromSeconds(wait) - TimeSpan.FromMilliseconds(1));
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // a try would have come by now
             Assert.Equal(opened, _brokers.Opened);
             time.Advance(TimeSpan.FromMilliseconds(1));
-            await Until(() => _brokers.Opened == opened + 1);
+            await Eventually.HoldsAsync(() => _brokers.Opened == opened + 1);
         }
     }
 
     [Fact]
     public async Task What_an_earlier_run_lost_is_in_the_status_of_the_next()
     {
-        new Ledger(_state.LedgerPath, TimeProvider.System).Add(LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
+        new Ledger(_state.LedgerPath, TimeProvider.System).Add(
+            LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
         var fleet = Fleet();
         fleet.Apply([Planned()]);
         Assert.Equal((50, true), (fleet.Statuses[0].LostBytes, fleet.Statuses[0].HasIncidents));
@@ -98,12 +102,12 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = false;
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => _brokers.InFlight == 3);
+        await Eventually.HoldsAsync(() => _brokers.InFlight == 3);
         fleet.Apply([]);
         fleet.Apply([Planned()]);
         Assert.Equal(1, _brokers.Opened); // the first still waits for its acknowledgements
         _brokers.Answers = true;
-        await Until(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
         Assert.Null(fleet.Statuses[0].LastError); // nor did it try, and find the log's lock taken
     }
@@ -115,7 +119,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = false;
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => _brokers.InFlight == 1);
+        await Eventually.HoldsAsync(() => _brokers.InFlight == 1);
         fleet.Apply([]);
         var stopping = fleet.StopAsync();
         Assert.False(stopping.IsCompleted);
@@ -131,7 +135,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.Answers = false;
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Until(() => _brokers.InFlight == 3);
+        await Eventually.HoldsAsync(() => _brokers.InFlight == 3);
         for (var hours = 1; hours < 5; hours++)
         {
             var retention = TimeSpan.FromHours(hours);
@@ -140,7 +144,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         }
 
         _brokers.Answers = true;
-        await Until(() => fleet.Statuses[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Idle);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
         Assert.Equal(1, _brokers.Opened);
     }
@@ -151,30 +155,40 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         Segment("1", "2");
         var first = Fleet();
         first.Apply([Planned()]);
-        await Until(() => first.Statuses[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => first.Statuses[0].State == LogState.Idle);
 
         var state = new StateDirectory(_folder.File("checkpoint2"), _folder.File("journal2"));
         state.Create();
         using var checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { });
         var second = Fleet(state, checkpoints);
         second.Apply([Planned()]);
-        await Until(() => second.Statuses[0].State == LogState.Failed);
+        await Eventually.HoldsAsync(() => second.Statuses[0].State == LogState.Failed);
         Assert.Contains("another kafkafeeder ships orders", second.Statuses[0].Error, StringComparison.Ordinal);
         Assert.Equal(["1", "2"], _brokers.Topic);
         await second.StopAsync();
     }
 
-    private static async Task Until(Func<bool> isSo)
+    [Fact]
+    public void While_a_log_line_is_written_others_may_look()
     {
-        var deadline = TimeProvider.System.GetTimestamp();
-        while (!isSo())
+        var lines = new LogLines();
+        var fleet = Fleet(logger: lines);
+        var mayLook = new List<bool>();
+        lines.OnLine = id =>
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(deadline) < Limit, "it did not come to that in time");
-            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
-        }
+            if (id is 203 or 204 or 205) // added, changed, removed
+            {
+                mayLook.Add(Task.Run(() => fleet.Statuses.Count).Wait(TimeSpan.FromSeconds(5)));
+            }
+        };
+        fleet.Apply([Planned()]);
+        fleet.Apply([Planned(log => log with { Topic = "another" })]);
+        fleet.Apply([]);
+        Assert.Equal([true, true, true], mayLook);
     }
 
-    private ShipperFleet Fleet(StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null)
+    private ShipperFleet Fleet(
+        StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null)
     {
         var options = new FeederOptions
         {
@@ -192,7 +206,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             _brokers,
             new Ledger((state ?? _state).LedgerPath, TimeProvider.System),
             new Loops(TimeProvider.System),
-            NullLogger.Instance,
+            logger ?? NullLogger.Instance,
             time ?? TimeProvider.System);
         _fleets.Add(fleet);
         return fleet;
@@ -311,7 +325,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             {
                 var records = new RecordBatchDecoder().Decode(stored);
                 Assert.True(records.MoveNext());
-                brokers.Take(Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
+                brokers.Take(
+                    Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
             }
 
             public void Push()

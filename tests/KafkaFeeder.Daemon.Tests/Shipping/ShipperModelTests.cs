@@ -199,7 +199,8 @@ public sealed class ShipperModelTests
         /// <summary>Faults are over: all that is left is shipped, without a person.</summary>
         private void Settle()
         {
-            for (var i = 0; i < 500 && !(i > 10 && _rig.Status.LagBytes == 0 && _rig.Saved() is { } saved && saved.Segments.All(s => s.IsDone)); i++)
+            for (var i = 0; i < 500
+                && !(i > 10 && _rig.Status.LagBytes == 0 && _rig.Saved() is { } saved && saved.Segments.All(s => s.IsDone)); i++)
             {
                 _rig.Turn();
                 Brokers.AnswerAll();
@@ -215,7 +216,9 @@ public sealed class ShipperModelTests
             var doubled = Brokers.Topic.Count - Brokers.Topic.Distinct().Count();
             if (atEnd || Brokers.InFlight.Count == 0)
             {
-                Assert.True(doubled <= _rig.Status.PossibleDuplicates, $"{doubled} records are doubled, {_rig.Status.PossibleDuplicates} were said to be");
+                Assert.True(
+                    doubled <= _rig.Status.PossibleDuplicates,
+                    $"{doubled} records are doubled, {_rig.Status.PossibleDuplicates} were said to be");
             }
 
             return doubled;

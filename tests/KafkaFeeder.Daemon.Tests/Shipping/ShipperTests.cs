@@ -626,7 +626,8 @@ public sealed class ShipperTests : IDisposable
         _rig.Turn();
         Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 3);
         _rig.Turn();
-        Assert.Equal((0, 3, 3), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record, _rig.Saved(path).Watermark.NextOffset));
+        Assert.Equal(
+            (0, 3, 3), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record, _rig.Saved(path).Watermark.NextOffset));
         _rig.Crash();
         Transport.Sent.Clear();
 

@@ -21,7 +21,8 @@ public sealed class RateWindowTests
                 window.Add(now, step.Item2);
                 all.Add(((long)now.TotalSeconds, step.Item2));
                 var current = (long)now.TotalSeconds;
-                var expected = all.Where(a => a.Second < current && a.Second >= current - RateWindow.Seconds).Sum(a => a.Amount) / (double)RateWindow.Seconds;
+                var expected = all.Where(a => a.Second < current && a.Second >= current - RateWindow.Seconds).Sum(
+                    a => a.Amount) / (double)RateWindow.Seconds;
                 return Math.Abs(window.At(now) - expected) < 0.001;
             });
         }).QuickCheckThrowOnFailure();

@@ -40,14 +40,16 @@ public sealed partial class StatusPageTests
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
         Assert.Single(Regex.Matches(page, "</title>"));
         Assert.True(Regex.Count(page, Regex.Escape("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;`&lt;/title&gt;")) >= 9, page);
-        Assert.Equal(TagsOf(Page([Log("a", "b", "c", "d", LogState.Held, "e", "f")], [new LateLoop("g", TimeSpan.FromHours(1))])), TagsOf(page));
+        Assert.Equal(
+            TagsOf(Page([Log("a", "b", "c", "d", LogState.Held, "e", "f")], [new LateLoop("g", TimeSpan.FromHours(1))])), TagsOf(page));
     }
 
     [Fact]
     public void No_text_makes_markup() => Prop.ForAll<string?, string?>((name, error) =>
     {
         var plain = TagsOf(Page([Log("a", "b", "c", "d", LogState.Held, "e", "f")]));
-        return plain.SequenceEqual(TagsOf(Page([Log(name ?? "", error ?? "", name + "<b>", error + "\"'>", LogState.Held, error ?? "", name + "&")])));
+        return plain.SequenceEqual(
+            TagsOf(Page([Log(name ?? "", error ?? "", name + "<b>", error + "\"'>", LogState.Held, error ?? "", name + "&")])));
     }).QuickCheckThrowOnFailure();
 
     [Fact]
@@ -61,7 +63,9 @@ public sealed partial class StatusPageTests
     {
         var page = Page([Log("orders", "t", "/logs", "kafka")]);
         Assert.DoesNotMatch("(?i)<script|style=| on[a-z]+=|javascript:|url\\(|@import|//", page + StatusPage.Style);
-        Assert.All(Regex.Matches(page, "(?:href|src)=\"([^\"]*)\"").Select(m => m.Groups[1].Value), link => Assert.StartsWith("/", link, StringComparison.Ordinal));
+        Assert.All(
+            Regex.Matches(page, "(?:href|src)=\"([^\"]*)\"").Select(m => m.Groups[1].Value),
+            link => Assert.StartsWith("/", link, StringComparison.Ordinal));
         Assert.Contains("<html lang=\"en\">", page, StringComparison.Ordinal);
         Assert.Contains("<caption>", page, StringComparison.Ordinal);
         Assert.Equal(13, Regex.Count(page, "<th scope=\"col\">"));
@@ -70,7 +74,14 @@ public sealed partial class StatusPageTests
     [Fact]
     public void A_log_has_its_lag_age_rate_position_and_what_to_do()
     {
-        var log = Log("orders", "orders-log", "/logs", "kafka", LogState.Held, "Broker: Unknown topic or partition", "orders-20261121-100000.szn:4711");
+        var log = Log(
+            "orders",
+            "orders-log",
+            "/logs",
+            "kafka",
+            LogState.Held,
+            "Broker: Unknown topic or partition",
+            "orders-20261121-100000.szn:4711");
         log.LagBytes = 1_234_567;
         log.OldestUnshipped = _time.GetUtcNow().AddSeconds(-90).ToUnixTimeMilliseconds();
         log.AddShipped(10, 15_000_000);
@@ -83,7 +94,8 @@ public sealed partial class StatusPageTests
         Assert.Contains("1.0 MB/s", page, StringComparison.Ordinal);
         Assert.Contains("orders-20261121-100000.szn:4711", page, StringComparison.Ordinal);
         Assert.Contains("<span class=\"badge\">held</span>", page, StringComparison.Ordinal);
-        Assert.Contains("<span class=\"bad\">Held: Broker: Unknown topic or partition</span><br>Repair the topic", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "<span class=\"bad\">Held: Broker: Unknown topic or partition</span><br>Repair the topic", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,7 +107,8 @@ public sealed partial class StatusPageTests
         Assert.Contains("77 B<br><small class=\"bad\">77 B not acknowledged</small>", Page([log]), StringComparison.Ordinal);
         Assert.Contains("<span class=\"warn\">idle</span>", Page([log]), StringComparison.Ordinal);
         Assert.Equal(
-            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for ever", "Quarantine: 77 B that are no record batch"],
+            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for ever",
+                "Quarantine: 77 B that are no record batch"],
             Regex.Matches(Page([log]), "<span class=\"bad\">([^<]*)</span>").Select(m => m.Groups[1].Value));
         account.Counts = account.Counts.Acknowledged();
         Assert.DoesNotContain("class=\"bad\"", Page([log]), StringComparison.Ordinal);
@@ -118,9 +131,13 @@ public sealed partial class StatusPageTests
     [Fact]
     public void Those_in_trouble_come_first_and_a_great_many_do_not_make_a_great_page()
     {
-        var logs = Enumerable.Range(0, 5_000).Select(i => Log($"log-{i}", "t", "/logs", "kafka", i == 4_999 ? LogState.Held : LogState.Idle, i == 4_999 ? "x" : null)).ToList();
+        var logs = Enumerable.Range(0, 5_000).Select(
+            i => Log($"log-{i}", "t", "/logs", "kafka", i == 4_999 ? LogState.Held : LogState.Idle, i == 4_999 ? "x" : null)).ToList();
         var page = Page(logs);
-        Assert.InRange(page.IndexOf("log-4999", page.IndexOf("<tbody>", StringComparison.Ordinal), StringComparison.Ordinal), 0, page.IndexOf("log-0<", StringComparison.Ordinal));
+        Assert.InRange(
+            page.IndexOf("log-4999", page.IndexOf("<tbody>", StringComparison.Ordinal), StringComparison.Ordinal),
+            0,
+            page.IndexOf("log-0<", StringComparison.Ordinal));
         Assert.Contains("And 4,500 more", page, StringComparison.Ordinal);
         Assert.InRange(page.Length, 1, 400_000);
     }
@@ -133,8 +150,17 @@ public sealed partial class StatusPageTests
         return StatusPage.Of(_status, logs, late ?? [], _time.GetUtcNow(), refresh: null);
     }
 
-    private LogStatus Log(string component, string topic, string directory, string broker, LogState state = LogState.Idle, string? error = null, string position = "", LedgerAccount? account = null) =>
-        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) { State = state, Error = error, Position = position };
+    private LogStatus Log(
+        string component,
+        string topic,
+        string directory,
+        string broker,
+        LogState state = LogState.Idle,
+        string? error = null,
+        string position = "",
+        LedgerAccount? account = null) =>
+        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) { State =
+            state, Error = error, Position = position };
 
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();

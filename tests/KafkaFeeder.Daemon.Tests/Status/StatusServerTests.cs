@@ -48,7 +48,8 @@ public sealed class StatusServerTests : IAsyncLifetime
         _status = new FeederStatus(_time);
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
-        _fleet = new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
+        _fleet =
+            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _socket = state.StatusSocketPath;
         _server = new StatusServer(options, _status, _fleet, _socket, _lines, _time);
     }
@@ -139,13 +140,15 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);
 
         other.Stop();
-        await UntilAsync(() =>
-        {
-            _time.Advance(StatusServer.RetryInterval);
-            return server.Address is not null;
-        });
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                _time.Advance(StatusServer.RetryInterval);
+                return server.Address is not null;
+            },
+            what: "the port is had");
         Assert.Single(_lines.Of(453));
-        await UntilAsync(() => _lines.Of(454).Length == 1);
+        await Eventually.HoldsAsync(() => _lines.Of(454).Length == 1);
     }
 
     [Fact]
@@ -168,21 +171,14 @@ public sealed class StatusServerTests : IAsyncLifetime
         _status.Unclaimed = [new UnclaimedSegments("/logs/a<b", "orders", 12, 340_000_000, "order")];
         const string text = "unclaimed segments: 12 files, 340 MB of component orders in /logs/a<b (did you mean order?)";
         Assert.Contains(System.Net.WebUtility.HtmlEncode(text), await _client.GetStringAsync("/"), StringComparison.Ordinal);
-        Assert.Equal(text, JsonDocument.Parse(await _client.GetStringAsync("/status.json")).RootElement.GetProperty("unclaimed")[0].GetProperty("text").GetString());
+        Assert.Equal(
+            text,
+            JsonDocument.Parse(await _client.GetStringAsync("/status.json")).RootElement.GetProperty("unclaimed")[0].GetProperty("text")
+                .GetString());
         var metrics = await _client.GetStringAsync("/metrics");
         Assert.Contains("kafkafeeder_unclaimed_segments{log=\"orders\",directory=\"/logs/a<b\"} 12\n", metrics, StringComparison.Ordinal);
         Assert.Contains("kafkafeeder_unclaimed_bytes{log=\"orders\",directory=\"/logs/a<b\"} "
             + "340000000\n", metrics, StringComparison.Ordinal);
-    }
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        var began = Stopwatch.GetTimestamp();
-        while (!holds())
-        {
-            Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(20));
-            await Task.Delay(20);
-        }
     }
 
     [Fact]
@@ -191,7 +187,9 @@ public sealed class StatusServerTests : IAsyncLifetime
         _fleet.Apply([new PlannedLog("/some\"where\\", SomeLog.In(_folder.Path))]);
         var text = await _client.GetStringAsync("/metrics");
         Assert.Contains("kafkafeeder_segments{log=\"orders\",directory=\"/some\\\"where\\\\\"", text, StringComparison.Ordinal);
-        Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{.*\\})? [-0-9.E+]+)$", line));
+        Assert.All(
+            text.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            line => Assert.Matches("^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\\{.*\\})? [-0-9.E+]+)$", line));
     }
 
     [Fact]
@@ -228,7 +226,10 @@ public sealed class StatusServerTests : IAsyncLifetime
         var answer = await _client.GetAsync("/../etc/passwd");
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Contains("/metrics", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.StartsWith("default-src 'none'; style-src 'self';", answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "default-src 'none'; style-src 'self';",
+            answer.Headers.GetValues("Content-Security-Policy").Single(),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -241,7 +242,9 @@ public sealed class StatusServerTests : IAsyncLifetime
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Origin", "http://evil.example" } } };
         var answer = await _client.SendAsync(request);
         Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
-        Assert.Equal("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", answer.Headers.GetValues("Content-Security-Policy").Single());
+        Assert.Equal(
+            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            answer.Headers.GetValues("Content-Security-Policy").Single());
         Assert.DoesNotContain(answer.Headers, h => h.Key.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
     }
 
@@ -262,8 +265,8 @@ public sealed class StatusServerTests : IAsyncLifetime
     [InlineData("5", "content=\"5\"")]
     [InlineData("0", "content=\"1\"")]
     [InlineData("99999", "content=\"3600\"")]
-    public async Task It_loads_itself_anew_if_asked_to(string asked, string expected) =>
-        Assert.Contains($"<meta http-equiv=\"refresh\" {expected}>", await _client.GetStringAsync($"/?refresh={asked}"), StringComparison.Ordinal);
+    public async Task It_loads_itself_anew_if_asked_to(string asked, string expected) => Assert.Contains(
+        $"<meta http-equiv=\"refresh\" {expected}>", await _client.GetStringAsync($"/?refresh={asked}"), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("/?refresh=5;url=http://evil.example")]

@@ -8,7 +8,8 @@ namespace KafkaFeeder.Daemon.Tests.Supervision;
 public sealed class LatenessPolicyTests
 {
     private static readonly Arbitrary<int[]> Dues = Gen.Choose(-1_000, 1_000).ArrayOf().ToArbitrary();
-    private static readonly Arbitrary<(int Now, int Limit)> Whens = Gen.Choose(-1_000, 1_000).SelectMany(now => Gen.Choose(1, 500).Select(limit => (now, limit))).ToArbitrary();
+    private static readonly Arbitrary<(int Now, int Limit)> Whens =
+        Gen.Choose(-1_000, 1_000).SelectMany(now => Gen.Choose(1, 500).Select(limit => (now, limit))).ToArbitrary();
 
     [Fact]
     public void A_loop_is_late_if_and_only_if_more_than_the_limit_has_passed_since_it_was_due() => Prop.ForAll(Dues, Whens, (dues, when) =>
@@ -22,7 +23,8 @@ public sealed class LatenessPolicyTests
     {
         var late = Late(dues, when);
         return late.Select(l => l.By).SequenceEqual(late.Select(l => l.By).OrderDescending())
-            && late.All(l => l.By == TimeSpan.FromSeconds(when.Now - dues[int.Parse(l.Name, System.Globalization.CultureInfo.InvariantCulture)]));
+            && late.All(
+                l => l.By == TimeSpan.FromSeconds(when.Now - dues[int.Parse(l.Name, System.Globalization.CultureInfo.InvariantCulture)]));
     }).QuickCheckThrowOnFailure();
 
     [Fact]
@@ -42,8 +44,10 @@ public sealed class LatenessPolicyTests
             return Late(turned, when).ToHashSet().SetEquals(Late(dues, when).Where(l => l.Name != NameOf(i)));
         })).QuickCheckThrowOnFailure();
 
-    private static IReadOnlyList<LateLoop> Late(int[] dues, (int Now, int Limit) when) =>
-        LatenessPolicy.Late(dues.Select((due, i) => new LoopState(NameOf(i), TimeSpan.FromSeconds(due))), TimeSpan.FromSeconds(when.Now), TimeSpan.FromSeconds(when.Limit));
+    private static IReadOnlyList<LateLoop> Late(int[] dues, (int Now, int Limit) when) => LatenessPolicy.Late(
+        dues.Select((due, i) => new LoopState(NameOf(i), TimeSpan.FromSeconds(due))),
+        TimeSpan.FromSeconds(when.Now),
+        TimeSpan.FromSeconds(when.Limit));
 
     private static string NameOf(int i) => i.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -11,11 +11,13 @@ public sealed class NotifyMessageTests
     public void A_status_is_one_line_of_bounded_length_whatever_an_error_says() => Prop.ForAll<string?>(text =>
     {
         var message = NotifyMessage.Status($"orders held: {text}\nSTOPPING=1\r\0\u0085\u2028{text}");
-        return message.StartsWith("STATUS=orders held: ", StringComparison.Ordinal) && message.Length < 420 && !message.Any(c => char.IsControl(c) || c is '\u2028' or '\u2029');
+        return message.StartsWith("STATUS=orders held: ", StringComparison.Ordinal) && message.Length < 420
+            && !message.Any(c => char.IsControl(c) || c is '\u2028' or '\u2029');
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_status_keeps_what_can_be_shown() => Assert.Equal("STATUS=3 logs, žlutý 1.2 MB", NotifyMessage.Status("3 logs, žlutý 1.2 MB"));
+    public void A_status_keeps_what_can_be_shown() =>
+        Assert.Equal("STATUS=3 logs, žlutý 1.2 MB", NotifyMessage.Status("3 logs, žlutý 1.2 MB"));
 
     [Theory]
     [InlineData(1_500_000_000, 1_000_000_000, 1_500_000)]
@@ -25,5 +27,6 @@ public sealed class NotifyMessageTests
         Assert.Equal($"RELOADING=1\nMONOTONIC_USEC={microseconds}", NotifyMessage.Reloading(timestamp, frequency));
 
     [Fact]
-    public void A_stop_says_how_long_it_may_take() => Assert.Equal("STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", NotifyMessage.Stopping(TimeSpan.FromSeconds(45)));
+    public void A_stop_says_how_long_it_may_take() =>
+        Assert.Equal("STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", NotifyMessage.Stopping(TimeSpan.FromSeconds(45)));
 }

@@ -68,9 +68,11 @@ public sealed class NotifySocketTests
     [InlineData("/run/notify", "0", null, "/run/notify", null)]
     [InlineData("/run/notify", "-5", null, "/run/notify", null)]
     [InlineData("/run/notify", "18446744073709551615", null, "/run/notify", null)]
-    public void The_environment_says_whom_to_tell_and_who_counts(string? socket, string? watchdog, string? pid, string? address, double? seconds)
+    public void The_environment_says_whom_to_tell_and_who_counts(
+        string? socket, string? watchdog, string? pid, string? address, double? seconds)
     {
-        var environment = new Dictionary<string, string?> { ["NOTIFY_SOCKET"] = socket, ["WATCHDOG_USEC"] = watchdog, ["WATCHDOG_PID"] = pid };
+        var environment =
+            new Dictionary<string, string?> { ["NOTIFY_SOCKET"] = socket, ["WATCHDOG_USEC"] = watchdog, ["WATCHDOG_PID"] = pid };
         Assert.Equal(
             new NotifyEnvironment(address, seconds is { } s ? TimeSpan.FromSeconds(s) : null),
             NotifyEnvironment.Read(name => environment.GetValueOrDefault(name), 42));

@@ -22,7 +22,9 @@ public sealed class StatusSentenceTests
     [Fact]
     public void Lag_is_the_sum_and_age_is_the_oldest() => Assert.Equal(
         "3 logs, lag 1.2 MB, oldest 4 s; orders held: unknown topic",
-        Of([Log("a", LogState.Shipping, lag: 200_000, age: 1), Log("orders", LogState.Held, "unknown topic", 1_000_000, 4), Log("b", LogState.Idle)]));
+        Of(
+            [Log("a", LogState.Shipping, lag: 200_000, age: 1), Log("orders", LogState.Held, "unknown topic", 1_000_000, 4),
+                Log("b", LogState.Idle)]));
 
     [Fact]
     public void Of_many_in_trouble_two_are_named() => Assert.Equal(
@@ -77,10 +79,21 @@ public sealed class StatusSentenceTests
     [InlineData(86400 * 2, "2 d")]
     public void Ages_are_rounded_down(double seconds, string words) => Assert.Equal(words, Words.Age(TimeSpan.FromSeconds(seconds)));
 
-    private static string Of(IReadOnlyList<LogStatus> logs, bool isReady = true, bool isStopping = false, int faults = 0, IReadOnlyList<LateLoop>? late = null) =>
+    private static string Of(
+        IReadOnlyList<LogStatus> logs,
+        bool isReady = true,
+        bool isStopping = false,
+        int faults = 0,
+        IReadOnlyList<LateLoop>? late = null) =>
         StatusSentence.Of(isReady, isStopping, logs, faults, late ?? [], Now);
 
-    private static LogStatus Log(string component, LogState state, string? error = null, long lag = 0, int age = 0, LedgerAccount? account = null) => new(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System, account)
+    private static LogStatus Log(
+        string component,
+        LogState state,
+        string? error = null,
+        long lag = 0,
+        int age = 0,
+        LedgerAccount? account = null) => new(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System, account)
     {
         State = state,
         Error = error,

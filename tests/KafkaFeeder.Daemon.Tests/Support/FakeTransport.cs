@@ -96,11 +96,17 @@ internal sealed class FakeTransport : IBatchTransport
         {
             var good = sending.Records.Where(r => !Refuses(r.Value)).ToList();
             good.ForEach(r => Store(sending, r));
-            Fail(sending, OutcomeKind.Rejected, rejected: [.. sending.Records.Except(good).Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge", RefusesAs))]);
+            Fail(
+                sending,
+                OutcomeKind.Rejected,
+                rejected: [.. sending.Records.Except(good).Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge", RefusesAs))]);
         }
         else
         {
-            Fail(sending, OutcomeKind.Rejected, rejected: [.. sending.Records.Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge", RefusesAs))]);
+            Fail(
+                sending,
+                OutcomeKind.Rejected,
+                rejected: [.. sending.Records.Select(r => new RejectedRecord(r.Index, "MsgSizeTooLarge", RefusesAs))]);
         }
     }
 
@@ -118,7 +124,8 @@ internal sealed class FakeTransport : IBatchTransport
     }
 
     /// <summary>The batch fails, but for so many records at its front, which are acknowledged.</summary>
-    public void Fail(Sending sending, OutcomeKind kind, int acknowledged = 0, int persisted = 0, IReadOnlyList<RejectedRecord>? rejected = null)
+    public void Fail(
+        Sending sending, OutcomeKind kind, int acknowledged = 0, int persisted = 0, IReadOnlyList<RejectedRecord>? rejected = null)
     {
         foreach (var record in sending.Records.Take(acknowledged))
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using KafkaFeeder.Tests;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
 
@@ -75,15 +76,11 @@ internal sealed class RunningProgram : IDisposable
     /// <summary>Waits until something holds; fails with all that the program said.</summary>
     public void Until(Func<bool> holds, string what)
     {
-        var began = Stopwatch.GetTimestamp();
-        while (!holds())
+        var held = false;
+        Eventually.Holds(() => (held = holds()) || _process.HasExited, () => $"The program said:\n{Output}{Errors}", Limit, what);
+        if (!held)
         {
-            if (Stopwatch.GetElapsedTime(began) > Limit || _process.HasExited)
-            {
-                throw new TimeoutException($"It did not come to pass that {what}. The program said:\n{Output}{Errors}");
-            }
-
-            Thread.Sleep(50);
+            throw new InvalidOperationException($"The program ended before {what}. It said:\n{Output}{Errors}");
         }
     }
 

@@ -263,7 +263,8 @@ internal sealed class ShippingRig : IDisposable
                 continue;
             }
 
-            foreach (var (position, header) in BatchesOf(path).Where(b => b.Position <= segment.Watermark.Position && !damaged.Contains((segment.Name, b.Position))))
+            foreach (var (position, header) in BatchesOf(path).Where(
+                b => b.Position <= segment.Watermark.Position && !damaged.Contains((segment.Name, b.Position))))
             {
                 var records = position < segment.Watermark.Position ? header.RecordsCount : segment.Watermark.Record;
                 for (var i = 0; i < records; i++)
@@ -271,7 +272,10 @@ internal sealed class ShippingRig : IDisposable
                     if (!Transport.Acknowledged.Contains((segment.Name, header.BaseOffset + i)))
                     {
                         quarantined ??= [.. Quarantined()];
-                        Assert.True(quarantined.Contains(ValuesOf(path)[(int)header.BaseOffset + i]), $"The checkpoint is at {segment.Watermark}, but offset {header.BaseOffset + i} of {segment.Name} is neither acknowledged nor in quarantine.");
+                        Assert.True(
+                            quarantined.Contains(ValuesOf(path)[(int)header.BaseOffset + i]),
+                            $"The checkpoint is at {segment.Watermark}, but offset {header.BaseOffset + i} of {segment.Name} is neither "
+                                + "acknowledged nor in quarantine.");
                     }
                 }
             }

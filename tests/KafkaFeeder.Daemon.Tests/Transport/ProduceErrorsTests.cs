@@ -90,7 +90,8 @@ public sealed class ProduceErrorsTests
             foreach (var right in kinds)
             {
                 Assert.Equal(ProduceErrors.Graver(left, right), ProduceErrors.Graver(right, left));
-                Assert.Equal(left == OutcomeKind.Acknowledged && right == OutcomeKind.Acknowledged, ProduceErrors.Graver(left, right) == OutcomeKind.Acknowledged);
+                Assert.Equal(left == OutcomeKind.Acknowledged
+                    && right == OutcomeKind.Acknowledged, ProduceErrors.Graver(left, right) == OutcomeKind.Acknowledged);
             }
         }
     }

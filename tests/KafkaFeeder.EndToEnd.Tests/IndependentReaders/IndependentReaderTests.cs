@@ -13,12 +13,14 @@ public sealed class IndependentReaderTests
 
     public static TheoryData<string, byte, CompressionType> Segments =>
     [
-        .. from magic in (byte[])[0, 1, 2] from codec in Enum.GetValues<CompressionType>() where magic == 2 || codec != CompressionType.Zstd select ("writer", magic, codec),
+        .. from magic in (byte[])[0, 1, 2] from codec in Enum.GetValues<CompressionType>()
+            where magic == 2 || codec != CompressionType.Zstd select ("writer", magic, codec),
         ("sink", 2, CompressionType.None),
         ("sink", 2, CompressionType.Gzip),
     ];
 
-    public static TheoryData<CompressionType> Magic0 => [.. Enum.GetValues<CompressionType>().Where(codec => codec != CompressionType.Zstd)];
+    public static TheoryData<CompressionType> Magic0 =>
+        [.. Enum.GetValues<CompressionType>().Where(codec => codec != CompressionType.Zstd)];
 
     [Theory]
     [MemberData(nameof(Segments))]
@@ -29,7 +31,8 @@ public sealed class IndependentReaderTests
         Assert.SkipUnless(module.ExitCode == 0, "python3-kafka is not installed.");
         var segment = Write(by, magic, codec);
 
-        var run = await ProgramRun.RunAsync(Python, [Path.Combine(AppContext.BaseDirectory, "IndependentReaders", "memory_records.py"), segment.Path], Limit);
+        var run = await ProgramRun.RunAsync(
+            Python, [Path.Combine(AppContext.BaseDirectory, "IndependentReaders", "memory_records.py"), segment.Path], Limit);
 
         Assert.Equal((0, ""), (run.ExitCode, run.Errors));
         AssertSame(segment.Records, [.. run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ReadRecord.Parse)]);
@@ -63,16 +66,19 @@ public sealed class IndependentReaderTests
 
     private static async Task<SegmentDump> DumpAsync(string path, string generation, string tool)
     {
-        var which = await ProgramRun.RunAsync(Path.Combine(TestRun.RepositoryRoot, "tools", "kafka-cluster", "kafka-cluster"), ["which", "--generation", generation], Limit);
+        var which = await ProgramRun.RunAsync(
+            Path.Combine(TestRun.RepositoryRoot, "tools", "kafka-cluster", "kafka-cluster"), ["which", "--generation", generation], Limit);
         Assert.SkipWhen(which.ExitCode == 3, $"No {generation} Kafka to be had: {which.Errors.Trim()}");
         Assert.Equal(0, which.ExitCode);
-        var libs = which.Output.Split('\n').Single(line => line.StartsWith("KAFKA_LIBS=", StringComparison.Ordinal))["KAFKA_LIBS=".Length..];
+        var libs =
+            which.Output.Split('\n').Single(line => line.StartsWith("KAFKA_LIBS=", StringComparison.Ordinal))["KAFKA_LIBS=".Length..];
         var log = Path.Combine(TestRun.NewFolder("dump"), "00000000000000000000.log"); // it takes the base offset from the name
         File.Copy(path, log);
 
         var run = await ProgramRun.RunAsync(
             "java",
-            ["-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8", "-cp", libs + "/*", tool, "--deep-iteration", "--print-data-log", "--max-message-size", "2000000", "--files", log],
+            ["-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8", "-cp", libs + "/*", tool, "--deep-iteration", "--print-data-log",
+                "--max-message-size", "2000000", "--files", log],
             Limit);
 
         Assert.Equal(0, run.ExitCode);
@@ -117,8 +123,12 @@ public sealed class IndependentReaderTests
     {
         var key = expected.Key is null ? null : Convert.FromBase64String(expected.Key);
         var value = expected.Value is null ? null : Convert.FromBase64String(expected.Value);
-        Assert.Equal((expected.Offset, expected.Timestamp, key?.Length ?? -1, value?.Length ?? -1), (found.Offset, found.Timestamp, found.KeyBytes, found.ValueBytes));
-        Assert.Equal(string.Join(',', expected.Headers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(header => header.Split('=')[0])), found.HeaderNames);
+        Assert.Equal(
+            (expected.Offset, expected.Timestamp, key?.Length ?? -1, value?.Length ?? -1),
+            (found.Offset, found.Timestamp, found.KeyBytes, found.ValueBytes));
+        Assert.Equal(
+            string.Join(',', expected.Headers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(header => header.Split('=')[0])),
+            found.HeaderNames);
         if (value is not null || found.Key is not null) // 0.9 prints neither where there is no value
         {
             Assert.Equal(key is null ? null : Encoding.UTF8.GetString(key), found.Key);

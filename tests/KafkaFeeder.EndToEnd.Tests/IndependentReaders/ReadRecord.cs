@@ -15,7 +15,10 @@ internal sealed record ReadRecord(long Offset, long Timestamp, string? Key, stri
         var headers = new List<string>();
         foreach (var header in record.Headers)
         {
-            headers.Add(HeaderText(System.Text.Encoding.UTF8.GetString(header.Name.Span), header.Value is { } value ? Convert.ToBase64String(value.Span) : null));
+            headers.Add(
+                HeaderText(System.Text.Encoding.UTF8.GetString(header.Name.Span), header.Value is { } value
+                    ? Convert.ToBase64String(value.Span)
+                    : null));
         }
 
         return new ReadRecord(
@@ -35,7 +38,9 @@ internal sealed record ReadRecord(long Offset, long Timestamp, string? Key, stri
             json.GetProperty("timestamp") is { ValueKind: JsonValueKind.Number } timestamp ? timestamp.GetInt64() : -1,
             json.GetProperty("key").GetString(),
             json.GetProperty("value").GetString(),
-            string.Join(' ', json.GetProperty("headers").EnumerateArray().Select(header => HeaderText(header[0].GetString()!, header[1].GetString()))));
+            string.Join(
+                ' ',
+                json.GetProperty("headers").EnumerateArray().Select(header => HeaderText(header[0].GetString()!, header[1].GetString()))));
     }
 
     private static string HeaderText(string name, string? value) => value is null ? name : $"{name}={value}";

@@ -21,9 +21,12 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
     {
         var directory = TestRun.NewFolder("independent");
         var records = new List<ReadRecord>();
-        using (var writer = new LogWriter(new LogWriterOptions { Directory = directory, Component = "c", Compression = codec, Magic = magic, Interval = TimeSpan.FromDays(1) }))
+        using (var writer = new LogWriter(
+            new LogWriterOptions { Directory = directory, Component = "c", Compression = codec, Magic = magic,
+                Interval = TimeSpan.FromDays(1) }))
         {
-            RecordHeader[] headers = [new("a", "1"), new("a", "2"), new("nothing", null), new("empty", ""), new("žluťoučký-", "kůň 🐎"), new("", "x")];
+            RecordHeader[] headers =
+                [new("a", "1"), new("a", "2"), new("nothing", null), new("empty", ""), new("žluťoučký-", "kůň 🐎"), new("", "x")];
             Append(new NewRecord(Start, "one record, one batch"u8), Durability.Flushed);
             Append(new NewRecord(Start + 5, "key"u8, "keyed"u8), Durability.Flushed);
             Append(new NewRecord(Start - 5_000, ""u8, "an empty key, and back in time"u8), Durability.Buffered);
@@ -36,7 +39,9 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
             for (var n = 0; n < 20_000; n++)
             {
                 var text = string.Create(CultureInfo.InvariantCulture, $"number {n} {new string((char)('a' + (n % 26)), n % 100)}");
-                Append(new NewRecord(Start + (n % 7 * 1000), Encoding.UTF8.GetBytes($"k{n % 10}"), Encoding.UTF8.GetBytes(text)), Durability.Buffered);
+                Append(
+                    new NewRecord(Start + (n % 7 * 1000), Encoding.UTF8.GetBytes($"k{n % 10}"), Encoding.UTF8.GetBytes(text)),
+                    Durability.Buffered);
             }
 
             Append(new NewRecord(Start + 3, Noise(900_000)), Durability.Buffered);
@@ -62,7 +67,14 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
         var records = new List<ReadRecord>();
         var template = new MessageTemplateParser().Parse("Order {Number} of {Customer}");
         using (var logger = new LoggerConfiguration()
-            .WriteTo.KafkaLog(directory, "c", intervalSeconds: 86400, codec: codec, keyProperty: "Customer", durability: Durability.Buffered, formatter: new MessageTemplateTextFormatter("{Message:lj}{NewLine}", CultureInfo.InvariantCulture))
+            .WriteTo.KafkaLog(
+                directory,
+                "c",
+                intervalSeconds: 86400,
+                codec: codec,
+                keyProperty: "Customer",
+                durability: Durability.Buffered,
+                formatter: new MessageTemplateTextFormatter("{Message:lj}{NewLine}", CultureInfo.InvariantCulture))
             .CreateLogger())
         {
             for (var n = 0; n < 3000; n++)
@@ -77,7 +89,9 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
 
                 logger.Write(new LogEvent(time, LogEventLevel.Information, null, template, properties));
                 var value = Encoding.UTF8.GetBytes($"Order {n} of {customer ?? "{Customer}"}");
-                var record = customer is null ? new NewRecord(time.ToUnixTimeMilliseconds(), value) : new NewRecord(time.ToUnixTimeMilliseconds(), Encoding.UTF8.GetBytes(customer), value);
+                var record = customer is null
+                    ? new NewRecord(time.ToUnixTimeMilliseconds(), value)
+                    : new NewRecord(time.ToUnixTimeMilliseconds(), Encoding.UTF8.GetBytes(customer), value);
                 records.Add(ReadRecord.Of(n, record));
             }
         }

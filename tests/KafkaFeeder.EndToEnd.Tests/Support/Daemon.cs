@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
@@ -18,7 +19,6 @@ public sealed partial class Daemon : IDisposable
     public static readonly string Program = TestRun.ProgramPath("src/KafkaFeeder.Daemon", "kafkafeeder");
     private const int SigHup = 1;
     private const int SigTerm = 15;
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     private readonly StringBuilder _output = new();
     private readonly string _folder = TestRun.NewFolder("daemon");
@@ -50,7 +50,9 @@ public sealed partial class Daemon : IDisposable
     {
     }
 
-    /// <summary>Resets every connection that the daemon has to a broker: what was sent may have been stored, and its answer is lost.</summary>
+    /// <summary>
+    /// Resets every connection that the daemon has to a broker: what was sent may have been stored, and its answer is lost.
+    /// </summary>
     public async Task BreakConnectionsAsync()
     {
         var sockets = await ProgramRun.RunAsync("ss", ["-Htnp", "state", "established"], TimeSpan.FromSeconds(10));
@@ -176,34 +178,25 @@ public sealed partial class Daemon : IDisposable
 
     /// <summary>Waits until a log is shipped to its end.</summary>
     public Task CaughtUpAsync(string component, long records, TimeSpan? limit = null) => UntilAsync(
-        async () => await MetricAsync("kafkafeeder_lag_bytes", component) == 0 && await MetricAsync("kafkafeeder_shipped_records_total", component) >= records,
+        async () => await MetricAsync("kafkafeeder_lag_bytes", component) == 0
+            && await MetricAsync("kafkafeeder_shipped_records_total", component) >= records,
         $"{component} is shipped to its end ({records} records)",
         limit);
 
     /// <summary>Waits until something holds; fails with all that the daemon said.</summary>
-    public async Task UntilAsync(Func<Task<bool>> holds, string what, TimeSpan? limit = null)
-    {
-        var time = TimeProvider.System;
-        var began = time.GetTimestamp();
-        while (!await holds())
-        {
-            if (time.GetElapsedTime(began) > (limit ?? TimeSpan.FromSeconds(60)))
-            {
-                throw new TimeoutException($"It did not come to pass that {what}. The daemon said:\n{Output}");
-            }
+    public Task UntilAsync(Func<Task<bool>> holds, string what, TimeSpan? limit = null) =>
+        Eventually.HoldsAsync(holds, () => $"The daemon said:\n{Output}", limit, what);
 
-            await Task.Delay(Look, time);
-        }
-    }
-
-    public Task UntilAsync(Func<bool> holds, string what, TimeSpan? limit = null) => UntilAsync(() => Task.FromResult(holds()), what, limit);
+    public Task UntilAsync(Func<bool> holds, string what, TimeSpan? limit = null) =>
+        UntilAsync(() => Task.FromResult(holds()), what, limit);
 
     /// <summary>Runs one of its commands to the end.</summary>
     public Task<ProgramRun> CommandAsync(params string[] arguments) =>
         ProgramRun.RunAsync(Program, [.. arguments, "-c", ConfPath], TimeSpan.FromMinutes(2));
 
     /// <summary>A writer of a log in the log directory.</summary>
-    public LogWriter Writer(string component, string below = "", TimeSpan? interval = null, long maxSegmentBytes = 1L << 30) => new(new LogWriterOptions
+    public LogWriter Writer(string component, string below = "", TimeSpan? interval = null, long maxSegmentBytes = 1L << 30) =>
+        new(new LogWriterOptions
     {
         Directory = Path.Combine(LogDir, below),
         Component = component,
@@ -226,9 +219,11 @@ public sealed partial class Daemon : IDisposable
         writer.Flush();
     }
 
-    public string[] Segments(string below = "") => [.. Directory.GetFiles(Path.Combine(LogDir, below), "*.szn").Order(StringComparer.Ordinal)];
+    public string[] Segments(string below = "") =>
+        [.. Directory.GetFiles(Path.Combine(LogDir, below), "*.szn").Order(StringComparer.Ordinal)];
 
-    public string Ledger() => File.Exists(Path.Combine(StateDir, "ledger.jsonl")) ? File.ReadAllText(Path.Combine(StateDir, "ledger.jsonl")) : "";
+    public string Ledger() =>
+        File.Exists(Path.Combine(StateDir, "ledger.jsonl")) ? File.ReadAllText(Path.Combine(StateDir, "ledger.jsonl")) : "";
 
     public void Dispose()
     {
@@ -255,7 +250,8 @@ public sealed partial class Daemon : IDisposable
     {
         if (SendSignal(_process!.Id, signal) != 0)
         {
-            throw new InvalidOperationException($"The daemon {_process.Id} could not be signalled (errno {Marshal.GetLastPInvokeError()}). It said:\n{Output}");
+            throw new InvalidOperationException(
+                $"The daemon {_process.Id} could not be signalled (errno {Marshal.GetLastPInvokeError()}). It said:\n{Output}");
         }
     }
 

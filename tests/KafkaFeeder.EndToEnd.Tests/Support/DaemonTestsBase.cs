@@ -10,7 +10,8 @@ public abstract partial class DaemonTestsBase(ClusterFixture fixture)
 {
     private static readonly string HoleChecker = TestRun.ProgramPath("tools/hole-checker", "hole-checker");
 
-    protected async Task<(KafkaCluster Cluster, string Topic)> TopicAsync(string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null)
+    protected async Task<(KafkaCluster Cluster, string Topic)> TopicAsync(
+        string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null)
     {
         var cluster = await fixture.GetClusterAsync();
         var topic = $"daemon-{name}";
@@ -24,7 +25,8 @@ public abstract partial class DaemonTestsBase(ClusterFixture fixture)
         var run = await ProgramRun.RunAsync(
             HoleChecker,
             [
-                "verify", "--bootstrap-server", cluster.BootstrapServers, "--topic", topic, "--expect", expected.ToString(CultureInfo.InvariantCulture), "--idle-timeout", "3s", "--json",
+                "verify", "--bootstrap-server", cluster.BootstrapServers, "--topic", topic, "--expect",
+                    expected.ToString(CultureInfo.InvariantCulture), "--idle-timeout", "3s", "--json",
                 .. cluster.ClientProperties.SelectMany(p => new[] { "-X", $"{p.Key}={p.Value}" }),
             ],
             TimeSpan.FromMinutes(2));

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests.Support;
@@ -72,7 +73,8 @@ public sealed class KafkaCluster : IAsyncDisposable
         string[] arguments =
         [
             "start", "--dir", folder, "--nodes", $"{nodes}", "--generation", name, "--parent-pid", $"{Environment.ProcessId}",
-            .. (properties ?? new Dictionary<string, string>()).SelectMany(property => new[] { "--property", $"{property.Key}={property.Value}" }),
+            .. (properties ?? new Dictionary<string, string>()).SelectMany(
+                property => new[] { "--property", $"{property.Key}={property.Value}" }),
         ];
         var run = await ProgramRun.RunAsync(Script, arguments, Limit);
         Assert.SkipWhen(run.ExitCode == NotToBeHad, $"No {name} Kafka to be had: {run.Errors.Trim()}");
@@ -123,32 +125,32 @@ public sealed class KafkaCluster : IAsyncDisposable
     /// <param name="partitions">At least 1.</param>
     /// <param name="configs">Settings of the topic, by Kafka's names.</param>
     /// <param name="replication">Replicas of each partition; null: the cluster's default.</param>
-    public async Task CreateTopicAsync(string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null, short? replication = null)
+    public async Task CreateTopicAsync(
+        string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null, short? replication = null)
     {
         configs ??= new Dictionary<string, string>();
         if (Generation == KafkaGeneration.Old)
         {
-            await CallAsync(["topic", name, "--partitions", $"{partitions}", .. replication is null ? [] : new[] { "--replication", $"{replication}" }, .. configs.SelectMany(config => new[] { "--config", $"{config.Key}={config.Value}" })]);
+            await CallAsync(
+                ["topic", name, "--partitions", $"{partitions}", .. replication is null ? [] : new[] { "--replication", $"{replication}" },
+                    .. configs.SelectMany(config => new[] { "--config", $"{config.Key}={config.Value}" })]);
             return;
         }
 
         // The script can do this as well, but takes two JVMs for it.
         using var admin = new AdminClientBuilder(Configure<AdminClientConfig>()).Build();
         await admin.CreateTopicsAsync(
-            [new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = replication ?? -1, Configs = configs.ToDictionary() }],
+            [
+                new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = replication ?? -1,
+                    Configs = configs.ToDictionary() }],
             new CreateTopicsOptions { OperationTimeout = TimeSpan.FromSeconds(30), RequestTimeout = TimeSpan.FromSeconds(40) });
-        for (var look = 0; look < 300; look++)
-        {
-            var topic = admin.GetMetadata(name, TimeSpan.FromSeconds(10)).Topics.Single();
-            if (topic.Partitions.Count == partitions && topic.Partitions.All(partition => partition.Leader >= 0))
+        await Eventually.HoldsAsync(
+            () =>
             {
-                return;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
-        }
-
-        throw new TimeoutException($"The topic {name} has partitions without a leader 30 s after it was created.");
+                var topic = admin.GetMetadata(name, TimeSpan.FromSeconds(10)).Topics.Single();
+                return topic.Partitions.Count == partitions && topic.Partitions.All(partition => partition.Leader >= 0);
+            },
+            what: $"each partition of the topic {name} has a leader");
     }
 
     /// <inheritdoc/>

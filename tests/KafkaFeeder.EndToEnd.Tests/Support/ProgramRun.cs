@@ -29,7 +29,8 @@ public sealed record ProgramRun(int ExitCode, string Output, string Errors)
         {
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync();
-            throw new TimeoutException($"{program} {string.Join(' ', start.ArgumentList)} took longer than {limit}. It said:\n{await output}{await errors}");
+            throw new TimeoutException(
+                $"{program} {string.Join(' ', start.ArgumentList)} took longer than {limit}. It said:\n{await output}{await errors}");
         }
 
         return new ProgramRun(process.ExitCode, await output, await errors);

@@ -22,7 +22,8 @@ internal static class RawProducer
         foreach (var broker in cluster.BootstrapServers.Split(','))
         {
             using var connection = new TcpClient();
-            await connection.ConnectAsync(broker.Split(':')[0], int.Parse(broker.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
+            await connection.ConnectAsync(
+                broker.Split(':')[0], int.Parse(broker.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
             var stream = connection.GetStream();
             var sent = 0;
             for (var at = 0; at < bytes.Length; sent++)
@@ -96,7 +97,8 @@ internal static class RawProducer
         await stream.ReadExactlyAsync(response);
 
         // correlation, one topic, its name, one partition, its index, the error
-        return BinaryPrimitives.ReadInt16BigEndian(response.AsSpan(sizeof(int) + sizeof(int) + sizeof(short) + topic.Length + sizeof(int) + sizeof(int)));
+        return BinaryPrimitives.ReadInt16BigEndian(
+            response.AsSpan(sizeof(int) + sizeof(int) + sizeof(short) + topic.Length + sizeof(int) + sizeof(int)));
     }
 
     private static void Text(BinaryWriter writer, string text)

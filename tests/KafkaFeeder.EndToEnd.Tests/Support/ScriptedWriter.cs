@@ -26,11 +26,22 @@ internal sealed class ScriptedWriter : IDisposable
     /// <param name="isMapped">Whether it writes through a mapping.</param>
     /// <param name="by">A program and its arguments, to run it by.</param>
     /// <param name="environment">What is set for it.</param>
-    public static ScriptedWriter Start(string directory, long maxSegmentBytes = 1L << 30, bool isMapped = false, string[]? by = null, Dictionary<string, string>? environment = null)
+    public static ScriptedWriter Start(
+        string directory,
+        long maxSegmentBytes = 1L << 30,
+        bool isMapped = false,
+        string[]? by = null,
+        Dictionary<string, string>? environment = null)
     {
-        string[] own = [Program, directory, Component, maxSegmentBytes.ToString(System.Globalization.CultureInfo.InvariantCulture), .. isMapped ? ["mapped"] : Array.Empty<string>()];
+        string[] own = [Program, directory, Component, maxSegmentBytes.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            .. isMapped ? ["mapped"] : Array.Empty<string>()];
         string[] all = [.. by ?? [], .. own];
-        var start = new ProcessStartInfo(all[0], all[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(all[0], all[1..])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment ?? [])
         {
             start.Environment[name] = value;

@@ -43,7 +43,9 @@ public sealed class ServiceManager : IDisposable
     /// <summary>The last line that tells how it goes.</summary>
     public string Status => Messages.LastOrDefault(m => m.Text.StartsWith("STATUS=", StringComparison.Ordinal)).Text ?? "";
 
-    /// <summary>The longest time without WATCHDOG=1, from the first one until now: above <see cref="Watchdog"/>, systemd would have killed it.</summary>
+    /// <summary>
+    /// The longest time without WATCHDOG=1, from the first one until now: above <see cref="Watchdog"/>, systemd would have killed it.
+    /// </summary>
     public TimeSpan LongestSilence()
     {
         long[] fed = [.. Messages.Where(m => m.Text == "WATCHDOG=1").Select(m => m.At), TimeProvider.System.GetTimestamp()];

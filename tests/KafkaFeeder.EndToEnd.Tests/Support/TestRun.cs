@@ -53,6 +53,7 @@ public sealed class TestRun : IDisposable
             }
         }
 
-        throw new InvalidOperationException($"KafkaFeeder.sln is in no folder above {AppContext.BaseDirectory}: these tests run from within the repository.");
+        throw new InvalidOperationException(
+            $"KafkaFeeder.sln is in no folder above {AppContext.BaseDirectory}: these tests run from within the repository.");
     }
 }

@@ -3,7 +3,8 @@ using System.Text;
 namespace KafkaFeeder.EndToEnd.Tests.Support;
 
 /// <summary>A record as it lies in a topic.</summary>
-public sealed record TopicRecord(int Partition, long Offset, long Timestamp, byte[]? Key, byte[]? Value, IReadOnlyList<KeyValuePair<string, byte[]?>> Headers)
+public sealed record TopicRecord(
+    int Partition, long Offset, long Timestamp, byte[]? Key, byte[]? Value, IReadOnlyList<KeyValuePair<string, byte[]?>> Headers)
 {
     /// <summary>The value as text; "" if it is null.</summary>
     public string Text => Encoding.UTF8.GetString(Value ?? []);
@@ -27,7 +28,9 @@ public static class TopicContents
             reader.Read((in record) => records.Add(Copy(record)), TimeSpan.FromMilliseconds(100));
             if (time.GetElapsedTime(started) > (limit ?? TimeSpan.FromSeconds(60)))
             {
-                throw new TimeoutException($"{records.Count} records of {topic} came, {expected} are expected, and the end {(reader.IsAtEnd ? "was" : "was not")} reached. {reader.LastComplaint}");
+                throw new TimeoutException(
+                    $"{records.Count} records of {topic} came, {expected} are expected, and the end "
+                        + $"{(reader.IsAtEnd ? "was" : "was not")} reached. {reader.LastComplaint}");
             }
         }
 

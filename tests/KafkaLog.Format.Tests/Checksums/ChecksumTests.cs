@@ -71,7 +71,8 @@ public sealed class ChecksumTests
         Prop.ForAll(Gen.Choose(77, bytes.Length).Two().ToArbitrary(), range =>
         {
             var (from, to) = (Math.Min(range.Item1, range.Item2), Math.Max(range.Item1, range.Item2));
-            return crc32.Compute(from, to) == Crc32.Compute(bytes.AsSpan(from, to - from)) && crc32C.Compute(from, to) == Crc32C.Compute(bytes.AsSpan(from, to - from));
+            return crc32.Compute(from, to) == Crc32.Compute(bytes.AsSpan(from, to - from))
+                && crc32C.Compute(from, to) == Crc32C.Compute(bytes.AsSpan(from, to - from));
         }).QuickCheckThrowOnFailure();
         Assert.Null(crc32.Compute(77, bytes.Length + 1));
     }

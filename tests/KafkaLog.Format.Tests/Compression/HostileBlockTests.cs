@@ -63,8 +63,8 @@ public sealed class HostileBlockTests
     }
 
     [Fact]
-    public void A_zlib_stream_that_wants_a_dictionary_is_damage() =>
-        Assert.Throws<CorruptBatchException>(() => Run(CompressionCodecs.For(CompressionType.Gzip)!, [0x78, 0xBB, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+    public void A_zlib_stream_that_wants_a_dictionary_is_damage() => Assert.Throws<CorruptBatchException>(
+        () => Run(CompressionCodecs.For(CompressionType.Gzip)!, [0x78, 0xBB, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
 
     [Theory]
     [InlineData(uint.MaxValue)]

@@ -14,7 +14,8 @@ public sealed class PackageTests
     public void The_public_API_is_the_reviewed_one() => PublicApi.AssertIs(typeof(LogWriter).Assembly, InTree("PublicApi.txt"));
 
     [Fact]
-    public void The_sample_in_the_README_is_the_one_that_is_run_here() => ReadmeSample.AssertIsIn(InTree("../../../src/KafkaLog.Format/README.md"));
+    public void The_sample_in_the_README_is_the_one_that_is_run_here() =>
+        ReadmeSample.AssertIsIn(InTree("../../../src/KafkaLog.Format/README.md"));
 
     [Fact]
     public void The_sample_writes_and_reads()
@@ -51,5 +52,6 @@ public sealed class PackageTests
         }
     }
 
-    private static string InTree(string path, [CallerFilePath] string source = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, path));
+    private static string InTree(string path, [CallerFilePath] string source = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, path));
 }

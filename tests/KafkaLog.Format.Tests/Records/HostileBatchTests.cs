@@ -14,9 +14,11 @@ public sealed class HostileBatchTests
 {
     private const int CapBytes = 64 << 20; // the default of reader and decoder
 
-    private static readonly int[] Ints = [0, 1, -1, 13, 14, 49, 50, 1 << 20, CapBytes, CapBytes - 12, CapBytes - 11, int.MaxValue - 12, int.MaxValue - 11, int.MaxValue, int.MinValue, int.MinValue + 1];
+    private static readonly int[] Ints = [0, 1, -1, 13, 14, 49, 50, 1 << 20, CapBytes, CapBytes - 12, CapBytes - 11, int.MaxValue - 12,
+        int.MaxValue - 11, int.MaxValue, int.MinValue, int.MinValue + 1];
 
-    private static readonly long[] Varints = [0, 1, -1, -2, 63, 64, int.MaxValue, int.MinValue, 1L + int.MaxValue, (1L << 32) + 3, long.MaxValue, long.MinValue];
+    private static readonly long[] Varints =
+        [0, 1, -1, -2, 63, 64, int.MaxValue, int.MinValue, 1L + int.MaxValue, (1L << 32) + 3, long.MaxValue, long.MinValue];
 
     public static TheoryData<byte, CompressionType> Codecs => new(
         from magic in (byte[])[0, 1, 2]
@@ -24,7 +26,9 @@ public sealed class HostileBatchTests
         where CompressionCodecs.For(type, magic) is not null
         select (magic, type));
 
-    /// <summary>Past the ratio or past the cap, whichever the codec reaches: with zeros gzip stays below the one, zstd below the other.</summary>
+    /// <summary>
+    /// Past the ratio or past the cap, whichever the codec reaches: with zeros gzip stays below the one, zstd below the other.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Codecs))]
     public void A_bomb_is_refused_and_costs_no_more_than_its_cap(byte magic, CompressionType type)
@@ -52,7 +56,10 @@ public sealed class HostileBatchTests
         }
 
         // A buffer that doubles was allocated twice over; a reader looks at a wrapper twice; snappy has a buffer of its own.
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (magic == 2 ? 1L : 2) * (type == CompressionType.Snappy ? 4 : 2) * (CapBytes + (1 << 20)));
+        Assert.InRange(
+            GC.GetAllocatedBytesForCurrentThread() - before,
+            0,
+            (magic == 2 ? 1L : 2) * (type == CompressionType.Snappy ? 4 : 2) * (CapBytes + (1 << 20)));
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
         Assert.Equal(SegmentReadStatus.NeedMore, reader.TryRead());
     }
@@ -152,11 +159,15 @@ public sealed class HostileBatchTests
         var headers = Enumerable.Range(0, 100_000).Select(n => new RecordHeader("name " + n, n % 2 == 0 ? "value" : null)).ToArray();
         using var builder = new RecordBatchBuilder(1024);
         builder.Append(new NewRecord(1, "x"u8) { Headers = headers });
-        var each = new RecordBatchDecoder().Decode(builder.Complete(0, SegmentId.Create(), CompressionCodecs.For(CompressionType.Gzip), new ArrayBufferWriter<byte>()));
+        var each = new RecordBatchDecoder().Decode(
+            builder.Complete(0, SegmentId.Create(), CompressionCodecs.For(CompressionType.Gzip), new ArrayBufferWriter<byte>()));
         Assert.True(each.MoveNext());
         var found = each.Current.CopyHeaders();
         Assert.Equal(headers.Length, found.Length);
-        Assert.All(headers.Zip(found), pair => Assert.True(pair.First.Name.Span.SequenceEqual(pair.Second.Name.Span) && pair.First.Value.HasValue == pair.Second.Value.HasValue));
+        Assert.All(
+            headers.Zip(found),
+            pair => Assert.True(
+                pair.First.Name.Span.SequenceEqual(pair.Second.Name.Span) && pair.First.Value.HasValue == pair.Second.Value.HasValue));
         Assert.False(each.MoveNext());
     }
 
@@ -247,7 +258,9 @@ public sealed class HostileBatchTests
         var bytes = batch.WrittenSpan.ToArray();
         if (magic == 2)
         {
-            new RecordBatchHeader { BaseOffset = 7, Magic = 2, Attributes = (short)type, PartitionLeaderEpoch = -1, LastOffsetDelta = Math.Max(0, records - 1), ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1, RecordsCount = records }.WriteTo(bytes);
+            new RecordBatchHeader { BaseOffset = 7, Magic = 2, Attributes = (short)type, PartitionLeaderEpoch = -1,
+                LastOffsetDelta = Math.Max(0, records - 1), ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1,
+                    RecordsCount = records }.WriteTo(bytes);
         }
         else
         {

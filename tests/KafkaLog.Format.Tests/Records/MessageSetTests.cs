@@ -30,8 +30,11 @@ public sealed class MessageSetTests
             var expected = new List<Seen>();
             foreach (var (timestamp, key, value) in input.Get)
             {
-                byte[]? keyBytes = key is null ? null : Encoding.UTF8.GetBytes(key), valueBytes = value is null ? null : Encoding.UTF8.GetBytes(value);
-                var record = new NewRecord { Timestamp = Math.Abs(timestamp), Key = keyBytes, HasKey = key is not null, Value = valueBytes, HasValue = value is not null };
+                byte[]? keyBytes = key is null ? null : Encoding.UTF8.GetBytes(key), valueBytes = value is null
+                    ? null
+                    : Encoding.UTF8.GetBytes(value);
+                var record = new NewRecord { Timestamp = Math.Abs(timestamp), Key = keyBytes, HasKey = key is not null, Value = valueBytes,
+                    HasValue = value is not null };
                 builder.Append(record);
                 expected.Add(new Seen(
                     700 + expected.Count,
@@ -74,7 +77,8 @@ public sealed class MessageSetTests
     {
         var block = new ArrayBufferWriter<byte>();
         CompressionCodecs.For(CompressionType.Lz4, 0)!.Compress(new byte[1000], block);
-        Assert.Throws<CorruptBatchException>(() => CompressionCodecs.For(CompressionType.Lz4)!.Decompress(block.WrittenSpan, new ArrayBufferWriter<byte>(), 10_000));
+        Assert.Throws<CorruptBatchException>(
+            () => CompressionCodecs.For(CompressionType.Lz4)!.Decompress(block.WrittenSpan, new ArrayBufferWriter<byte>(), 10_000));
 
         var plain = new ArrayBufferWriter<byte>();
         CompressionCodecs.For(CompressionType.Lz4, 1)!.Decompress(block.WrittenSpan, plain, 10_000);
@@ -87,21 +91,22 @@ public sealed class MessageSetTests
     public void A_wrapper_in_a_wrapper_is_refused(byte magic)
     {
         var codec = CompressionCodecs.For(CompressionType.Gzip)!;
-        var error = Assert.Throws<CorruptBatchException>(() => new RecordBatchDecoder().Decode(Wrap(magic, codec, Set(magic, CompressionType.Gzip, 50))));
+        var error = Assert.Throws<CorruptBatchException>(
+            () => new RecordBatchDecoder().Decode(Wrap(magic, codec, Set(magic, CompressionType.Gzip, 50))));
         Assert.Contains("wrapper itself", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_wrapper_with_messages_of_another_magic_is_refused() =>
-        Assert.Throws<CorruptBatchException>(() => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Gzip)!, Set(0, CompressionType.None, 5))));
+    public void A_wrapper_with_messages_of_another_magic_is_refused() => Assert.Throws<CorruptBatchException>(
+        () => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Gzip)!, Set(0, CompressionType.None, 5))));
 
     [Fact]
-    public void An_empty_wrapper_is_refused() =>
-        Assert.Throws<CorruptBatchException>(() => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Gzip)!, [])));
+    public void An_empty_wrapper_is_refused() => Assert.Throws<CorruptBatchException>(
+        () => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Gzip)!, [])));
 
     [Fact]
-    public void Zstd_in_magic_1_is_not_called_damage() =>
-        Assert.Throws<UnsupportedBatchException>(() => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Zstd)!, Set(1, CompressionType.None, 5))));
+    public void Zstd_in_magic_1_is_not_called_damage() => Assert.Throws<UnsupportedBatchException>(
+        () => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Zstd)!, Set(1, CompressionType.None, 5))));
 
     [Fact]
     public void Headers_do_not_fit()

@@ -73,7 +73,8 @@ public sealed class RecordBatchTests
                     HasValue = value is not null,
                     Headers = headers,
                 });
-                expected.Add(new Seen(700 + expected.Count, timestamp, Valid(key), Valid(value), header is null ? "" : $"a={Valid(header)},=null"));
+                expected.Add(
+                    new Seen(700 + expected.Count, timestamp, Valid(key), Valid(value), header is null ? "" : $"a={Valid(header)},=null"));
             }
 
             var batch = builder.Complete(700, SegmentId.Create(), CompressionCodecs.For(type), new ArrayBufferWriter<byte>());
@@ -85,7 +86,8 @@ public sealed class RecordBatchTests
                 seen.Add(Seen.Of(each.Current));
             }
 
-            return header0.StoredCrc == RecordBatchHeader.ComputeCrc(batch) && header0.TotalBytes == batch.Length && seen.SequenceEqual(expected);
+            return header0.StoredCrc == RecordBatchHeader.ComputeCrc(batch) && header0.TotalBytes == batch.Length
+                && seen.SequenceEqual(expected);
         }).QuickCheckThrowOnFailure();
     }
 
@@ -125,7 +127,8 @@ public sealed class RecordBatchTests
         var block = new ArrayBufferWriter<byte>();
         CompressionCodecs.For(CompressionType.Zstd)!.Compress(new byte[30_000_000], block);
 
-        var error = Assert.Throws<CorruptBatchException>(() => CompressionCodecs.For(CompressionType.Zstd)!.Decompress(block.WrittenSpan, new ArrayBufferWriter<byte>(), int.MaxValue));
+        var error = Assert.Throws<CorruptBatchException>(
+            () => CompressionCodecs.For(CompressionType.Zstd)!.Decompress(block.WrittenSpan, new ArrayBufferWriter<byte>(), int.MaxValue));
         Assert.Contains("times as much", error.Message, StringComparison.Ordinal);
     }
 
@@ -144,7 +147,8 @@ public sealed class RecordBatchTests
     [InlineData(CompressionType.Zstd)]
     public void A_compressed_block_cut_anywhere_or_changed_anywhere_is_read_or_refused(CompressionType type)
     {
-        // As if the CRC had been forged: the codecs themselves must hold. Without its trailer and the mark in front of that a gzip block still gives all.
+        // As if the CRC had been forged: the codecs themselves must hold. Without its trailer and the mark in front of that a
+        // gzip block still gives all.
         const int GzipEndBytes = 16;
         var batch = Some.Segment(type, 40);
         var decoder = new RecordBatchDecoder(1_000_000);

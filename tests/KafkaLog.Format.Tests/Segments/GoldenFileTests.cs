@@ -14,8 +14,9 @@ public sealed class GoldenFileTests
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "data");
 
-    public static TheoryData<string> Files =>
-        [.. Directory.GetFiles(Folder, "*.jsonl.gz", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Folder, f[..^".jsonl.gz".Length])).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Files => [
+        .. Directory.GetFiles(Folder, "*.jsonl.gz", SearchOption.AllDirectories).Select(
+            f => Path.GetRelativePath(Folder, f[..^".jsonl.gz".Length])).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void All_files_are_there() => Assert.Equal(37, Files.Count);
@@ -47,12 +48,16 @@ public sealed class GoldenFileTests
         Assert.Equal(expected.GetProperty("offset").GetInt64(), found.Offset);
         var timestamp = expected.GetProperty("timestamp");
         Assert.Equal(timestamp.ValueKind == JsonValueKind.Null ? -1 : timestamp.GetInt64(), found.Timestamp);
-        Assert.Equal(expected.GetProperty("timestampType").GetString(), header.Magic == 0 ? null : header.IsLogAppendTime ? "LogAppendTime" : "CreateTime");
+        Assert.Equal(expected.GetProperty("timestampType").GetString(), header.Magic == 0
+            ? null
+            : header.IsLogAppendTime ? "LogAppendTime" : "CreateTime");
         Assert.Equal(Bytes(expected.GetProperty("key")), found.HasKey ? found.Key.ToArray() : null);
         Assert.Equal(Bytes(expected.GetProperty("value")), found.HasValue ? found.Value.ToArray() : null);
         Assert.Equal(
-            expected.GetProperty("headers").EnumerateArray().Select(h => (h[0].GetString(), Bytes(h[1]) is { } v ? Convert.ToHexString(v) : null)),
-            found.CopyHeaders().Select(h => ((string?)System.Text.Encoding.UTF8.GetString(h.Name.Span), h.Value is { } v ? Convert.ToHexString(v.Span) : null)));
+            expected.GetProperty("headers").EnumerateArray().Select(
+                h => (h[0].GetString(), Bytes(h[1]) is { } v ? Convert.ToHexString(v) : null)),
+            found.CopyHeaders().Select(
+                h => ((string?)System.Text.Encoding.UTF8.GetString(h.Name.Span), h.Value is { } v ? Convert.ToHexString(v.Span) : null)));
         Assert.Equal(expected.GetProperty("batchBaseOffset").GetInt64(), header.BaseOffset);
         Assert.Equal(expected.GetProperty("magic").GetInt32(), header.Magic);
         Assert.Equal(expected.GetProperty("isTransactional").GetBoolean(), header.IsTransactional);

@@ -42,7 +42,8 @@ public sealed class LogWriterTests
 
             for (var n = 0; n < 100; n++)
             {
-                writer.Append(Some.Record(new string('x', 50_000)), n % 2 == 0 ? Durability.Flushed : Durability.Buffered); // over the ends of windows
+                // over the ends of windows
+                writer.Append(Some.Record(new string('x', 50_000)), n % 2 == 0 ? Durability.Flushed : Durability.Buffered);
             }
 
             writer.Append(Some.Record("last"), Durability.Synced);
@@ -168,7 +169,9 @@ public sealed class LogWriterTests
         const int Threads = 8;
         var each = durability == Durability.Synced ? 50 : 2000;
         using var folder = new TempFolder();
-        using (var writer = new LogWriter(new LogWriterOptions { Directory = folder.Path, Component = "orders", Compression = compression, MaxSegmentBytes = 100_000, BatchBytes = 4096 }))
+        using (var writer = new LogWriter(
+            new LogWriterOptions { Directory = folder.Path, Component = "orders", Compression = compression, MaxSegmentBytes = 100_000,
+                BatchBytes = 4096 }))
         {
             var threads = Enumerable.Range(0, Threads).Select(t => new Thread(() =>
             {
@@ -194,7 +197,8 @@ public sealed class LogWriterTests
     public void A_full_queue_that_drops_says_so_and_counts()
     {
         using var folder = new TempFolder();
-        using var writer = new LogWriter(Some.Options(folder, _time) with { WhenFull = WhenFull.Drop, BatchBytes = 1024, MaxQueueBytes = 1024 });
+        using var writer =
+            new LogWriter(Some.Options(folder, _time) with { WhenFull = WhenFull.Drop, BatchBytes = 1024, MaxQueueBytes = 1024 });
         var taken = 0;
         while (writer.Append(Some.Record(new string('x', 100))))
         {
@@ -211,7 +215,9 @@ public sealed class LogWriterTests
     public void A_full_queue_that_blocks_goes_on_when_there_is_room()
     {
         using var folder = new TempFolder();
-        using (var writer = new LogWriter(new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, MaxQueueBytes = 1024, Linger = TimeSpan.Zero }))
+        using (var writer = new LogWriter(
+            new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, MaxQueueBytes = 1024,
+                Linger = TimeSpan.Zero }))
         {
             for (var i = 0; i < 1000; i++)
             {
@@ -243,7 +249,8 @@ public sealed class LogWriterTests
         var directory = folder.File("logs");
         File.WriteAllText(directory, "in the way");
         var reported = new List<LogWriteException>();
-        var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024, OnError = reported.Add });
+        var writer = new LogWriter(
+            Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024, OnError = reported.Add });
         writer.Append(Some.Record(new string('x', 900)));
         _time.Advance(TimeSpan.FromSeconds(1));
         writer.RunOnce();
@@ -281,7 +288,8 @@ public sealed class LogWriterTests
     [Fact]
     public void All_faults_of_the_options_are_told_at_once()
     {
-        var error = Assert.Throws<ArgumentException>(() => new LogWriter(new LogWriterOptions { Directory = "", Component = "a/b", Interval = TimeSpan.FromSeconds(7) }));
+        var error = Assert.Throws<ArgumentException>(
+            () => new LogWriter(new LogWriterOptions { Directory = "", Component = "a/b", Interval = TimeSpan.FromSeconds(7) }));
         Assert.Contains("Directory is empty", error.Message, StringComparison.Ordinal);
         Assert.Contains("Component is 'a/b'", error.Message, StringComparison.Ordinal);
         Assert.Contains("Interval is 00:00:07", error.Message, StringComparison.Ordinal);

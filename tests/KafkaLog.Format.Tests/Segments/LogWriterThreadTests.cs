@@ -21,11 +21,11 @@ public sealed class LogWriterThreadTests
         var told = new List<string>();
         using var writer = new LogWriter(Options(folder, told));
         writer.Append(Some.Record("first"), durability);
-        WaitUntil(() => folder.Segments().Length == 1);
+        Eventually.Holds(() => folder.Segments().Length == 1);
         File.Delete(folder.Segments().Single());
-        WaitUntil(() => Told(told).Any(message => message.Contains("was removed", StringComparison.Ordinal)));
+        Eventually.Holds(() => Told(told).Any(message => message.Contains("was removed", StringComparison.Ordinal)));
         writer.Append(Some.Record("second"), durability);
-        WaitUntil(() => Some.ReadFolder(folder).Any(record => record.Value == "second"));
+        Eventually.Holds(() => Some.ReadFolder(folder).Any(record => record.Value == "second"));
     }
 
     [Theory]
@@ -37,7 +37,7 @@ public sealed class LogWriterThreadTests
         using var folder = new TempFolder();
         using var writer = new LogWriter(Options(folder, []) with { Interval = TimeSpan.FromSeconds(1) });
         writer.Append(Some.Record("only"), durability);
-        WaitUntil(() => folder.Segments().Length == 1 && StateOf(folder.Segments().Single()) == WriterState.Gone);
+        Eventually.Holds(() => folder.Segments().Length == 1 && StateOf(folder.Segments().Single()) == WriterState.Gone);
         Assert.Equal(["only"], Some.ReadFolder(folder).Select(record => record.Value));
     }
 
@@ -55,7 +55,7 @@ public sealed class LogWriterThreadTests
         if (durability == Durability.Buffered)
         {
             writer.Append(Some.Record("refused"), durability);
-            WaitUntil(() => Told(told).Count > 0);
+            Eventually.Holds(() => Told(told).Count > 0);
         }
         else
         {
@@ -63,7 +63,7 @@ public sealed class LogWriterThreadTests
         }
 
         File.Delete(options.Directory);
-        WaitUntil(() => writer.WrittenRecords == 1);
+        Eventually.Holds(() => writer.WrittenRecords == 1);
         Assert.Equal(["refused"], Some.ReadAll(Directory.GetFiles(options.Directory).Single()).Records.Select(record => record.Value));
     }
 
@@ -80,7 +80,7 @@ public sealed class LogWriterThreadTests
             File.Delete(folder.Segments().Single(path => Some.ReadAll(path).Records.Any(record => record.Value == $"{i}")));
         }
 
-        WaitUntil(() => Told(told).Count == 50); // each of those that were removed
+        Eventually.Holds(() => Told(told).Count == 50); // each of those that were removed
     }
 
     [Theory]
@@ -98,7 +98,7 @@ public sealed class LogWriterThreadTests
             file.SetLength(0);
         }
 
-        WaitUntil(() => Told(told).Any(message => message.Contains("was cut to 0 bytes", StringComparison.Ordinal)));
+        Eventually.Holds(() => Told(told).Any(message => message.Contains("was cut to 0 bytes", StringComparison.Ordinal)));
         writer.Append(Some.Record("second"), durability);
         Assert.Equal(["second"], Some.ReadFolder(folder).Select(record => record.Value));
         Assert.Equal(0, new FileInfo(path).Length);
@@ -114,7 +114,7 @@ public sealed class LogWriterThreadTests
         var path = folder.Segments().Single();
         File.WriteAllText(folder.File("other"), "something else");
         File.Move(folder.File("other"), path, overwrite: true);
-        WaitUntil(() => Told(told).Any(message => message.Contains("was replaced", StringComparison.Ordinal)));
+        Eventually.Holds(() => Told(told).Any(message => message.Contains("was replaced", StringComparison.Ordinal)));
         writer.Append(Some.Record("second"), Durability.Flushed);
         Assert.Equal("something else", File.ReadAllText(path));
         Assert.Equal(2, folder.Segments().Length);
@@ -189,9 +189,9 @@ public sealed class LogWriterThreadTests
         };
         writer = new LogWriter(options);
         writer.Append(Some.Record("first"));
-        WaitUntil(() => Volatile.Read(ref calls) >= 3);
+        Eventually.Holds(() => Volatile.Read(ref calls) >= 3);
         File.Delete(options.Directory);
-        WaitUntil(() => writer.WrittenRecords >= 1);
+        Eventually.Holds(() => writer.WrittenRecords >= 1);
         writer.Dispose();
     }
 
@@ -221,15 +221,5 @@ public sealed class LogWriterThreadTests
     {
         using var file = SegmentHandle.OpenForReading(path);
         return SegmentLock.Probe(file);
-    }
-
-    private static void WaitUntil(Func<bool> condition)
-    {
-        var waited = Stopwatch.StartNew();
-        while (!condition())
-        {
-            Assert.True(waited.Elapsed < Deadline, "It did not happen in time.");
-            Thread.Sleep(10);
-        }
     }
 }

@@ -18,7 +18,8 @@ public sealed class RollPolicyTests
     [InlineData(86400, true)]
     [InlineData(172800, false)]
     [InlineData(-60, false)]
-    public void An_interval_divides_an_hour_or_a_day(int seconds, bool valid) => Assert.Equal(valid, RollPolicy.IsValidInterval(TimeSpan.FromSeconds(seconds)));
+    public void An_interval_divides_an_hour_or_a_day(int seconds, bool valid) =>
+        Assert.Equal(valid, RollPolicy.IsValidInterval(TimeSpan.FromSeconds(seconds)));
 
     [Fact]
     public void A_segment_ends_at_the_boundary_in_UTC_not_an_interval_after_it_began()

@@ -31,8 +31,15 @@ public sealed class SegmentDamageTests
     public void Each_kind_is_there()
     {
         Assert.Equal(13, SampleFile.All.Count(file => file.Name.StartsWith("ours", StringComparison.Ordinal)));
-        Assert.Equal(36, SampleFile.All.Where(file => !file.Name.StartsWith("ours", StringComparison.Ordinal)).Select(file => file.Name.Split(' ')[0]).Distinct().Count());
-        Assert.Equal(["0111", "1112"], SampleFile.All.Select(file => file.Name.Split(' ')).Where(name => name.Length == 2 && name[0].Contains("mixed", StringComparison.Ordinal)).Select(name => name[1]).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            36,
+            SampleFile.All.Where(file => !file.Name.StartsWith("ours", StringComparison.Ordinal)).Select(file => file.Name.Split(' ')[0])
+                .Distinct().Count());
+        Assert.Equal(
+            ["0111", "1112"],
+            SampleFile.All.Select(file => file.Name.Split(' ')).Where(
+                name => name.Length == 2 && name[0].Contains("mixed", StringComparison.Ordinal)).Select(name => name[1]).Order(
+                    StringComparer.Ordinal));
         Assert.All(SampleFile.All, file => Assert.InRange(file.Ends.Count, 2, 8));
     }
 
@@ -50,7 +57,9 @@ public sealed class SegmentDamageTests
             var batches = file.Ends.Count(end => end <= length);
             Assert.Equal(sound.Take(batches).SelectMany(batch => batch.Records), read.Records);
             var start = file.StartOf(batches);
-            Assert.Equal(start < length ? [(start, length, true)] : [], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition, d.IsTornTail)));
+            Assert.Equal(start < length
+                ? [(start, length, true)]
+                : [], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition, d.IsTornTail)));
         }
     }
 
@@ -96,7 +105,9 @@ public sealed class SegmentDamageTests
                 var read = ReadBack.Of(path);
                 if (FaultOf(file, sound, read, position, flip) is { } fault)
                 {
-                    Assert.Fail($"{name}, position {position} ({position - file.StartOf(file.BatchOf(position))} of batch {file.BatchOf(position)}), flip {flip:x2}: {fault}");
+                    Assert.Fail(
+                        $"{name}, position {position} ({position - file.StartOf(file.BatchOf(position))} of batch "
+                            + $"{file.BatchOf(position)}), flip {flip:x2}: {fault}");
                 }
             }
 
@@ -136,9 +147,12 @@ public sealed class SegmentDamageTests
             var read = ReadBack.Of(path);
             var isLastTouched = touched.Contains(sound.Count - 1);
             var isOurs = file.HasSegmentId && !touched.Contains(0);
-            foreach (var (batch, seen) in sound.Index().Where(batch => !touched.Contains(batch.Index) && (isOurs || (!isLastTouched && !touched.Contains(batch.Index + 1)))))
+            foreach (var (batch, seen) in sound.Index().Where(
+                batch => !touched.Contains(batch.Index) && (isOurs || (!isLastTouched && !touched.Contains(batch.Index + 1)))))
             {
-                Assert.True(read.Batches.Exists(found => found.Start == seen.Start && found.End == seen.End), $"{name}, trial {trial},{what}: batch {batch} is not read; {string.Join(", ", read.Damage)}");
+                Assert.True(
+                    read.Batches.Exists(found => found.Start == seen.Start && found.End == seen.End),
+                    $"{name}, trial {trial},{what}: batch {batch} is not read; {string.Join(", ", read.Damage)}");
             }
 
             if (isOurs)
@@ -185,8 +199,10 @@ public sealed class SegmentDamageTests
             return IsCovered(file, batch, position, flip) ? "the change was not seen"
                 : read.Batches.Count != sound.Count ? $"{read.Batches.Count} batches of {sound.Count}"
                 : Differs(sound, read.Batches, batch) ? "records differ"
-                : !sound[batch].Records.Select(WithoutOffset).SequenceEqual(read.Batches[batch].Records.Select(WithoutOffset)) ? "records of the changed batch differ"
-                : IsOffsetTold(file, batch, position, flip) && !sound[batch].Records.SequenceEqual(read.Batches[batch].Records) ? "the offsets of the changed batch differ"
+                : !sound[batch].Records.Select(WithoutOffset).SequenceEqual(read.Batches[batch].Records.Select(WithoutOffset))
+                    ? "records of the changed batch differ"
+                : IsOffsetTold(file, batch, position, flip) && !sound[batch].Records.SequenceEqual(read.Batches[batch].Records)
+                    ? "the offsets of the changed batch differ"
                 : null;
         }
 
@@ -196,13 +212,15 @@ public sealed class SegmentDamageTests
         }
 
         var damage = read.Damage[0];
-        return damage.Position != file.StartOf(batch) || damage.EndPosition != file.Ends[batch] ? $"{damage} reported, the batch is at {file.StartOf(batch)} to {file.Ends[batch]}"
+        return damage.Position != file.StartOf(batch) || damage.EndPosition != file.Ends[batch]
+            ? $"{damage} reported, the batch is at {file.StartOf(batch)} to {file.Ends[batch]}"
             : !sound.Where((_, i) => i != batch).SelectMany(b => b.Records).SequenceEqual(read.Records) ? "records of other batches differ"
             : null;
     }
 
     private static bool Differs(List<BatchSeen> sound, List<BatchSeen> read, int except) =>
-        sound.Zip(read).Where((_, i) => i != except).Any(pair => pair.First.Start != pair.Second.Start || !pair.First.Records.SequenceEqual(pair.Second.Records));
+        sound.Zip(read).Where((_, i) => i != except).Any(
+            pair => pair.First.Start != pair.Second.Start || !pair.First.Records.SequenceEqual(pair.Second.Records));
 
     /// <summary>False where a change cannot be seen, or need not cost the batch: what stands in front of what the CRC covers.</summary>
     private static bool IsCovered(SampleFile file, int batch, int position, byte flip)
@@ -218,5 +236,6 @@ public sealed class SegmentDamageTests
         return at > 7 || (file.HasSegmentId && (at > 4 || (at == 4 && (flip & 0x7f) != 0)));
     }
 
-    private static (long, string?, string?, string) WithoutOffset(Seen record) => (record.Timestamp, record.Key, record.Value, record.Headers);
+    private static (long, string?, string?, string) WithoutOffset(Seen record) =>
+        (record.Timestamp, record.Key, record.Value, record.Headers);
 }

@@ -6,10 +6,10 @@ namespace KafkaLog.Format.Tests.Segments;
 public sealed class SegmentNameTests
 {
     [Fact]
-    public void A_name_is_the_originals() =>
-        Assert.Equal(
-            "20261120_092108_3600_UTC-orig-gzip.szn",
-            SegmentName.Create(new DateTimeOffset(2026, 11, 20, 10, 21, 8, TimeSpan.FromHours(1)), TimeSpan.FromHours(1), "orig-gzip").FileName);
+    public void A_name_is_the_originals() => Assert.Equal(
+        "20261120_092108_3600_UTC-orig-gzip.szn",
+        SegmentName.Create(
+            new DateTimeOffset(2026, 11, 20, 10, 21, 8, TimeSpan.FromHours(1)), TimeSpan.FromHours(1), "orig-gzip").FileName);
 
     [Theory]
     [InlineData("20261120_092108_3600_UTC-orig-gzip.szn", "orig-gzip")]
@@ -34,7 +34,8 @@ public sealed class SegmentNameTests
     [Fact]
     public void Names_are_ordered_by_date_and_time_not_by_interval()
     {
-        string[] inOrder = ["20261120_092107_3600_UTC-a.szn", "20261120_092108_5_UTC-a.szn", "20261120_100000_3600_UTC-a.szn", "20261121_000000_60_UTC-a.szn"];
+        string[] inOrder = ["20261120_092107_3600_UTC-a.szn", "20261120_092108_5_UTC-a.szn", "20261120_100000_3600_UTC-a.szn",
+            "20261121_000000_60_UTC-a.szn"];
         Assert.Equal(inOrder, inOrder.Reverse().Select(n => SegmentName.TryParse(n)!).Order().Select(n => n.FileName));
     }
 }

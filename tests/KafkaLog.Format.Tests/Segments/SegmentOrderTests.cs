@@ -5,7 +5,9 @@ using Xunit;
 
 namespace KafkaLog.Format.Tests.Segments;
 
-/// <summary>Whatever the clock does and however often segments roll: no record is lost, and the order of names is the order of writing.</summary>
+/// <summary>
+/// Whatever the clock does and however often segments roll: no record is lost, and the order of names is the order of writing.
+/// </summary>
 public sealed class SegmentOrderTests
 {
     private readonly ManualTime _time = new();
@@ -22,7 +24,9 @@ public sealed class SegmentOrderTests
         const int Records = 400;
         for (var n = 0; n < Records; n++)
         {
-            writer.Append(Some.Record(n.ToString(System.Globalization.CultureInfo.InvariantCulture)), n % 3 == 0 ? Durability.Buffered : Durability.Flushed);
+            writer.Append(Some.Record(n.ToString(System.Globalization.CultureInfo.InvariantCulture)), n % 3 == 0
+                ? Durability.Buffered
+                : Durability.Flushed);
             switch (random.Next(4))
             {
                 case 0:
@@ -32,7 +36,8 @@ public sealed class SegmentOrderTests
                     _time.SetWallClock(_time.GetUtcNow() + TimeSpan.FromSeconds(random.Next(-200, 200)));
                     break;
                 case 2 when random.Next(20) == 0:
-                    _time.SetWallClock(new DateTimeOffset(random.Next(1970, 2107), 1, 1, 0, 0, 0, TimeSpan.Zero)); // a clock without a battery
+                    // a clock without a battery
+                    _time.SetWallClock(new DateTimeOffset(random.Next(1970, 2107), 1, 1, 0, 0, 0, TimeSpan.Zero));
                     break;
                 default:
                     writer.RunOnce();
@@ -56,7 +61,9 @@ public sealed class SegmentOrderTests
             using var writer = new LogWriter(Some.Options(folder, _time) with { MaxSegmentBytes = 100 });
             for (var roll = 0; roll < Rolls; roll++)
             {
-                writer.Append(Some.Record((life * Rolls + roll).ToString(System.Globalization.CultureInfo.InvariantCulture).PadRight(40)), Durability.Flushed);
+                writer.Append(
+                    Some.Record((life * Rolls + roll).ToString(System.Globalization.CultureInfo.InvariantCulture).PadRight(40)),
+                    Durability.Flushed);
                 _time.Advance(TimeSpan.FromMilliseconds(60));
             }
         }
@@ -84,7 +91,8 @@ public sealed class SegmentOrderTests
             other.Append(Some.Record($"other {roll}".PadRight(40)), Durability.Flushed);
         }
 
-        var found = Some.ReadFolder(folder).Select(r => r.Value!.Split(' ')).ToLookup(words => words[0], words => int.Parse(words[1], null));
+        var found =
+            Some.ReadFolder(folder).Select(r => r.Value!.Split(' ')).ToLookup(words => words[0], words => int.Parse(words[1], null));
         Assert.Equal(Enumerable.Range(0, Rolls + Together), found["one"]);
         Assert.Equal(Enumerable.Range(0, Together), found["other"]);
     }

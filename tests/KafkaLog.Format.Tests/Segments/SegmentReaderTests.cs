@@ -161,7 +161,9 @@ public sealed class SegmentReaderTests
     {
         const int Records = 20_000;
         using var folder = new TempFolder();
-        using var writer = new LogWriter(new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, Linger = TimeSpan.FromMilliseconds(1) });
+        using var writer = new LogWriter(
+            new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024,
+                Linger = TimeSpan.FromMilliseconds(1) });
         writer.Append(Some.Record("0"), Durability.Flushed);
         using var reader = SegmentReader.Open(folder.Segments().Single());
         var thread = new Thread(() =>

@@ -44,7 +44,8 @@ public sealed class SegmentSearchTests
         var last = new byte[bytes];
         if (magic == 2)
         {
-            new RecordBatchHeader { BaseOffset = 5, Magic = 2, PartitionLeaderEpoch = -1, ProducerId = -1, ProducerEpoch = -1, BaseSequence = -1, MaxTimestamp = -1 }.WriteTo(last);
+            new RecordBatchHeader { BaseOffset = 5, Magic = 2, PartitionLeaderEpoch = -1, ProducerId = -1, ProducerEpoch = -1,
+                BaseSequence = -1, MaxTimestamp = -1 }.WriteTo(last);
         }
         else
         {
@@ -106,7 +107,9 @@ public sealed class SegmentSearchTests
             bytes[file.StartOf(before) + at] ^= 0x40;
             File.WriteAllBytes(folder.File("sample"), bytes);
             var read = ReadBack.Of(folder.File("sample"));
-            Assert.Equal([(file.StartOf(before), file.Ends[before]), (file.Bytes.Length, bytes.Length)], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
+            Assert.Equal(
+                [(file.StartOf(before), file.Ends[before]), (file.Bytes.Length, bytes.Length)],
+                read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
             Assert.Equal(file.Ends.Where((_, i) => i != before).Select(end => (long)end), read.Batches.Select(batch => batch.End));
         }
     }
@@ -123,7 +126,8 @@ public sealed class SegmentSearchTests
             foreach (var end in file.Ends.Skip(batch + 1))
             {
                 var bytes = (byte[])file.Bytes.Clone();
-                BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(file.StartOf(batch) + 8), end - file.StartOf(batch) - RecordBatchHeader.LogOverhead);
+                BinaryPrimitives.WriteInt32BigEndian(
+                    bytes.AsSpan(file.StartOf(batch) + 8), end - file.StartOf(batch) - RecordBatchHeader.LogOverhead);
                 File.WriteAllBytes(folder.File("sample"), bytes);
                 var read = ReadBack.Of(folder.File("sample"));
                 Assert.Equal([(file.StartOf(batch), file.Ends[batch])], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
@@ -186,7 +190,8 @@ public sealed class SegmentSearchTests
             File.WriteAllBytes(folder.File("sample"), whole[..length]);
             var read = ReadBack.Of(folder.File("sample"));
             Assert.Equal(["first"], read.Records.Select(r => r.Value));
-            Assert.Equal(((long)first, (long)length, true), (read.Damage[0].Position, read.Damage[0].EndPosition, read.Damage[0].IsTornTail));
+            Assert.Equal(
+                ((long)first, (long)length, true), (read.Damage[0].Position, read.Damage[0].EndPosition, read.Damage[0].IsTornTail));
         }
     }
 
@@ -204,7 +209,8 @@ public sealed class SegmentSearchTests
         for (var at = 0; at < bytes.Length; at += RecordBatchHeader.Bytes)
         {
             var header = bytes.AsSpan(at, RecordBatchHeader.Bytes);
-            new RecordBatchHeader { BaseOffset = 1, Magic = 2, PartitionLeaderEpoch = -1, ProducerId = identity, BaseSequence = 1 }.WriteTo(header);
+            new RecordBatchHeader { BaseOffset = 1, Magic = 2, PartitionLeaderEpoch = -1, ProducerId = identity, BaseSequence = 1 }.WriteTo(
+                header);
             BinaryPrimitives.WriteInt32BigEndian(header[8..], bytes.Length - at - RecordBatchHeader.LogOverhead + 3);
             header[RecordBatchHeader.CrcPosition] ^= 1;
         }

@@ -54,8 +54,14 @@ internal sealed record SampleFile(string Name, byte[] Bytes)
             {
                 for (var i = 0; i < count; i++, n++)
                 {
-                    RecordHeader[] headers = magic == 2 && n % 3 == 1 ? [new RecordHeader("name", "of record " + n), new RecordHeader("null", null)] : [];
-                    writer.Append(new NewRecord(1_000 + n, Encoding.ASCII.GetBytes("key " + (n % 3)), Encoding.ASCII.GetBytes($"value {n} of this segment of this segment of this segment")) { Headers = headers });
+                    RecordHeader[] headers = magic == 2 && n % 3 == 1
+                        ? [new RecordHeader("name", "of record " + n), new RecordHeader("null", null)]
+                        : [];
+                    writer.Append(
+                        new NewRecord(
+                            1_000 + n,
+                            Encoding.ASCII.GetBytes("key " + (n % 3)),
+                            Encoding.ASCII.GetBytes($"value {n} of this segment of this segment of this segment")) { Headers = headers });
                 }
 
                 writer.Flush();

@@ -14,7 +14,10 @@ internal sealed record Seen(long Offset, long Timestamp, string? Key, string? Va
         record.Timestamp,
         record.HasKey ? Encoding.UTF8.GetString(record.Key) : null,
         record.HasValue ? Encoding.UTF8.GetString(record.Value) : null,
-        string.Join(",", record.CopyHeaders().Select(h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}")));
+        string.Join(
+            ",",
+            record.CopyHeaders().Select(
+                h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}")));
 }
 
 internal static class Some
@@ -27,7 +30,8 @@ internal static class Some
         RunsInBackground = false,
     };
 
-    public static NewRecord Record(string value, string? key = null, long timestamp = 1_000) => new(timestamp, Encoding.UTF8.GetBytes(value))
+    public static NewRecord Record(string value, string? key = null, long timestamp = 1_000) =>
+        new(timestamp, Encoding.UTF8.GetBytes(value))
     {
         Key = key is null ? default : Encoding.UTF8.GetBytes(key),
         HasKey = key is not null,

@@ -159,7 +159,8 @@ public class CompactJsonTests
     {
         // Serilog itself turns most objects into text at once; a sink before ours, or an enricher, need not.
         var bad = new ScalarValue(new Throwing());
-        string json = Render(new LogEvent(Time, LogEventLevel.Information, new ThrowingException(), new MessageTemplateParser().Parse("{Bad} {Worse:x}"),
+        string json = Render(
+            new LogEvent(Time, LogEventLevel.Information, new ThrowingException(), new MessageTemplateParser().Parse("{Bad} {Worse:x}"),
             [new LogEventProperty("Bad", bad), new LogEventProperty("Worse", bad), new LogEventProperty("Good", new ScalarValue(1))]));
 
         Assert.Equal("(Throwing could not be rendered: NotSupportedException)", Parse(json).GetProperty("Bad").GetString());
@@ -190,7 +191,8 @@ public class CompactJsonTests
     [Fact]
     public void Rendering_allocates_nothing_for_plain_values()
     {
-        LogEvent logEvent = Capture(l => l.Information("Order {OrderId} of {Customer} paid {Amount} on {Day}", 4711L, "nina", 12.5m, new DateTime(2020, 1, 2)));
+        LogEvent logEvent = Capture(
+            l => l.Information("Order {OrderId} of {Customer} paid {Amount} on {Day}", 4711L, "nina", 12.5m, new DateTime(2020, 1, 2)));
         Run(100);
         long before = GC.GetAllocatedBytesForCurrentThread();
 
@@ -211,7 +213,8 @@ public class CompactJsonTests
 
     private static string Property(LogEventPropertyValue value)
     {
-        var logEvent = new LogEvent(Time, LogEventLevel.Information, null, new MessageTemplateParser().Parse("x"), [new LogEventProperty("P", value)]);
+        var logEvent =
+            new LogEvent(Time, LogEventLevel.Information, null, new MessageTemplateParser().Parse("x"), [new LogEventProperty("P", value)]);
         const string before = """{"@t":"2016-06-07T03:44:57.8532799Z","@mt":"x","P":""";
         string json = Render(logEvent);
         Assert.StartsWith(before, json);
@@ -235,7 +238,14 @@ public class CompactJsonTests
         using Logger logger = new LoggerConfiguration().MinimumLevel.Verbose().WriteTo.Sink(sink).CreateLogger();
         log(logger);
         LogEvent e = sink.Last!;
-        return new LogEvent(Time, e.Level, e.Exception, e.MessageTemplate, e.Properties.Select(p => new LogEventProperty(p.Key, p.Value)), e.TraceId ?? default, e.SpanId ?? default);
+        return new LogEvent(
+            Time,
+            e.Level,
+            e.Exception,
+            e.MessageTemplate,
+            e.Properties.Select(p => new LogEventProperty(p.Key, p.Value)),
+            e.TraceId ?? default,
+            e.SpanId ?? default);
     }
 
     private static JsonElement Parse(string json) => JsonDocument.Parse(json).RootElement;

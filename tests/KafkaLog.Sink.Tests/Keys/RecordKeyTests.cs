@@ -8,7 +8,8 @@ namespace KafkaLog.Sink.Tests.Keys;
 
 public class RecordKeyTests
 {
-    private static readonly LogEvent Event = new(DateTimeOffset.UnixEpoch, LogEventLevel.Information, null, new MessageTemplateParser().Parse("x"),
+    private static readonly LogEvent Event =
+        new(DateTimeOffset.UnixEpoch, LogEventLevel.Information, null, new MessageTemplateParser().Parse("x"),
     [
         new LogEventProperty("Customer", new ScalarValue("nina \"n\" žluť")),
         new LogEventProperty("Id", new ScalarValue(4711)),

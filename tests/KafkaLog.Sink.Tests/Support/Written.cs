@@ -24,7 +24,10 @@ internal sealed record Written(long Timestamp, string? Key, string Value)
                 while (batch.MoveNext())
                 {
                     Record record = batch.Current;
-                    records.Add(new Written(record.Timestamp, record.HasKey ? Encoding.UTF8.GetString(record.Key) : null, Encoding.UTF8.GetString(record.Value)));
+                    records.Add(
+                        new Written(record.Timestamp, record.HasKey
+                            ? Encoding.UTF8.GetString(record.Key)
+                            : null, Encoding.UTF8.GetString(record.Value)));
                 }
             }
         }

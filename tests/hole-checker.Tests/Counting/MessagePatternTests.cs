@@ -25,6 +25,6 @@ public class MessagePatternTests
         Assert.False(new MessagePattern("n=(?<seq>\\d+)").TryFind(Encoding.UTF8.GetBytes(text), out _));
 
     [Fact]
-    public void A_pattern_without_seq_is_refused() =>
-        Assert.Contains("no group named seq", Assert.Throws<ArgumentException>(() => new MessagePattern("n=(\\d+)")).Message, StringComparison.Ordinal);
+    public void A_pattern_without_seq_is_refused() => Assert.Contains(
+        "no group named seq", Assert.Throws<ArgumentException>(() => new MessagePattern("n=(\\d+)")).Message, StringComparison.Ordinal);
 }

@@ -22,7 +22,8 @@ public class MessageGeneratorTests
         Assert.True(NumberedMessage.TryFind(value, out var message));
         Assert.Equal("r1 producer=7", Encoding.UTF8.GetString(message.Source));
         Assert.Equal(12345, message.Sequence);
-        Assert.Equal("run=r1 producer=7 seq=12345", JsonDocument.Parse(Encoding.UTF8.GetString(value)).RootElement.GetProperty("@m").GetString());
+        Assert.Equal(
+            "run=r1 producer=7 seq=12345", JsonDocument.Parse(Encoding.UTF8.GetString(value)).RootElement.GetProperty("@m").GetString());
     }
 
     [Fact]
@@ -83,7 +84,7 @@ public class MessageGeneratorTests
         var done = generator.RunAsync(CancellationToken.None);
         for (var expected = 1; expected <= 3; expected++)
         {
-            Assert.True(SpinWait.SpinUntil(() => generator.Written == expected, TimeSpan.FromSeconds(10)), $"{generator.Written} instead of {expected}");
+            await Eventually.HoldsAsync(() => generator.Written == expected, () => $"{generator.Written} instead of {expected}");
             if (expected < 3)
             {
                 Assert.False(done.IsCompleted);

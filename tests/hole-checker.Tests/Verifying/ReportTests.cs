@@ -92,7 +92,9 @@ public class ReportTests
     {
         var report = Report(expected: 10, 1, 2, 4);
         Assert.Equal((1, 6), (report.Missing, report.MissingAtTheEnd));
-        Assert.Equal("HOLES: 7 of 10 messages are missing (6 of them behind the last that came); 0 duplicates, 0 out of order", ReportText.Verdict(report));
+        Assert.Equal(
+            "HOLES: 7 of 10 messages are missing (6 of them behind the last that came); 0 duplicates, 0 out of order",
+            ReportText.Verdict(report));
     }
 
     [Fact]

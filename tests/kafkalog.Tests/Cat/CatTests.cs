@@ -118,7 +118,8 @@ public sealed class CatTests : IDisposable
         SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 7); // not covered by the CRC
         Assert.Equal(
             Enumerable.Range(0, 15),
-            Kafkalog.Run("cat", "--json", path).Lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("offset").GetInt32()));
+            Kafkalog.Run("cat", "--json", path).Lines.Select(
+                line => JsonDocument.Parse(line).RootElement.GetProperty("offset").GetInt32()));
     }
 
     [Fact]
@@ -143,7 +144,11 @@ public sealed class CatTests : IDisposable
         var run = Kafkalog.Run("cat", _folder.File("missing"), path);
         Assert.Equal((2, "v0\nv1\n", $"kafkalog: {_folder.File("missing")} does not exist\n"), (run.ExitCode, run.Output, run.Errors));
         using var empty = new TempFolder();
-        Assert.Equal((2, $"kafkalog: {empty.Path} holds no segment: expected files named ..._UTC-COMPONENT.szn. Give the files themselves if they have other names.\n"), Failure("cat", empty.Path));
+        Assert.Equal(
+            (2,
+                $"kafkalog: {empty.Path} holds no segment: expected files named ..._UTC-COMPONENT.szn. Give the files themselves if they "
+                    + "have other names.\n"),
+            Failure("cat", empty.Path));
         Assert.StartsWith("kafkalog: --from is \"soon\"; it must be an offset", Failure("cat", "--from", "soon", path).Errors);
         Assert.StartsWith("kafkalog: -f follows one log", Failure("cat", "-f", path, path).Errors);
 

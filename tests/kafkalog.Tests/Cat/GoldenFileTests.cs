@@ -6,13 +6,16 @@ using KafkaLog.Tool.Tests.Support;
 
 namespace KafkaLog.Tool.Tests.Cat;
 
-/// <summary>Files that Kafka itself and the original library wrote, every magic and codec, against listings that Kafka's own code made of them.</summary>
+/// <summary>
+/// Files that Kafka itself and the original library wrote, every magic and codec, against listings that Kafka's own code made of them.
+/// </summary>
 public sealed class GoldenFileTests
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "data");
 
-    public static TheoryData<string> Files =>
-        [.. Directory.GetFiles(Folder, "*.jsonl.gz", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(Folder, f[..^".jsonl.gz".Length])).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Files => [
+        .. Directory.GetFiles(Folder, "*.jsonl.gz", SearchOption.AllDirectories).Select(
+            f => Path.GetRelativePath(Folder, f[..^".jsonl.gz".Length])).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -28,7 +31,10 @@ public sealed class GoldenFileTests
         Assert.Equal((0, ""), (convert.ExitCode, convert.Errors));
         Assert.Equal(
             expected.Select(line => line
-                .Replace("\"timestamp\":null,\"timestampType\":null", "\"timestamp\":-1,\"timestampType\":\"CreateTime\"", StringComparison.Ordinal)
+                .Replace(
+                    "\"timestamp\":null,\"timestampType\":null",
+                    "\"timestamp\":-1,\"timestampType\":\"CreateTime\"",
+                    StringComparison.Ordinal)
                 .Replace("LogAppendTime", "CreateTime", StringComparison.Ordinal)),
             Kafkalog.Run("cat", "--json", "--base64", folder.File("new")).Lines);
         Assert.Equal(0, Kafkalog.Run("verify", path, folder.File("new")).ExitCode);
@@ -47,8 +53,11 @@ public sealed class GoldenFileTests
             }
 
             var headers = record.GetProperty("headers").EnumerateArray()
-                .Select(header => $"[\"{Convert.ToBase64String(Encoding.UTF8.GetBytes(header[0].GetString()!))}\",{header[1].GetRawText()}]");
-            string[] members = [.. new[] { "offset", "timestamp", "timestampType", "key", "value" }.Select(name => $"\"{name}\":{record.GetProperty(name).GetRawText()}")];
+                .Select(
+                    header => $"[\"{Convert.ToBase64String(Encoding.UTF8.GetBytes(header[0].GetString()!))}\",{header[1].GetRawText()}]");
+            string[] members = [
+                .. new[] { "offset", "timestamp", "timestampType", "key", "value" }.Select(
+                    name => $"\"{name}\":{record.GetProperty(name).GetRawText()}")];
             yield return $"{{{string.Join(',', members)},\"headers\":[{string.Join(',', headers)}]}}";
         }
     }

@@ -28,7 +28,8 @@ public sealed class ConvertTests : IDisposable
         Assert.InRange(Kind("batches").GetInt32(), 3, 20);
 
         JsonElement Kind(string member) =>
-            JsonDocument.Parse(Kafkalog.Run("stats", "--json", _folder.File("new")).Output).RootElement.GetProperty("kinds").EnumerateArray().Single().GetProperty(member);
+            JsonDocument.Parse(Kafkalog.Run("stats", "--json", _folder.File("new")).Output).RootElement.GetProperty("kinds")
+                .EnumerateArray().Single().GetProperty(member);
     }
 
     [Theory]
@@ -42,7 +43,9 @@ public sealed class ConvertTests : IDisposable
         {
             for (var i = 0; i < 100; i++)
             {
-                writer.Append(new NewRecord(SomeSegment.FirstTimestamp + i, BitConverter.GetBytes(i), new byte[i]) { HasKey = i % 3 > 0, HasValue = i % 7 > 0 });
+                writer.Append(
+                    new NewRecord(SomeSegment.FirstTimestamp + i, BitConverter.GetBytes(i), new byte[i]) { HasKey = i % 3 > 0,
+                        HasValue = i % 7 > 0 });
             }
         }
 
@@ -51,7 +54,8 @@ public sealed class ConvertTests : IDisposable
         var back = Kafkalog.Run("convert", _folder.File("old"), "--output", _folder.File("back"));
         Assert.Equal((0, ""), (back.ExitCode, back.Errors));
         var expected = SomeSegment.ReadAll(path);
-        Assert.Equal(magic == "0" ? expected.ConvertAll(r => r with { Timestamp = -1 }) : expected, SomeSegment.ReadAll(_folder.File("back")));
+        Assert.Equal(
+            magic == "0" ? expected.ConvertAll(r => r with { Timestamp = -1 }) : expected, SomeSegment.ReadAll(_folder.File("back")));
     }
 
     [Fact]
@@ -62,7 +66,8 @@ public sealed class ConvertTests : IDisposable
         var run = Kafkalog.Run("convert", path, "--output", _folder.File("new"));
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("damage at bytes", run.Output);
-        Assert.Equal(Enumerable.Range(0, 20).Where(i => i is < 5 or >= 10), SomeSegment.ReadAll(_folder.File("new")).Select(r => (int)r.Offset));
+        Assert.Equal(
+            Enumerable.Range(0, 20).Where(i => i is < 5 or >= 10), SomeSegment.ReadAll(_folder.File("new")).Select(r => (int)r.Offset));
     }
 
     [Fact]

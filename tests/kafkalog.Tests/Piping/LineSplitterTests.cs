@@ -18,8 +18,11 @@ public class LineSplitterTests
     [InlineData("abcde\n", "abcd+|e")]
     [InlineData("abcdefghi\nj", "abcd+|efgh+|i|j")]
     [InlineData("a\r\n", "a\r")]
-    public void Lines_are_cut_at_newlines_and_at_four_bytes(string input, string pieces) =>
-        Assert.Equal(pieces, string.Join("|", Cut(Encoding.ASCII.GetBytes(input), 4, []).Select(p => Encoding.ASCII.GetString(p.Bytes) + (p.IsContinued ? "+" : ""))));
+    public void Lines_are_cut_at_newlines_and_at_four_bytes(string input, string pieces) => Assert.Equal(
+        pieces,
+        string.Join(
+            "|",
+            Cut(Encoding.ASCII.GetBytes(input), 4, []).Select(p => Encoding.ASCII.GetString(p.Bytes) + (p.IsContinued ? "+" : ""))));
 
     [Fact]
     public void However_the_bytes_come_the_pieces_are_the_same_and_nothing_is_lost() =>
@@ -31,7 +34,8 @@ public class LineSplitterTests
             var atOnce = Cut(input, maxBytes, []);
             var joined = pieces.SelectMany(p => p.IsContinued ? p.Bytes : [.. p.Bytes, (byte)'\n']).ToArray();
             byte[] expected = input.Length == 0 || input[^1] == '\n' ? input : [.. input, (byte)'\n'];
-            return pieces.Select(p => (Convert.ToHexString(p.Bytes), p.IsContinued)).SequenceEqual(atOnce.Select(p => (Convert.ToHexString(p.Bytes), p.IsContinued)))
+            return pieces.Select(p => (Convert.ToHexString(p.Bytes), p.IsContinued)).SequenceEqual(
+                atOnce.Select(p => (Convert.ToHexString(p.Bytes), p.IsContinued)))
                 && joined.SequenceEqual(expected)
                 && pieces.All(p => p.Bytes.Length <= maxBytes && (!p.IsContinued || p.Bytes.Length == maxBytes));
         }).QuickCheckThrowOnFailure();

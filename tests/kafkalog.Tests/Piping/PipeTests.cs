@@ -36,7 +36,8 @@ public sealed class PipeTests : IDisposable
         for (var i = 0; i < 20; i++)
         {
             Send(pipe, $"line {i}\n");
-            await Eventually.TrueAsync(() => _folder.Segments().Length == 1 && SomeSegment.ReadAll(_folder).Count == i + 1, () => $"line {i} is not there");
+            await Eventually.HoldsAsync(
+                () => _folder.Segments().Length == 1 && SomeSegment.ReadAll(_folder).Count == i + 1, () => $"line {i} is not there");
         }
     }
 
@@ -65,7 +66,9 @@ public sealed class PipeTests : IDisposable
         }
 
         File.WriteAllText(_folder.File("in"), text.ToString());
-        using var shell = Kafkalog.Shell($"cat '{_folder.File("in")}' | \"$K\" pipe --dir '{_folder.Path}' --component c --tee | cmp - '{_folder.File("in")}' && \"$K\" cat '{_folder.Path}' | cmp - '{_folder.File("in")}'");
+        using var shell = Kafkalog.Shell(
+            $"cat '{_folder.File("in")}' | \"$K\" pipe --dir '{_folder.Path}' --component c --tee | cmp - '{_folder.File("in")}' && "
+                + $"\"$K\" cat '{_folder.Path}' | cmp - '{_folder.File("in")}'");
         var run = shell.WaitForEnd();
         Assert.Equal((0, "", ""), (run.ExitCode, run.Output, run.Errors));
     }
@@ -75,7 +78,7 @@ public sealed class PipeTests : IDisposable
     {
         using var pipe = Start();
         Send(pipe, "first\n");
-        await Eventually.TrueAsync(() => _folder.Segments().Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => _folder.Segments().Length == 1, () => "nothing was written");
         Send(pipe, "second\nthird");
         pipe.SendSigterm(); // standard input stays open
         var run = pipe.WaitForEnd();
@@ -91,7 +94,7 @@ public sealed class PipeTests : IDisposable
         File.CreateSymbolicLink(link, real);
         using var pipe = Kafkalog.Start("pipe", "--dir", link, "--component", "c", "--max-bytes", "1"); // a segment for each chunk
         Send(pipe, "before\n");
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
         File.Delete(link);
         File.WriteAllText(link, "in the way");
         Send(pipe, "during\n");
@@ -102,7 +105,9 @@ public sealed class PipeTests : IDisposable
         await pipe.WaitForErrorAsync("written again, after ");
         pipe.Input.Close();
         Assert.Equal(0, pipe.WaitForEnd().ExitCode);
-        Assert.Equal(["before", "during", "later"], Directory.GetFiles(real).Order(StringComparer.Ordinal).SelectMany(SomeSegment.ReadAll).Select(r => r.Value));
+        Assert.Equal(
+            ["before", "during", "later"],
+            Directory.GetFiles(real).Order(StringComparer.Ordinal).SelectMany(SomeSegment.ReadAll).Select(r => r.Value));
     }
 
     [Fact]
@@ -113,7 +118,7 @@ public sealed class PipeTests : IDisposable
         File.CreateSymbolicLink(link, real);
         using var pipe = Kafkalog.Start("pipe", "--dir", link, "--component", "c", "--max-bytes", "1");
         Send(pipe, "written\n");
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
         File.Delete(link);
         File.WriteAllText(link, "in the way");
         Send(pipe, "a\nb\n");
@@ -128,7 +133,9 @@ public sealed class PipeTests : IDisposable
     public void After_a_failed_fsync_the_records_are_written_again_to_a_new_segment()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed");
-        using var shell = Kafkalog.Shell($"printf 'a\\nb\\n' | strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EIO:when=1 \"$K\" pipe --dir '{_folder.Path}' --component c --durability synced");
+        using var shell = Kafkalog.Shell(
+            "printf 'a\\nb\\n' | strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EIO:when=1 \"$K\" pipe --dir "
+                + $"'{_folder.Path}' --component c --durability synced");
         var run = shell.WaitForEnd();
         Assert.Equal(0, run.ExitCode);
         Assert.Contains("Input/output error (errno 5)", run.Errors);
@@ -138,7 +145,8 @@ public sealed class PipeTests : IDisposable
     [Fact]
     public void A_tee_whose_reader_is_gone_ends_and_the_records_are_written()
     {
-        using var shell = Kafkalog.Shell($"(echo a; sleep 0.3; echo b; sleep 0.3; echo c) | \"$K\" pipe --dir '{_folder.Path}' --component c --tee | head -n 1");
+        using var shell = Kafkalog.Shell(
+            $"(echo a; sleep 0.3; echo b; sleep 0.3; echo c) | \"$K\" pipe --dir '{_folder.Path}' --component c --tee | head -n 1");
         Assert.Contains("--tee ends", shell.WaitForEnd().Errors);
         Assert.Equal(["a", "b", "c"], SomeSegment.ReadAll(_folder).Select(r => r.Value));
     }

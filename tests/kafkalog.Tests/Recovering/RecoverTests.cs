@@ -26,7 +26,8 @@ public sealed class RecoverTests : IDisposable
         Assert.Equal([.. before[..positions[1]], .. before[positions[2]..positions[3]]], File.ReadAllBytes(_folder.File("new")));
         Assert.Equal([.. before[positions[1]..positions[2]], .. before[positions[3]..]], File.ReadAllBytes(_folder.File("damaged")));
         Assert.Equal(0, Kafkalog.Run("verify", _folder.File("new")).ExitCode);
-        Assert.Equal(Enumerable.Range(0, 15).Where(i => i is < 5 or >= 10), SomeSegment.ReadAll(_folder.File("new")).Select(r => (int)r.Offset));
+        Assert.Equal(
+            Enumerable.Range(0, 15).Where(i => i is < 5 or >= 10), SomeSegment.ReadAll(_folder.File("new")).Select(r => (int)r.Offset));
     }
 
     [Fact]
@@ -68,7 +69,9 @@ public sealed class RecoverTests : IDisposable
         SomeSegment.Append(writer, 0, 5);
         var path = _folder.Segments().Single();
         var run = Kafkalog.Run("recover", path, "--output", _folder.File("new"));
-        Assert.Equal((2, $"kafkalog: the writer of {path} lives: nothing is lost of it yet. Wait until it has ended, or take --force.\n"), (run.ExitCode, run.Errors));
+        Assert.Equal(
+            (2, $"kafkalog: the writer of {path} lives: nothing is lost of it yet. Wait until it has ended, or take --force.\n"),
+            (run.ExitCode, run.Errors));
         Assert.False(File.Exists(_folder.File("new")));
         Assert.Equal(0, Kafkalog.Run("recover", path, "--output", _folder.File("new"), "--force").ExitCode);
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(_folder.File("new")));

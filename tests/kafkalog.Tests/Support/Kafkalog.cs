@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using KafkaFeeder.Tests;
 
 namespace KafkaLog.Tool.Tests.Support;
 
@@ -58,12 +59,16 @@ internal sealed partial class Kafkalog : IDisposable
     public void SendSigterm() => Assert.Equal(0, Kill(_process.Id, Sigterm));
 
     /// <summary>Waits until standard error says something.</summary>
-    public async Task<string> WaitForErrorAsync(string part) =>
-        await Eventually.TrueAsync(() => ErrorsSoFar().Contains(part, StringComparison.Ordinal), () => $"kafkalog did not say '{part}' but: {ErrorsSoFar()}") ? ErrorsSoFar() : "";
+    public async Task<string> WaitForErrorAsync(string part)
+    {
+        await Eventually.HoldsAsync(
+            () => ErrorsSoFar().Contains(part, StringComparison.Ordinal), () => $"kafkalog did not say '{part}' but: {ErrorsSoFar()}");
+        return ErrorsSoFar();
+    }
 
     /// <summary>Waits until standard output holds something.</summary>
-    public Task<bool> WaitForOutputAsync(string part) =>
-        Eventually.TrueAsync(() => OutputSoFar().Contains(part, StringComparison.Ordinal), () => $"kafkalog did not print '{part}' but: {OutputSoFar()}");
+    public Task WaitForOutputAsync(string part) => Eventually.HoldsAsync(
+        () => OutputSoFar().Contains(part, StringComparison.Ordinal), () => $"kafkalog did not print '{part}' but: {OutputSoFar()}");
 
     public string ErrorsSoFar()
     {
@@ -122,28 +127,5 @@ internal sealed partial class Kafkalog : IDisposable
                 _errors.AppendLine(line);
             }
         }
-    }
-}
-
-/// <summary>Waiting for what another process does.</summary>
-internal static class Eventually
-{
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
-
-    /// <summary>Looks every few ms; fails with a reason when it takes too long.</summary>
-    public static async Task<bool> TrueAsync(Func<bool> isSo, Func<string> whatIsWrong)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!isSo())
-        {
-            if (Stopwatch.GetElapsedTime(started) > Limit)
-            {
-                Assert.Fail(whatIsWrong());
-            }
-
-            await Task.Delay(10);
-        }
-
-        return true;
     }
 }

@@ -17,7 +17,8 @@ internal static class SomeSegment
     public const long FirstTimestamp = 1_795_255_200_000; // 2026-11-21T10:00:00Z
 
     /// <summary>Values v0, v1, ...; keys k0, k1, ...; in batches of <paramref name="perBatch"/>. Returns the path.</summary>
-    public static string Write(TempFolder folder, int count, int perBatch = 5, CompressionType codec = CompressionType.None, string component = "c")
+    public static string Write(
+        TempFolder folder, int count, int perBatch = 5, CompressionType codec = CompressionType.None, string component = "c")
     {
         var before = folder.Segments();
         using (var writer = Writer(folder, component, codec))
@@ -28,15 +29,19 @@ internal static class SomeSegment
         return folder.Segments().Except(before).Single();
     }
 
-    public static LogWriter Writer(TempFolder folder, string component = "c", CompressionType codec = CompressionType.None, long maxBytes = 1 << 30) =>
-        new(new LogWriterOptions { Directory = folder.Path, Component = component, Compression = codec, MaxSegmentBytes = maxBytes, Interval = TimeSpan.FromDays(1) });
+    public static LogWriter Writer(
+        TempFolder folder, string component = "c", CompressionType codec = CompressionType.None, long maxBytes = 1 << 30) =>
+        new(
+            new LogWriterOptions { Directory = folder.Path, Component = component, Compression = codec, MaxSegmentBytes = maxBytes,
+                Interval = TimeSpan.FromDays(1) });
 
     public static void Append(LogWriter writer, int first, int count, int perBatch = 5)
     {
         for (var i = first; i < first + count; i++)
         {
             RecordHeader[] headers = i % 2 == 0 ? [new RecordHeader("h", i.ToString())] : [];
-            writer.Append(new NewRecord(FirstTimestamp + i, Encoding.UTF8.GetBytes($"k{i}"), Encoding.UTF8.GetBytes($"v{i}")) { Headers = headers });
+            writer.Append(
+                new NewRecord(FirstTimestamp + i, Encoding.UTF8.GetBytes($"k{i}"), Encoding.UTF8.GetBytes($"v{i}")) { Headers = headers });
             if ((i + 1) % perBatch == 0)
             {
                 writer.Flush();
@@ -100,7 +105,10 @@ internal static class SomeSegment
 
     private static ReadRecord Copy(in Record record)
     {
-        var headers = string.Join(",", record.CopyHeaders().Select(h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}"));
+        var headers = string.Join(
+            ",",
+            record.CopyHeaders().Select(
+                h => $"{Encoding.UTF8.GetString(h.Name.Span)}={(h.Value is { } v ? Encoding.UTF8.GetString(v.Span) : "null")}"));
         return new ReadRecord(
             record.Offset,
             record.Timestamp,

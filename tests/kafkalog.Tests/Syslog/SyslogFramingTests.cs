@@ -29,8 +29,10 @@ public class SyslogFramingTests
     [InlineData("0123456789\r\n", "0123456789")]
     [InlineData("0123456789A\nB\n", "0123456789+|A|B")]
     [InlineData("25 <1>456789abcdefghijklmnop<2>x\n", "<1>456789a+|bcdefghijk+|lmnop|<2>x")]
-    public void Messages_are_cut(string stream, string pieces) =>
-        Assert.Equal(pieces, string.Join("|", Cut(Encoding.ASCII.GetBytes(stream), []).Select(p => Encoding.ASCII.GetString(p.Bytes) + (p.IsContinued ? "+" : ""))));
+    public void Messages_are_cut(string stream, string pieces) => Assert.Equal(
+        pieces,
+        string.Join(
+            "|", Cut(Encoding.ASCII.GetBytes(stream), []).Select(p => Encoding.ASCII.GetString(p.Bytes) + (p.IsContinued ? "+" : ""))));
 
     [Fact]
     public void However_the_bytes_come_the_pieces_are_the_same()
@@ -57,8 +59,10 @@ public class SyslogFramingTests
             {
                 // What is not in the piece is the length and its space before it, or an end behind it.
                 var before = Encoding.ASCII.GetString(stream, consumed, piece.Start);
-                var behind = Encoding.ASCII.GetString(stream, consumed + piece.Start + piece.Length, piece.Consumed - piece.Start - piece.Length);
-                if (piece.Consumed == 0 || piece.Length > Max || before.Trim("0123456789 ".ToCharArray()).Length > 0 || behind.Trim('\n', '\r', '\0').Length > 0)
+                var behind =
+                    Encoding.ASCII.GetString(stream, consumed + piece.Start + piece.Length, piece.Consumed - piece.Start - piece.Length);
+                if (piece.Consumed == 0 || piece.Length > Max || before.Trim("0123456789 ".ToCharArray()).Length > 0
+                    || behind.Trim('\n', '\r', '\0').Length > 0)
                 {
                     return false;
                 }

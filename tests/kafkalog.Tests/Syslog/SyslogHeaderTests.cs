@@ -86,5 +86,6 @@ public class SyslogHeaderTests
     [InlineData("514", null)]
     [InlineData("example.com:514", null)]
     [InlineData("127.0.0.1:99999", null)]
-    public void An_address_has_a_port(string text, string? expected) => Assert.Equal(expected, SyslogSockets.ParseEndPoint(text)?.ToString());
+    public void An_address_has_a_port(string text, string? expected) =>
+        Assert.Equal(expected, SyslogSockets.ParseEndPoint(text)?.ToString());
 }

@@ -27,12 +27,14 @@ public sealed partial class SyslogTests : IDisposable
         var port = await StartAsync("tcp", "--tcp", "127.0.0.1:0");
         using (var client = new TcpClient("127.0.0.1", port))
         {
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("<30>Nov 21 10:00:00 h a: one\n24 <31>Nov 21 10:00:00 b: x\0no syslog at all\r\nend"));
+            await client.GetStream().WriteAsync(
+                Encoding.ASCII.GetBytes("<30>Nov 21 10:00:00 h a: one\n24 <31>Nov 21 10:00:00 b: x\0no syslog at all\r\nend"));
         }
 
         var records = await WaitForAsync(4);
         Assert.Equal(["<30>Nov 21 10:00:00 h a: one", "<31>Nov 21 10:00:00 b: x", "no syslog at all", "end"], records.Select(r => r.Value));
-        Assert.Equal(["facility=daemon,severity=info,host=h,app=a", "facility=daemon,severity=debug,app=b", "", ""], records.Select(r => r.Headers));
+        Assert.Equal(
+            ["facility=daemon,severity=info,host=h,app=a", "facility=daemon,severity=debug,app=b", "", ""], records.Select(r => r.Headers));
         Stop();
     }
 
@@ -97,7 +99,7 @@ public sealed partial class SyslogTests : IDisposable
         using var client = new TcpClient("127.0.0.1", port);
         var stream = client.GetStream();
         stream.Write("<30>before\n"u8);
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length == 1, () => "nothing was written");
         File.Delete(link);
         File.WriteAllText(link, "in the way");
         stream.WriteTimeout = 3000;
@@ -115,7 +117,7 @@ public sealed partial class SyslogTests : IDisposable
         File.CreateSymbolicLink(link, real);
         await _server.WaitForErrorAsync("written again, after ");
         client.Close();
-        await Eventually.TrueAsync(() => Directory.GetFiles(real).Length > 2, () => "nothing was written");
+        await Eventually.HoldsAsync(() => Directory.GetFiles(real).Length > 2, () => "nothing was written");
         Stop();
         var values = Directory.GetFiles(real).Order(StringComparer.Ordinal).SelectMany(SomeSegment.ReadAll).Select(r => r.Value!).ToList();
         Assert.True(values.Count >= 1 + (sent * 1024), $"{values.Count} records of {sent} MiB");
@@ -139,7 +141,8 @@ public sealed partial class SyslogTests : IDisposable
         stream.Send("<30>unfinished"u8);
         Stop(); // the connection stays open
         Assert.Equal(
-            Enumerable.Range(0, 5).SelectMany(i => new[] { $"<30>d{i}", $"<30>s{i}" }).Append("<30>unfinished").Order(StringComparer.Ordinal),
+            Enumerable.Range(0, 5).SelectMany(i => new[] { $"<30>d{i}", $"<30>s{i}" }).Append("<30>unfinished").Order(
+                StringComparer.Ordinal),
             SomeSegment.ReadAll(_folder).Select(r => r.Value!).Order(StringComparer.Ordinal));
         Assert.Empty(Directory.GetFileSystemEntries(_sockets.Path));
     }
@@ -160,7 +163,9 @@ public sealed partial class SyslogTests : IDisposable
 
         File.WriteAllText(path, "a file");
         Assert.Equal(
-            (2, $"kafkalog: cannot listen on {path}: something else than a socket is there, which is not removed. Remove it, or give another path.\n"),
+            (2,
+                $"kafkalog: cannot listen on {path}: something else than a socket is there, which is not removed. Remove it, or give "
+                    + "another path.\n"),
             Failure("--unix-stream", path));
         Assert.Equal("a file", File.ReadAllText(path));
     }
@@ -178,7 +183,8 @@ public sealed partial class SyslogTests : IDisposable
         await WaitForAsync(2);
         await _server!.WaitForErrorAsync("too many connections");
         clients.ForEach(client => client.Dispose());
-        Assert.Equal(["<30>0", "<30>1", "<30>2", "<30>3", "<30>4"], (await WaitForAsync(5)).Select(r => r.Value!).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["<30>0", "<30>1", "<30>2", "<30>3", "<30>4"], (await WaitForAsync(5)).Select(r => r.Value!).Order(StringComparer.Ordinal));
         Stop();
     }
 
@@ -216,10 +222,12 @@ public sealed partial class SyslogTests : IDisposable
         string[] to = isUnix ? ["-u", path] : ["-n", "127.0.0.1", "-P", $"{port}"];
         for (var i = 0; i < 3; i++)
         {
-            await SystemProgram.RunAsync("logger", [.. to, .. Words(how), .. Words(format), "-t", "tester", "-p", "daemon.warning", $"message {i} žluťoučký"]);
+            await SystemProgram.RunAsync(
+                "logger", [.. to, .. Words(how), .. Words(format), "-t", "tester", "-p", "daemon.warning", $"message {i} žluťoučký"]);
         }
 
-        var records = (await WaitForAsync(3)).OrderBy(r => Message().Match(r.Value!).Value, StringComparer.Ordinal).ToList(); // each is a connection of its own
+        // each is a connection of its own
+        var records = (await WaitForAsync(3)).OrderBy(r => Message().Match(r.Value!).Value, StringComparer.Ordinal).ToList();
         for (var i = 0; i < 3; i++)
         {
             Assert.StartsWith("<28>", records[i].Value);
@@ -250,11 +258,14 @@ public sealed partial class SyslogTests : IDisposable
 
             """);
         using var rsyslogd = SystemProgram.Start("rsyslogd", "-n", "-f", _sockets.File("rsyslog.conf"), "-i", _sockets.File("pid"));
-        await Eventually.TrueAsync(() => File.Exists(input), () => $"rsyslogd does not listen: {rsyslogd.Errors}");
+        await Eventually.HoldsAsync(() => File.Exists(input), () => $"rsyslogd does not listen: {rsyslogd.Errors}");
         var lines = string.Concat(Enumerable.Range(0, 2000).Select(i => $"line {i}\n"));
         await SystemProgram.RunAsync("logger", ["-u", input, "-t", "tester", "-p", "local3.err"], lines);
         var records = await WaitForAsync(2000, r => r.Headers.EndsWith(",app=tester", StringComparison.Ordinal));
-        Assert.Equal(Enumerable.Range(0, 2000).Select(i => $"line {i}"), records.Select(r => r.Value![(r.Value!.LastIndexOf("line ", StringComparison.Ordinal))..].TrimEnd('\n'))); // one template ends with a newline
+        // one template ends with a newline
+        Assert.Equal(
+            Enumerable.Range(0, 2000).Select(i => $"line {i}"),
+            records.Select(r => r.Value![(r.Value!.LastIndexOf("line ", StringComparison.Ordinal))..].TrimEnd('\n')));
         Assert.All(records, r => Assert.Matches("^facility=local3,severity=err,host=[^,]+,app=tester$", r.Headers));
         rsyslogd.Dispose();
         Stop();
@@ -286,7 +297,7 @@ public sealed partial class SyslogTests : IDisposable
             """);
         using var nginx = SystemProgram.Start("nginx", "-c", _sockets.File("nginx.conf"), "-p", _sockets.Path);
         using var http = new HttpClient();
-        await Eventually.TrueAsync(() => File.Exists(_sockets.File("pid")), () => $"nginx does not start: {nginx.Errors}");
+        await Eventually.HoldsAsync(() => File.Exists(_sockets.File("pid")), () => $"nginx does not start: {nginx.Errors}");
         for (var i = 0; i < 50; i++)
         {
             Assert.Equal("hello", await http.GetStringAsync($"http://127.0.0.1:{httpPort}/page/{i}"));
@@ -341,7 +352,9 @@ public sealed partial class SyslogTests : IDisposable
     private async Task<int> PortAsync(string kind)
     {
         await _server!.WaitForErrorAsync($"listening on {kind} ");
-        return Regex.Match(_server.ErrorsSoFar(), $@"listening on {kind} .*:(\d+)\n") is { Success: true } match ? int.Parse(match.Groups[1].Value) : 0;
+        return Regex.Match(_server.ErrorsSoFar(), $@"listening on {kind} .*:(\d+)\n") is { Success: true } match
+            ? int.Parse(match.Groups[1].Value)
+            : 0;
     }
 
     private Ended Stop()
@@ -355,7 +368,7 @@ public sealed partial class SyslogTests : IDisposable
     private async Task<List<ReadRecord>> WaitForAsync(int count, Func<ReadRecord, bool>? counts = null)
     {
         List<ReadRecord> records = [];
-        await Eventually.TrueAsync(
+        await Eventually.HoldsAsync(
             () => (records = [.. SomeSegment.ReadAll(_folder).Where(counts ?? (_ => true))]).Count >= count,
             () => $"{records.Count} of {count} records came; kafkalog said: {_server!.ErrorsSoFar()}");
         return records;

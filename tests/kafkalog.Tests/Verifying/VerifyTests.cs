@@ -30,7 +30,9 @@ public sealed class VerifyTests : IDisposable
         SomeSegment.Truncate(path, positions[4] - 3);
         var run = Kafkalog.Run("verify", path);
         Assert.Equal(1, run.ExitCode);
-        Assert.StartsWith($"{path}: damage at bytes {positions[1]}..{positions[2] - 1} ({positions[2] - positions[1]} bytes): stored CRC-32C 0x", run.Lines[0]);
+        Assert.StartsWith(
+            $"{path}: damage at bytes {positions[1]}..{positions[2] - 1} ({positions[2] - positions[1]} bytes): stored CRC-32C 0x",
+            run.Lines[0]);
         Assert.EndsWith("; last offset before it 4, first offset behind it 10", run.Lines[0]);
         Assert.StartsWith($"{path}: torn tail at bytes {positions[3]}..{positions[4] - 4} ", run.Lines[1]);
         Assert.EndsWith("; last offset before it 14, no record behind it", run.Lines[1]);
@@ -40,7 +42,8 @@ public sealed class VerifyTests : IDisposable
         Assert.False(json.GetProperty("sound").GetBoolean());
         Assert.Equal(2, json.GetProperty("damageCount").GetInt32());
         var first = json.GetProperty("damage")[0];
-        Assert.Equal((positions[1], positions[2] - 1), (first.GetProperty("firstByte").GetInt64(), first.GetProperty("lastByte").GetInt64()));
+        Assert.Equal(
+            (positions[1], positions[2] - 1), (first.GetProperty("firstByte").GetInt64(), first.GetProperty("lastByte").GetInt64()));
         Assert.Equal((4, 10), (first.GetProperty("lastOffsetBefore").GetInt32(), first.GetProperty("firstOffsetBehind").GetInt32()));
     }
 
@@ -90,7 +93,8 @@ public sealed class VerifyTests : IDisposable
         var json = JsonDocument.Parse(Kafkalog.Run("stats", "--json", path).Output).RootElement;
         Assert.Equal(
             (10, 1000, 1000, 500, 0, 999, 0, 100, false),
-            (Number("batches"), Number("records"), Number("recordsWithKey"), Number("recordsWithHeaders"), Number("firstOffset"), Number("lastOffset"),
+            (Number("batches"), Number("records"), Number("recordsWithKey"), Number("recordsWithHeaders"), Number("firstOffset"),
+                Number("lastOffset"),
                 Number("gapsCount"), Number("maxRecordsPerBatch"), json.GetProperty("writer").GetString() == "alive"));
         Assert.Equal((SomeSegment.FirstTimestamp, SomeSegment.FirstTimestamp + 999), (Number("firstTimestamp"), Number("lastTimestamp")));
         Assert.True(Number("segmentId") >= 1L << 62);

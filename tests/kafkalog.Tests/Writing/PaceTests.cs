@@ -11,14 +11,16 @@ public class PaceTests
     public void A_write_is_tried_again_every_second()
     {
         var pace = new RetryPace(_time);
-        Assert.All(Enumerable.Range(0, 100), _ => Assert.Equal(TimeSpan.FromSeconds(1), pace.AfterFailure(writesAgain: false, isStopping: false)));
+        Assert.All(
+            Enumerable.Range(0, 100), _ => Assert.Equal(TimeSpan.FromSeconds(1), pace.AfterFailure(writesAgain: false, isStopping: false)));
     }
 
     [Fact]
     public void Writing_anew_is_tried_less_and_less_often_until_it_worked()
     {
         var pace = new RetryPace(_time);
-        Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60], Enumerable.Range(0, 8).Select(_ => (int)pace.AfterFailure(true, false)!.Value.TotalSeconds));
+        Assert.Equal(
+            [1, 2, 4, 8, 16, 32, 60, 60], Enumerable.Range(0, 8).Select(_ => (int)pace.AfterFailure(true, false)!.Value.TotalSeconds));
         pace.Reset();
         Assert.Equal(TimeSpan.FromSeconds(1), pace.AfterFailure(true, false));
     }

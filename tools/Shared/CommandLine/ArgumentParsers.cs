@@ -23,7 +23,8 @@ internal static class ArgumentParsers
     public static Func<ArgumentResult, long> Number(long minimum) => result =>
     {
         var text = result.Tokens[^1].Value;
-        if (long.TryParse(text.Replace("_", "", StringComparison.Ordinal), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= minimum)
+        if (long.TryParse(text.Replace("_", "", StringComparison.Ordinal), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number >= minimum)
         {
             return number;
         }

@@ -12,6 +12,10 @@ internal static class CodecOption
         Description = "How batches are compressed",
         DefaultValueFactory = _ => CompressionType.None,
         CustomParser = ArgumentParsers.OneOf(
-            ("none", CompressionType.None), ("gzip", CompressionType.Gzip), ("snappy", CompressionType.Snappy), ("lz4", CompressionType.Lz4), ("zstd", CompressionType.Zstd)),
+            ("none", CompressionType.None),
+            ("gzip", CompressionType.Gzip),
+            ("snappy", CompressionType.Snappy),
+            ("lz4", CompressionType.Lz4),
+            ("zstd", CompressionType.Zstd)),
     };
 }

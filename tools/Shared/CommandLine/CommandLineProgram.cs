@@ -26,7 +26,8 @@ internal static class CommandLineProgram
             Console.Error.WriteLine($"{name}: {error.Message}");
         }
 
-        Console.Error.WriteLine($"{name}: see {name} {(arguments.CommandResult.Command == root ? "" : arguments.CommandResult.Command.Name + " ")}--help.");
+        Console.Error.WriteLine(
+            $"{name}: see {name} {(arguments.CommandResult.Command == root ? "" : arguments.CommandResult.Command.Name + " ")}--help.");
         return WrongArguments;
     }
 }

@@ -17,7 +17,8 @@ public sealed class SequenceMemory(long limitBytes = 1L << 30)
         if (TakenBytes + bytes > limitBytes)
         {
             throw new SequenceMemoryException(
-                $"The sequence numbers are too scattered: keeping them takes more than {limitBytes >> 20} MiB, which is enough for {limitBytes * 8 / 1_000_000} million messages numbered from 1 without holes.");
+                $"The sequence numbers are too scattered: keeping them takes more than {limitBytes >> 20} MiB, which is enough for "
+                    + $"{limitBytes * 8 / 1_000_000} million messages numbered from 1 without holes.");
         }
 
         TakenBytes += bytes;

@@ -30,8 +30,14 @@ internal static class GenerateCommand
 
     public static Command Create()
     {
-        var dir = new Option<string>("--dir") { Required = true, HelpName = "D", Description = "Where the segments go; made if it is missing" };
-        var component = new Option<string>("--component") { Required = true, HelpName = "C", Description = "The log's name in the names of its segments" };
+        var dir =
+            new Option<string>("--dir") { Required = true, HelpName = "D", Description = "Where the segments go; made if it is missing" };
+        var component = new Option<string>("--component")
+        {
+            Required = true,
+            HelpName = "C",
+            Description = "The log's name in the names of its segments",
+        };
         var count = Number("--count", "N", "How many messages, of all producers together", 1);
         count.Required = true;
         var rate = new Option<long?>("--rate")
@@ -49,11 +55,16 @@ internal static class GenerateCommand
             HelpName = "buffered|flushed|synced",
             Description = "How safe a message is before the next one is written",
             DefaultValueFactory = _ => Durability.Buffered,
-            CustomParser = ArgumentParsers.OneOf(("buffered", Durability.Buffered), ("flushed", Durability.Flushed), ("synced", Durability.Synced)),
+            CustomParser =
+                ArgumentParsers.OneOf(("buffered", Durability.Buffered), ("flushed", Durability.Flushed), ("synced", Durability.Synced)),
         };
         var codec = CodecOption.Create();
         var keyed = new Option<bool>("--keyed") { Description = "The producer's number as the key of its messages" };
-        var run = new Option<string?>("--run") { HelpName = "ID", Description = "What tells this run from others: letters, digits, '.', '_', '-'; made up if left out" };
+        var run = new Option<string?>("--run")
+        {
+            HelpName = "ID",
+            Description = "What tells this run from others: letters, digits, '.', '_', '-'; made up if left out",
+        };
 
         var command = new Command("generate", "Write numbered messages into segments, as an application would.")
         {
@@ -130,19 +141,23 @@ internal static class GenerateCommand
         var seconds = time.GetElapsedTime(started).TotalSeconds;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"run={options.Run}: {written} messages of {options.Producers} producers written to {writerOptions.Directory} in {seconds:0.0} s ({written / Math.Max(seconds, 0.001):N0}/s)"));
+            $"run={options.Run}: {written} messages of {options.Producers} producers written to {writerOptions.Directory} in "
+                + $"{seconds:0.0} s ({written / Math.Max(seconds, 0.001):N0}/s)"));
         if (problem is null && written == options.Count)
         {
             return ExitCode.Good;
         }
 
-        Console.Error.WriteLine($"hole-checker: {options.Count - written} of {options.Count} messages were not written{(problem is null ? "" : $": {problem}")}");
+        Console.Error.WriteLine(
+            $"hole-checker: {options.Count - written} of {options.Count} messages were not "
+                + $"written{(problem is null ? "" : $": {problem}")}");
         return ExitCode.Bad;
     }
 
     private static Option<long> Number(string name, string helpName, string description, long minimum, long? standard = null)
     {
-        var option = new Option<long>(name) { HelpName = helpName, Description = description, CustomParser = ArgumentParsers.Number(minimum) };
+        var option =
+            new Option<long>(name) { HelpName = helpName, Description = description, CustomParser = ArgumentParsers.Number(minimum) };
         if (standard is { } value)
         {
             option.DefaultValueFactory = _ => value;
@@ -164,5 +179,6 @@ internal static class GenerateCommand
 
     /// <summary>Told apart from other runs by the time, and from those of the same second by chance.</summary>
     private static string NewRun() => string.Create(
-        CultureInfo.InvariantCulture, $"{TimeProvider.System.GetUtcNow():yyyyMMddTHHmmss}-{RandomNumberGenerator.GetHexString(6, lowercase: true)}");
+        CultureInfo.InvariantCulture, $"{TimeProvider.System.GetUtcNow():yyyyMMddTHHmmss}-"
+            + $"{RandomNumberGenerator.GetHexString(6, lowercase: true)}");
 }

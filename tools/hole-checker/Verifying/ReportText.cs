@@ -19,13 +19,17 @@ internal static class ReportText
             + Invariant($"{report.Tally.Foreign:N0} of them foreign (without a number){others}"));
         if (report.RemovedBefore > 0)
         {
-            output.WriteLine(Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): what they held counts as missing"));
+            output.WriteLine(
+                Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): ")
+                + "what they held counts as missing");
         }
 
         foreach (var source in report.Sources.Take(MaxSources))
         {
-            output.WriteLine(Invariant(
-                $"run {source.Run} producer {source.Producer}: {source.Received:N0} received, {source.Distinct:N0} distinct, {source.Missing:N0} missing, {source.Duplicates:N0} duplicates, {source.OutOfOrder:N0} out of order"));
+            output.WriteLine(
+                Invariant($"run {source.Run} producer {source.Producer}: {source.Received:N0} received, ")
+                + Invariant($"{source.Distinct:N0} distinct, {source.Missing:N0} missing, {source.Duplicates:N0} duplicates, ")
+                + Invariant($"{source.OutOfOrder:N0} out of order"));
             WriteHoles(source, output);
         }
 

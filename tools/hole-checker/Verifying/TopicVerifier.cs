@@ -79,7 +79,8 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
         {
             var reason = reader.LastComplaint is { } complaint ? $": {complaint}" : "";
             throw new TopicReadException(
-                $"Topic {options.Topic} was not read to its end: nothing more came from partition {string.Join(", ", unfinished)} for {options.IdleTimeout.TotalSeconds:0.#} s{reason}.");
+                $"Topic {options.Topic} was not read to its end: nothing more came from partition {string.Join(", ", unfinished)} for "
+                    + $"{options.IdleTimeout.TotalSeconds:0.#} s{reason}.");
         }
     }
 

@@ -39,7 +39,12 @@ internal static class VerifyCommand
 
     public static Command Create()
     {
-        var bootstrap = new Option<string>("--bootstrap-server") { Required = true, HelpName = "H:P", Description = "A broker, or several with commas" };
+        var bootstrap = new Option<string>("--bootstrap-server")
+        {
+            Required = true,
+            HelpName = "H:P",
+            Description = "A broker, or several with commas",
+        };
         var topic = new Option<string>("--topic") { Required = true, HelpName = "T", Description = "The topic" };
         var expect = new Option<long?>("--expect")
         {
@@ -130,7 +135,8 @@ internal static class VerifyCommand
         }
         catch (RegexMatchTimeoutException)
         {
-            return CouldNotCheck("--pattern takes more than a second for one message: write it so that it has fewer ways to match (no nested repetition).");
+            return CouldNotCheck(
+                "--pattern takes more than a second for one message: write it so that it has fewer ways to match (no nested repetition).");
         }
         catch (ArgumentException e) when (pattern is not null)
         {

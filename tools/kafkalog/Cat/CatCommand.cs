@@ -47,7 +47,8 @@ internal static class CatCommand
 
     public static Command Create(CancellationToken cancellation)
     {
-        var paths = new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
+        var paths =
+            new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
         var json = new Option<bool>("--json") { Description = "An object a line instead of the value" };
         var base64 = new Option<bool>("--base64") { Description = "With --json: keys, values and headers as base64" };
         var key = new Option<bool>("--key") { Description = "The key and a tab before the value" };
@@ -77,13 +78,20 @@ internal static class CatCommand
                 ? new JsonFormat(arguments.GetValue(base64))
                 : new TextFormat(arguments.GetValue(key), isForTerminal: !arguments.GetValue(raw) && StandardStreams.IsOutputTerminal());
             var output = new OutputBuffer();
-            var printer = new RecordPrinter(range, format, output, cancellation);
-            return Run(printer, output, arguments.GetRequiredValue(paths), arguments.GetValue(component), arguments.GetValue(follow), cancellation);
+            var printer = new RecordPrinter(range, format, output, TimeProvider.System, cancellation);
+            return Run(
+                printer,
+                output,
+                arguments.GetRequiredValue(paths),
+                arguments.GetValue(component),
+                arguments.GetValue(follow),
+                cancellation);
         }));
         return command;
     }
 
-    private static int Run(RecordPrinter printer, OutputBuffer output, string[] paths, string? component, bool follows, CancellationToken cancellation)
+    private static int Run(
+        RecordPrinter printer, OutputBuffer output, string[] paths, string? component, bool follows, CancellationToken cancellation)
     {
         var couldNotRead = false;
         try
@@ -129,7 +137,9 @@ internal static class CatCommand
     {
         if (paths.Length != 1)
         {
-            throw new UserErrorException($"-f follows one log: expected one FILE, or one DIR with --component; found {paths.Length} paths. Start one kafkalog for each.");
+            throw new UserErrorException(
+                $"-f follows one log: expected one FILE, or one DIR with --component; found {paths.Length} paths. Start one kafkalog for "
+                    + "each.");
         }
 
         var path = paths[0];
@@ -141,7 +151,9 @@ internal static class CatCommand
 
         if (!SegmentName.IsValidComponent(component))
         {
-            throw new UserErrorException($"{path} {(Directory.Exists(path) ? "is a directory" : "does not exist")}: -f expects a FILE, or a DIR with --component, which says whose segments to follow.");
+            throw new UserErrorException(
+                $"{path} {(Directory.Exists(path) ? "is a directory" : "does not exist")}: -f expects a FILE, or a DIR with --component, "
+                    + "which says whose segments to follow.");
         }
 
         if (printer.WaitForFirst(path, component) is { } first)

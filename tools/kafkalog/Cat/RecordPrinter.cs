@@ -7,7 +7,8 @@ using KafkaLog.Tool.Reading;
 namespace KafkaLog.Tool.Cat;
 
 /// <summary>Prints the records of segments, one after the other.</summary>
-internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, OutputBuffer output, CancellationToken cancellation)
+internal sealed class RecordPrinter(
+    RecordRange range, IRecordFormat format, OutputBuffer output, TimeProvider time, CancellationToken cancellation)
 {
     // From quick to lazy while nothing comes: two system calls a look.
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(5);
@@ -22,7 +23,7 @@ internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, Out
     /// <exception cref="OutputClosedException">Nobody reads it any more.</exception>
     public void Print(string path)
     {
-        using var scan = new SegmentScan(path);
+        using var scan = new SegmentScan(path, time);
         for (var step = scan.Next(); step != ScanStep.End && !cancellation.IsCancellationRequested; step = scan.Next())
         {
             if (!Take(scan, step))
@@ -48,7 +49,8 @@ internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, Out
     {
         while (true)
         {
-            if (Directory.Exists(directory) && SegmentFiles.SegmentsOf(directory).Where(name => name.Component == component).Min() is { } first)
+            if (Directory.Exists(directory)
+                && SegmentFiles.SegmentsOf(directory).Where(name => name.Component == component).Min() is { } first)
             {
                 return Path.Combine(directory, first.FileName);
             }
@@ -64,7 +66,7 @@ internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, Out
     {
         var name = SegmentName.TryParse(Path.GetFileName(path));
         var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        using var scan = new SegmentScan(path);
+        using var scan = new SegmentScan(path, time);
         while (!cancellation.IsCancellationRequested)
         {
             if (!TakeWhatIsThere(scan))
@@ -173,7 +175,9 @@ internal sealed class RecordPrinter(RecordRange range, IRecordFormat format, Out
     {
         HasMetDamage = true;
         output.Flush(); // so that the line stands where the records are missing
-        Complaints.Say($"{path}: {(damage.IsTornTail ? "torn tail" : "damage")} at bytes {damage.Position}..{damage.EndPosition - 1}: {damage.Reason}");
+        Complaints.Say(
+            $"{path}: {(damage.IsTornTail ? "torn tail" : "damage")} at bytes {damage.Position}..{damage.EndPosition - 1}: "
+                + $"{damage.Reason}");
     }
 
     /// <summary>False: nobody wants more.</summary>

@@ -13,7 +13,10 @@ internal sealed record RecordRange(RangeBound? From, RangeBound? To)
     /// <summary>True if no record behind <paramref name="offset"/> can be meant: offsets ascend in a file; times need not.</summary>
     public bool IsOver(long offset) => To is { IsTime: false } to && offset >= to.Number;
 
-    /// <summary>True if no record before <paramref name="nextOffset"/>, with no timestamp above <paramref name="maxTimestamp"/>, can be meant: its batch need not be opened.</summary>
+    /// <summary>
+    /// True if no record before <paramref name="nextOffset"/>, with no timestamp above <paramref name="maxTimestamp"/>, can be
+    /// meant: its batch need not be opened.
+    /// </summary>
     public bool IsBefore(long nextOffset, long maxTimestamp) =>
         From is { } from && (from.IsTime ? maxTimestamp < from.Number : nextOffset <= from.Number);
 }

@@ -38,7 +38,8 @@ internal static class ConvertCommand
     public static Command Create(CancellationToken cancellation)
     {
         var file = new Argument<string>("FILE") { Description = "The segment" };
-        var output = new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the records go; must not exist" };
+        var output =
+            new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the records go; must not exist" };
         var magic = new Option<byte>("--magic")
         {
             HelpName = "0|1|2",
@@ -53,7 +54,10 @@ internal static class ConvertCommand
             Description = "The size at which a batch is closed, before compression [default: 64KiB]",
             CustomParser = ArgumentParsers.Size(1, 16 << 20),
         };
-        var command = new Command("convert", "Write the records of a segment into a new one of another magic, codec or batch size.") { file, output, magic, codec, batchBytes };
+        var command = new Command("convert", "Write the records of a segment into a new one of another magic, codec or batch size.")
+        {
+            file, output, magic, codec, batchBytes,
+        };
         command.SetAction(arguments => Complaints.Guard(() =>
         {
             var source = SegmentFiles.Followed(arguments.GetRequiredValue(file));
@@ -76,12 +80,18 @@ internal static class ConvertCommand
     private static int Run(string source, string created, SegmentWriter writer, CancellationToken cancellation)
     {
         var conversion = new Conversion(writer);
-        var inspection = FileProgress.Show(source, progress => Inspection.Of(source, conversion, progress, cancellation));
+        var inspection =
+            FileProgress.Show(source, progress => Inspection.Of(source, conversion, progress, TimeProvider.System, cancellation));
         writer.Complete();
 
         InspectionText.Write(inspection, Console.Out);
-        var control = conversion.ControlBatches > 0 ? string.Create(CultureInfo.InvariantCulture, $"; {conversion.ControlBatches:N0} control batches left out") : "";
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{created}: {conversion.Records:N0} records, {new FileInfo(created).Length:N0} bytes{control}"));
+        var control = conversion.ControlBatches > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"; {conversion.ControlBatches:N0} control batches left out")
+            : "";
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{created}: {conversion.Records:N0} records, {new FileInfo(created).Length:N0} bytes{control}"));
         NewFile.WarnIfShipped(source, created);
         return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
     }

@@ -100,7 +100,8 @@ internal static partial class StandardStreams
     /// <param name="wake">A descriptor that becomes readable to end the waiting.</param>
     public static bool WaitForInput(SafeHandle wake)
     {
-        Span<PollDescriptor> both = [new() { Descriptor = Input, Events = PollIn }, new() { Descriptor = (int)wake.DangerousGetHandle(), Events = PollIn }];
+        Span<PollDescriptor> both =
+            [new() { Descriptor = Input, Events = PollIn }, new() { Descriptor = (int)wake.DangerousGetHandle(), Events = PollIn }];
         Wait(both, Timeout.Infinite);
         return both[1].Found == 0;
     }

@@ -48,7 +48,10 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
         lines.Add(read, time.GetUtcNow().ToUnixTimeMilliseconds());
         if (lines.LongLines > longBefore)
         {
-            _longLines.Add(count => $"{count} lines longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several records (--max-line).", lines.LongLines - longBefore);
+            _longLines.Add(
+                count =>
+                    $"{count} lines longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several records (--max-line).",
+                lines.LongLines - longBefore);
         }
 
         var copied = _copies ? room[..read].ToArray() : [];

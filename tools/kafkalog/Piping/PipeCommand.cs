@@ -54,7 +54,9 @@ internal static class PipeCommand
         command.SetAction(arguments => Complaints.Guard(() =>
         {
             var writer = writerArguments.CreateWriter(arguments, stop);
-            var maxLineBytes = arguments.GetResult(maxLine) is null ? ContinuedHeader.DefaultMaxLineBytes : (int)arguments.GetValue(maxLine);
+            var maxLineBytes = arguments.GetResult(maxLine) is null
+                ? ContinuedHeader.DefaultMaxLineBytes
+                : (int)arguments.GetValue(maxLine);
             try
             {
                 new Pipe(writer, maxLineBytes, arguments.GetValue(tee), TimeProvider.System, stop).Run();

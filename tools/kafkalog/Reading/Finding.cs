@@ -7,7 +7,8 @@ namespace KafkaLog.Tool.Reading;
 /// <param name="Reason">What was expected and found.</param>
 /// <param name="LastOffsetBefore">Null: no record before it.</param>
 /// <param name="FirstOffsetBehind">Null: no record behind it.</param>
-internal sealed record Finding(long Position, long EndPosition, bool IsTornTail, string Reason, long? LastOffsetBefore, long? FirstOffsetBehind)
+internal sealed record Finding(
+    long Position, long EndPosition, bool IsTornTail, string Reason, long? LastOffsetBefore, long? FirstOffsetBehind)
 {
     public override string ToString() =>
         $"{(IsTornTail ? "torn tail" : "damage")} at bytes {Position}..{EndPosition - 1} ({EndPosition - Position} bytes): {Reason}; "

@@ -74,17 +74,19 @@ internal sealed class Inspection
     /// <param name="path">The file.</param>
     /// <param name="inspector">Who else looks; null: nobody.</param>
     /// <param name="progress">Told how many bytes are done, of how many.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="cancellation">Ends it.</param>
-    public static Inspection Of(string path, IInspector? inspector, Action<long, long> progress, CancellationToken cancellation)
+    public static Inspection Of(
+        string path, IInspector? inspector, Action<long, long> progress, TimeProvider time, CancellationToken cancellation)
     {
         var inspection = new Inspection(path);
-        inspection.Run(inspector, progress, cancellation);
+        inspection.Run(inspector, progress, time, cancellation);
         return inspection;
     }
 
-    private void Run(IInspector? inspector, Action<long, long> progress, CancellationToken cancellation)
+    private void Run(IInspector? inspector, Action<long, long> progress, TimeProvider time, CancellationToken cancellation)
     {
-        using var scan = new SegmentScan(Path);
+        using var scan = new SegmentScan(Path, time);
         var all = scan.Bytes;
         for (var step = scan.Next(); step != ScanStep.End; step = scan.Next())
         {
@@ -131,7 +133,11 @@ internal sealed class Inspection
 
         if (scan.DamagedBaseOffset is { } stored)
         {
-            Found(scan.BatchPosition, scan.BatchPosition + sizeof(long), false, $"the stored base offset is {stored}, the batch's sequence says {scan.Header.BaseOffset}");
+            Found(
+                scan.BatchPosition,
+                scan.BatchPosition + sizeof(long),
+                false,
+                $"the stored base offset is {stored}, the batch's sequence says {scan.Header.BaseOffset}");
         }
     }
 

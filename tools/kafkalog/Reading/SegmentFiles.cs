@@ -28,7 +28,9 @@ internal static class SegmentFiles
                 .Select(name => Path.Combine(path, name.FileName)));
             if (files.Count == before)
             {
-                throw new UserErrorException($"{path} holds no segment{(component is null ? "" : $" of {component}")}: expected files named ..._UTC-{component ?? "COMPONENT"}.szn. Give the files themselves if they have other names.");
+                throw new UserErrorException(
+                    $"{path} holds no segment{(component is null ? "" : $" of {component}")}: expected files named "
+                        + $"..._UTC-{component ?? "COMPONENT"}.szn. Give the files themselves if they have other names.");
             }
         }
 
@@ -37,11 +39,14 @@ internal static class SegmentFiles
 
     /// <summary>The segments of a directory, in no order.</summary>
     public static IEnumerable<SegmentName> SegmentsOf(string directory) =>
-        Directory.EnumerateFiles(directory, "*" + SegmentName.Extension).Select(path => SegmentName.TryParse(Path.GetFileName(path))).OfType<SegmentName>();
+        Directory.EnumerateFiles(directory, "*" + SegmentName.Extension).Select(path => SegmentName.TryParse(Path.GetFileName(path)))
+            .OfType<SegmentName>();
 
     /// <summary>The first segment of the same log behind <paramref name="name"/>; null if there is none yet.</summary>
     public static string? NextOf(string directory, SegmentName name) =>
-        SegmentsOf(directory).Where(other => other.Component == name.Component && other > name).Min() is { } next ? Path.Combine(directory, next.FileName) : null;
+        SegmentsOf(directory).Where(other => other.Component == name.Component && other > name).Min() is { } next
+            ? Path.Combine(directory, next.FileName)
+            : null;
 
     /// <summary>What a link leads to: a user who names a link means the file, which the format's reader rightly would not open.</summary>
     public static string Followed(string path) =>

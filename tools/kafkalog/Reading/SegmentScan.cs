@@ -21,12 +21,16 @@ internal enum ScanStep
 internal sealed class SegmentScan : IDisposable
 {
     private readonly SegmentReader _reader;
+    private readonly TimeProvider _time;
     private readonly SegmentName? _name;
     private readonly RecordBatchDecoder _decoder = new();
 
+    /// <param name="path">The file.</param>
+    /// <param name="time">The clock that says when nothing more will be written.</param>
     /// <exception cref="IOException">It cannot be opened, or is not a regular file.</exception>
-    public SegmentScan(string path)
+    public SegmentScan(string path, TimeProvider time)
     {
+        _time = time;
         _reader = SegmentReader.Open(path);
         _name = SegmentName.TryParse(System.IO.Path.GetFileName(path));
     }
@@ -50,7 +54,9 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>The damage that was passed last.</summary>
     public SegmentDamage? Damage { get; private set; }
 
-    /// <summary>The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.</summary>
+    /// <summary>
+    /// The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.
+    /// </summary>
     public long? DamagedBaseOffset => _reader.DamagedBaseOffset;
 
     /// <summary>The next batch or damage, up to the end of the file as it is now.</summary>
@@ -103,7 +109,7 @@ internal sealed class SegmentScan : IDisposable
 
     /// <summary>The same, with a writer that was looked for already.</summary>
     public bool IsFinal(WriterState writer) =>
-        SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, DateTimeOffset.UtcNow);
+        SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, _time.GetUtcNow());
 
     /// <summary>The batch's size if it were not compressed; known behind <see cref="Records"/>.</summary>
     public long UncompressedBytes => (Header.Compression, Header.Magic) switch

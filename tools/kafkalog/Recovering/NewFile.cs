@@ -56,7 +56,9 @@ internal sealed class NewFile : IDisposable
     {
         if (SegmentName.TryParse(System.IO.Path.GetFileName(created)) is { } name && FolderOf(source) == FolderOf(created))
         {
-            Complaints.Say($"warning: {created} has the name of a segment of {name.Component} and lies beside {source}: a daemon that ships this directory would ship it too. Give it another name or directory.");
+            Complaints.Say(
+                $"warning: {created} has the name of a segment of {name.Component} and lies beside {source}: a daemon that ships this "
+                    + "directory would ship it too. Give it another name or directory.");
         }
     }
 

@@ -35,16 +35,27 @@ internal static class RecoverCommand
     public static Command Create(CancellationToken cancellation)
     {
         var file = new Argument<string>("FILE") { Description = "The segment" };
-        var output = new Option<string>("--output") { Required = true, HelpName = "NEW", Description = "Where the sound batches go; must not exist" };
+        var output = new Option<string>("--output")
+        {
+            Required = true,
+            HelpName = "NEW",
+            Description = "Where the sound batches go; must not exist",
+        };
         var damaged = new Option<string?>("--damaged") { HelpName = "FILE2", Description = "Where the damaged bytes go; must not exist" };
         var force = new Option<bool>("--force") { Description = "Also while the writer lives, or may live" };
         var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
-        command.SetAction(arguments => Complaints.Guard(() =>
-            Run(SegmentFiles.Followed(arguments.GetRequiredValue(file)), arguments.GetRequiredValue(output), arguments.GetValue(damaged), arguments.GetValue(force), cancellation)));
+        command.SetAction(arguments => Complaints.Guard(() => Run(
+            SegmentFiles.Followed(arguments.GetRequiredValue(file)),
+            arguments.GetRequiredValue(output),
+            arguments.GetValue(damaged),
+            arguments.GetValue(force),
+            TimeProvider.System,
+            cancellation)));
         return command;
     }
 
-    private static void ThrowIfNotFinal(string file, SafeFileHandle source)
+    /// <exception cref="UserErrorException">More may be written to the file.</exception>
+    internal static void ThrowIfNotFinal(string file, SafeFileHandle source, TimeProvider time)
     {
         var writer = SegmentLock.Probe(source);
         var name = SegmentName.TryParse(Path.GetFileName(file));
@@ -55,7 +66,7 @@ internal static class RecoverCommand
                 $"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
         }
 
-        if (!SegmentFinality.IsFinal(writer, name, modified, DateTimeOffset.UtcNow))
+        if (!SegmentFinality.IsFinal(writer, name, modified, time.GetUtcNow()))
         {
             var final = SegmentFinality.FinalAt(name, modified).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
             throw new UserErrorException(string.Create(
@@ -64,25 +75,27 @@ internal static class RecoverCommand
         }
     }
 
-    private static int Run(string file, string output, string? damagedOutput, bool isForced, CancellationToken cancellation)
+    private static int Run(
+        string file, string output, string? damagedOutput, bool isForced, TimeProvider time, CancellationToken cancellation)
     {
         using var source = SegmentHandle.OpenForReading(file);
         if (!isForced)
         {
-            ThrowIfNotFinal(file, source);
+            ThrowIfNotFinal(file, source, time);
         }
 
         using var sound = new NewFile(output);
         using var damaged = damagedOutput is null ? null : new NewFile(damagedOutput);
         var recovery = new Recovery(source, sound, damaged);
-        var inspection = FileProgress.Show(file, progress => Inspection.Of(file, recovery, progress, cancellation));
+        var inspection = FileProgress.Show(file, progress => Inspection.Of(file, recovery, progress, time, cancellation));
         damaged?.Complete();
         sound.Complete();
 
         InspectionText.Write(inspection, Console.Out);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
+            $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} "
+                + $"bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
         NewFile.WarnIfShipped(file, output);
         return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
     }

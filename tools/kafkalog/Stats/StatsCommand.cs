@@ -27,7 +27,8 @@ internal static class StatsCommand
 
     public static Command Create(CancellationToken cancellation)
     {
-        var paths = new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
+        var paths =
+            new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
         var json = new Option<bool>("--json") { Description = "An object a line for each file" };
         var command = new Command("stats", "Tell what segments are made of.") { paths, json };
         command.SetAction(arguments => Complaints.Guard(() =>
@@ -38,7 +39,7 @@ internal static class StatsCommand
                 (file, progress) =>
                 {
                     var stats = new SegmentStats();
-                    return (Stats: stats, Inspection: Inspection.Of(file, stats, progress, cancellation));
+                    return (Stats: stats, Inspection: Inspection.Of(file, stats, progress, TimeProvider.System, cancellation));
                 },
                 found => found.Inspection.IsSound,
                 found =>

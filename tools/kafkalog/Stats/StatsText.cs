@@ -18,7 +18,8 @@ internal static class StatsText
         {
             Line(
                 $"magic {kind.Magic}, {NameOf(kind)}",
-                $"{kind.Batches:N0} batches, {kind.Records:N0} records, {kind.StoredBytes:N0} bytes of {kind.UncompressedBytes:N0} uncompressed (ratio {RatioOf(kind):0.000})");
+                $"{kind.Batches:N0} batches, {kind.Records:N0} records, {kind.StoredBytes:N0} bytes of {kind.UncompressedBytes:N0} ",
+                $"uncompressed (ratio {RatioOf(kind):0.000})");
         }
 
         if (stats.ControlBatches > 0)
@@ -34,8 +35,14 @@ internal static class StatsText
 
         if (stats.Records > 0)
         {
-            Line("batches", $"{(double)inspection.RecordsCount / inspection.BatchesCount:0.0} records on average, {stats.MaxRecordsPerBatch:N0} at most; the largest {stats.LargestBatchBytes:N0} bytes");
-            Line("records", $"{ShareOf(stats.RecordsWithKey, stats)} with a key, {ShareOf(stats.RecordsWithHeaders, stats)} with headers, {stats.Tombstones:N0} with a null value");
+            Line(
+                "batches",
+                $"{(double)inspection.RecordsCount / inspection.BatchesCount:0.0} records on average, {stats.MaxRecordsPerBatch:N0} at ",
+                $"most; the largest {stats.LargestBatchBytes:N0} bytes");
+            Line(
+                "records",
+                $"{ShareOf(stats.RecordsWithKey, stats)} with a key, {ShareOf(stats.RecordsWithHeaders, stats)} with headers, ",
+                $"{stats.Tombstones:N0} with a null value");
         }
 
         void WriteOffsets(SegmentStats of, Inspection among)
@@ -52,7 +59,8 @@ internal static class StatsText
             }
         }
 
-        void Line(string name, FormattableString text) => output.WriteLine($"  {name,-16}{text.ToString(CultureInfo.InvariantCulture)}");
+        void Line(string name, params FormattableString[] text) =>
+            output.WriteLine($"  {name,-16}{string.Concat(text.Select(FormattableString.Invariant))}");
     }
 
     /// <summary>Stored bytes per uncompressed byte.</summary>
@@ -60,7 +68,8 @@ internal static class StatsText
 
     public static string NameOf(BatchKind kind) => kind.Codec.ToString().ToLowerInvariant();
 
-    private static string ShareOf(long count, SegmentStats stats) => string.Create(CultureInfo.InvariantCulture, $"{100.0 * count / stats.Records:0.#} %");
+    private static string ShareOf(long count, SegmentStats stats) =>
+        string.Create(CultureInfo.InvariantCulture, $"{100.0 * count / stats.Records:0.#} %");
 
     /// <summary>As UTC where it is a time at all.</summary>
     private static string TimeOf(long timestamp) =>

@@ -43,7 +43,11 @@ internal sealed class Intake : IDisposable
     {
         if (count > 0)
         {
-            _longMessages.Add(since => $"{since} messages longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records (--max-message).", count);
+            _longMessages.Add(
+                since =>
+                    $"{since} messages longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records "
+                        + "(--max-message).",
+                count);
         }
     }
 

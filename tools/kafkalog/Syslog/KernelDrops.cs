@@ -38,7 +38,8 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
         {
             // sl local remote st queues timer retransmits uid timeout inode references pointer drops
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length >= 13 && fields[9] == inode && long.TryParse(fields[12], NumberStyles.None, CultureInfo.InvariantCulture, out var drops))
+            if (fields.Length >= 13 && fields[9] == inode
+                && long.TryParse(fields[12], NumberStyles.None, CultureInfo.InvariantCulture, out var drops))
             {
                 return drops;
             }
@@ -53,7 +54,9 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
         {
             if (InodeOf(sockets[i].Socket) is { } inode && Count(inode) is { } drops && drops > _told[i])
             {
-                Complaints.Say($"the kernel dropped {drops - _told[i]} datagrams of {sockets[i].Name}, {drops} in all: they came faster than they were written. TCP and unix sockets wait instead.");
+                Complaints.Say(
+                    $"the kernel dropped {drops - _told[i]} datagrams of {sockets[i].Name}, {drops} in all: they came faster than they "
+                        + "were written. TCP and unix sockets wait instead.");
                 _told[i] = drops;
             }
         }

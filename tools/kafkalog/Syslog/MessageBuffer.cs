@@ -15,8 +15,10 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
     private static readonly byte[] SeverityName = "severity"u8.ToArray();
     private static readonly byte[] HostName = "host"u8.ToArray();
     private static readonly byte[] AppName = "app"u8.ToArray();
-    private static readonly RecordHeader[] FacilityHeaders = [.. SyslogHeader.Facilities.Select(name => new RecordHeader(FacilityName, Encoding.ASCII.GetBytes(name)))];
-    private static readonly RecordHeader[] SeverityHeaders = [.. SyslogHeader.Severities.Select(name => new RecordHeader(SeverityName, Encoding.ASCII.GetBytes(name)))];
+    private static readonly RecordHeader[] FacilityHeaders =
+        [.. SyslogHeader.Facilities.Select(name => new RecordHeader(FacilityName, Encoding.ASCII.GetBytes(name)))];
+    private static readonly RecordHeader[] SeverityHeaders =
+        [.. SyslogHeader.Severities.Select(name => new RecordHeader(SeverityName, Encoding.ASCII.GetBytes(name)))];
 
     private readonly SyslogFraming _framing = new(maxMessageBytes);
     private readonly List<(FramePiece Piece, long Timestamp, MessagePart? Part)> _pieces = [];

@@ -63,14 +63,16 @@ internal sealed class StreamListener(Socket listener, Intake intake, int maxMess
     {
         var serving = ServeAsync(connection, stop);
         _connections[serving] = true;
-        serving.ContinueWith(done => _connections.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        serving.ContinueWith(
+            done => _connections.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private async Task ServeAsync(Socket connection, CancellationToken stop)
     {
         await Task.Yield();
         using var messages = new MessageBuffer(maxMessageBytes);
-        connection.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true); // a sender whose machine is gone gives its place back
+        // a sender whose machine is gone gives its place back
+        connection.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
         try
         {
             using (connection)

@@ -50,8 +50,10 @@ internal static class SyslogCommand
         var writerArguments = new WriterArguments();
         var udp = EndPoints("--udp", "Listen for datagrams");
         var tcp = EndPoints("--tcp", "Listen for connections");
-        var unixDatagram = new Option<string[]>("--unix-dgram") { HelpName = "PATH", Description = "Listen on a unix socket of datagrams, as /dev/log" };
-        var unixStream = new Option<string[]>("--unix-stream") { HelpName = "PATH", Description = "Listen on a unix socket of connections" };
+        var unixDatagram =
+            new Option<string[]>("--unix-dgram") { HelpName = "PATH", Description = "Listen on a unix socket of datagrams, as /dev/log" };
+        var unixStream =
+            new Option<string[]>("--unix-stream") { HelpName = "PATH", Description = "Listen on a unix socket of connections" };
         var maxMessage = new Option<long>("--max-message")
         {
             HelpName = "SIZE",
@@ -120,7 +122,8 @@ internal static class SyslogCommand
                 }
                 else
                 {
-                    result.AddError($"{name} is \"{token.Value}\"; it must be an address and a port, such as 127.0.0.1:514, [::1]:514 or 0.0.0.0:514.");
+                    result.AddError(
+                        $"{name} is \"{token.Value}\"; it must be an address and a port, such as 127.0.0.1:514, [::1]:514 or 0.0.0.0:514.");
                 }
             }
 

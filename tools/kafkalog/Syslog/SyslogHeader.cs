@@ -18,7 +18,8 @@ internal readonly record struct SyslogHeader(int? Priority, Part Host, Part App)
     /// <summary>The names of the facilities by number, as syslog(3), rsyslog and logger have them.</summary>
     public static IReadOnlyList<string> Facilities { get; } =
     [
-        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock",
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert",
+        "clock",
         "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
     ];
 
@@ -51,7 +52,8 @@ internal readonly record struct SyslogHeader(int? Priority, Part Host, Part App)
 
         var host = words.Next();
         var app = words.Next();
-        return new SyslogHeader(null, words.IsNil(host) ? default : Limited(host, MaxHostBytes), words.IsNil(app) ? default : Limited(app, MaxAppBytes));
+        return new SyslogHeader(
+            null, words.IsNil(host) ? default : Limited(host, MaxHostBytes), words.IsNil(app) ? default : Limited(app, MaxAppBytes));
     }
 
     /// <summary><c>Mmm dd hh:mm:ss</c> or an ISO time, then the host, which local senders leave out, then the tag.</summary>
@@ -126,7 +128,8 @@ internal readonly record struct SyslogHeader(int? Priority, Part Host, Part App)
 
     /// <summary>Begins as <c>2026-11-21T10:00:00</c>.</summary>
     private static bool IsIsoTime(ReadOnlySpan<byte> text) =>
-        text.Length >= 19 && IsDigit(text[0]) && IsDigit(text[3]) && text[4] == '-' && text[7] == '-' && text[10] == 'T' && text[13] == ':' && text[16] == ':' && IsDigit(text[18]);
+        text.Length >= 19 && IsDigit(text[0]) && IsDigit(text[3]) && text[4] == '-' && text[7] == '-' && text[10] == 'T' && text[13] == ':'
+            && text[16] == ':' && IsDigit(text[18]);
 
     private static bool IsDigit(byte b) => char.IsAsciiDigit((char)b);
 

@@ -17,7 +17,8 @@ internal static class SyslogSockets
 
     // Whoever may reach the directory may log, as with /dev/log.
     private const UnixFileMode Everybody =
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     /// <summary>ADDRESS:PORT, <c>[IPv6]:PORT</c> or localhost:PORT; null if it is none.</summary>
     public static IPEndPoint? ParseEndPoint(string text)
@@ -28,7 +29,8 @@ internal static class SyslogSockets
         return hasPort && IPEndPoint.TryParse(text, out var endPoint) ? endPoint : null;
     }
 
-    public static Socket OpenUdp(IPEndPoint endPoint) => Open("udp", endPoint, new Socket(endPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp), socket =>
+    public static Socket OpenUdp(IPEndPoint endPoint) =>
+        Open("udp", endPoint, new Socket(endPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp), socket =>
     {
         socket.Bind(endPoint);
         socket.ReceiveBufferSize = ReceiveBytes; // the system cuts it to its limit
@@ -42,7 +44,8 @@ internal static class SyslogSockets
         }
     });
 
-    public static Socket OpenTcp(IPEndPoint endPoint) => Open("tcp", endPoint, new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp), socket =>
+    public static Socket OpenTcp(IPEndPoint endPoint) =>
+        Open("tcp", endPoint, new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp), socket =>
     {
         socket.Bind(endPoint);
         socket.Listen(Backlog);
@@ -57,7 +60,8 @@ internal static class SyslogSockets
         }
         catch (ArgumentException)
         {
-            throw new UserErrorException($"cannot listen on {path}: it has {path.Length} characters, and the path of a socket at most 107.");
+            throw new UserErrorException(
+                $"cannot listen on {path}: it has {path.Length} characters, and the path of a socket at most 107.");
         }
 
         RemoveStale(path, type);
@@ -96,7 +100,8 @@ internal static class SyslogSockets
 
         if (!FileKind.IsSocket(path))
         {
-            throw new UserErrorException($"cannot listen on {path}: something else than a socket is there, which is not removed. Remove it, or give another path.");
+            throw new UserErrorException(
+                $"cannot listen on {path}: something else than a socket is there, which is not removed. Remove it, or give another path.");
         }
 
         using var probe = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);

@@ -25,7 +25,9 @@ internal static class InspectionText
     /// <summary>The last line.</summary>
     public static string Verdict(Inspection inspection)
     {
-        var verdict = inspection.IsSound ? "sound" : Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places");
+        var verdict = inspection.IsSound
+            ? "sound"
+            : Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places");
         var offsets = inspection.FirstOffset is { } first ? Invariant($", offsets {first}..{inspection.LastOffset}") : "";
         var lives = inspection.Writer == WriterState.Alive ? "lives" : "may live";
         var writer = inspection.IsFinal ? ""

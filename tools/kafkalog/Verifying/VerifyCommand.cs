@@ -26,7 +26,8 @@ internal static class VerifyCommand
 
     public static Command Create(CancellationToken cancellation)
     {
-        var paths = new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
+        var paths =
+            new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
         var json = new Option<bool>("--json") { Description = "An object a line for each file" };
         var command = new Command("verify", "Check every batch and every record of segments.") { paths, json };
         command.SetAction(arguments => Complaints.Guard(() =>
@@ -34,9 +35,11 @@ internal static class VerifyCommand
             using var output = Console.OpenStandardOutput();
             return FileLoop.Run(
                 SegmentFiles.Expand(arguments.GetRequiredValue(paths)),
-                (file, progress) => Inspection.Of(file, null, progress, cancellation),
+                (file, progress) => Inspection.Of(file, null, progress, TimeProvider.System, cancellation),
                 inspection => inspection.IsSound,
-                arguments.GetValue(json) ? inspection => InspectionJson.Write(inspection, output) : inspection => InspectionText.Write(inspection, Console.Out));
+                arguments.GetValue(json)
+                    ? inspection => InspectionJson.Write(inspection, output)
+                    : inspection => InspectionText.Write(inspection, Console.Out));
         }));
         return command;
     }

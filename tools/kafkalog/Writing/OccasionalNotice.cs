@@ -1,6 +1,8 @@
 namespace KafkaLog.Tool.Writing;
 
-/// <summary>Says what happens often only now and then: at once, then at most every ten seconds, with how often it was. Thread-safe.</summary>
+/// <summary>
+/// Says what happens often only now and then: at once, then at most every ten seconds, with how often it was. Thread-safe.
+/// </summary>
 /// <param name="say">Where to.</param>
 /// <param name="time">The clock.</param>
 internal sealed class OccasionalNotice(Action<string> say, TimeProvider time)

@@ -118,7 +118,8 @@ internal sealed class PatientWriter : IDisposable
             _failingSince = _time.GetTimestamp();
         }
 
-        _isFailureSaid |= _failures.Add(_ => $"{e.Message}. It is kept, and tried again every second; nothing more is read until it is written.");
+        _isFailureSaid |= _failures.Add(
+            _ => $"{e.Message}. It is kept, and tried again every second; nothing more is read until it is written.");
         if (_pace.AfterFailure(writesAgain, _stop.IsCancellationRequested) is not { } delay)
         {
             HasGivenUp = true;

@@ -13,7 +13,8 @@ internal sealed class RetryPace(TimeProvider time)
     private long? _stopped;
 
     /// <summary>How long to wait before the next attempt; null: give up.</summary>
-    /// <param name="writesAgain">True if the attempt writes anew what lies in the file already: less and less often then, lest it fills the disk.</param>
+    /// <param name="writesAgain">True if the attempt writes anew what lies in the file already: less and less often then, lest it
+    /// fills the disk.</param>
     /// <param name="isStopping">True if the program was told to stop.</param>
     public TimeSpan? AfterFailure(bool writesAgain, bool isStopping)
     {

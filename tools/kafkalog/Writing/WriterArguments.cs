@@ -9,8 +9,10 @@ namespace KafkaLog.Tool.Writing;
 /// <summary>The options of commands that write a log.</summary>
 internal sealed class WriterArguments
 {
-    private readonly Option<string> _dir = new("--dir") { Required = true, HelpName = "D", Description = "Where the segments go; made if it is missing" };
-    private readonly Option<string> _component = new("--component") { Required = true, HelpName = "C", Description = "The log's name in the names of its segments" };
+    private readonly Option<string> _dir =
+        new("--dir") { Required = true, HelpName = "D", Description = "Where the segments go; made if it is missing" };
+    private readonly Option<string> _component =
+        new("--component") { Required = true, HelpName = "C", Description = "The log's name in the names of its segments" };
 
     private readonly Option<TimeSpan> _interval = new("--interval")
     {
@@ -31,7 +33,8 @@ internal sealed class WriterArguments
         HelpName = "buffered|flushed|synced",
         Description = "What a record must survive before more is read: nothing, this process, the machine",
         DefaultValueFactory = _ => Durability.Flushed,
-        CustomParser = ArgumentParsers.OneOf(("buffered", Durability.Buffered), ("flushed", Durability.Flushed), ("synced", Durability.Synced)),
+        CustomParser =
+            ArgumentParsers.OneOf(("buffered", Durability.Buffered), ("flushed", Durability.Flushed), ("synced", Durability.Synced)),
     };
 
     private readonly Option<TimeSpan> _linger = new("--linger")

@@ -10,8 +10,13 @@ internal static class BrokerCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Brokers that are there answer within it; those that are not have been found missing by then.</summary>
-    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(3);
+    /// <summary>
+    /// Where all brokers have failed once, each address of theirs has been tried by then: 4 tries, by the client's back-off.
+    /// </summary>
+    private static readonly TimeSpan PatienceWhenAllFail = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>So long more where only some have failed: the others have answered by then.</summary>
+    private static readonly TimeSpan PatienceWhenSomeFail = TimeSpan.FromSeconds(3);
 
     /// <summary>What is wrong, a sentence each.</summary>
     /// <param name="options">The broker groups.</param>
@@ -60,6 +65,7 @@ internal static class BrokerCheck
             .ToDictionary(p => p.Name, p => p.Value);
         settings["bootstrap.servers"] = string.Join(",", group.Brokers);
         settings["allow.auto.create.topics"] = "false";
+        settings["enable.sparse.connections"] = "false"; // all are tried at once, not one a second
         return new AdminClientBuilder(settings).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => trouble.Note(error)).Build();
     }
 
@@ -91,19 +97,33 @@ internal static class BrokerCheck
             yield return $"{where}: {inSync} replicas are in sync, min.insync.replicas is {needed}: nothing is acknowledged until more are";
         }
 
-        tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {(limits is { } l ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}" : "limits unknown: these brokers do not tell")}");
+        var known = limits is { } l
+            ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}"
+            : "limits unknown: these brokers do not tell";
+        tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {known}");
     }
 
-    /// <summary>Waits on only for brokers that are slow, not for those that cannot be reached.</summary>
+    /// <summary>
+    /// Waits on only for brokers that are slow, not for those that cannot be reached. The client's call waits all its time for
+    /// those too, so it is called again, each time for longer: a slow answer must fit into one call.
+    /// </summary>
     private static Metadata GetMetadata(IAdminClient client, ConnectionTrouble trouble, string topic)
     {
         try
         {
-            return client.GetMetadata(topic, FirstPatience);
+            return client.GetMetadata(topic, PatienceWhenAllFail);
+        }
+        catch (KafkaException) when (!trouble.IsEverywhere)
+        {
+        }
+
+        try
+        {
+            return client.GetMetadata(topic, PatienceWhenSomeFail);
         }
         catch (KafkaException) when (trouble.Cause is null)
         {
-            return client.GetMetadata(topic, Patience - FirstPatience);
+            return client.GetMetadata(topic, Patience - PatienceWhenAllFail - PatienceWhenSomeFail);
         }
     }
 
@@ -131,13 +151,21 @@ internal static class BrokerCheck
     private sealed class ConnectionTrouble
     {
         private volatile string? _cause;
+        private volatile bool _isEverywhere;
 
         /// <summary>The last cause; null while there is none.</summary>
         public string? Cause => _cause;
 
+        /// <summary>Whether every broker has failed at least once.</summary>
+        public bool IsEverywhere => _isEverywhere;
+
         public void Note(Error error)
         {
-            if (error.Code != ErrorCode.Local_AllBrokersDown) // it sums up what was said before
+            if (error.Code == ErrorCode.Local_AllBrokersDown) // it sums up what was said before
+            {
+                _isEverywhere = true;
+            }
+            else
             {
                 _cause = error.Reason;
             }

@@ -176,7 +176,8 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         : Earliest;
 
     /// <summary>A record that the client refuses at once (too large) is reported like any other; its neighbours go on.</summary>
-    private static void Produce(ProducerGeneration generation, BatchDelivery delivery, string topic, int index, Message<byte[]?, RecordSlot> message)
+    private static void Produce(
+        ProducerGeneration generation, BatchDelivery delivery, string topic, int index, Message<byte[]?, RecordSlot> message)
     {
         delivery.Begin();
         try
@@ -191,7 +192,10 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     /// <summary>Each record alone, the next when the one before has its report, so that a refusal can only be its own.</summary>
     private static void SendOneByOne(
-        ProducerGeneration generation, BatchDelivery delivery, List<(int Index, Message<byte[]?, RecordSlot> Message)> messages, string topic)
+        ProducerGeneration generation,
+        BatchDelivery delivery,
+        List<(int Index, Message<byte[]?, RecordSlot> Message)> messages,
+        string topic)
     {
         var batch = delivery.Batch;
         var next = 0;

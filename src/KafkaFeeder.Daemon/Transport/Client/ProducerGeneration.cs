@@ -16,7 +16,12 @@ internal sealed class ProducerGeneration : IDisposable
     private readonly Action _onAcknowledged;
     private int _users = 1; // the transport itself
 
-    public ProducerGeneration(Dictionary<string, string> settings, bool isIdempotent, Action<Error, OutcomeKind> onError, Action<LogMessage> onLog, Action onAcknowledged)
+    public ProducerGeneration(
+        Dictionary<string, string> settings,
+        bool isIdempotent,
+        Action<Error, OutcomeKind> onError,
+        Action<LogMessage> onLog,
+        Action onAcknowledged)
     {
         IsIdempotent = isIdempotent;
         _onError = onError;
@@ -67,7 +72,8 @@ internal sealed class ProducerGeneration : IDisposable
             Reason = $"{error.Code}: {error.Reason}";
             IsBroken = true;
             LacksIdempotence |= error.Code is ErrorCode.Local_UnsupportedFeature
-                || (error.IsFatal && error.Reason.Contains("dempoten", StringComparison.Ordinal) && error.Reason.Contains("not supported", StringComparison.Ordinal));
+                || (error.IsFatal && error.Reason.Contains("dempoten", StringComparison.Ordinal)
+                    && error.Reason.Contains("not supported", StringComparison.Ordinal));
         }
 
         _onError(error, kind);

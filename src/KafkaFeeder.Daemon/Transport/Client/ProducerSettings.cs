@@ -10,7 +10,9 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// </summary>
 internal static class ProducerSettings
 {
-    /// <summary>Records that go to a broker in one request at most: the window of <see cref="ClientTransport"/> without idempotence fits in.</summary>
+    /// <summary>
+    /// Records that go to a broker in one request at most: the window of <see cref="ClientTransport"/> without idempotence fits in.
+    /// </summary>
     public const int BatchRecords = 10_000;
 
     /// <summary>The settings of a producer.</summary>
@@ -26,7 +28,8 @@ internal static class ProducerSettings
         {
             // Defaults of ours that a user may change.
             ["client.id"] = "kafkafeeder",
-            ["linger.ms"] = isIdempotent && !shape.IsPushed ? "50" : "1000", // longer saves CPU; a window that is pushed goes when it is complete
+            // longer saves CPU; a window that is pushed goes when it is complete
+            ["linger.ms"] = isIdempotent && !shape.IsPushed ? "50" : "1000",
             ["socket.keepalive.enable"] = "true",
             ["reconnect.backoff.max.ms"] = "5000",
             ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),

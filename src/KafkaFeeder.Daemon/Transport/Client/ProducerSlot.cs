@@ -35,7 +35,13 @@ internal sealed class ProducerSlot : IDisposable
     /// <param name="logger">Takes what happens to the producer.</param>
     /// <param name="time">The clock.</param>
     public ProducerSlot(
-        BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, ProducerShape shape, BrokerHealth health, ILogger logger, TimeProvider time)
+        BrokerGroupOptions group,
+        AckLevel ack,
+        PartitionerKind partitioner,
+        ProducerShape shape,
+        BrokerHealth health,
+        ILogger logger,
+        TimeProvider time)
     {
         _group = group;
         _ack = ack;
@@ -49,7 +55,9 @@ internal sealed class ProducerSlot : IDisposable
 
     public bool IsIdempotent => _isIdempotent;
 
-    public string Description => $"librdkafka {Library.VersionString} to {_group.Name} ({string.Join(", ", _group.Brokers)}), {(_isIdempotent ? "idempotent" : "not idempotent")}";
+    public string Description =>
+        $"librdkafka {Library.VersionString} to {_group.Name} ({string.Join(", ", _group.Brokers)}), "
+            + $"{(_isIdempotent ? "idempotent" : "not idempotent")}";
 
     /// <summary>
     /// Without idempotence a window must go out as one request, or a retry could change its order. So the client is told to

@@ -8,7 +8,8 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// size of requests, made when it is first needed. Thread-safe.
 /// </summary>
 internal sealed class SharedProducers(
-    BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, BrokerHealth health, ILogger logger, TimeProvider time) : IDisposable
+    BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, BrokerHealth health, ILogger logger, TimeProvider time)
+        : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<ProducerShape, ProducerSlot> _slots = [];

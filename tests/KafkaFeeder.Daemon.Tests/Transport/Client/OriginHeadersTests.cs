@@ -21,7 +21,9 @@ public sealed class OriginHeadersTests : IDisposable
         _other.Dispose();
     }
 
-    /// <summary>Two instances on a host log to directories of their own under the same names, and a container gets a new host name.</summary>
+    /// <summary>
+    /// Two instances on a host log to directories of their own under the same names, and a container gets a new host name.
+    /// </summary>
     [Fact]
     public void Records_of_two_segments_of_one_name_on_one_host_are_told_apart()
     {
@@ -49,9 +51,11 @@ public sealed class OriginHeadersTests : IDisposable
     [Fact]
     public void Identity_and_offset_are_in_the_headers_after_the_records_own()
     {
-        var headers = HeadersOf(new NewRecord(1, "v"u8.ToArray()) { Headers = [new RecordHeader("own", "x")] }, originHeaders: true, out var isMade)!;
+        var headers =
+            HeadersOf(new NewRecord(1, "v"u8.ToArray()) { Headers = [new RecordHeader("own", "x")] }, originHeaders: true, out var isMade)!;
         Assert.True(isMade);
-        Assert.Equal(["own", OriginHeaders.Host, OriginHeaders.File, OriginHeaders.Segment, OriginHeaders.Offset], headers.Select(h => h.Key));
+        Assert.Equal(
+            ["own", OriginHeaders.Host, OriginHeaders.File, OriginHeaders.Segment, OriginHeaders.Offset], headers.Select(h => h.Key));
         Assert.Equal("0", Encoding.UTF8.GetString(headers.GetLastBytes(OriginHeaders.Offset)));
         Assert.Equal("abc", Encoding.UTF8.GetString(headers.GetLastBytes(OriginHeaders.Segment)));
     }
@@ -66,7 +70,10 @@ public sealed class OriginHeadersTests : IDisposable
     [Fact]
     public void A_header_name_that_is_not_UTF8_is_refused_and_not_changed()
     {
-        HeadersOf(new NewRecord(1, "v"u8.ToArray()) { Headers = [new RecordHeader(new byte[] { 0x61, 0xff }, null)] }, originHeaders: false, out var isMade);
+        HeadersOf(
+            new NewRecord(1, "v"u8.ToArray()) { Headers = [new RecordHeader(new byte[] { 0x61, 0xff }, null)] },
+            originHeaders: false,
+            out var isMade);
         Assert.False(isMade);
     }
 

@@ -52,7 +52,8 @@ public sealed class ProducerSettingsTests
     [InlineData(AckLevel.AllInSync, "false", "0.9.0.1", false)]
     [InlineData(AckLevel.AllInSync, "false", "0.11.0", true)]
     [InlineData(AckLevel.AllInSync, "true", "0.9.0.1", true)]
-    public void Idempotence_needs_all_replicas_and_brokers_that_have_it(AckLevel ack, string? versionRequest, string? fallback, bool expected)
+    public void Idempotence_needs_all_replicas_and_brokers_that_have_it(
+        AckLevel ack, string? versionRequest, string? fallback, bool expected)
     {
         List<(string, string)> properties = [];
         if (versionRequest is not null)
