@@ -19,16 +19,19 @@ internal sealed class InFlightBudget
     /// </summary>
     private static readonly TimeSpan CrowdedInterval = TimeSpan.FromMilliseconds(500);
 
-    private readonly Func<int, long> _limitFor;
+    private readonly Func<int, long, long> _limitFor;
     private int _logs;
+    private long _segments;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
 
     private readonly TimeProvider _time;
 
-    /// <param name="limitFor">What so many logs together may hold, in bytes of memory: <see cref="LimitFor"/>.</param>
+    /// <param name="limitFor">
+    /// What so many logs, with so many segments in all, together may hold, in bytes of memory: <see cref="LimitFor"/>.
+    /// </param>
     /// <param name="time">The clock; null: the system's.</param>
-    public InFlightBudget(Func<int, long> limitFor, TimeProvider? time = null)
+    public InFlightBudget(Func<int, long, long> limitFor, TimeProvider? time = null)
     {
         _limitFor = limitFor;
         _time = time ?? TimeProvider.System;
@@ -43,15 +46,20 @@ internal sealed class InFlightBudget
     /// <summary>What a log takes before its first record, in bytes.</summary>
     public const long BytesPerLog = 20L << 10;
 
+    /// <summary>What a segment takes while its log is shipped, in bytes, whether it is shipped or not.</summary>
+    public const long BytesPerSegment = 1200;
+
     /// <summary>What records may always take, in bytes, so that something can be shipped at all.</summary>
     public const long MinLimitBytes = 8L << 20;
 
-    /// <summary>The memory limit that so many logs need at least, in bytes.</summary>
-    public static long NeededFor(int logs) => BaseBytes + (BytesPerLog * logs) + MinLimitBytes;
+    /// <summary>The memory limit that so many logs, with so many segments in all, need at least, in bytes.</summary>
+    public static long NeededFor(int logs, long segments) => FixedFor(logs, segments) + MinLimitBytes;
 
     /// <summary>What the memory limit leaves for the records on the way, in bytes.</summary>
-    public static long LimitFor(long memoryLimitBytes, int logs) =>
-        Math.Max(MinLimitBytes, memoryLimitBytes - BaseBytes - (BytesPerLog * logs));
+    public static long LimitFor(long memoryLimitBytes, int logs, long segments) =>
+        Math.Max(MinLimitBytes, memoryLimitBytes - FixedFor(logs, segments));
+
+    private static long FixedFor(int logs, long segments) => BaseBytes + (BytesPerLog * logs) + (BytesPerSegment * segments);
 
     /// <summary>Memory that all logs hold, in bytes.</summary>
     public long UsedBytes
@@ -68,7 +76,10 @@ internal sealed class InFlightBudget
     /// <summary>Logs that are shipped now, of all groups.</summary>
     public int Logs => Volatile.Read(ref _logs);
 
-    private long LimitOfGroup => _limitFor(_logs) / _groups.Count;
+    /// <summary>Segments that are there, of all logs.</summary>
+    public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
+
+    private long LimitOfGroup => _limitFor(_logs, Segments) / _groups.Count;
 
     /// <summary>A log of a broker group begins to ship.</summary>
     public Account Join(string group)

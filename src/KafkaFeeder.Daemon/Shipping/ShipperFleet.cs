@@ -28,7 +28,8 @@ internal sealed class ShipperFleet(
     private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
     private readonly DirectoryListings _listings = new(time);
-    private readonly InFlightBudget _budget = new(logs => InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes, logs), time);
+    private readonly InFlightBudget _budget = new(
+        (logs, segments) => InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes, logs, segments), time);
     private bool _isStopping;
     private bool _isMemoryTold;
 
@@ -124,19 +125,21 @@ internal sealed class ShipperFleet(
                 Apply(log, said);
             }
 
-            TellIfMemoryIsShort(said);
+            LookAtMemory(said);
         }
     }
 
-    private void TellIfMemoryIsShort(List<Action> said)
+    private void LookAtMemory(List<Action> said)
     {
         var count = _berths.Count;
-        var needed = InFlightBudget.NeededFor(count);
+        var segments = _berths.Values.Sum(b => b.Status.Segments);
+        _budget.Segments = segments;
+        var needed = InFlightBudget.NeededFor(count, segments);
         if (!_isMemoryTold && needed > options.Shipper.MemoryLimitBytes)
         {
             _isMemoryTold = true;
             var limit = Words.Bytes(options.Shipper.MemoryLimitBytes);
-            said.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, Words.Bytes(needed)));
+            said.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, segments, Words.Bytes(needed)));
         }
     }
 

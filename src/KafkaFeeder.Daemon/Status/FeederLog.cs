@@ -71,8 +71,10 @@ internal static partial class FeederLog
     public static partial void Reloading(ILogger logger, string signal);
 
     [LoggerMessage(
-        207, LogLevel.Warning, "shipper.memory_limit is {Limit}, and {Logs} logs need {Needed}: the process will take more than the limit")]
-    public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, string needed);
+        207,
+        LogLevel.Warning,
+        "shipper.memory_limit is {Limit}, and {Logs} logs with {Segments} segments need {Needed}: the process will take more than the limit")]
+    public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, long segments, string needed);
 
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
     public static partial void Resumed(ILogger logger, string component, string position, long records, string where);

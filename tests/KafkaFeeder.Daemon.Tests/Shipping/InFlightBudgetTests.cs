@@ -9,7 +9,7 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void A_log_alone_may_use_all_of_it()
     {
-        using var log = new InFlightBudget(_ => 1_000).Join("kafka");
+        using var log = new InFlightBudget((_, _) => 1_000).Join("kafka");
         log.Take(999);
         Assert.True(log.AllowsMore(brokersAnswer: true));
         log.Take(1);
@@ -20,7 +20,7 @@ public sealed class InFlightBudgetTests
     public void Where_batches_that_wait_hold_all_memory_the_logs_beside_them_go_on_slowly()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
-        var budget = new InFlightBudget(_ => 1_000, time);
+        var budget = new InFlightBudget((_, _) => 1_000, time);
         using var stuck = budget.Join("kafka");
         stuck.Take(999);
         using var log = budget.Join("kafka");
@@ -38,7 +38,7 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void However_much_one_log_holds_another_has_its_share()
     {
-        var budget = new InFlightBudget(_ => 1_000);
+        var budget = new InFlightBudget((_, _) => 1_000);
         using var greedy = budget.Join("kafka");
         greedy.Take(1_000);
         using var late = budget.Join("kafka");
@@ -53,7 +53,7 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void What_a_broker_group_holds_is_nothing_to_another()
     {
-        var budget = new InFlightBudget(_ => 1_000);
+        var budget = new InFlightBudget((_, _) => 1_000);
         using var dead = budget.Join("dead");
         dead.Take(1_000);
         using var log = budget.Join("kafka");
@@ -67,7 +67,7 @@ public sealed class InFlightBudgetTests
     public void While_nobody_is_answered_a_few_logs_find_out_and_the_others_wait()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
-        var budget = new InFlightBudget(_ => 1_000, time);
+        var budget = new InFlightBudget((_, _) => 1_000, time);
         var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
         var sent = 0;
         foreach (var log in logs.Where(l => l.AllowsFirst(brokersAnswer: false)))
@@ -87,7 +87,7 @@ public sealed class InFlightBudgetTests
     public void Where_those_that_ask_get_no_answer_every_log_has_its_turn_while_there_is_memory()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
-        var budget = new InFlightBudget(_ => 1_000, time);
+        var budget = new InFlightBudget((_, _) => 1_000, time);
         var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("kafka")).ToList();
         foreach (var log in logs.Take(8))
         {
@@ -112,7 +112,7 @@ public sealed class InFlightBudgetTests
     [Fact]
     public void A_log_that_leaves_gives_all_back()
     {
-        var budget = new InFlightBudget(_ => 1_000);
+        var budget = new InFlightBudget((_, _) => 1_000);
         var leaving = budget.Join("kafka");
         using var staying = budget.Join("kafka");
         leaving.Take(900);
@@ -128,9 +128,12 @@ public sealed class InFlightBudgetTests
     public void The_memory_limit_leaves_what_the_process_itself_does_not_take_and_never_nothing()
     {
         const long Base = InFlightBudget.BaseBytes;
-        Assert.Equal(40 << 20, InFlightBudget.LimitFor(Base + InFlightBudget.BytesPerLog + (40 << 20), logs: 1));
-        Assert.Equal(8 << 20, InFlightBudget.LimitFor(Base + (1 << 20), logs: 1));
-        Assert.Equal(8 << 20, InFlightBudget.LimitFor(1, logs: 1));
-        Assert.Equal(8 << 20, InFlightBudget.LimitFor(InFlightBudget.NeededFor(1000), logs: 1000));
+        Assert.Equal(40 << 20, InFlightBudget.LimitFor(Base + InFlightBudget.BytesPerLog + (40 << 20), logs: 1, segments: 0));
+        Assert.Equal(
+            (40 << 20) - (1000 * InFlightBudget.BytesPerSegment),
+            InFlightBudget.LimitFor(Base + InFlightBudget.BytesPerLog + (40 << 20), logs: 1, segments: 1000));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(Base + (1 << 20), logs: 1, segments: 0));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(1, logs: 1, segments: 0));
+        Assert.Equal(8 << 20, InFlightBudget.LimitFor(InFlightBudget.NeededFor(1000, 5000), logs: 1000, segments: 5000));
     }
 }

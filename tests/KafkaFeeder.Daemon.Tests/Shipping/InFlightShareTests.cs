@@ -8,7 +8,7 @@ public sealed class InFlightShareTests
     [Fact]
     public void What_the_others_of_a_group_may_take_yet_is_left_for_them()
     {
-        var budget = new InFlightBudget(_ => 1_000);
+        var budget = new InFlightBudget((_, _) => 1_000);
         using var greedy = budget.Join("kafka");
         using var other = budget.Join("kafka");
         greedy.Take(749);

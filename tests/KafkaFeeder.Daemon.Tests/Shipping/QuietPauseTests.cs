@@ -28,7 +28,7 @@ public sealed class QuietPauseTests
     [Fact]
     public void Logs_of_all_groups_count_until_they_have_left()
     {
-        var budget = new InFlightBudget(_ => 1 << 20);
+        var budget = new InFlightBudget((_, _) => 1 << 20);
         using var first = budget.Join("a");
         var second = budget.Join("b");
         Assert.Equal(2, budget.Logs);

@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 public sealed class SendWindowTests : IDisposable
 {
-    private readonly InFlightBudget _budget = new(_ => 1L << 30);
+    private readonly InFlightBudget _budget = new((_, _) => 1L << 30);
     private readonly SendWindow _window;
 
     public SendWindowTests() => _window = new SendWindow(8 << 20, _budget.Join("kafka"));

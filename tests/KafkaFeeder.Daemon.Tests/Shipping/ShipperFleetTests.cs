@@ -85,6 +85,21 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_memory_limit_that_is_too_small_for_the_segments_is_told_once_they_are_counted()
+    {
+        Segment("1");
+        Segment("2");
+        var lines = new LogLines();
+        var fleet = Fleet(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 2) - 1);
+        fleet.Apply([Planned()]);
+        Assert.Empty(lines.Of(207));
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].Segments == 2);
+        fleet.Apply([Planned()]);
+        fleet.Apply([Planned()]);
+        Assert.Contains("1 logs with 2 segments need", Assert.Single(lines.Of(207)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_an_earlier_run_lost_is_in_the_status_of_the_next()
     {
         new Ledger(_state.LedgerPath, TimeProvider.System).Add(
@@ -188,7 +203,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     }
 
     private ShipperFleet Fleet(
-        StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null)
+        StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null,
+        long memoryLimit = 1L << 30)
     {
         var options = new FeederOptions
         {
@@ -197,7 +213,11 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             CheckpointDir = _folder.File("checkpoint"),
             JournalDir = _folder.File("journal"),
             BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
-            Shipper = new ShipperOptions { CheckpointInterval = TimeSpan.FromHours(1) }, // nothing is saved by the way
+            Shipper = new ShipperOptions
+            {
+                CheckpointInterval = TimeSpan.FromHours(1), // nothing is saved by the way
+                MemoryLimitBytes = memoryLimit,
+            },
         };
         var fleet = new ShipperFleet(
             options,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
@@ -81,6 +82,58 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.InRange(_rig.Status.CheckpointResets, 1, AFewSteps); // each is told
         DrainSlowly();
         Assert.Equal(["behind them"], Transport.Topic);
+    }
+
+    [Fact]
+    public void Segments_that_were_found_are_saved_in_portions_without_waiting_for_the_interval()
+    {
+        ManySegments();
+        _rig.Turn();
+        Assert.Equal(1000, _rig.Saved()!.Segments.Count);
+        _rig.Turn(2);
+        Assert.Equal(2500, _rig.Saved()!.Segments.Count);
+    }
+
+    [Fact]
+    public async Task A_stop_saves_all_segments_that_were_found()
+    {
+        ManySegments();
+        _rig.Turn();
+        Transport.AnswerAll();
+        await _rig.Shipper!.RunAsync(_rig.Turns, new CancellationToken(canceled: true));
+        Assert.Equal(2500, _rig.Saved()!.Segments.Count);
+    }
+
+    /// <summary>A save that fails in between leaves none of them out.</summary>
+    [Fact]
+    public void Segments_that_were_found_are_saved_after_a_save_that_failed()
+    {
+        ManySegments();
+        _rig.Turn();
+        var away = _rig.CheckpointDirectory + ".away";
+        Directory.Move(_rig.CheckpointDirectory, away); // the file that is written has another name now
+        _rig.Turn(2);
+        Assert.True(_rig.Status.CheckpointFailures > 0);
+        Directory.Move(away, _rig.CheckpointDirectory);
+        for (var i = 0; i < 5; i++)
+        {
+            _rig.Time.Advance(TimeSpan.FromSeconds(10));
+            _rig.Turn();
+        }
+
+        Assert.Equal(2500, _rig.Saved()!.Segments.Count);
+    }
+
+    private void ManySegments()
+    {
+        var path = _rig.Segment(["one record"]);
+        for (var i = 1; i < 2500; i++)
+        {
+            File.Copy(path, PathOf(i));
+        }
+
+        _rig.Options = new ShipperOptions { CheckpointInterval = TimeSpan.FromHours(1) };
+        _rig.Start();
     }
 
     /// <summary>What lies behind damage is searched in slices, and other segments are shipped meanwhile.</summary>

@@ -64,7 +64,7 @@ internal sealed class ShippingRig : IDisposable
     /// <summary>What the shipper said, also of losses and of quarantine.</summary>
     public LogLines Lines { get; } = new();
 
-    public InFlightBudget Budget { get; } = new(_ => 64 << 20);
+    public InFlightBudget Budget { get; } = new((_, _) => 64 << 20);
 
     public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // as files are stamped by the system's clock
 
