@@ -1,7 +1,7 @@
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Shares the memory for records in flight: among the broker groups, so that one whose brokers are away holds nothing that
+/// Shares the memory for records in flight: among the broker groups, so that one whose brokers are away holds little that
 /// another needs, and within a group among its logs. Each log has a share of its own, and what the others leave. While the
 /// brokers of a group answer nobody, only a few of its logs send a batch, to find out when they are back. Thread-safe.
 /// </summary>
@@ -9,6 +9,9 @@ internal sealed class InFlightBudget
 {
     /// <summary>Batches of a group that are in flight while nobody was answered: the others wait on disk.</summary>
     private const int MaxProbes = 8;
+
+    /// <summary>Beside others that are answered, such a group holds at most this part of its share.</summary>
+    private const int SilentPart = 4;
 
     /// <summary>How often one more log may send a batch all the same: those that did may wait for partitions without a leader.</summary>
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(5);
@@ -79,7 +82,21 @@ internal sealed class InFlightBudget
     /// <summary>Segments that are there, of all logs.</summary>
     public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
 
-    private long LimitOfGroup => _limitFor(_logs, Segments) / _groups.Count;
+    /// <summary>
+    /// What a group may hold. Beside groups whose brokers answer, one whose brokers answer nobody holds little, and leaves
+    /// them the rest. When its brokers are back, each has the same again; until those have got back what they hold beyond it,
+    /// which takes an answer, all together hold more than the limit.
+    /// </summary>
+    private long LimitOf(Group group)
+    {
+        var limit = _limitFor(_logs, Segments);
+        var answered = _groups.Values.Count(g => g.IsAnswered);
+        var silent = _groups.Values.Where(g => !g.IsAnswered).Sum(g => g.UsedBytes);
+        var equal = limit / _groups.Count;
+        return group.IsAnswered ? Math.Max(equal, (limit - silent) / answered)
+            : answered > 0 ? equal / SilentPart
+            : equal;
+    }
 
     /// <summary>A log of a broker group begins to ship.</summary>
     public Account Join(string group)
@@ -103,6 +120,9 @@ internal sealed class InFlightBudget
         public int Logs { get; set; }
 
         public int Batches { get; set; }
+
+        /// <summary>Whether somebody got an acknowledgement since its brokers were last away.</summary>
+        public bool IsAnswered { get; set; }
 
         /// <summary>When the last batch was sent.</summary>
         public long SentAt { get; set; }
@@ -133,7 +153,8 @@ internal sealed class InFlightBudget
         {
             lock (_budget._lock)
             {
-                var isRoom = _group.UsedBytes < _budget.LimitOfGroup;
+                _group.IsAnswered = brokersAnswer;
+                var isRoom = _group.UsedBytes < _budget.LimitOf(_group);
                 var silence = _budget._time.GetElapsedTime(_group.SentAt);
                 return brokersAnswer
                     ? isRoom || silence >= CrowdedInterval
@@ -146,7 +167,8 @@ internal sealed class InFlightBudget
         {
             lock (_budget._lock)
             {
-                var limit = _budget.LimitOfGroup;
+                _group.IsAnswered = brokersAnswer;
+                var limit = _budget.LimitOf(_group);
                 var share = limit / (2 * _group.Logs);
                 return brokersAnswer && (_usedBytes < share || _group.UsedBytes < limit - ((_group.Logs - 1) * share));
             }

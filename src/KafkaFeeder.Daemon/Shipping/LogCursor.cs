@@ -87,10 +87,13 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>True if there is something to save.</summary>
-    public bool HasChanges => HasFound || _changed.Count + _changedDone.Count + _removed.Count > 0;
+    /// <summary>True if there is something to save, besides what <see cref="HasFound"/> tells.</summary>
+    public bool HasChanges => _changed.Count + _changedDone.Count + _removed.Count > 0;
 
-    /// <summary>True if there are segments that were found and are not saved.</summary>
+    /// <summary>
+    /// True if there are segments that were found and are not saved. Nothing has to wait for them: if it ends before, they are
+    /// found again.
+    /// </summary>
     public bool HasFound => _found.Count > 0;
 
     private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, Count, _missing.Count);
@@ -204,9 +207,10 @@ internal sealed class LogCursor : IDisposable
     /// Takes what has changed since this was asked last, to be saved; of segments that were found, and of which nothing is
     /// confirmed, a bounded number.
     /// </summary>
-    public (List<SegmentCheckpoint> Segments, List<string> Removed) TakeChanges()
+    /// <param name="withFound">False: none of those.</param>
+    public (List<SegmentCheckpoint> Segments, List<string> Removed) TakeChanges(bool withFound)
     {
-        for (var i = 0; i < MaxFoundToSave && _found.TryDequeue(out var found); i++)
+        for (var i = 0; withFound && i < MaxFoundToSave && _found.TryDequeue(out var found); i++)
         {
             _changed.Add(found);
         }

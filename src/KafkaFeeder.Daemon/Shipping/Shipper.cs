@@ -91,9 +91,14 @@ internal sealed class Shipper : IDisposable
     /// <summary>One window at a time: see <see cref="SendWindow"/>.</summary>
     private bool IsStrict => Log.StrictOrder ?? !_transport.KeepsOrder;
 
+    /// <summary>Segments that were found are saved at once, a portion after the other.</summary>
+    private bool MaySaveFound => _cursor.HasFound && !_keeper.IsSaving && !_keeper.HasFailed;
+
     /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
-        _window.IsEmpty && _resends.Count == 0 && !_isRecovering && _keeper.IsClean && _fault is null ? QuietPause.LongestFor(_budget.Logs) : LongPause;
+        _cursor.HasFound ? ShortPause
+        : _window.IsEmpty && _resends.Count == 0 && !_isRecovering && _keeper.IsClean && _fault is null ? QuietPause.LongestFor(_budget.Logs)
+        : LongPause;
 
     /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
     public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
@@ -160,7 +165,7 @@ internal sealed class Shipper : IDisposable
         LogUncertain();
         _cursor.DropBuffers();
         TouchIfChanged();
-        if (_keeper.IsDue(_cursor.HasFound ? TimeSpan.Zero : _options.CheckpointInterval, _options.MaxInFlightBytes))
+        if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes) || MaySaveFound)
         {
             BeginSave();
         }
@@ -200,8 +205,9 @@ internal sealed class Shipper : IDisposable
         await _keeper.WhenSavedAsync().ConfigureAwait(false);
         TakeSaved();
         TouchIfChanged();
-        while (!_keeper.IsClean)
+        while (!_keeper.IsClean || (_cursor.HasFound && _time.GetElapsedTime(began) < _options.DrainTimeout))
         {
+            turns.Turned();
             BeginSave();
             await _keeper.WhenSavedAsync().ConfigureAwait(false);
             TakeSaved();
@@ -209,8 +215,6 @@ internal sealed class Shipper : IDisposable
             {
                 break;
             }
-
-            TouchIfChanged(); // found segments are saved in portions
         }
     }
 
@@ -671,7 +675,7 @@ internal sealed class Shipper : IDisposable
 
     private void BeginSave()
     {
-        var (segments, removed) = _cursor.TakeChanges();
+        var (segments, removed) = _cursor.TakeChanges(withFound: !_keeper.HasFailed);
         _keeper.BeginSave(segments, removed);
         TakeSaved();
     }

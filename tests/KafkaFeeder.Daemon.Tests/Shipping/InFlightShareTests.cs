@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Tests;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
@@ -16,5 +17,55 @@ public sealed class InFlightShareTests
         greedy.Take(1);
         Assert.False(greedy.AllowsMore(brokersAnswer: true)); // a quarter is the other's
         Assert.True(other.AllowsMore(brokersAnswer: true));
+    }
+
+    [Fact]
+    public void A_group_whose_brokers_are_away_leaves_the_others_all_but_what_it_holds()
+    {
+        var budget = new InFlightBudget((_, _) => 1_000);
+        using var dead = budget.Join("dead");
+        using var log = budget.Join("kafka");
+        Assert.True(dead.AllowsFirst(brokersAnswer: false));
+        dead.Take(100);
+        log.Take(899);
+        Assert.True(log.AllowsMore(brokersAnswer: true));
+        log.Take(1);
+        Assert.False(log.AllowsMore(brokersAnswer: true));
+    }
+
+    [Fact]
+    public void Beside_a_group_that_is_answered_one_that_is_not_goes_on_asking_with_little()
+    {
+        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var budget = new InFlightBudget((_, _) => 1_000, time);
+        using var healthy = budget.Join("kafka");
+        var logs = Enumerable.Range(0, 20).Select(_ => budget.Join("dead")).ToList();
+        Assert.True(healthy.AllowsFirst(brokersAnswer: true));
+        foreach (var log in logs)
+        {
+            time.Advance(TimeSpan.FromSeconds(5));
+            if (log.AllowsFirst(brokersAnswer: false))
+            {
+                log.Take(15);
+            }
+        }
+
+        Assert.Equal(9 * 15, budget.UsedBytes); // an eighth of all, and what was sent last
+    }
+
+    [Fact]
+    public void Groups_whose_brokers_are_back_have_the_same_each()
+    {
+        var budget = new InFlightBudget((_, _) => 1_000);
+        using var back = budget.Join("back");
+        using var log = budget.Join("kafka");
+        Assert.True(log.AllowsFirst(brokersAnswer: true));
+        log.Take(900);
+        Assert.True(back.AllowsFirst(brokersAnswer: true));
+        Assert.False(log.AllowsMore(brokersAnswer: true));
+        back.Take(499);
+        Assert.True(back.AllowsMore(brokersAnswer: true));
+        back.Take(1);
+        Assert.False(back.AllowsMore(brokersAnswer: true));
     }
 }

@@ -104,6 +104,20 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.Equal(2500, _rig.Saved()!.Segments.Count);
     }
 
+    [Fact]
+    public void What_failed_is_sent_again_before_all_segments_that_were_found_are_saved()
+    {
+        ManySegments(5000);
+        _rig.Turn();
+        var sent = Transport.Sent.Count;
+        Transport.FailAll(Daemon.Transport.OutcomeKind.Retriable);
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        _rig.Turn();
+        Assert.InRange(Transport.Sent.Count, sent + 1, 2 * sent);
+        Assert.InRange(_rig.Saved()!.Segments.Count, 1000, 4000);
+    }
+
     /// <summary>A save that fails in between leaves none of them out.</summary>
     [Fact]
     public void Segments_that_were_found_are_saved_after_a_save_that_failed()
@@ -124,10 +138,10 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.Equal(2500, _rig.Saved()!.Segments.Count);
     }
 
-    private void ManySegments()
+    private void ManySegments(int count = 2500)
     {
         var path = _rig.Segment(["one record"]);
-        for (var i = 1; i < 2500; i++)
+        for (var i = 1; i < count; i++)
         {
             File.Copy(path, PathOf(i));
         }
