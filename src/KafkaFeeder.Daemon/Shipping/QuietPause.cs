@@ -28,7 +28,8 @@ internal static class QuietPause
             return pause;
         }
 
-        var over = (now + pause).Ticks % Grid.Ticks;
-        return over == 0 ? pause : pause + Grid - TimeSpan.FromTicks(over);
+        var grid = pause > OfFewLogs && pause < OfManyLogs ? 2 * Grid : Grid; // very many logs are a crowd at each place of it
+        var over = (now + pause).Ticks % grid.Ticks;
+        return over == 0 ? pause : pause + grid - TimeSpan.FromTicks(over);
     }
 }

@@ -57,8 +57,8 @@ internal sealed class Supervisor : IDisposable
     private TimeSpan Limit => _watchdog ?? FeederStatus.StallLimit;
 
     /// <summary>Often enough to keep the manager's watchdog at half of its time, and its line no older than a second.</summary>
-    private TimeSpan PauseTime =>
-        !_isReady ? StartPause
+    internal TimeSpan PauseTime =>
+        _socket is not null && !_isReady ? StartPause
         : _watchdog is { } limit ? TimeSpan.FromTicks(Math.Clamp(limit.Ticks / 4, ShortestPause.Ticks, LongestPause.Ticks))
         : LongestPause;
 

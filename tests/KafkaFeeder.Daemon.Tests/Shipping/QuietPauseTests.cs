@@ -21,6 +21,7 @@ public sealed class QuietPauseTests
     [InlineData(250, 0, 250)]
     [InlineData(250, 1, 299)]
     [InlineData(250, 49, 251)]
+    [InlineData(1000, 1, 1099)]
     [InlineData(2500, 77, 2523)]
     public void Long_pauses_end_together_and_short_ones_are_not_stretched(int pause, int now, int expected) => Assert.Equal(
         TimeSpan.FromMilliseconds(expected), QuietPause.OnGrid(TimeSpan.FromMilliseconds(pause), TimeSpan.FromMilliseconds(now)));

@@ -177,6 +177,7 @@ public sealed class SupervisorTests : IDisposable
         supervisor.Reload(() => Task.CompletedTask);
         supervisor.Stopping(TimeSpan.FromSeconds(1));
         Assert.Empty(_manager.Received());
+        Assert.Equal(TimeSpan.FromSeconds(1), supervisor.PauseTime); // nobody waits to hear that it is ready
     }
 
     [Fact]

@@ -52,6 +52,7 @@ internal static class ProducerSettings
         settings["queue.buffering.max.messages"] = "10000000"; // our window is far smaller; theirs must not get in its way
         settings["queue.buffering.max.kbytes"] = "2097151";
         settings["dotnet.producer.delivery.report.fields"] = "status,value";
+        settings["dotnet.cancellation.delay.max.ms"] = "400"; // its thread wakes that often while nothing happens, and ends so late
         if (shape.BatchBytes != ProducerShape.Sizes[0].BatchBytes)
         {
             settings["batch.size"] = shape.BatchBytes.ToString(CultureInfo.InvariantCulture);
