@@ -532,6 +532,7 @@ internal sealed class Shipper : IDisposable
     /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
     private string? HoldInstead(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
+        batch.IsAnyTaken |= SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
         if (Log.OnReject == RejectAction.Hold)
         {
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}); on_reject: hold";
@@ -542,8 +543,7 @@ internal sealed class Shipper : IDisposable
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}), and {noRoom}";
         }
 
-        var isAnyTaken = SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
-        var refused = _refusals.Add(batch, rejected, isAnyTaken);
+        var refused = _refusals.Add(batch, rejected, batch.IsAnyTaken);
         return refused is not null ? refused
             : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(lane, batch, rejected) is { } ahead
                 ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock ({rejected[0].Reason}): it is sent again until the brokers take it"
