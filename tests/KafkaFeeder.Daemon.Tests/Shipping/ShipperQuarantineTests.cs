@@ -124,6 +124,25 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
+    public void Damage_of_a_file_that_took_the_name_of_another_is_in_quarantine_too()
+    {
+        var path = _rig.Segment(["1"]);
+        byte[][] garbage = [[.. Enumerable.Repeat((byte)'a', 300)], [.. Enumerable.Repeat((byte)'b', 400)]];
+        _rig.Start();
+        foreach (var bytes in garbage)
+        {
+            File.Delete(path);
+            File.WriteAllBytes(path, bytes);
+            File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3)); // its writer is gone
+            _rig.Drain(10);
+        }
+
+        Assert.Equal([300, 400], _rig.Ledger().Where(e => e.Kind == "damaged").Select(e => e.EndPosition - e.Position));
+        var copies = Directory.GetFiles(_rig.RejectedDirectory).Select(File.ReadAllBytes).OrderBy(c => c.Length);
+        Assert.Equal(garbage, copies);
+    }
+
+    [Fact]
     public void Long_sparse_damage_takes_little_of_quarantine()
     {
         var paths = Enumerable.Range(0, 5).Select(i => Sparse($"{i}")).ToList();
