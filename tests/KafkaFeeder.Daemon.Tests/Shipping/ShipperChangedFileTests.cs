@@ -152,6 +152,23 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
+    public void A_segment_that_was_shipped_and_forgotten_in_the_same_run_is_no_possible_duplicate_in_the_next()
+    {
+        var path = _rig.Segment(["1", "2"]);
+        _rig.Start();
+        _rig.Drain(5);
+        File.Delete(path);
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromDays(8));
+        _rig.Drain(5);
+        Assert.Empty(_rig.Saved()!.Segments);
+
+        _rig.Crash(); // all is saved, as by a stop
+        _rig.Start();
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+    }
+
+    [Fact]
     public void A_segment_that_comes_back_after_it_was_booked_as_lost_is_shipped()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
