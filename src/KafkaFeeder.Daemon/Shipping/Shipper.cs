@@ -747,7 +747,7 @@ internal sealed class Shipper : IDisposable
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Watermark.Position}";
         var unanswered = Unanswered(hasLag: first is not null);
-        var missing = MissingText();
+        var missing = MissingText() ?? UnreadableText();
         _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered ?? missing;
         _status.State =
             _saveFault is not null || _fault is not null ? LogState.Failed
@@ -773,4 +773,7 @@ internal sealed class Shipper : IDisposable
 
     private string? MissingText() => _cursor.Missing is not { } missing ? null
         : string.Create(CultureInfo.InvariantCulture, $"{Words.Count(missing.Count, "segment", "segments")} with {Words.Bytes(missing.Bytes)} not shipped {(missing.Count == 1 ? "is" : "are")} missing from {_status.Directory} since {missing.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {missing.Until:HH:mm:ss}Z");
+
+    private string? UnreadableText() => _cursor.Unreadable is not { } unreadable ? null
+        : $"{Words.Count(unreadable.Count, "segment", "segments")} that {(unreadable.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {unreadable.Error}";
 }
