@@ -91,7 +91,11 @@ internal sealed class CheckpointKeeper : IDisposable
 
     /// <summary>A batch is about to be sent.</summary>
     /// <exception cref="IOException">It could not be noted: do not send it.</exception>
-    public void Sending(string segment, SentMark mark) => _journal.Sending(segment, mark);
+    public void Sending(string segment, SentMark mark)
+    {
+        _journal.Sending(segment, mark);
+        _saving?.Removed.Remove(segment); // another file has its name
+    }
 
     /// <summary>A segment is read again from an earlier place: see <see cref="IsGoingBack"/>.</summary>
     public void GoBack(string segment, SentMark mark)
@@ -139,7 +143,7 @@ internal sealed class CheckpointKeeper : IDisposable
         var change = new CheckpointChange { PossibleDuplicates = _possibleDuplicates, Segments = segments, Removed = removed };
         _savedAt = _time.GetTimestamp();
         var task = Save(change);
-        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count);
+        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count, [.. removed]);
         _isDirty = false;
         _unsavedBytes = 0;
     }
@@ -169,6 +173,11 @@ internal sealed class CheckpointKeeper : IDisposable
 
         try
         {
+            foreach (var name in saving.Removed)
+            {
+                _journal.NoteForgotten(name);
+            }
+
             for (var i = 0; i < saving.GoingBack; i++)
             {
                 _journal.GoBack(_goingBack[0].Segment, _goingBack[0].Mark);
@@ -216,7 +225,7 @@ internal sealed class CheckpointKeeper : IDisposable
             : "the start";
     }
 
-    private sealed record Saving(Task Task, CheckpointChange Change, long Bytes, int GoingBack);
+    private sealed record Saving(Task Task, CheckpointChange Change, long Bytes, int GoingBack, HashSet<string> Removed);
 }
 
 /// <summary>How a save ended.</summary>

@@ -93,6 +93,20 @@ internal sealed class Journal : IDisposable
     /// <summary>All of a segment is confirmed: nothing of it can arrive twice any more.</summary>
     public void Forget(string segment) => _sent.Remove(segment);
 
+    /// <summary>
+    /// The checkpoint on disk knows nothing of a segment any more: what the file says of it must not be taken for something
+    /// that was sent beyond that.
+    /// </summary>
+    /// <exception cref="IOException">It could not be noted.</exception>
+    public void NoteForgotten(string segment)
+    {
+        if (_file is not null)
+        {
+            Note(segment, default);
+            _sent.Remove(segment);
+        }
+    }
+
     public void Dispose() => _file?.Dispose();
 
     /// <summary>The run that the machine is in: another one means that what was not synced may be lost.</summary>

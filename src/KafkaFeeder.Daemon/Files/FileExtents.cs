@@ -58,6 +58,25 @@ internal static class FileExtents
         RandomAccess.SetLength(copy, Math.Max(0, Math.Min(end, RandomAccess.GetLength(source)) - position));
     }
 
+    /// <summary>True if of the bytes between two positions and those of another file one begins with all of the other.</summary>
+    /// <exception cref="IOException">One of them cannot be read.</exception>
+    public static bool BeginAlike(SafeFileHandle source, long position, long end, string path)
+    {
+        using var other = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var bytes = Math.Min(RandomAccess.GetLength(other), Math.Min(end, RandomAccess.GetLength(source)) - position);
+        var (ours, theirs) = (new byte[64 * 1024], new byte[64 * 1024]);
+        for (var at = 0L; at < bytes; at += ours.Length)
+        {
+            var part = (int)Math.Min(ours.Length, bytes - at);
+            if (!ReadWhole(source, ours.AsSpan(0, part), position + at).SequenceEqual(ReadWhole(other, theirs.AsSpan(0, part), at)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>The most that such a copy takes on the disk, in bytes; what is small takes a block.</summary>
     public static long DiskBytesOfCopy(SafeFileHandle source, long position, long end)
     {
@@ -72,4 +91,16 @@ internal static class FileExtents
 
     /// <summary>Whole blocks.</summary>
     public static long RoundUp(long bytes) => (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
+
+    /// <summary>Reads as much as there is room for, or there are bytes.</summary>
+    private static Span<byte> ReadWhole(SafeFileHandle file, Span<byte> into, long position)
+    {
+        var total = 0;
+        while (total < into.Length && RandomAccess.Read(file, into[total..], position + total) is > 0 and var read)
+        {
+            total += read;
+        }
+
+        return into[..total];
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaLog.Format.Segments;
@@ -31,6 +32,7 @@ internal sealed class LogCursor : IDisposable
     private readonly List<SegmentCheckpoint> _changedDone = [];
     private readonly List<string> _removed = [];
     private readonly HashSet<string> _missingDone = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<SegmentName, string> _unreadable = []; // of those, what is back and cannot be looked into
     private IReadOnlyList<SegmentName> _reconciled; // the names that were dealt with
     private long _closedLagBytes;
     private bool _isSearching;
@@ -86,6 +88,12 @@ internal sealed class LogCursor : IDisposable
                 : (lanes.Count, lanes.Sum(l => l.LosableBytes), lanes.Min(l => l.MissingSince!.Value), lanes.Max(l => l.MissingSince!.Value) + Patience);
         }
     }
+
+    /// <summary>
+    /// Segments that were shipped, are back and cannot be read, so that nobody knows whether they are the same: how many, and
+    /// why not. Null: none.
+    /// </summary>
+    public (int Count, string Error)? Unreadable => _unreadable.Count == 0 ? null : (_unreadable.Count, _unreadable.First().Value);
 
     /// <summary>True if there is something to save, besides what <see cref="HasFound"/> tells.</summary>
     public bool HasChanges => _changed.Count + _changedDone.Count + _removed.Count > 0;
@@ -344,6 +352,7 @@ internal sealed class LogCursor : IDisposable
     private void Went(SegmentName name)
     {
         _taken.Remove(name);
+        _unreadable.Remove(name);
         if (_lanes.TryGetValue(name, out var lane))
         {
             Vanished(lane);
@@ -378,19 +387,30 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>A segment that was done is there again. If it is the same file nothing happens; else it is read.</summary>
+    /// <summary>
+    /// A segment that was done is there again. If it is the same file nothing happens; else it is read. What cannot be looked
+    /// into is looked at again, and others go on meanwhile: nothing of it is known to be unshipped.
+    /// </summary>
     private void CameBack(SegmentName name, SegmentCheckpoint done)
     {
+        _unreadable.Remove(name);
         if (!_missingDone.Contains(done.Name) || _watch.LengthOf(name) is null)
         {
             return;
         }
 
-        // What may throw comes first: then it is all looked at again.
-        var back = done with { MissingSince = null };
-        if (!ReopenIfChanged(name, back, looksAtHead: true))
+        try
         {
-            Replace(back);
+            var back = done with { MissingSince = null };
+            if (!ReopenIfChanged(name, back, looksAtHead: true))
+            {
+                Replace(back);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _unreadable[name] = e.Message;
+            return;
         }
 
         _missingDone.Remove(done.Name);
@@ -438,16 +458,16 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>Every few seconds: sizes of what is read or waits, of a part of what is done, and what has a name that was taken.</summary>
+    /// <summary>
+    /// Every few seconds: sizes of what is read or waits, of a part of what is done, and what has a name that was taken. One
+    /// that cannot be dealt with keeps no other from being looked at.
+    /// </summary>
     private void Recheck()
     {
+        ExceptionDispatchInfo? first = null;
         foreach (var lane in _open.ToList())
         {
-            lane.LookAtSize(_book);
-            if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
-            {
-                Finish(lane); // it could not be asked for its size when it was due
-            }
+            Try(RecheckOpen, lane);
         }
 
         foreach (var lane in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
@@ -457,25 +477,52 @@ internal sealed class LogCursor : IDisposable
 
         foreach (var name in _watch.Next(_set.Names))
         {
-            if (_missingDone.Contains(name.FileName))
-            {
-                CameBack(name, _done[name.FileName]);
-            }
-            else if (_done.TryGetValue(name.FileName, out var done))
-            {
-                ReopenIfChanged(name, done, looksAtHead: false);
-            }
-            else if (!_lanes.TryGetValue(name, out var lane))
-            {
-                FoundIfSegment(name);
-            }
-            else if (!lane.IsOpen && lane.MissingSince is null)
-            {
-                LookAtSize(lane);
-            }
+            Try(Recheck, name);
         }
 
         ForgetOldest();
+        first?.Throw();
+
+        void Try<T>(Action<T> look, T one)
+        {
+            try
+            {
+                look(one);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+    }
+
+    private void RecheckOpen(SegmentLane lane)
+    {
+        lane.LookAtSize(_book);
+        if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
+        {
+            Finish(lane); // it could not be asked for its size when it was due
+        }
+    }
+
+    private void Recheck(SegmentName name)
+    {
+        if (_missingDone.Contains(name.FileName))
+        {
+            CameBack(name, _done[name.FileName]);
+        }
+        else if (_done.TryGetValue(name.FileName, out var done))
+        {
+            ReopenIfChanged(name, done, looksAtHead: false);
+        }
+        else if (!_lanes.TryGetValue(name, out var lane))
+        {
+            FoundIfSegment(name);
+        }
+        else if (!lane.IsOpen && lane.MissingSince is null)
+        {
+            LookAtSize(lane);
+        }
     }
 
     /// <summary>A name of which nothing is known: it was no segment when it was looked at last, or was missing for too long.</summary>
@@ -536,7 +583,8 @@ internal sealed class LogCursor : IDisposable
     {
         var now = _time.GetUtcNow();
         var isDoubtful = Count == 0 && !_watch.IsSameDirectory; // perhaps a directory that is not mounted
-        var gone = _missingDone.Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
+        var back = _unreadable.Keys.Select(name => name.FileName);
+        var gone = _missingDone.Except(back).Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
         foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, isDoubtful ? 0 : i)))
         {
             Forget(done.Name);

@@ -18,6 +18,9 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
     /// <summary>The most that is copied of one stretch of damage, in bytes: it may be a whole file of something else.</summary>
     private const long MaxDamageBytes = 64 << 20;
 
+    /// <summary>The most copies of one name and position: of files that took the name one after the other.</summary>
+    private const int MaxCopies = 100;
+
     /// <summary>As much as a batch may hold that is read: what is too large for the brokers must not be so here.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
@@ -71,38 +74,77 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         space.Written(directory);
     }
 
-    /// <summary>Copies damaged bytes of a segment to a file named after it and their position. Holes stay holes.</summary>
+    /// <summary>
+    /// Copies damaged bytes of a segment to a file named after it and their position; beside what another file of that name
+    /// had there. Holes stay holes.
+    /// </summary>
     /// <returns>What of them is not copied, and why; null: all are.</returns>
     /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
     public string? AddDamage(SafeFileHandle segment, string segmentName, long position, long endPosition)
     {
         var end = Math.Min(endPosition, position + MaxDamageBytes);
-        var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{segmentName}.{position}.damaged"));
-        var before = FileFacts.TryOf(path, out var facts, out _) ? Math.Max(facts.DiskBytes, FileExtents.BlockBytes) : 0;
-        var more = Math.Max(0, FileExtents.DiskBytesOfCopy(segment, position, end) - before);
-        if (space.Take(directory, more) is { } fault)
+        var name = string.Create(CultureInfo.InvariantCulture, $"{segmentName}.{position}");
+        if (Enumerable.Range(1, MaxCopies).Select(i => PathOf(name, i)).FirstOrDefault(IsFreeOrAlike) is not { } path)
+        {
+            return $"not copied: there are {MaxCopies} other copies of this name and position in quarantine";
+        }
+
+        if (File.Exists(path) && new FileInfo(path).Length >= Math.Min(end, RandomAccess.GetLength(segment)) - position)
+        {
+            using var there = SegmentHandle.OpenForReading(path);
+            DurableFile.Sync(there, path); // what was to be synced when it was written may have been cut short
+        }
+        else if (space.Take(directory, FileExtents.DiskBytesOfCopy(segment, position, end)) is { } fault)
         {
             return $"not copied: quarantine is full ({fault})";
         }
-
-        StateDirectory.CreateDirectory(directory);
-        File.Delete(path);
-        try
+        else
         {
-            using var copy = StateDirectory.CreateFile(path);
-            FileExtents.Copy(segment, position, end, copy);
-            DurableFile.Sync(copy, path);
-        }
-        catch
-        {
-            File.Delete(path); // half a copy takes room from others
-            throw;
+            Copy(segment, position, end, path);
+            space.Written(directory);
         }
 
         DurableFile.SyncDirectory(directory);
-        space.Written(directory);
         return FileExtents.Between(segment, end, endPosition).Any() ? $"only its first {SizeText.Format(MaxDamageBytes)} are copied" : null;
+
+        bool IsFreeOrAlike(string copy)
+        {
+            try
+            {
+                return !File.Exists(copy) || FileExtents.BeginAlike(segment, position, end, copy);
+            }
+            catch (UnauthorizedAccessException)
+            {
+                return false; // somebody else's
+            }
+        }
     }
 
     public void Dispose() => _records?.Dispose();
+
+    private string PathOf(string name, int copy) => Path.Combine(
+        directory, copy == 1 ? $"{name}.damaged" : string.Create(CultureInfo.InvariantCulture, $"{name}.{copy}.damaged"));
+
+    /// <summary>Whole, or not under that name.</summary>
+    private void Copy(SafeFileHandle segment, long position, long end, string path)
+    {
+        StateDirectory.CreateDirectory(directory);
+        var unfinished = Path.Combine(directory, "damaged.new");
+        File.Delete(unfinished);
+        try
+        {
+            using (var copy = StateDirectory.CreateFile(unfinished))
+            {
+                FileExtents.Copy(segment, position, end, copy);
+                DurableFile.Sync(copy, unfinished);
+            }
+
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished); // half a copy takes room from others
+            throw;
+        }
+    }
 }

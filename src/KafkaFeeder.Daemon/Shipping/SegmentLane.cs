@@ -114,10 +114,18 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Where reading began, as a journal notes it.</summary>
     public SentMark StartMark => new(_start.Position, _start.NextOffset, _start.Records);
 
-    /// <summary>What a checkpoint says of it.</summary>
+    /// <summary>What a checkpoint says of it. What is confirmed is saved though its head cannot be read: that is asked again.</summary>
     public SegmentCheckpoint Snapshot(bool isDone = false)
     {
-        Head ??= _reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+        try
+        {
+            LookAtHead();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What reads the segment says what is wrong.
+        }
+
         return new SegmentCheckpoint(
             Name.FileName, Watermark, Math.Max(WrittenBytes, Watermark.Position), isDone, Head, MissingSince, HasUncopied);
     }
@@ -281,7 +289,7 @@ internal sealed class SegmentLane : IDisposable
             return false;
         }
 
-        _ = Snapshot(); // the head, while the file is open
+        LookAtHead(); // while the file is open
         Close();
         return true;
     }
@@ -357,6 +365,9 @@ internal sealed class SegmentLane : IDisposable
     }
 
     public void Dispose() => Close();
+
+    private void LookAtHead() =>
+        Head ??= _reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
 
     private static uint? HeadOf(SafeFileHandle file)
     {

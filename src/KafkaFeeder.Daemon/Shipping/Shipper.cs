@@ -536,6 +536,7 @@ internal sealed class Shipper : IDisposable
     /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
     private string? HoldInstead(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
+        batch.IsAnyTaken |= SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
         if (Log.OnReject == RejectAction.Hold)
         {
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}); on_reject: hold";
@@ -546,8 +547,7 @@ internal sealed class Shipper : IDisposable
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}), and {noRoom}";
         }
 
-        var isAnyTaken = SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
-        var refused = _refusals.Add(batch, rejected, isAnyTaken);
+        var refused = _refusals.Add(batch, rejected, batch.IsAnyTaken);
         return refused is not null ? refused
             : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(lane, batch, rejected) is { } ahead
                 ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock ({rejected[0].Reason}): it is sent again until the brokers take it"
@@ -751,7 +751,7 @@ internal sealed class Shipper : IDisposable
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Watermark.Position}";
         var unanswered = Unanswered(hasLag: first is not null);
-        var missing = MissingText();
+        var missing = MissingText() ?? UnreadableText();
         _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered ?? missing;
         _status.State =
             _saveFault is not null || _fault is not null ? LogState.Failed
@@ -777,4 +777,7 @@ internal sealed class Shipper : IDisposable
 
     private string? MissingText() => _cursor.Missing is not { } missing ? null
         : string.Create(CultureInfo.InvariantCulture, $"{Words.Count(missing.Count, "segment", "segments")} with {Words.Bytes(missing.Bytes)} not shipped {(missing.Count == 1 ? "is" : "are")} missing from {_status.Directory} since {missing.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {missing.Until:HH:mm:ss}Z");
+
+    private string? UnreadableText() => _cursor.Unreadable is not { } unreadable ? null
+        : $"{Words.Count(unreadable.Count, "segment", "segments")} that {(unreadable.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {unreadable.Error}";
 }

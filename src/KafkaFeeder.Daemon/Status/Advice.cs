@@ -61,7 +61,8 @@ internal static class Advice
                 yield return new(
                     false,
                     $"Retrying: {error}",
-                    "Wait for the brokers: the backlog lies on disk. If they are well, look at the network from here to them.");
+                    "Wait for the brokers: the backlog lies on disk. If they are well, look at the network from here to them. If it "
+                        + "names segments: bring them back, or repair their rights.");
                 break;
             default:
                 if (log.LastError is { } last)

@@ -57,6 +57,9 @@ internal sealed class OutboundBatch
     /// <summary>Records that were settled when it was given to a transport last; set by the shipper.</summary>
     public int SettledWhenSent { get; set; }
 
+    /// <summary>True once a try got some of its records acknowledged, and others refused; set by the shipper.</summary>
+    public bool IsAnyTaken { get; set; }
+
     /// <summary>Memory that is bound until the outcome is there, in bytes; set by the transport.</summary>
     public long CostBytes { get; set; }
 

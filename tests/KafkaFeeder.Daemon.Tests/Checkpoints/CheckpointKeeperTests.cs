@@ -187,6 +187,38 @@ public sealed class CheckpointKeeperTests : IDisposable
         Assert.Equal(10, status.PossibleDuplicates);
     }
 
+    [Fact]
+    public void What_was_sent_of_a_segment_that_is_forgotten_counts_no_more()
+    {
+        using (var keeper = Open(out _))
+        {
+            keeper.Sending(Name, new SentMark(500, 50, 50));
+            keeper.Touch(1);
+            Assert.Null(Save(keeper, At(500) with { IsDone = true }));
+            Assert.Null(Forget(keeper));
+        }
+
+        using var next = Open(out var status);
+        Assert.Equal(0, status.PossibleDuplicates);
+    }
+
+    [Fact]
+    public void What_is_sent_of_a_new_file_of_a_name_that_is_being_forgotten_counts()
+    {
+        using (var keeper = Open(out _))
+        {
+            keeper.Sending(Name, new SentMark(500, 50, 50));
+            keeper.Touch(1);
+            Assert.Null(Save(keeper, At(500) with { IsDone = true }));
+            keeper.BeginSave([], [Name]);
+            keeper.Sending(Name, new SentMark(100, 10, 10));
+            Assert.Null(keeper.TakeSaved()!.Error);
+        }
+
+        using var next = Open(out var status);
+        Assert.Equal(10, status.PossibleDuplicates);
+    }
+
     private static SegmentCheckpoint At(long position) =>
         new(Name, new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
 
@@ -195,6 +227,12 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         keeper.BeginSave(segments, []);
         return keeper.TakeSaved()!.Error; // the store commits inline
+    }
+
+    private static string? Forget(CheckpointKeeper keeper)
+    {
+        keeper.BeginSave([], [Name]);
+        return keeper.TakeSaved()!.Error;
     }
 
     private bool IsDueLater(CheckpointKeeper keeper)

@@ -62,6 +62,45 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal(10, new FileInfo(Path.Combine(Rejected, "some.szn.199990.damaged")).Length);
     }
 
+    /// <summary>The ledger says of both that they are there.</summary>
+    [Fact]
+    public void Other_bytes_of_the_same_name_and_place_are_kept_beside_the_first_and_count_too()
+    {
+        using var quarantine = new Quarantine(Rejected, "orders", Space);
+        Assert.Null(AddDamage(quarantine, "first"));
+        Assert.Null(AddDamage(quarantine, "other"));
+        Assert.Null(AddDamage(quarantine, "first"));
+        Assert.Null(AddDamage(quarantine, "other"));
+        Assert.Equal(["some.szn.0.2.damaged: other", "some.szn.0.damaged: first"], Copies());
+        Assert.Equal(8192, quarantine.Bytes);
+    }
+
+    [Fact]
+    public void A_copy_gives_way_to_one_that_begins_with_it()
+    {
+        using var quarantine = new Quarantine(Rejected, "orders", Space);
+        Directory.CreateDirectory(Rejected);
+        File.WriteAllText(Path.Combine(Rejected, "damaged.new"), "cut short by a crash, of whatever");
+        Assert.Null(AddDamage(quarantine, "some"));
+        Assert.Null(AddDamage(quarantine, "some and more"));
+        Assert.Null(AddDamage(quarantine, "some"));
+        Assert.Equal("some.szn.0.damaged: some and more", Assert.Single(Copies()));
+    }
+
+    [Fact]
+    public void Of_very_many_different_copies_of_one_place_the_last_are_not_made_and_it_is_said()
+    {
+        using var quarantine = new Quarantine(Rejected, "orders", Space);
+        for (var i = 1; i <= 100; i++)
+        {
+            Assert.Null(AddDamage(quarantine, $"{i:000}"));
+        }
+
+        Assert.Equal("not copied: there are 100 other copies of this name and position in quarantine", AddDamage(quarantine, "101"));
+        Assert.Null(AddDamage(quarantine, "057"));
+        Assert.Equal(100, Copies().Count);
+    }
+
     [Fact]
     public void Holes_stay_holes_and_count_for_nothing()
     {
@@ -103,6 +142,18 @@ public sealed class QuarantineTests : IDisposable
         using var quarantine = new Quarantine(Rejected, "orders", Space);
         Assert.Equal("only its first 64MiB are copied", quarantine.AddDamage(file, "some.szn", 0, 80 << 20));
     }
+
+    /// <summary>Sets all of a file aside that has this text.</summary>
+    private string? AddDamage(Quarantine quarantine, string text)
+    {
+        var path = _folder.File("some.szn");
+        File.WriteAllText(path, text);
+        using var file = SegmentHandle.OpenForReading(path);
+        return quarantine.AddDamage(file, "some.szn", 0, text.Length);
+    }
+
+    private List<string> Copies() =>
+        [.. Directory.GetFiles(Rejected).Order(StringComparer.Ordinal).Select(p => $"{Path.GetFileName(p)}: {File.ReadAllText(p)}")];
 
     private static List<string> All(string path)
     {

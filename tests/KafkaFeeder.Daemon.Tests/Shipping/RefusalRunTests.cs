@@ -46,12 +46,24 @@ public sealed class RefusalRunTests
         Assert.NotNull(Add(1));
     }
 
+    /// <summary>What it was refused for could not be done: not more records are refused by that.</summary>
     [Fact]
-    public void The_run_goes_on_in_the_next_segment_and_where_the_same_batch_is_refused_again()
+    public void A_record_that_is_refused_again_counts_once()
+    {
+        for (var i = 0; i < 25; i++)
+        {
+            Assert.Null(Add(1));
+            _position = 0;
+            Assert.Null(_run.Add(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false));
+        }
+    }
+
+    [Fact]
+    public void The_run_goes_on_in_the_next_segment_and_where_others_of_the_same_batch_are_refused()
     {
         Assert.Null(Add(18));
-        _position -= 18 * SomeBatch.BytesPerRecord;
-        Assert.Null(Add(1));
+        var rest = SomeBatch.Of(0, 0, 19);
+        Assert.Null(_run.Add(rest, [Refused(17), Refused(18)], isAnyTaken: false));
         Assert.NotNull(_run.Add(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false));
     }
 

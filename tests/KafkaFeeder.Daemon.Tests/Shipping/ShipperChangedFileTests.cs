@@ -152,6 +152,23 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
+    public void A_segment_that_was_shipped_and_forgotten_in_the_same_run_is_no_possible_duplicate_in_the_next()
+    {
+        var path = _rig.Segment(["1", "2"]);
+        _rig.Start();
+        _rig.Drain(5);
+        File.Delete(path);
+        _rig.Turn();
+        _rig.Time.Advance(TimeSpan.FromDays(8));
+        _rig.Drain(5);
+        Assert.Empty(_rig.Saved()!.Segments);
+
+        _rig.Crash(); // all is saved, as by a stop
+        _rig.Start();
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+    }
+
+    [Fact]
     public void A_segment_that_comes_back_after_it_was_booked_as_lost_is_shipped()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
@@ -665,6 +682,88 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Equal((true, null), (_rig.Saved(path).IsDone, _rig.Saved(path).MissingSince));
         Assert.Empty(_rig.Ledger());
+    }
+
+    /// <summary>Perhaps somebody restored it as another user: of what is in it nothing is owed any more.</summary>
+    [Fact]
+    public void A_shipped_segment_that_is_back_and_cannot_be_read_stops_no_other_and_is_told()
+    {
+        var path = _rig.Segment(["1"]);
+        _rig.Start();
+        Run(5);
+        var aside = _rig.Logs + ".aside";
+        File.Move(path, aside);
+        Run(5);
+        Assert.NotNull(_rig.Saved(path).MissingSince);
+        File.SetUnixFileMode(aside, UnixFileMode.None);
+        File.Move(aside, path);
+        var next = _rig.Segment(["2"]);
+        using (new CommonRights())
+        {
+            Run(5);
+            Assert.Equal(["1", "2"], Transport.Topic);
+            Assert.True(_rig.Saved(next).IsDone);
+            Assert.NotNull(_rig.Saved(path).MissingSince);
+            Assert.Equal(LogState.Retrying, _rig.Status.State);
+            Assert.Contains(
+                $"1 segment that was shipped is back and cannot be read: cannot open {path}", _rig.Status.Error, StringComparison.Ordinal);
+            _rig.Time.Advance(MissingPolicy.Memory * 2); // it is there: not forgotten
+            Run(5);
+            _rig.Crash();
+            _rig.Start();
+            Run(5);
+            Assert.Equal(LogState.Retrying, _rig.Status.State);
+        }
+
+        File.SetUnixFileMode(path, UnixFileMode.UserRead);
+        Run(5);
+        Assert.Equal((true, null), (_rig.Saved(path).IsDone, _rig.Saved(path).MissingSince));
+        Assert.Equal((LogState.Idle, null), (_rig.Status.State, _rig.Status.Error));
+        Assert.Equal(["1", "2"], Transport.Topic);
+    }
+
+    [Fact]
+    public void A_shipped_segment_that_was_back_for_a_while_and_could_not_be_read_is_told_no_more_when_it_is_gone()
+    {
+        var path = _rig.Segment(["1"]);
+        _rig.Start();
+        Run(5);
+        var aside = _rig.Logs + ".aside";
+        File.Move(path, aside);
+        Run(5);
+        File.SetUnixFileMode(aside, UnixFileMode.None);
+        File.Move(aside, path);
+        using (new CommonRights())
+        {
+            Run(5);
+            Assert.Equal(LogState.Retrying, _rig.Status.State);
+            File.Delete(path);
+            Run(5);
+        }
+
+        Assert.Equal((LogState.Idle, null), (_rig.Status.State, _rig.Status.Error));
+        _rig.Time.Advance(MissingPolicy.Memory * 2);
+        Run(5);
+        Assert.Empty(_rig.Saved()!.Segments);
+    }
+
+    /// <summary>One whose loss cannot be noted is looked at again; meanwhile the others are looked at too.</summary>
+    [Fact]
+    public void One_segment_that_cannot_be_dealt_with_keeps_no_other_from_being_looked_at()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["in flight"]);
+        var paths = Enumerable.Range(0, 3).Select(i => _rig.Segment([$"{i}"])).ToList();
+        _rig.Start();
+        _rig.Turn(2);
+        Assert.Single(Transport.Sent);
+        Directory.CreateDirectory(_rig.LedgerPath);
+        var lag = _rig.Status.LagBytes;
+        Cut(paths[0], new FileInfo(paths[0]).Length - 1);
+        File.AppendAllText(paths[2], "more");
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Shipper!.RunOnce();
+        Assert.Equal((LogState.Failed, lag + 4), (_rig.Status.State, _rig.Status.LagBytes));
     }
 
     private static void Cut(string path, long bytes)

@@ -43,6 +43,31 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.Equal(["1", "4"], Transport.Topic);
     }
 
+    /// <summary>EIO, as of a broken disk: its descriptor is made that of a file that cannot be read at its start.</summary>
+    [Fact]
+    public void A_segment_whose_head_cannot_be_read_keeps_nothing_from_being_saved()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var batches = ShippingRig.BatchesOf(path);
+        _rig.Start();
+        _rig.Turn();
+        using (OtherFile.InPlaceOf(path, "/proc/self/mem"))
+        {
+            Transport.Answer(Transport.InFlight[0]);
+            _rig.Turn();
+            Assert.Equal((batches[1].Position, null), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Head));
+        }
+
+        Transport.Answer(Transport.InFlight[0]);
+        _rig.Turn();
+        Assert.Equal(batches[2].Position, _rig.Saved(path).Watermark.Position);
+        Assert.NotNull(_rig.Saved(path).Head);
+        _rig.Drain(3);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Empty(_rig.Ledger());
+    }
+
     [Fact]
     public void A_torn_tail_cut_at_any_byte_is_passed_and_what_stands_before_it_is_delivered()
     {

@@ -5,6 +5,7 @@ using KafkaFeeder.Daemon.Retention;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using Xunit;
 
@@ -45,6 +46,31 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal("bad", Assert.Single(_rig.Quarantined()));
         Assert.True(_rig.Saved(path).IsDone);
         Assert.Single(_rig.Lines.Of(507));
+    }
+
+    /// <summary>The same record is refused again and again, and the topic takes all others: no reason to hold the log.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(25)]
+    public void Refused_records_that_cannot_be_written_are_set_aside_as_soon_as_they_can_be(int refused)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_rig.RejectedDirectory)!);
+        File.WriteAllText(_rig.RejectedDirectory, "a file is in the way");
+        var path = _rig.Segment(["1", .. Enumerable.Repeat("bad", refused), "2"]);
+        Transport.Refuses = value => value == "bad";
+        Transport.RefusesAs = RejectionKind.Topic;
+        _rig.Start();
+        _rig.Drain(60);
+        Assert.InRange(Transport.Sent.Count, 25, 100);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.Contains(_rig.RejectedDirectory, _rig.Status.Error, StringComparison.Ordinal);
+
+        File.Delete(_rig.RejectedDirectory);
+        _rig.Drain(60);
+        Assert.Equal((LogState.Idle, null), (_rig.Status.State, _rig.Status.Error));
+        Assert.Equal(Enumerable.Repeat("bad", refused), _rig.Quarantined());
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
     }
 
     [Fact]
@@ -95,6 +121,25 @@ public sealed class ShipperQuarantineTests : IDisposable
         _rig.Time.Advance(TimeSpan.FromSeconds(10));
         _rig.Space!.WhyNot(_rig.RejectedDirectory, 0);
         Assert.Equal(8192, _rig.Space.Bytes);
+    }
+
+    [Fact]
+    public void Damage_of_a_file_that_took_the_name_of_another_is_in_quarantine_too()
+    {
+        var path = _rig.Segment(["1"]);
+        byte[][] garbage = [[.. Enumerable.Repeat((byte)'a', 300)], [.. Enumerable.Repeat((byte)'b', 400)]];
+        _rig.Start();
+        foreach (var bytes in garbage)
+        {
+            File.Delete(path);
+            File.WriteAllBytes(path, bytes);
+            File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3)); // its writer is gone
+            _rig.Drain(10);
+        }
+
+        Assert.Equal([300, 400], _rig.Ledger().Where(e => e.Kind == "damaged").Select(e => e.EndPosition - e.Position));
+        var copies = Directory.GetFiles(_rig.RejectedDirectory).Select(File.ReadAllBytes).OrderBy(c => c.Length);
+        Assert.Equal(garbage, copies);
     }
 
     [Fact]
