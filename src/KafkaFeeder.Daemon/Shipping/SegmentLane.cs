@@ -147,7 +147,7 @@ internal sealed class SegmentLane : IDisposable
             }
 
             var start = plan.Start;
-            reader = new SegmentReader(file, path, start.Position, start.Record == 0 ? start.NextOffset : 0)
+            reader = new SegmentReader(file, path, start.Position, start.BatchOffset)
             {
                 SearchBudgetBytes = SearchBytesPerTurn,
             };
@@ -485,7 +485,18 @@ internal sealed class SegmentLane : IDisposable
         void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, Tracker.EndPosition), CutTo(bytes));
         if (_start.LastBatchPosition is not { } last || IsSameBatch(file, last))
         {
-            return new OpenPlan(_start, null, Account);
+            return IsHalfConfirmedBatchThere(file, bytes)
+                ? new OpenPlan(_start, null, Account)
+                : new OpenPlan(
+                    _start.WithoutRecord(),
+                    new SegmentReset(
+                        $"the batch at position {from}, of which {_start.Record} records were confirmed, is not there any more: going on "
+                            + "there; what is sent of another one in its place counts as possible duplicates",
+                        IsGoingBack: true),
+                    Account)
+                {
+                    ConfirmedBefore = from + 1,
+                };
         }
 
         if (_intact is { } other && !other.IsOf(file))
@@ -540,11 +551,19 @@ internal sealed class SegmentLane : IDisposable
         _intact = null;
     }
 
-    private bool IsSameBatch(SafeFileHandle file, long position)
+    private bool IsSameBatch(SafeFileHandle file, long position) =>
+        HeaderAt(file, position) is { } header
+        && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+
+    /// <summary>False if the batch of which some records are confirmed is gone, or another stands in its place.</summary>
+    private bool IsHalfConfirmedBatchThere(SafeFileHandle file, long bytes) =>
+        _start.Record == 0
+        || (_start.BatchCrc is { } crc ? HeaderAt(file, _start.Position)?.StoredCrc == crc : bytes > _start.Position);
+
+    private static RecordBatchHeader? HeaderAt(SafeFileHandle file, long position)
     {
         Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
-        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header)
-            && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header) ? header : null;
     }
 
     /// <summary>What opening the file comes to.</summary>

@@ -1,0 +1,89 @@
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>Other content under the same name, by another file or in the same one, and cuts where a batch was half confirmed.</summary>
+public sealed class ShipperRewrittenFileTests : IDisposable
+{
+    private readonly ShippingRig _rig = new();
+
+    private FakeTransport Transport => _rig.Transport;
+
+    public void Dispose() => _rig.Dispose();
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_file_that_was_cut_to_where_a_batch_was_half_confirmed_is_done(int before)
+    {
+        var (path, position) = HalfConfirmed(before);
+        var bytes = new FileInfo(path).Length;
+        using (var file = File.OpenWrite(path))
+        {
+            file.SetLength(position);
+        }
+
+        _rig.Start();
+        _rig.Drain(10);
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // nothing in an empty file tells whether its writer lives
+        _rig.Drain(10);
+        Assert.Equal(0, _rig.Status.CheckpointFailures);
+        Assert.Equal((true, position, 0), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Equal([("lost", position, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 3)] // nobody knows what of it was confirmed
+    public void Of_another_batch_in_the_place_of_a_half_confirmed_one_every_record_is_sent(int before, int announced)
+    {
+        var (path, position) = HalfConfirmed(before);
+        using var other = new ShippingRig();
+        var new3 = other.Segment([.. First(before), ["new 1", "new 2", "new 3"]]);
+        var rest = File.ReadAllBytes(new3).AsSpan((int)ShippingRig.BatchesOf(new3)[before].Position);
+        File.WriteAllBytes(path, [.. File.ReadAllBytes(path).AsSpan(0, (int)position), .. rest]);
+
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["new 1", "new 2", "new 3"], Transport.Topic.TakeLast(3));
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.InRange(_rig.Status.PossibleDuplicates, announced, 6);
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal(before + 3, _rig.Saved(path).Watermark.Records);
+    }
+
+    private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
+
+    /// <summary>A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.</summary>
+    private (string Path, long Position) HalfConfirmed(int before)
+    {
+        _rig.Log = _rig.Log with { OnReject = RejectAction.Hold };
+        var path = _rig.Segment([.. First(before), ["good", "bad", "good too"]]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Drain(20);
+        _rig.Crash();
+        var position = ShippingRig.BatchesOf(path)[before].Position;
+        Assert.Equal((position, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        return (path, position);
+    }
+
+    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    private void DrainReplaced() => Run(20);
+
+    private void Run(int turns)
+    {
+        for (var i = 0; i < turns; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+            _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        }
+    }
+}
