@@ -116,7 +116,7 @@ internal sealed class AcknowledgementTracker
 /// <summary>A place in a segment before which everything is settled.</summary>
 /// <param name="Position">The first byte of the batch that is not settled, or the end of what was read.</param>
 /// <param name="Record">Records of that batch, from its first, that are settled all the same.</param>
-/// <param name="NextOffset">The offset of the first record that is not settled.</param>
+/// <param name="NextOffset">The offset of the first record that is not settled; less, where the file was cut.</param>
 /// <param name="LastBatchPosition">Where the batch in front of <paramref name="Position"/> begins; null if unknown.</param>
 /// <param name="LastBatchCrc">Its CRC-32C as stored: proof, later, that the file still is the same.</param>
 /// <param name="Records">Records of the segment that are settled, <paramref name="Record"/> included: offsets may have holes.</param>

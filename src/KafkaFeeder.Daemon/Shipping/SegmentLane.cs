@@ -477,7 +477,7 @@ internal sealed class SegmentLane : IDisposable
         if (bytes < from)
         {
             return new OpenPlan(
-                _start with { Position = bytes, Record = 0, LastBatchPosition = null },
+                new Watermark(bytes, 0, 0, null, 0, _start.Records), // which offset comes there is not known
                 new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true),
                 book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)));
         }

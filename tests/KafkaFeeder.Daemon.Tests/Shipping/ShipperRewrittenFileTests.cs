@@ -58,6 +58,25 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(before + 3, _rig.Saved(path).Watermark.Records);
     }
 
+    /// <summary>Its CRC does not reach there.</summary>
+    [Fact]
+    public void The_highest_bit_of_a_base_offset_of_our_own_stops_nothing()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = ShippingRig.BatchesOf(path)[^1].Position;
+            file.WriteByte(0x80);
+        }
+
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal(0, _rig.Status.CheckpointFailures);
+        Assert.Equal((true, 2L), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.NextOffset));
+        Assert.Empty(_rig.Ledger());
+    }
+
     private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
 
     /// <summary>A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.</summary>
