@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -135,7 +136,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>Reads the next batch of the log. Null: there is none now.</summary>
     /// <param name="goesOn">Asked between steps that give no batch; false: enough for this turn.</param>
     /// <exception cref="IOException">A segment cannot be read; nothing was consumed.</exception>
-    /// <exception cref="KafkaLog.Format.Records.UnsupportedBatchException">A segment holds what this version does not read.</exception>
+    /// <exception cref="UnsupportedBatchException">A segment holds what this version does not read.</exception>
     public SegmentLane? TryReadNext(Func<bool> goesOn)
     {
         var now = _time.GetUtcNow();
@@ -356,8 +357,8 @@ internal sealed class LogCursor : IDisposable
     private void Found(SegmentName name)
     {
         _taken.Remove(name);
-        var (bytes, written) = _watch.SizeOf(name);
-        var lane = new SegmentLane(name, bytes, written);
+        var (bytes, written, head) = _watch.SizeOf(name);
+        var lane = new SegmentLane(name, bytes, written, head);
         _lanes.Add(name, lane);
         _found.Enqueue(lane);
         BeginToWait(lane);
@@ -485,7 +486,7 @@ internal sealed class LogCursor : IDisposable
 
     private void LookAtSize(SegmentLane lane)
     {
-        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane))
+        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane, bytes))
         {
             var before = lane.LagBytes;
             lane.SawSize(_watch.SizeOf(lane.Name), _book);
@@ -495,11 +496,11 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>Whether another file has its name: its size says nothing of what was written to the first one. Opening it tells.</summary>
-    private bool IsAnother(SegmentLane lane)
+    private bool IsAnother(SegmentLane lane, long bytes)
     {
         try
         {
-            return lane.Head is { } head && !SegmentLane.HasHead(_watch.PathOf(lane.Name), head);
+            return lane.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentLane.HasHead(_watch.PathOf(lane.Name), head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

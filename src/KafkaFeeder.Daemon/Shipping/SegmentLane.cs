@@ -47,8 +47,9 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="bytes">Its length.</param>
     /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
-    public SegmentLane(SegmentName name, long bytes, long writtenBytes)
-        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, null)) => WrittenBytes = writtenBytes;
+    /// <param name="head">See <see cref="HeadOfUnread"/>.</param>
+    public SegmentLane(SegmentName name, long bytes, long writtenBytes, uint? head)
+        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, head)) => WrittenBytes = writtenBytes;
 
     /// <summary>A segment that the checkpoint knows.</summary>
     public SegmentLane(SegmentName name, SegmentCheckpoint saved)
@@ -243,18 +244,19 @@ internal sealed class SegmentLane : IDisposable
         if (SegmentHandle.Stat(_reader!.File).Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(_reader.File);
-            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0), book);
+            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0, null), book);
         }
     }
 
-    /// <summary>A size was looked at.</summary>
+    /// <summary>A size was looked at, and of what was not read the head.</summary>
     /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
-    public void SawSize((long Bytes, long Written) size, LossBook book)
+    public void SawSize((long Bytes, long Written, uint? Head) size, LossBook book)
     {
         var before = Bytes;
         BookIfCut(size.Bytes, book);
         Bytes = size.Written == 0 && size.Bytes > before ? before : Bytes; // more zeros are prepared space, no lag
         WrittenBytes = Math.Max(WrittenBytes, size.Written);
+        Head ??= size.Head;
     }
 
     private void Grow(long bytes)
@@ -357,6 +359,14 @@ internal sealed class SegmentLane : IDisposable
     }
 
     public void Dispose() => Close();
+
+    /// <summary>
+    /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
+    /// batch which is whole: what is half written may be taken back, and another batch be written there.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static uint? HeadOfUnread(SafeFileHandle file, long bytes) =>
+        HeaderAt(file, 0) is { } first && first.TotalBytes >= RecordBatchHeader.Bytes && first.TotalBytes <= bytes ? HeadOf(file) : null;
 
     private static uint? HeadOf(SafeFileHandle file)
     {
@@ -462,18 +472,23 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
+        var from = _start.Position;
         if (Head is { } head && HeadOf(file) != head)
         {
+            var isShort = bytes < RecordBatchHeader.Bytes; // rather what is left than another that has just begun
             return new OpenPlan(
                 default,
-                new SegmentReset("it is another file under the same name: reading it from its start", IsGoingBack: true),
-                book => LostIfAny(book, _start.Position, "another file took its name before it was shipped"))
+                new SegmentReset(
+                    isShort ? $"it was cut to {bytes} bytes, or is another file under the same name: reading it from its start"
+                    : "it is another file under the same name: reading it from its start",
+                    IsGoingBack: true),
+                book => LostIfAny(
+                    book, isShort ? Math.Max(bytes, from) : from, isShort ? CutTo(bytes) : "another file took its name before it was shipped"))
             {
                 IsOther = true,
             };
         }
 
-        var from = _start.Position;
         if (bytes < from)
         {
             return new OpenPlan(

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
@@ -8,6 +9,8 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 /// <summary>Other content under the same name, by another file or in the same one, and cuts where a batch was half confirmed.</summary>
 public sealed class ShipperRewrittenFileTests : IDisposable
 {
+    private const string AnotherFile = "another file took its name before it was shipped";
+
     private readonly ShippingRig _rig = new();
 
     private FakeTransport Transport => _rig.Transport;
@@ -77,7 +80,65 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Empty(_rig.Ledger());
     }
 
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(6, false)]
+    [InlineData(1, true)]
+    [InlineData(6, true)]
+    public void A_segment_that_is_replaced_before_it_was_opened_is_lost_as_a_whole_and_the_other_is_shipped(int batches, bool isAway)
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(News(batches));
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"], ["3"]);
+        var bytes = new FileInfo(second).Length;
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(["1"], Assert.Single(Transport.InFlight).Values);
+        Transport.AnswerAll();
+        if (isAway)
+        {
+            _rig.Crash();
+        }
+
+        File.Move(replacement, second, overwrite: true);
+        if (isAway)
+        {
+            _rig.Start();
+        }
+
+        DrainReplaced();
+        Assert.Equal(News(batches).Select(n => n[0]), Transport.Topic.TakeLast(batches));
+        Assert.Equal([("lost", Path.GetFileName(second), 0, bytes, AnotherFile)], _rig.Ledger());
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>As a length, and no more, is known of what a writer has not finished: that is no other file when it is.</summary>
+    [Fact]
+    public void A_segment_that_was_found_while_its_first_batch_was_written_is_the_same_when_that_is_whole()
+    {
+        using var other = new ShippingRig();
+        var whole = File.ReadAllBytes(other.Segment(["2"], ["3"]));
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var first = _rig.Segment(["1"]);
+        var second = Path.Combine(_rig.Logs, "20990101_000000_3600_UTC-orders.szn");
+        File.WriteAllBytes(second, whole[..62]);
+        _rig.Start();
+        _rig.Turn();
+        File.WriteAllBytes(second, [.. whole[..60], 1, 2, 3]); // taken back, and begun anew
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn();
+        File.WriteAllBytes(second, whole);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.True(_rig.Saved(first).IsDone);
+    }
+
     private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
+
+    private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
 
     /// <summary>A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.</summary>
     private (string Path, long Position) HalfConfirmed(int before)
