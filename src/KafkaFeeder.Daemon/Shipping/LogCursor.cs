@@ -514,8 +514,8 @@ internal sealed class LogCursor : IDisposable
     /// </summary>
     private bool ReopenIfChanged(SegmentName name, SegmentCheckpoint done, bool looksAtHead)
     {
-        if (_watch.LengthOf(name) is not { } bytes
-            || (bytes == done.Bytes && (!looksAtHead || done.Head is not { } head || SegmentLane.HasHead(_watch.PathOf(name), head))))
+        if (_watch.FactsOf(name) is not { } facts
+            || (facts.Bytes == done.Bytes && !HasAnotherHead(name, done, facts.Changed, looksAtHead)))
         {
             return false;
         }
@@ -526,6 +526,34 @@ internal sealed class LogCursor : IDisposable
         _changed.Add(lane);
         BeginToWait(lane);
         return true;
+    }
+
+    /// <summary>
+    /// Whether a file that has the size of one that is done is another one. What has not changed since it was looked at is not:
+    /// so each is opened once in a run, and when something was done to it.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read, and is to be looked at in any case.</exception>
+    private bool HasAnotherHead(SegmentName name, SegmentCheckpoint done, long changed, bool inAnyCase)
+    {
+        if (done.Head is not { } head || (!inAnyCase && changed == done.ComparedAt))
+        {
+            return false;
+        }
+
+        try
+        {
+            if (!SegmentLane.HasHead(_watch.PathOf(name), head))
+            {
+                return true;
+            }
+        }
+        catch (Exception e) when (!inAnyCase && (e is IOException or UnauthorizedAccessException))
+        {
+            return false; // nothing of it is needed now; it is looked at again
+        }
+
+        done.ComparedAt = changed;
+        return false;
     }
 
     /// <summary>What is gone for good is forgotten in the end.</summary>

@@ -66,8 +66,11 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
     public string PathOf(SegmentName name) => Path.Combine(directory, name.FileName);
 
     /// <summary>The length of a segment; null if there is no regular file of its name. A link is none.</summary>
-    public long? LengthOf(SegmentName name) =>
-        FileFacts.TryOfEntry(PathOf(name), out var facts, out _) && facts.IsRegular ? facts.Bytes : null;
+    public long? LengthOf(SegmentName name) => FactsOf(name)?.Bytes;
+
+    /// <summary>What the system says of a segment; null if there is no regular file of its name.</summary>
+    public FileFacts? FactsOf(SegmentName name) =>
+        FileFacts.TryOfEntry(PathOf(name), out var facts, out _) && facts.IsRegular ? facts : null;
 
     /// <summary>
     /// The length of a segment that was just found, and how much of it certainly was written: nothing, if it ends in more zeros

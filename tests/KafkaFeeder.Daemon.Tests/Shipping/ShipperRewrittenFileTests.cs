@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
@@ -136,6 +137,54 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.True(_rig.Saved(first).IsDone);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_done_segment_that_is_replaced_by_one_of_the_same_size_is_shipped_from_its_start(bool isAway)
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["4"], ["5"], ["6"]);
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        Assert.Equal(new FileInfo(path).Length, new FileInfo(replacement).Length);
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.True(_rig.Saved(path).IsDone);
+        if (isAway)
+        {
+            _rig.Crash();
+        }
+
+        Replace(path, replacement);
+        if (isAway)
+        {
+            _rig.Start();
+        }
+
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5", "6"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Fact]
+    public void Of_many_done_segments_an_old_one_that_is_replaced_by_one_of_the_same_size_is_found_too()
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["new"]);
+        var path = _rig.Segment(["old"]);
+        for (var i = 0; i < 300; i++)
+        {
+            File.WriteAllBytes(Path.Combine(_rig.Logs, $"20990101_000000_{i + 1}_UTC-orders.szn"), []);
+        }
+
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["old"], Transport.Topic);
+        Replace(path, replacement);
+        DrainReplaced();
+        Assert.Equal(["old", "new"], Transport.Topic);
+    }
+
     private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
 
     private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
@@ -152,6 +201,20 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         var position = ShippingRig.BatchesOf(path)[before].Position;
         Assert.Equal((position, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
         return (path, position);
+    }
+
+    /// <summary>By a file that was changed later than it: the clock of files is coarse.</summary>
+    private static void Replace(string path, string replacement)
+    {
+        var changed = FileFacts.Of(path).Changed;
+        do
+        {
+            File.Move(replacement, replacement + "x");
+            File.Move(replacement + "x", replacement);
+        }
+        while (FileFacts.Of(replacement).Changed <= changed);
+
+        File.Move(replacement, path, overwrite: true);
     }
 
     /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
