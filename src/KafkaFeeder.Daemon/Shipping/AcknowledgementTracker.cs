@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -123,6 +124,7 @@ internal sealed class AcknowledgementTracker
 /// <param name="BatchCrc">
 /// The CRC as stored of the batch that <paramref name="Record"/> counts in: of another one none is settled. Null if unknown.
 /// </param>
+[StructLayout(LayoutKind.Auto)] // there may be a hundred thousand
 internal readonly record struct Watermark(
     long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc, long Records = 0, uint? BatchCrc = null)
 {
