@@ -195,7 +195,11 @@ internal sealed class LogCursor : IDisposable
     public void Confirmed(SegmentLane lane)
     {
         _changed.Add(lane);
-        if (lane.IsReadToEnd)
+        if (lane.IsRewritten)
+        {
+            CloseRewritten(lane);
+        }
+        else if (lane.IsReadToEnd)
         {
             Finish(lane);
         }
@@ -441,7 +445,11 @@ internal sealed class LogCursor : IDisposable
         foreach (var lane in _open.ToList())
         {
             lane.LookAtSize(_book);
-            if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
+            if (lane.IsRewritten)
+            {
+                CloseRewritten(lane);
+            }
+            else if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
             {
                 Finish(lane); // it could not be asked for its size when it was due
             }
@@ -634,6 +642,18 @@ internal sealed class LogCursor : IDisposable
         _isSearching = true;
         _unread.Remove(lane.Name);
         _waiting.Add(lane.Name);
+    }
+
+    /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
+    private void CloseRewritten(SegmentLane lane)
+    {
+        _unread.Remove(lane.Name);
+        if (lane.Tracker.PendingCount == 0)
+        {
+            _open.Remove(lane);
+            lane.CloseRewritten();
+            BeginToWait(lane);
+        }
     }
 
     private void Finish(SegmentLane lane)

@@ -40,6 +40,7 @@ internal sealed class SegmentLane : IDisposable
     private AcknowledgementTracker? _tracker; // made when it is read: many may wait
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
     private string _identity = "";
+    private long _modifiedTicks; // when its size was looked at last
     private bool _isBuffered; // the reader may hold bytes that were not looked at
     private IntactSearch? _intact; // while it is opened
 
@@ -85,6 +86,9 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
+
+    /// <summary>True if other content was written into the open file: it is read no further, see <see cref="CloseRewritten"/>.</summary>
+    public bool IsRewritten { get; private set; }
 
     /// <summary>True if its name went from the directory while it is open.</summary>
     public bool IsUnlinked { get; set; }
@@ -140,6 +144,7 @@ internal sealed class SegmentLane : IDisposable
         SegmentReader? reader = null;
         try
         {
+            var modified = SegmentHandle.Stat(file).Modified.UtcTicks;
             var (bytes, written) = SegmentWatch.SizeOf(file);
             if (PlanOf(file, path, bytes) is not { } plan)
             {
@@ -156,6 +161,8 @@ internal sealed class SegmentLane : IDisposable
             plan.Account(book);
 
             Apply(plan);
+            Head ??= written > 0 ? HeadOfUnread(file, written) : null;
+            _modifiedTicks = modified;
             Bytes = bytes;
             WrittenBytes = Math.Max(Tracker.EndPosition, written);
             _identity = identity;
@@ -237,11 +244,23 @@ internal sealed class SegmentLane : IDisposable
         Bytes = Math.Max(bytes, Watermark.Position);
     }
 
-    /// <summary>Looks at the size of the open file. What certainly was written is what is read; more may be taken back.</summary>
+    /// <summary>
+    /// Looks at the size of the open file, and whether it still is the same. What certainly was written is what is read; more may
+    /// be taken back.
+    /// </summary>
     /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
     public void LookAtSize(LossBook book)
     {
-        if (SegmentHandle.Stat(_reader!.File).Bytes != Bytes)
+        var stat = SegmentHandle.Stat(_reader!.File);
+        if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _modifiedTicks))
+        {
+            return;
+        }
+
+        _modifiedTicks = stat.Modified.UtcTicks;
+        var isOther = Head is { } head && HeadOf(_reader.File) != head;
+        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < Tracker.EndPosition);
+        if (!isOther && stat.Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(_reader.File);
             SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0, null), book);
@@ -348,6 +367,20 @@ internal sealed class SegmentLane : IDisposable
     {
         _reader?.DropBuffer();
         _isBuffered = false;
+    }
+
+    /// <summary>
+    /// Other content was written into the file, and nothing of it is pending: opening it anew tells what is lost, and where to go
+    /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
+    /// </summary>
+    public void CloseRewritten()
+    {
+        _confirmedBefore = Math.Max(_confirmedBefore, Tracker.EndPosition);
+        _start = Watermark;
+        _tracker = null;
+        IsReadToEnd = false;
+        IsRewritten = false;
+        Close();
     }
 
     public void Close()

@@ -185,6 +185,65 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(["old", "new"], Transport.Topic);
     }
 
+    [Theory]
+    [InlineData(1)] // it ends before what was read
+    [InlineData(2)] // and there
+    [InlineData(3)] // of the same size
+    [InlineData(5)]
+    public void What_is_written_over_a_file_that_is_open_is_shipped_and_what_was_there_is_lost_and_told(int batches)
+    {
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(News(batches)));
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var bytes = new FileInfo(path).Length;
+        var third = ShippingRig.BatchesOf(path)[2].Position;
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        Assert.Equal(["2"], Assert.Single(Transport.InFlight).Values);
+
+        WriteOver(path, replacement);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        DrainReplaced();
+        Assert.Equal(["1", "2", .. News(batches).Select(n => n[0])], Transport.Topic);
+        Assert.Equal([("lost", Path.GetFileName(path), third, bytes, AnotherFile)], _rig.Ledger());
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>A reader that stands behind the end would wait there until the file has grown to it, and pass what comes before.</summary>
+    [Fact]
+    public void An_open_file_that_is_cut_behind_what_was_read_is_read_on_at_its_end()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        var second = ShippingRig.BatchesOf(path)[1].Position;
+        using var other = new ShippingRig();
+        var more = File.ReadAllBytes(other.Segment(["3"]));
+        _rig.Start();
+        Transport.AcksAtOnce = true;
+        _rig.Turn(2);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(second);
+            _rig.Time.Advance(SegmentWatch.Interval);
+            Run(3);
+            file.Position = second;
+            file.Write(more);
+        }
+
+        Run(10);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal("vanished", Assert.Single(_rig.Ledger()).Kind);
+    }
+
     private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
 
     private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
@@ -215,6 +274,17 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         while (FileFacts.Of(replacement).Changed <= changed);
 
         File.Move(replacement, path, overwrite: true);
+    }
+
+    /// <summary>Into the same file, at another time than it was written before: the clock of files is coarse.</summary>
+    private static void WriteOver(string path, byte[] content)
+    {
+        var before = File.GetLastWriteTimeUtc(path);
+        do
+        {
+            File.WriteAllBytes(path, content);
+        }
+        while (File.GetLastWriteTimeUtc(path) == before);
     }
 
     /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
