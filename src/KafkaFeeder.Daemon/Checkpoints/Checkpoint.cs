@@ -68,6 +68,11 @@ internal sealed record CheckpointChange
 internal sealed record SegmentCheckpoint(
     string Name, Watermark Watermark, long Bytes, bool IsDone, uint? Head, DateTimeOffset? MissingSince = null, bool HasUncopied = false)
 {
+    /// <summary>
+    /// When the file had been changed last, by <see cref="Files.FileFacts.Changed"/>, when its head was compared. Not saved: 0 until then.
+    /// </summary>
+    public long ComparedAt { get; set; }
+
     /// <summary>Throws if one of the invariants of <see cref="Checkpoint"/> does not hold.</summary>
     public void ThrowIfInconsistent(string component)
     {

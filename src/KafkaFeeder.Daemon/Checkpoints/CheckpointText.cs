@@ -14,7 +14,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// directory /var/log/apps
 /// generation 42
 /// possible-duplicates 0
-/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|- [uncopied]
+/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|- [uncopied] [batch HEX]
 /// removed NAME
 /// crc32c HEX
 /// </code>
@@ -175,7 +175,8 @@ internal static class CheckpointText
             : text.Append('-');
         text.Append(" missing ");
         _ = s.MissingSince is { } since ? text.Append(since.ToUnixTimeMilliseconds()) : text.Append('-');
-        text.Append(s.HasUncopied ? " uncopied\n" : "\n"); // earlier versions do not read so far
+        text.Append(s.HasUncopied ? " uncopied" : ""); // earlier versions read no further than to a word that they know here
+        _ = mark is { Record: > 0, BatchCrc: { } crc } ? text.Append(CultureInfo.InvariantCulture, $" batch {crc:x8}\n") : text.Append('\n');
     }
 
     private static byte[] CrcText(uint crc) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"crc32c {crc:x8}\n"));
@@ -249,15 +250,23 @@ internal static class CheckpointText
         var head = words.After("head");
         var last = words.After("last").Split(':');
         var missing = version == 1 ? "-" : words.After("missing");
+        var hasUncopied = words.TryTake("uncopied");
+        uint? batchCrc = words.TryTake("batch") ? Hex(words.Next()) : null;
         return new SegmentCheckpoint(
             name,
             new Watermark(
-                position, record, offset, last.Length == 2 ? Number(last[0]) : null, last.Length == 2 ? Hex(last[1]) : 0, records),
+                position,
+                record,
+                offset,
+                last.Length == 2 ? Number(last[0]) : null,
+                last.Length == 2 ? Hex(last[1]) : 0,
+                records,
+                batchCrc),
             bytes,
             isDone,
             head == "-" ? null : Hex(head),
             missing == "-" ? null : DateTimeOffset.FromUnixTimeMilliseconds(Number(missing)),
-            words.IsLast("uncopied"));
+            hasUncopied);
     }
 
     private static string Rest(string line, string key)
@@ -305,7 +314,12 @@ internal static class CheckpointText
 
         public string Next() => _words[_next++];
 
-        public readonly bool IsLast(string word) => _next < _words.Length && _words[_next] == word;
+        public bool TryTake(string word)
+        {
+            var isNext = _next < _words.Length && _words[_next] == word;
+            _next += isNext ? 1 : 0;
+            return isNext;
+        }
 
         public string After(string key)
         {

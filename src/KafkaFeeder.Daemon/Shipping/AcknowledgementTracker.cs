@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -41,7 +42,13 @@ internal sealed class AcknowledgementTracker
     /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
     public Watermark Watermark =>
         _entries?.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }
-            ? _settled with { Record = record, NextOffset = batch.BaseOffset + record, Records = WholeRecords + record }
+            ? _settled with
+            {
+                Record = record,
+                NextOffset = batch.BaseOffset + record,
+                Records = WholeRecords + record,
+                BatchCrc = batch.StoredCrc,
+            }
             : _settled;
 
     /// <summary>Records of the batches that are settled as a whole.</summary>
@@ -110,9 +117,21 @@ internal sealed class AcknowledgementTracker
 /// <summary>A place in a segment before which everything is settled.</summary>
 /// <param name="Position">The first byte of the batch that is not settled, or the end of what was read.</param>
 /// <param name="Record">Records of that batch, from its first, that are settled all the same.</param>
-/// <param name="NextOffset">The offset of the first record that is not settled.</param>
+/// <param name="NextOffset">The offset of the first record that is not settled; less, where the file was cut.</param>
 /// <param name="LastBatchPosition">Where the batch in front of <paramref name="Position"/> begins; null if unknown.</param>
 /// <param name="LastBatchCrc">Its CRC-32C as stored: proof, later, that the file still is the same.</param>
 /// <param name="Records">Records of the segment that are settled, <paramref name="Record"/> included: offsets may have holes.</param>
+/// <param name="BatchCrc">
+/// The CRC as stored of the batch that <paramref name="Record"/> counts in: of another one none is settled. Null if unknown.
+/// </param>
+[StructLayout(LayoutKind.Auto)] // there may be a hundred thousand
 internal readonly record struct Watermark(
-    long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc, long Records = 0);
+    long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc, long Records = 0, uint? BatchCrc = null)
+{
+    /// <summary>The offset of the first record of the batch at <see cref="Position"/>, or less.</summary>
+    public long BatchOffset => Math.Max(0, NextOffset - Record);
+
+    /// <summary>The same place, with no record of the next batch settled.</summary>
+    public Watermark WithoutRecord() =>
+        this with { Record = 0, NextOffset = BatchOffset, Records = Math.Max(0, Records - Record), BatchCrc = null };
+}

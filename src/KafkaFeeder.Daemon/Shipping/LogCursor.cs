@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -146,7 +147,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>Reads the next batch of the log. Null: there is none now.</summary>
     /// <param name="goesOn">Asked between steps that give no batch; false: enough for this turn.</param>
     /// <exception cref="IOException">A segment cannot be read; nothing was consumed.</exception>
-    /// <exception cref="KafkaLog.Format.Records.UnsupportedBatchException">A segment holds what this version does not read.</exception>
+    /// <exception cref="UnsupportedBatchException">A segment holds what this version does not read.</exception>
     public SegmentLane? TryReadNext(Func<bool> goesOn)
     {
         var now = _time.GetUtcNow();
@@ -205,7 +206,11 @@ internal sealed class LogCursor : IDisposable
     public void Confirmed(SegmentLane lane)
     {
         _changed.Add(lane);
-        if (lane.IsReadToEnd)
+        if (lane.IsRewritten)
+        {
+            CloseRewritten(lane);
+        }
+        else if (lane.IsReadToEnd)
         {
             Finish(lane);
         }
@@ -369,8 +374,8 @@ internal sealed class LogCursor : IDisposable
     private void Found(SegmentName name)
     {
         _taken.Remove(name);
-        var (bytes, written) = _watch.SizeOf(name);
-        var lane = new SegmentLane(name, bytes, written);
+        var (bytes, written, head) = _watch.SizeOf(name);
+        var lane = new SegmentLane(name, bytes, written, head);
         _lanes.Add(name, lane);
         _found.Enqueue(lane);
         BeginToWait(lane);
@@ -499,7 +504,11 @@ internal sealed class LogCursor : IDisposable
     private void RecheckOpen(SegmentLane lane)
     {
         lane.LookAtSize(_book);
-        if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
+        if (lane.IsRewritten)
+        {
+            CloseRewritten(lane);
+        }
+        else if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
         {
             Finish(lane); // it could not be asked for its size when it was due
         }
@@ -536,7 +545,7 @@ internal sealed class LogCursor : IDisposable
 
     private void LookAtSize(SegmentLane lane)
     {
-        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane))
+        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane, bytes))
         {
             var before = lane.LagBytes;
             lane.SawSize(_watch.SizeOf(lane.Name), _book);
@@ -546,11 +555,11 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>Whether another file has its name: its size says nothing of what was written to the first one. Opening it tells.</summary>
-    private bool IsAnother(SegmentLane lane)
+    private bool IsAnother(SegmentLane lane, long bytes)
     {
         try
         {
-            return lane.Head is { } head && !SegmentLane.HasHead(_watch.PathOf(lane.Name), head);
+            return lane.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentLane.HasHead(_watch.PathOf(lane.Name), head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -564,8 +573,8 @@ internal sealed class LogCursor : IDisposable
     /// </summary>
     private bool ReopenIfChanged(SegmentName name, SegmentCheckpoint done, bool looksAtHead)
     {
-        if (_watch.LengthOf(name) is not { } bytes
-            || (bytes == done.Bytes && (!looksAtHead || done.Head is not { } head || SegmentLane.HasHead(_watch.PathOf(name), head))))
+        if (_watch.FactsOf(name) is not { } facts
+            || (facts.Bytes == done.Bytes && !HasAnotherHead(name, done, facts.Changed, looksAtHead)))
         {
             return false;
         }
@@ -576,6 +585,34 @@ internal sealed class LogCursor : IDisposable
         _changed.Add(lane);
         BeginToWait(lane);
         return true;
+    }
+
+    /// <summary>
+    /// Whether a file that has the size of one that is done is another one. What has not changed since it was looked at is not:
+    /// so each is opened once in a run, and when something was done to it.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read, and is to be looked at in any case.</exception>
+    private bool HasAnotherHead(SegmentName name, SegmentCheckpoint done, long changed, bool inAnyCase)
+    {
+        if (done.Head is not { } head || (!inAnyCase && changed == done.ComparedAt))
+        {
+            return false;
+        }
+
+        try
+        {
+            if (!SegmentLane.HasHead(_watch.PathOf(name), head))
+            {
+                return true;
+            }
+        }
+        catch (Exception e) when (!inAnyCase && (e is IOException or UnauthorizedAccessException))
+        {
+            return false; // nothing of it is needed now; it is looked at again
+        }
+
+        done.ComparedAt = changed;
+        return false;
     }
 
     /// <summary>What is gone for good is forgotten in the end.</summary>
@@ -657,6 +694,18 @@ internal sealed class LogCursor : IDisposable
         _isSearching = true;
         _unread.Remove(lane.Name);
         _waiting.Add(lane.Name);
+    }
+
+    /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
+    private void CloseRewritten(SegmentLane lane)
+    {
+        _unread.Remove(lane.Name);
+        if (lane.Tracker.PendingCount == 0)
+        {
+            _open.Remove(lane);
+            lane.CloseRewritten();
+            BeginToWait(lane);
+        }
     }
 
     private void Finish(SegmentLane lane)

@@ -40,6 +40,7 @@ internal sealed class SegmentLane : IDisposable
     private AcknowledgementTracker? _tracker; // made when it is read: many may wait
     private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
     private string _identity = "";
+    private long _modifiedTicks; // when its size was looked at last
     private bool _isBuffered; // the reader may hold bytes that were not looked at
     private IntactSearch? _intact; // while it is opened
 
@@ -47,8 +48,9 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="bytes">Its length.</param>
     /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
-    public SegmentLane(SegmentName name, long bytes, long writtenBytes)
-        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, null)) => WrittenBytes = writtenBytes;
+    /// <param name="head">See <see cref="HeadOfUnread"/>.</param>
+    public SegmentLane(SegmentName name, long bytes, long writtenBytes, uint? head)
+        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, head)) => WrittenBytes = writtenBytes;
 
     /// <summary>A segment that the checkpoint knows.</summary>
     public SegmentLane(SegmentName name, SegmentCheckpoint saved)
@@ -84,6 +86,9 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
+
+    /// <summary>True if other content was written into the open file: it is read no further, see <see cref="CloseRewritten"/>.</summary>
+    public bool IsRewritten { get; private set; }
 
     /// <summary>True if its name went from the directory while it is open.</summary>
     public bool IsUnlinked { get; set; }
@@ -147,6 +152,7 @@ internal sealed class SegmentLane : IDisposable
         SegmentReader? reader = null;
         try
         {
+            var modified = SegmentHandle.Stat(file).Modified.UtcTicks;
             var (bytes, written) = SegmentWatch.SizeOf(file);
             if (PlanOf(file, path, bytes) is not { } plan)
             {
@@ -155,7 +161,7 @@ internal sealed class SegmentLane : IDisposable
             }
 
             var start = plan.Start;
-            reader = new SegmentReader(file, path, start.Position, start.Record == 0 ? start.NextOffset : 0)
+            reader = new SegmentReader(file, path, start.Position, start.BatchOffset)
             {
                 SearchBudgetBytes = SearchBytesPerTurn,
             };
@@ -163,6 +169,8 @@ internal sealed class SegmentLane : IDisposable
             plan.Account(book);
 
             Apply(plan);
+            Head ??= written > 0 ? HeadOfUnread(file, written) : null;
+            _modifiedTicks = modified;
             Bytes = bytes;
             WrittenBytes = Math.Max(Tracker.EndPosition, written);
             _identity = identity;
@@ -244,25 +252,38 @@ internal sealed class SegmentLane : IDisposable
         Bytes = Math.Max(bytes, Watermark.Position);
     }
 
-    /// <summary>Looks at the size of the open file. What certainly was written is what is read; more may be taken back.</summary>
+    /// <summary>
+    /// Looks at the size of the open file, and whether it still is the same. What certainly was written is what is read; more may
+    /// be taken back.
+    /// </summary>
     /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
     public void LookAtSize(LossBook book)
     {
-        if (SegmentHandle.Stat(_reader!.File).Bytes != Bytes)
+        var stat = SegmentHandle.Stat(_reader!.File);
+        if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _modifiedTicks))
+        {
+            return;
+        }
+
+        _modifiedTicks = stat.Modified.UtcTicks;
+        var isOther = Head is { } head && HeadOf(_reader.File) != head;
+        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < Tracker.EndPosition);
+        if (!isOther && stat.Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(_reader.File);
-            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0), book);
+            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0, null), book);
         }
     }
 
-    /// <summary>A size was looked at.</summary>
+    /// <summary>A size was looked at, and of what was not read the head.</summary>
     /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
-    public void SawSize((long Bytes, long Written) size, LossBook book)
+    public void SawSize((long Bytes, long Written, uint? Head) size, LossBook book)
     {
         var before = Bytes;
         BookIfCut(size.Bytes, book);
         Bytes = size.Written == 0 && size.Bytes > before ? before : Bytes; // more zeros are prepared space, no lag
         WrittenBytes = Math.Max(WrittenBytes, size.Written);
+        Head ??= size.Head;
     }
 
     private void Grow(long bytes)
@@ -356,6 +377,20 @@ internal sealed class SegmentLane : IDisposable
         _isBuffered = false;
     }
 
+    /// <summary>
+    /// Other content was written into the file, and nothing of it is pending: opening it anew tells what is lost, and where to go
+    /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
+    /// </summary>
+    public void CloseRewritten()
+    {
+        _confirmedBefore = Math.Max(_confirmedBefore, Tracker.EndPosition);
+        _start = Watermark;
+        _tracker = null;
+        IsReadToEnd = false;
+        IsRewritten = false;
+        Close();
+    }
+
     public void Close()
     {
         _reader?.Dispose();
@@ -368,6 +403,14 @@ internal sealed class SegmentLane : IDisposable
 
     private void LookAtHead() =>
         Head ??= _reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+
+    /// <summary>
+    /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
+    /// batch which is whole: what is half written may be taken back, and another batch be written there.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static uint? HeadOfUnread(SafeFileHandle file, long bytes) =>
+        HeaderAt(file, 0) is { } first && first.TotalBytes >= RecordBatchHeader.Bytes && first.TotalBytes <= bytes ? HeadOf(file) : null;
 
     private static uint? HeadOf(SafeFileHandle file)
     {
@@ -473,22 +516,27 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
+        var from = _start.Position;
         if (Head is { } head && HeadOf(file) != head)
         {
+            var isShort = bytes < RecordBatchHeader.Bytes; // rather what is left than another that has just begun
             return new OpenPlan(
                 default,
-                new SegmentReset("it is another file under the same name: reading it from its start", IsGoingBack: true),
-                book => LostIfAny(book, _start.Position, "another file took its name before it was shipped"))
+                new SegmentReset(
+                    isShort ? $"it was cut to {bytes} bytes, or is another file under the same name: reading it from its start"
+                    : "it is another file under the same name: reading it from its start",
+                    IsGoingBack: true),
+                book => LostIfAny(
+                    book, isShort ? Math.Max(bytes, from) : from, isShort ? CutTo(bytes) : "another file took its name before it was shipped"))
             {
                 IsOther = true,
             };
         }
 
-        var from = _start.Position;
         if (bytes < from)
         {
             return new OpenPlan(
-                _start with { Position = bytes, Record = 0, LastBatchPosition = null },
+                new Watermark(bytes, 0, 0, null, 0, _start.Records), // which offset comes there is not known
                 new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true),
                 book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)));
         }
@@ -496,7 +544,18 @@ internal sealed class SegmentLane : IDisposable
         void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, Tracker.EndPosition), CutTo(bytes));
         if (_start.LastBatchPosition is not { } last || IsSameBatch(file, last))
         {
-            return new OpenPlan(_start, null, Account);
+            return IsHalfConfirmedBatchThere(file, bytes)
+                ? new OpenPlan(_start, null, Account)
+                : new OpenPlan(
+                    _start.WithoutRecord(),
+                    new SegmentReset(
+                        $"the batch at position {from}, of which {_start.Record} records were confirmed, is not there any more: going on "
+                            + "there; what is sent of another one in its place counts as possible duplicates",
+                        IsGoingBack: true),
+                    Account)
+                {
+                    ConfirmedBefore = from + 1,
+                };
         }
 
         if (_intact is { } other && !other.IsOf(file))
@@ -551,11 +610,19 @@ internal sealed class SegmentLane : IDisposable
         _intact = null;
     }
 
-    private bool IsSameBatch(SafeFileHandle file, long position)
+    private bool IsSameBatch(SafeFileHandle file, long position) =>
+        HeaderAt(file, position) is { } header
+        && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+
+    /// <summary>False if the batch of which some records are confirmed is gone, or another stands in its place.</summary>
+    private bool IsHalfConfirmedBatchThere(SafeFileHandle file, long bytes) =>
+        _start.Record == 0
+        || (_start.BatchCrc is { } crc ? HeaderAt(file, _start.Position)?.StoredCrc == crc : bytes > _start.Position);
+
+    private static RecordBatchHeader? HeaderAt(SafeFileHandle file, long position)
     {
         Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
-        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header)
-            && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header) ? header : null;
     }
 
     /// <summary>What opening the file comes to.</summary>

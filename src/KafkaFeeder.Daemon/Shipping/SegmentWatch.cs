@@ -66,27 +66,31 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
     public string PathOf(SegmentName name) => Path.Combine(directory, name.FileName);
 
     /// <summary>The length of a segment; null if there is no regular file of its name. A link is none.</summary>
-    public long? LengthOf(SegmentName name) =>
-        FileFacts.TryOfEntry(PathOf(name), out var facts, out _) && facts.IsRegular ? facts.Bytes : null;
+    public long? LengthOf(SegmentName name) => FactsOf(name)?.Bytes;
+
+    /// <summary>What the system says of a segment; null if there is no regular file of its name.</summary>
+    public FileFacts? FactsOf(SegmentName name) =>
+        FileFacts.TryOfEntry(PathOf(name), out var facts, out _) && facts.IsRegular ? facts : null;
 
     /// <summary>
     /// The length of a segment that was just found, and how much of it certainly was written: nothing, if it ends in more zeros
-    /// than a batch does, since those may be space that its writer has prepared.
+    /// than a batch does, since those may be space that its writer has prepared. And what it begins with.
     /// </summary>
-    public (long Bytes, long Written) SizeOf(SegmentName name)
+    public (long Bytes, long Written, uint? Head) SizeOf(SegmentName name)
     {
         try
         {
             using var file = SegmentHandle.OpenForReading(PathOf(name));
-            return SizeOf(file);
+            var (bytes, written) = SizeOf(file);
+            return (bytes, written, written > 0 ? SegmentLane.HeadOfUnread(file, written) : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return (LengthOf(name) ?? 0, 0); // opening it to read tells what is wrong
+            return (LengthOf(name) ?? 0, 0, null); // opening it to read tells what is wrong
         }
     }
 
-    /// <inheritdoc cref="SizeOf(SegmentName)"/>
+    /// <summary>The length of an open segment, and how much of it certainly was written.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static (long Bytes, long Written) SizeOf(SafeFileHandle file)
     {

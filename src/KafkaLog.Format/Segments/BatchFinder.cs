@@ -26,11 +26,11 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
             && position + header.TotalBytes <= RandomAccess.GetLength(file) && HasValidCrc(position, header) ? header : null;
     }
 
-    // An offset that does not fit its sequence is damaged, and says nothing.
+    // An offset that is negative, or does not fit its sequence, is damaged, and says nothing.
     public bool IsOfSegment(in RecordBatchHeader header, long minOffset, long segmentId) =>
         header.ProducerId == segmentId
         && BatchCheck.IsPossible(header, maxBatchBytes)
-        && (header.BaseOffset >= minOffset || header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset));
+        && (header.BaseOffset < 0 || header.BaseOffset >= minOffset || header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset));
 
     /// <summary>
     /// Whether the lengths of key and value add up to the message's size. Magic 0 and 1 are bytes that occur everywhere,

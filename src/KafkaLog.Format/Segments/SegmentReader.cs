@@ -55,7 +55,7 @@ public sealed class SegmentReader : IDisposable
     /// <param name="file">The open segment; the reader closes it.</param>
     /// <param name="path">Its path, for messages.</param>
     /// <param name="position">Where to begin: 0, or the end of a batch.</param>
-    /// <param name="nextOffset">The offset of the first record behind <paramref name="position"/>, or less.</param>
+    /// <param name="nextOffset">The offset of the first record behind <paramref name="position"/>, or up to 2^31 less.</param>
     /// <param name="maxBatchBytes">The largest batch to read; larger ones count as damage.</param>
     public SegmentReader(SafeFileHandle file, string path, long position = 0, long nextOffset = 0, int maxBatchBytes = DefaultMaxBatchBytes)
     {
@@ -318,6 +318,7 @@ public sealed class SegmentReader : IDisposable
             }
         }
 
+        _segmentId ??= SegmentId.Of(header);
         if (header.ProducerId != _segmentId && BatchCheck.FaultOfOffsets(header) is { } offsetFault)
         {
             return offsetFault; // of a segment with an identity it is repaired
@@ -329,15 +330,15 @@ public sealed class SegmentReader : IDisposable
 
     private void Accept(RecordBatchHeader header)
     {
-        if (header.ProducerId == _segmentId && header.BaseSequence != SegmentId.SequenceOf(header.BaseOffset))
+        if (header.ProducerId == _segmentId
+            && NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) is var baseOffset && baseOffset != header.BaseOffset)
         {
             // Damaged where the CRC does not reach; the sequence tells it. In the bytes too, for who decodes them.
             DamagedBaseOffset = header.BaseOffset;
-            header = header with { BaseOffset = NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) };
+            header = header with { BaseOffset = baseOffset };
             BinaryPrimitives.WriteInt64BigEndian(_buffer.AsSpan((int)(Position - _bufferStart)), header.BaseOffset);
         }
 
-        _segmentId ??= SegmentId.Of(header);
         _search = null;
         Header = header;
         BatchPosition = Position;

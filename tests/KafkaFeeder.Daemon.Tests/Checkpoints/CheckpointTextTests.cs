@@ -23,11 +23,12 @@ public sealed class CheckpointTextTests
             new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
             new SegmentCheckpoint(
                 "20261121_110000_3600_UTC-orders.szn",
-                new Watermark(61, 3, 4, null, 0, 4),
+                new Watermark(61, 3, 4, null, 0, 4, 0x0badcafe),
                 900,
                 false,
                 null,
-                DateTimeOffset.FromUnixTimeMilliseconds(1_000)),
+                DateTimeOffset.FromUnixTimeMilliseconds(1_000),
+                HasUncopied: true),
             new SegmentCheckpoint("20261121_120000_3600_UTC-orders.szn", new Watermark(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
         ],
     };
@@ -42,7 +43,7 @@ public sealed class CheckpointTextTests
             generation 42
             possible-duplicates 7
             segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 records 11 bytes 500 done head 01020304 last 400:deadbeef missing -
-            segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing 1000
+            segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing 1000 uncopied batch 0badcafe
             segment 20261121_120000_3600_UTC-orders.szn position 9 record 0 offset 0 records 0 bytes 9 done head - last - missing - uncopied
 
             """;
@@ -60,6 +61,20 @@ public sealed class CheckpointTextTests
         Assert.Equal((43, 8), (frame.Checkpoint.Generation, frame.Checkpoint.PossibleDuplicates));
         Assert.Equal([Some.Segments[1]], frame.Checkpoint.Segments);
         Assert.Equal([Name], frame.Removed);
+    }
+
+    /// <summary>As versions wrote it that did not know in which batch the records were.</summary>
+    [Theory]
+    [InlineData("", false, null)]
+    [InlineData(" uncopied", true, null)]
+    [InlineData(" batch 0badcafe", false, 0x0badcafeu)]
+    public void What_stands_at_the_end_of_a_segments_line_may_be_missing(string end, bool hasUncopied, uint? batchCrc)
+    {
+        var line = $"segment {Name} position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing -{end}\n";
+        var frame = "kafkafeeder-checkpoint 2 full\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\n" + line;
+        Assert.Equal(
+            new SegmentCheckpoint(Name, new Watermark(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
+            Assert.Single(CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(frame))).Checkpoint.Segments));
     }
 
     [Fact]

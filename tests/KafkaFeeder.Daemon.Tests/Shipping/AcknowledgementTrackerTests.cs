@@ -38,9 +38,9 @@ public sealed class AcknowledgementTrackerTests
         batch.Settle(1);
         batch.Settle(3);
 
-        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102 }, tracker.Watermark);
+        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102, BatchCrc = batch.StoredCrc }, tracker.Watermark);
         batch.Settle(2);
-        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104 }, tracker.Watermark);
+        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104, BatchCrc = batch.StoredCrc }, tracker.Watermark);
         tracker.Settle(batch);
         Assert.Equal(new Watermark(1040, 0, 104, 1000, batch.StoredCrc, 104), tracker.Watermark);
     }
@@ -57,7 +57,7 @@ public sealed class AcknowledgementTrackerTests
 
         Assert.Equal(Start, tracker.Watermark);
         tracker.Settle(first);
-        Assert.Equal(new Watermark(1010, 1, 102, 1000, first.StoredCrc, 102), tracker.Watermark);
+        Assert.Equal(new Watermark(1010, 1, 102, 1000, first.StoredCrc, 102, second.StoredCrc), tracker.Watermark);
     }
 
     [Fact]
@@ -155,7 +155,13 @@ public sealed class AcknowledgementTrackerTests
                         var leading = batch.Settled?.TakeWhile(s => s).Count() ?? 0;
                         return leading == 0
                             ? mark
-                            : mark with { Record = leading, NextOffset = batch.BaseOffset + leading, Records = mark.Records + leading };
+                            : mark with
+                            {
+                                Record = leading,
+                                NextOffset = batch.BaseOffset + leading,
+                                Records = mark.Records + leading,
+                                BatchCrc = batch.StoredCrc,
+                            };
                     }
 
                     mark = batch is null

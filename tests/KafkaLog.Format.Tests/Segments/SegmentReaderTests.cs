@@ -22,6 +22,42 @@ public sealed class SegmentReaderTests
         Assert.Equal((ends[0], ends[1]), ((int)Assert.Single(damage).Position, (int)damage[0].EndPosition));
     }
 
+    /// <summary>The sequence has 31 bits of it; the bits above are those of the offset that comes next.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Whichever_bit_of_a_base_offset_is_damaged_it_is_what_it_was(int batch)
+    {
+        var bytes = Some.Segment(CompressionType.None, 3, 1, 4);
+        var ends = BatchEnds(bytes);
+        var start = batch == 0 ? 0 : ends[batch - 1];
+        for (var bit = 0; bit < 64; bit++)
+        {
+            var damaged = (byte[])bytes.Clone();
+            damaged[start + (bit / 8)] ^= (byte)(1 << (bit % 8));
+            using var folder = new TempFolder();
+            var (records, damage) = Some.ReadAll(folder, damaged);
+            Assert.Equal(Enumerable.Range(0, 8).Select(i => (long)i), records.Select(r => r.Offset));
+            Assert.Empty(damage);
+        }
+    }
+
+    [Fact]
+    public void A_base_offset_above_31_bits_is_kept_where_it_is_known_what_comes_next()
+    {
+        const long First = (5L << 31) + 7;
+        using var folder = new TempFolder();
+        var path = folder.File("20261121_100000_3600_UTC-orders.szn");
+        var batch = Some.Segment(CompressionType.None, 3);
+        var header = RecordBatchHeader.Read(batch);
+        (header with { BaseOffset = First, BaseSequence = SegmentId.SequenceOf(First) }).WriteTo(batch);
+        File.WriteAllBytes(path, batch);
+        using var reader = new SegmentReader(SegmentHandle.OpenForReading(path), path, 0, First - 2);
+        Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
+        Assert.Equal((First, First + 3, null), (reader.Header.BaseOffset, reader.NextOffset, reader.DamagedBaseOffset));
+    }
+
     [Theory]
     [InlineData(0, 30)]
     [InlineData(0, 9)]

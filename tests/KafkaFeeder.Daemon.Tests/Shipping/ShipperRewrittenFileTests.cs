@@ -1,0 +1,302 @@
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>Other content under the same name, by another file or in the same one, and cuts where a batch was half confirmed.</summary>
+public sealed class ShipperRewrittenFileTests : IDisposable
+{
+    private const string AnotherFile = "another file took its name before it was shipped";
+
+    private readonly ShippingRig _rig = new();
+
+    private FakeTransport Transport => _rig.Transport;
+
+    public void Dispose() => _rig.Dispose();
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_file_that_was_cut_to_where_a_batch_was_half_confirmed_is_done(int before)
+    {
+        var (path, position) = HalfConfirmed(before);
+        var bytes = new FileInfo(path).Length;
+        using (var file = File.OpenWrite(path))
+        {
+            file.SetLength(position);
+        }
+
+        _rig.Start();
+        _rig.Drain(10);
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // nothing in an empty file tells whether its writer lives
+        _rig.Drain(10);
+        Assert.Equal(0, _rig.Status.CheckpointFailures);
+        Assert.Equal((true, position, 0), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Equal([("lost", position, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 3)] // nobody knows what of it was confirmed
+    public void Of_another_batch_in_the_place_of_a_half_confirmed_one_every_record_is_sent(int before, int announced)
+    {
+        var (path, position) = HalfConfirmed(before);
+        using var other = new ShippingRig();
+        var new3 = other.Segment([.. First(before), ["new 1", "new 2", "new 3"]]);
+        var rest = File.ReadAllBytes(new3).AsSpan((int)ShippingRig.BatchesOf(new3)[before].Position);
+        File.WriteAllBytes(path, [.. File.ReadAllBytes(path).AsSpan(0, (int)position), .. rest]);
+
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["new 1", "new 2", "new 3"], Transport.Topic.TakeLast(3));
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.InRange(_rig.Status.PossibleDuplicates, announced, 6);
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal(before + 3, _rig.Saved(path).Watermark.Records);
+    }
+
+    /// <summary>Its CRC does not reach there.</summary>
+    [Fact]
+    public void The_highest_bit_of_a_base_offset_of_our_own_stops_nothing()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = ShippingRig.BatchesOf(path)[^1].Position;
+            file.WriteByte(0x80);
+        }
+
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        Assert.Equal(0, _rig.Status.CheckpointFailures);
+        Assert.Equal((true, 2L), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.NextOffset));
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(6, false)]
+    [InlineData(1, true)]
+    [InlineData(6, true)]
+    public void A_segment_that_is_replaced_before_it_was_opened_is_lost_as_a_whole_and_the_other_is_shipped(int batches, bool isAway)
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(News(batches));
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"], ["3"]);
+        var bytes = new FileInfo(second).Length;
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(["1"], Assert.Single(Transport.InFlight).Values);
+        Transport.AnswerAll();
+        if (isAway)
+        {
+            _rig.Crash();
+        }
+
+        File.Move(replacement, second, overwrite: true);
+        if (isAway)
+        {
+            _rig.Start();
+        }
+
+        DrainReplaced();
+        Assert.Equal(News(batches).Select(n => n[0]), Transport.Topic.TakeLast(batches));
+        Assert.Equal([("lost", Path.GetFileName(second), 0, bytes, AnotherFile)], _rig.Ledger());
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>As a length, and no more, is known of what a writer has not finished: that is no other file when it is.</summary>
+    [Fact]
+    public void A_segment_that_was_found_while_its_first_batch_was_written_is_the_same_when_that_is_whole()
+    {
+        using var other = new ShippingRig();
+        var whole = File.ReadAllBytes(other.Segment(["2"], ["3"]));
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var first = _rig.Segment(["1"]);
+        var second = Path.Combine(_rig.Logs, "20990101_000000_3600_UTC-orders.szn");
+        File.WriteAllBytes(second, whole[..62]);
+        _rig.Start();
+        _rig.Turn();
+        File.WriteAllBytes(second, [.. whole[..60], 1, 2, 3]); // taken back, and begun anew
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn();
+        File.WriteAllBytes(second, whole);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.True(_rig.Saved(first).IsDone);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_done_segment_that_is_replaced_by_one_of_the_same_size_is_shipped_from_its_start(bool isAway)
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["4"], ["5"], ["6"]);
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        Assert.Equal(new FileInfo(path).Length, new FileInfo(replacement).Length);
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.True(_rig.Saved(path).IsDone);
+        if (isAway)
+        {
+            _rig.Crash();
+        }
+
+        Replace(path, replacement);
+        if (isAway)
+        {
+            _rig.Start();
+        }
+
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5", "6"], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Fact]
+    public void Of_many_done_segments_an_old_one_that_is_replaced_by_one_of_the_same_size_is_found_too()
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["new"]);
+        var path = _rig.Segment(["old"]);
+        for (var i = 0; i < 300; i++)
+        {
+            File.WriteAllBytes(Path.Combine(_rig.Logs, $"20990101_000000_{i + 1}_UTC-orders.szn"), []);
+        }
+
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["old"], Transport.Topic);
+        Replace(path, replacement);
+        DrainReplaced();
+        Assert.Equal(["old", "new"], Transport.Topic);
+    }
+
+    [Theory]
+    [InlineData(1)] // it ends before what was read
+    [InlineData(2)] // and there
+    [InlineData(3)] // of the same size
+    [InlineData(5)]
+    public void What_is_written_over_a_file_that_is_open_is_shipped_and_what_was_there_is_lost_and_told(int batches)
+    {
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(News(batches)));
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var bytes = new FileInfo(path).Length;
+        var third = ShippingRig.BatchesOf(path)[2].Position;
+        _rig.Start();
+        _rig.Turn();
+        Transport.AnswerAll();
+        _rig.Turn();
+        Assert.Equal(["2"], Assert.Single(Transport.InFlight).Values);
+
+        WriteOver(path, replacement);
+        _rig.Time.Advance(SegmentWatch.Interval);
+        DrainReplaced();
+        Assert.Equal(["1", "2", .. News(batches).Select(n => n[0])], Transport.Topic);
+        Assert.Equal([("lost", Path.GetFileName(path), third, bytes, AnotherFile)], _rig.Ledger());
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>A reader that stands behind the end would wait there until the file has grown to it, and pass what comes before.</summary>
+    [Fact]
+    public void An_open_file_that_is_cut_behind_what_was_read_is_read_on_at_its_end()
+    {
+        using var writer = _rig.Writer();
+        ShippingRig.Append(writer, "1");
+        ShippingRig.Append(writer, "2");
+        var path = Directory.GetFiles(_rig.Logs, "*.szn").Single();
+        var second = ShippingRig.BatchesOf(path)[1].Position;
+        using var other = new ShippingRig();
+        var more = File.ReadAllBytes(other.Segment(["3"]));
+        _rig.Start();
+        Transport.AcksAtOnce = true;
+        _rig.Turn(2);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(second);
+            _rig.Time.Advance(SegmentWatch.Interval);
+            Run(3);
+            file.Position = second;
+            file.Write(more);
+        }
+
+        Run(10);
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal("vanished", Assert.Single(_rig.Ledger()).Kind);
+    }
+
+    private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
+
+    private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
+
+    /// <summary>A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.</summary>
+    private (string Path, long Position) HalfConfirmed(int before)
+    {
+        _rig.Log = _rig.Log with { OnReject = RejectAction.Hold };
+        var path = _rig.Segment([.. First(before), ["good", "bad", "good too"]]);
+        Transport.Refuses = value => value == "bad";
+        _rig.Start();
+        _rig.Drain(20);
+        _rig.Crash();
+        var position = ShippingRig.BatchesOf(path)[before].Position;
+        Assert.Equal((position, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        return (path, position);
+    }
+
+    /// <summary>By a file that was changed later than it: the clock of files is coarse.</summary>
+    private static void Replace(string path, string replacement)
+    {
+        var changed = FileFacts.Of(path).Changed;
+        do
+        {
+            File.Move(replacement, replacement + "x");
+            File.Move(replacement + "x", replacement);
+        }
+        while (FileFacts.Of(replacement).Changed <= changed);
+
+        File.Move(replacement, path, overwrite: true);
+    }
+
+    /// <summary>Into the same file, at another time than it was written before: the clock of files is coarse.</summary>
+    private static void WriteOver(string path, byte[] content)
+    {
+        var before = File.GetLastWriteTimeUtc(path);
+        do
+        {
+            File.WriteAllBytes(path, content);
+        }
+        while (File.GetLastWriteTimeUtc(path) == before);
+    }
+
+    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    private void DrainReplaced() => Run(20);
+
+    private void Run(int turns)
+    {
+        for (var i = 0; i < turns; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            Transport.AnswerAll();
+            _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        }
+    }
+}
