@@ -1,18 +1,37 @@
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// Threads for what must not wait: shippers read files and push their windows on threads of the pool, which has as many as
-/// the machine has cores and gets another one each half second. An answer to <c>/healthz</c> would queue up behind them.
+/// Threads for what must not wait. Shippers read files, and a file system may hang: the pool, left alone, then adds two
+/// threads a second, and an answer to <c>/healthz</c> waits behind them. To have many from the start costs memory, some
+/// 0.3 MB each. So there are few, and a thread of its own sees to it that there are more when nothing gets done.
 /// </summary>
 internal static class ThreadPolicy
 {
-    /// <summary>More than are ever at work at once where logs do not wait for anything. A thread that is not needed is not made.</summary>
-    public const int MinThreads = 32;
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+    private static int _isApplied;
 
-    /// <summary>To be called once, at the start.</summary>
+    /// <summary>To be called at the start; later calls change nothing.</summary>
     public static void Apply()
     {
-        ThreadPool.GetMinThreads(out var workers, out var ports);
-        ThreadPool.SetMinThreads(Math.Max(workers, MinThreads), ports);
+        if (Interlocked.Exchange(ref _isApplied, 1) == 0)
+        {
+            new Thread(Watch) { IsBackground = true, Name = "thread pool watch" }.Start();
+        }
+    }
+
+    private static void Watch()
+    {
+        ThreadPool.GetMinThreads(out var threads, out var ports);
+        var growth = new PoolGrowth(threads);
+        while (true)
+        {
+            var wanted = growth.Look(ThreadPool.ThreadCount, ThreadPool.PendingWorkItemCount, ThreadPool.CompletedWorkItemCount);
+            if (wanted != threads && ThreadPool.SetMinThreads(wanted, ports))
+            {
+                threads = wanted;
+            }
+
+            Thread.Sleep(Interval);
+        }
     }
 }

@@ -162,7 +162,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         var took = Stopwatch.GetElapsedTime(began);
         release.Set();
         await Task.WhenAll(logs);
-        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(10)); // the pool alone would take 20 s to have so many threads
     }
 
     [Fact]
