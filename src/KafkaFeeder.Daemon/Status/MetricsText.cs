@@ -39,7 +39,14 @@ internal static class MetricsText
     /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
     private const string Lag = "kafkafeeder_lag_bytes";
 
-    public static string Of(FeederStatus status, IReadOnlyList<LogStatus> logs)
+    /// <summary>Characters of a part: the text of many logs is long, and asked for every few seconds.</summary>
+    private const int PartChars = 16 << 10;
+
+    /// <summary>The text.</summary>
+    public static string Of(FeederStatus status, IReadOnlyList<LogStatus> logs) => string.Concat(Parts(status, logs));
+
+    /// <summary>The text in parts, each made when it is asked for.</summary>
+    public static IEnumerable<string> Parts(FeederStatus status, IReadOnlyList<LogStatus> logs)
     {
         var text = new StringBuilder();
         Head(text, "kafkafeeder_build_info", "gauge", "1, with the version.");
@@ -66,10 +73,15 @@ internal static class MetricsText
                     CultureInfo.InvariantCulture,
                     $"{name}{{log=\"{Escape(log.Options.Component)}\",directory=\"{Escape(log.Directory)}\","
                         + $"topic=\"{Escape(log.Options.Topic)}\"}} {value(log)}\n");
+                if (text.Length >= PartChars)
+                {
+                    yield return text.ToString();
+                    text.Clear();
+                }
             }
         }
 
-        return text.ToString();
+        yield return text.ToString();
     }
 
     private static void Gauge(StringBuilder text, string name, string help, double value)

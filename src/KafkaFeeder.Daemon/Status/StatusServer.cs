@@ -175,7 +175,7 @@ internal sealed class StatusServer(
             "/healthz" => Health(response),
             "/readyz" =>
                 Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
-            "/metrics" => Write(response, 200, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Of(status, fleet.Statuses)),
+            "/metrics" => WriteAsync(response, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Parts(status, fleet.Statuses)),
             "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, fleet.Statuses)),
             _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
         };
@@ -225,5 +225,19 @@ internal sealed class StatusServer(
         response.StatusCode = code;
         response.ContentType = type;
         return HttpMethods.IsHead(response.HttpContext.Request.Method) ? Task.CompletedTask : response.WriteAsync(text);
+    }
+
+    private static async Task WriteAsync(HttpResponse response, string type, IEnumerable<string> parts)
+    {
+        response.ContentType = type;
+        if (HttpMethods.IsHead(response.HttpContext.Request.Method))
+        {
+            return;
+        }
+
+        foreach (var part in parts)
+        {
+            await response.WriteAsync(part).ConfigureAwait(false);
+        }
     }
 }

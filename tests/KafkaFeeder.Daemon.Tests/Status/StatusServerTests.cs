@@ -203,6 +203,18 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Contains(Lag, MetricsText.Of(status, [log]), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_metrics_of_many_logs_come_in_parts()
+    {
+        var status = new FeederStatus(TimeProvider.System);
+        var logs = Enumerable.Range(0, 1000).Select(i => new LogStatus(SomeLog.In($"/logs/{i}"), $"/logs/{i}", TimeProvider.System)).ToList();
+        var parts = MetricsText.Parts(status, logs).ToList();
+        Assert.All(parts, p => Assert.InRange(p.Length, 1, 20 << 10));
+        Assert.EndsWith("\n", parts[^1], StringComparison.Ordinal);
+        var lines = string.Concat(parts).Split('\n').Where(l => l.StartsWith("kafkafeeder_log_up{", StringComparison.Ordinal)).ToList();
+        Assert.Equal(1000, lines.Distinct().Count());
+    }
+
     [Theory]
     [InlineData("POST")]
     [InlineData("PUT")]
