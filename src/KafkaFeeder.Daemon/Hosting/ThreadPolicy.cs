@@ -8,6 +8,10 @@ namespace KafkaFeeder.Daemon.Hosting;
 internal static class ThreadPolicy
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Enough to keep a disk busy with reads that wait.</summary>
+    private const int LeastThreads = 8;
+
     private static int _isApplied;
 
     /// <summary>To be called at the start; later calls change nothing.</summary>
@@ -22,7 +26,7 @@ internal static class ThreadPolicy
     private static void Watch()
     {
         ThreadPool.GetMinThreads(out var threads, out var ports);
-        var growth = new PoolGrowth(threads);
+        var growth = new PoolGrowth(Math.Max(LeastThreads, threads));
         while (true)
         {
             var wanted = growth.Look(ThreadPool.ThreadCount, ThreadPool.PendingWorkItemCount, ThreadPool.CompletedWorkItemCount);
