@@ -113,9 +113,9 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
             {
                 return !File.Exists(copy) || FileExtents.BeginAlike(segment, position, end, copy);
             }
-            catch (UnauthorizedAccessException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                return false; // somebody else's
+                return false; // somebody else's, or damaged itself
             }
         }
     }

@@ -265,8 +265,8 @@ internal sealed class SegmentLane : IDisposable
             return;
         }
 
-        _modifiedTicks = stat.Modified.UtcTicks;
         var isOther = Head is { } head && HeadOf(_reader.File) != head;
+        _modifiedTicks = stat.Modified.UtcTicks;
         IsRewritten = !IsUnlinked && (isOther || stat.Bytes < Tracker.EndPosition);
         if (!isOther && stat.Bytes != Bytes)
         {
@@ -572,7 +572,7 @@ internal sealed class SegmentLane : IDisposable
                     IsGoingBack: true),
                 Account)
             {
-                ConfirmedBefore = from,
+                ConfirmedBefore = _start.Record > 0 ? from + 1 : from, // the half confirmed batch comes whole
             };
     }
 

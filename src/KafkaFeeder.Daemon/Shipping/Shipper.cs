@@ -96,7 +96,7 @@ internal sealed class Shipper : IDisposable
 
     /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
-        _cursor.HasFound ? ShortPause
+        _cursor.HasFound && !_keeper.HasFailed ? ShortPause
         : _window.IsEmpty && _resends.Count == 0 && !_isRecovering && _keeper.IsClean && _fault is null ? QuietPause.LongestFor(_budget.Logs)
         : LongPause;
 
