@@ -62,6 +62,25 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(before + 3, _rig.Saved(path).Watermark.Records);
     }
 
+    [Fact]
+    public void Where_the_batch_before_a_half_confirmed_one_is_gone_what_is_sent_again_of_that_one_is_announced()
+    {
+        var (path, position) = HalfConfirmed(2);
+        var second = ShippingRig.BatchesOf(path)[1].Position;
+        using (var file = File.OpenWrite(path))
+        {
+            file.Position = second;
+            file.Write(new byte[position - second]); // as a power cut leaves a page
+        }
+
+        _rig.Start();
+        var sentBefore = _rig.Status.PossibleDuplicates; // by the journal
+        DrainReplaced();
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        Assert.Equal(2, Transport.Topic.Count(v => v == "good"));
+        Assert.Equal(3, _rig.Status.PossibleDuplicates - sentBefore);
+    }
+
     /// <summary>Its CRC does not reach there.</summary>
     [Fact]
     public void The_highest_bit_of_a_base_offset_of_our_own_stops_nothing()
