@@ -31,15 +31,17 @@ internal sealed record Checkpoint
     /// <summary>Throws if an invariant does not hold: a fault of this program, or a damaged file.</summary>
     public void ThrowIfInconsistent()
     {
-        var names = new HashSet<string>(Segments.Count, StringComparer.Ordinal);
+        var known = new SegmentTable<SegmentCheckpoint>(s => s.Segment);
         foreach (var segment in Segments)
         {
-            if (!names.Add(segment.Name))
-            {
-                throw new CheckpointException($"the checkpoint of {Component} is inconsistent: {segment.Name} is named twice");
-            }
-
             segment.ThrowIfInconsistent(Component);
+            known.Set(segment);
+        }
+
+        if (known.Count < Segments.Count)
+        {
+            var twice = Segments.First(s => !ReferenceEquals(known.Find(s.Segment), s));
+            throw new CheckpointException($"the checkpoint of {Component} is inconsistent: {twice.Name} is named twice");
         }
     }
 }
@@ -53,12 +55,12 @@ internal sealed record CheckpointChange
     /// <summary>Segments that are new, or of which more is confirmed.</summary>
     public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
 
-    /// <summary>Names of segments that are to be forgotten.</summary>
-    public IReadOnlyList<string> Removed { get; init; } = [];
+    /// <summary>Segments that are to be forgotten.</summary>
+    public IReadOnlyList<SegmentName> Removed { get; init; } = [];
 }
 
 /// <summary>What Kafka has confirmed of one segment.</summary>
-/// <param name="Name">The segment's file name.</param>
+/// <param name="Segment">The segment.</param>
 /// <param name="Watermark">Everything before it is confirmed.</param>
 /// <param name="Bytes">The size that was seen last.</param>
 /// <param name="IsDone">True if the writer is gone and all of it is confirmed: it may be cleaned.</param>
@@ -66,8 +68,26 @@ internal sealed record CheckpointChange
 /// <param name="MissingSince">Since when no regular file of this name is in the directory; null while there is one.</param>
 /// <param name="HasUncopied">True if damaged bytes in it were passed and are nowhere else: it is never cleaned.</param>
 internal sealed record SegmentCheckpoint(
-    string Name, Watermark Watermark, long Bytes, bool IsDone, uint? Head, DateTimeOffset? MissingSince = null, bool HasUncopied = false)
+    SegmentName Segment,
+    Watermark Watermark,
+    long Bytes,
+    bool IsDone,
+    uint? Head,
+    DateTimeOffset? MissingSince = null,
+    bool HasUncopied = false)
 {
+    private readonly long _missingSince = TicksOf(MissingSince); // there may be a hundred thousand, so it is small
+
+    /// <summary>The segment's file name.</summary>
+    public string Name => Segment.FileName;
+
+    /// <summary>Since when no regular file of this name is in the directory; null while there is one.</summary>
+    public DateTimeOffset? MissingSince
+    {
+        get => _missingSince == 0 ? null : new DateTimeOffset(_missingSince, TimeSpan.Zero);
+        init => _missingSince = TicksOf(value);
+    }
+
     /// <summary>
     /// When the file had been changed last, by <see cref="Files.FileFacts.Changed"/>, when its head was compared. Not saved: 0 until then.
     /// </summary>
@@ -77,7 +97,7 @@ internal sealed record SegmentCheckpoint(
     public void ThrowIfInconsistent(string component)
     {
         var fault =
-            SegmentName.TryParse(Name)?.Component != component ? "is not a segment of this log"
+            Segment.Component != component ? "is not a segment of this log"
             : Watermark.Position < 0 || Watermark.NextOffset < 0 || Watermark.Record < 0 || Watermark.LastBatchPosition < 0
                 || Watermark.Records < 0 ? "has a negative number"
             : Watermark.Position > Bytes ? $"is confirmed to position {Watermark.Position}, beyond its size of {Bytes}"
@@ -89,6 +109,8 @@ internal sealed record SegmentCheckpoint(
             throw new CheckpointException($"the checkpoint of {component} is inconsistent: {Name} {fault}");
         }
     }
+
+    private static long TicksOf(DateTimeOffset? time) => time?.UtcTicks ?? 0;
 }
 
 /// <summary>A checkpoint cannot be used.</summary>

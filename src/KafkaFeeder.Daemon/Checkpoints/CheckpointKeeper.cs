@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Status;
+using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
@@ -138,12 +139,12 @@ internal sealed class CheckpointKeeper : IDisposable
     /// <summary>Begins to save what has changed. <see cref="TakeSaved"/> says when it is done.</summary>
     /// <param name="segments">What is to be said of each segment of which something has changed.</param>
     /// <param name="removed">Segments that are to be forgotten.</param>
-    public void BeginSave(IReadOnlyList<SegmentCheckpoint> segments, IReadOnlyList<string> removed)
+    public void BeginSave(IReadOnlyList<SegmentCheckpoint> segments, IReadOnlyList<SegmentName> removed)
     {
         var change = new CheckpointChange { PossibleDuplicates = _possibleDuplicates, Segments = segments, Removed = removed };
         _savedAt = _time.GetTimestamp();
         var task = Save(change);
-        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count, [.. removed]);
+        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count, [.. removed.Select(name => name.FileName)]);
         _isDirty = false;
         _unsavedBytes = 0;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaLog.Format.Checksums;
+using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
 
@@ -121,7 +122,7 @@ internal static class CheckpointText
         }
     }
 
-    private static byte[] Write(Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
+    private static byte[] Write(Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<SegmentName> removed)
     {
         using var frame = new MemoryStream();
         Write(frame, head, kind, segments, removed);
@@ -129,7 +130,7 @@ internal static class CheckpointText
     }
 
     private static void Write(
-        Stream output, Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
+        Stream output, Checkpoint head, string kind, IEnumerable<SegmentCheckpoint> segments, IEnumerable<SegmentName> removed)
     {
         var crc = 0u;
         var text = new StringBuilder();
@@ -212,12 +213,12 @@ internal static class CheckpointText
         var generation = Number(Rest(lines.Next(), "generation"));
         var possibleDuplicates = Number(Rest(lines.Next(), "possible-duplicates"));
         var segments = new List<SegmentCheckpoint>();
-        var removed = new List<string>();
+        var removed = new List<SegmentName>();
         while (lines.TryNext(out var line))
         {
             if (!isFull && line.StartsWith("removed ", StringComparison.Ordinal))
             {
-                removed.Add(Rest(line, "removed"));
+                removed.Add(Segment(Rest(line, "removed")));
             }
             else
             {
@@ -240,7 +241,7 @@ internal static class CheckpointText
     private static SegmentCheckpoint ParseSegment(string line, int version)
     {
         var words = new Words(line);
-        var name = words.After("segment");
+        var name = Segment(words.After("segment"));
         var position = Number(words.After("position"));
         var record = checked((int)Number(words.After("record")));
         var offset = Number(words.After("offset"));
@@ -283,6 +284,9 @@ internal static class CheckpointText
             throw new FormatException($"expected '{key}', found '{found}'");
         }
     }
+
+    private static SegmentName Segment(string name) =>
+        SegmentName.TryParse(name) ?? throw new FormatException($"'{name}' is not a segment's name");
 
     private static long Number(string text) => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 
@@ -333,4 +337,4 @@ internal static class CheckpointText
 /// <param name="Checkpoint">All that it says.</param>
 /// <param name="IsFull">True: this is the log's whole checkpoint; false: what a save changed, by segment.</param>
 /// <param name="Removed">Segments that a change forgets.</param>
-internal sealed record CheckpointFrame(Checkpoint Checkpoint, bool IsFull, IReadOnlyList<string> Removed);
+internal sealed record CheckpointFrame(Checkpoint Checkpoint, bool IsFull, IReadOnlyList<SegmentName> Removed);

@@ -1,10 +1,12 @@
+using KafkaLog.Format.Segments;
+
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>The checkpoint of one log as it is on disk. Changed by <see cref="CheckpointStore"/> alone. Thread-safe.</summary>
 internal sealed class StoredCheckpoint(string directory, string component)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, SegmentCheckpoint> _segments = new(StringComparer.Ordinal);
+    private readonly SegmentTable<SegmentCheckpoint> _segments = new(s => s.Segment);
     private long _generation;
     private long _possibleDuplicates;
 
@@ -37,7 +39,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
                 Directory = directory,
                 Generation = _generation,
                 PossibleDuplicates = _possibleDuplicates,
-                Segments = [.. _segments.Values],
+                Segments = [.. _segments],
             };
         }
     }
@@ -47,7 +49,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
     {
         lock (_lock)
         {
-            return [.. _segments.Values.Where(s => s is { IsDone: true, MissingSince: null })];
+            return [.. _segments.Where(s => s is { IsDone: true, MissingSince: null })];
         }
     }
 
@@ -87,13 +89,13 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
-    private void Apply(long generation, long possibleDuplicates, IEnumerable<SegmentCheckpoint> segments, IEnumerable<string> removed)
+    private void Apply(long generation, long possibleDuplicates, IEnumerable<SegmentCheckpoint> segments, IEnumerable<SegmentName> removed)
     {
         _generation = generation;
         _possibleDuplicates = possibleDuplicates;
         foreach (var segment in segments)
         {
-            _segments[segment.Name] = segment;
+            _segments.Set(segment);
         }
 
         foreach (var name in removed)

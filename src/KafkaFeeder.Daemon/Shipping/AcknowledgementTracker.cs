@@ -128,6 +128,15 @@ internal sealed class AcknowledgementTracker
 internal readonly record struct Watermark(
     long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc, long Records = 0, uint? BatchCrc = null)
 {
+    private readonly long _afterLastBatchPosition = LastBatchPosition + 1 ?? 0; // 0: unknown
+
+    /// <summary>Where the batch in front of <see cref="Position"/> begins; null if unknown.</summary>
+    public long? LastBatchPosition
+    {
+        get => _afterLastBatchPosition == 0 ? null : _afterLastBatchPosition - 1;
+        init => _afterLastBatchPosition = value + 1 ?? 0;
+    }
+
     /// <summary>The offset of the first record of the batch at <see cref="Position"/>, or less.</summary>
     public long BatchOffset => Math.Max(0, NextOffset - Record);
 

@@ -21,18 +21,18 @@ internal sealed class LogCursor : IDisposable
     private readonly Action<SegmentLane, SegmentReset> _onReset;
     private readonly SegmentSet _set;
     private readonly SegmentWatch _watch;
-    private readonly SortedDictionary<SegmentName, SegmentLane> _lanes = [];
-    private readonly Dictionary<string, SegmentCheckpoint> _done = new(StringComparer.Ordinal);
-    private readonly SortedSet<SegmentName> _unread = [];
-    private readonly HashSet<SegmentName> _waiting = [];
+    private readonly SegmentTable<SegmentLane> _lanes = new(l => l.Name);
+    private readonly SegmentTable<SegmentCheckpoint> _done = new(s => s.Segment);
+    private readonly UnreadSegments _unread = new();
+    private readonly List<SegmentLane> _waiting = []; // until the next turn
     private readonly HashSet<SegmentLane> _open = [];
     private readonly HashSet<SegmentLane> _missing = [];
     private readonly HashSet<SegmentName> _taken = []; // names that are there, but of what is no segment
     private readonly Queue<SegmentLane> _found = new(); // to be saved, some with each save
     private readonly HashSet<SegmentLane> _changed = [];
     private readonly List<SegmentCheckpoint> _changedDone = [];
-    private readonly List<string> _removed = [];
-    private readonly HashSet<string> _missingDone = new(StringComparer.Ordinal);
+    private readonly List<SegmentName> _removed = [];
+    private readonly HashSet<SegmentName> _missingDone = [];
     private readonly SortedDictionary<SegmentName, string> _unreadable = []; // of those, what is back and cannot be looked into
     private IReadOnlyList<SegmentName> _reconciled; // the names that were dealt with
     private long _closedLagBytes;
@@ -58,11 +58,11 @@ internal sealed class LogCursor : IDisposable
             Add(saved);
         }
 
-        _reconciled = [.. (start?.Segments ?? []).Where(s => s.MissingSince is null).Select(s => SegmentName.TryParse(s.Name)!).Order()];
+        _reconciled = [.. (start?.Segments ?? []).Where(s => s.MissingSince is null).Select(s => s.Segment).Order()];
     }
 
     /// <summary>The segments that are not done, in order.</summary>
-    public IReadOnlyCollection<SegmentLane> Lanes => _lanes.Values;
+    public IReadOnlyCollection<SegmentLane> Lanes => _lanes;
 
     /// <summary>Segments that are there.</summary>
     public int Count => _set.Names.Count - _taken.Count;
@@ -77,7 +77,7 @@ internal sealed class LogCursor : IDisposable
     public SegmentLane? Uncertain { get; private set; }
 
     /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
-    public SegmentLane? FirstWithLag => _lanes.Values.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
+    public SegmentLane? FirstWithLag => _lanes.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
 
     /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and until when it is waited for.</summary>
     public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
@@ -126,7 +126,11 @@ internal sealed class LogCursor : IDisposable
     /// <exception cref="UnauthorizedAccessException">The directory may not be read.</exception>
     public void Refresh()
     {
-        _unread.UnionWith(_waiting);
+        foreach (var lane in _waiting.Where(l => _lanes.Find(l.Name) == l && l.MissingSince is null))
+        {
+            _unread.Add(lane);
+        }
+
         _waiting.Clear();
         if (_set.Refresh() || !ReferenceEquals(_reconciled, _set.Names))
         {
@@ -151,9 +155,8 @@ internal sealed class LogCursor : IDisposable
     public SegmentLane? TryReadNext(Func<bool> goesOn)
     {
         var now = _time.GetUtcNow();
-        while (_unread.Min is { } name)
+        while (_unread.First is { } lane)
         {
-            var lane = _lanes[name];
             if (!TryOpen(lane))
             {
                 if (!goesOn())
@@ -176,8 +179,7 @@ internal sealed class LogCursor : IDisposable
                     break;
                 case LaneStatus.Waiting:
                     Uncertain ??= lane.WaitsUntil is null ? null : lane;
-                    _unread.Remove(name);
-                    _waiting.Add(name); // until the next turn
+                    Wait(lane);
                     break;
                 default:
                     Finish(lane);
@@ -221,16 +223,16 @@ internal sealed class LogCursor : IDisposable
     /// confirmed, a bounded number.
     /// </summary>
     /// <param name="withFound">False: none of those.</param>
-    public (List<SegmentCheckpoint> Segments, List<string> Removed) TakeChanges(bool withFound)
+    public (List<SegmentCheckpoint> Segments, List<SegmentName> Removed) TakeChanges(bool withFound)
     {
         for (var i = 0; withFound && i < MaxFoundToSave && _found.TryDequeue(out var found); i++)
         {
             _changed.Add(found);
         }
 
-        var segments = _changed.Where(l => _lanes.GetValueOrDefault(l.Name) == l).Select(l => l.Snapshot()).ToList();
-        segments.AddRange(_changedDone.Where(d => ReferenceEquals(_done.GetValueOrDefault(d.Name), d)));
-        var removed = _removed.Where(name => !_done.ContainsKey(name) && !IsLane(name)).ToList();
+        var segments = _changed.Where(l => _lanes.Find(l.Name) == l).Select(l => l.Snapshot()).ToList();
+        segments.AddRange(_changedDone.Where(d => ReferenceEquals(_done.Find(d.Segment), d)));
+        var removed = _removed.Where(name => !_done.Contains(name) && !_lanes.Contains(name)).ToList();
         _changed.Clear();
         _changedDone.Clear();
         _removed.Clear();
@@ -242,11 +244,11 @@ internal sealed class LogCursor : IDisposable
     {
         foreach (var segment in change.Segments)
         {
-            if (_done.TryGetValue(segment.Name, out var done))
+            if (_done.Find(segment.Segment) is { } done)
             {
                 _changedDone.Add(done);
             }
-            else if (SegmentName.TryParse(segment.Name) is { } name && _lanes.TryGetValue(name, out var lane))
+            else if (_lanes.Find(segment.Segment) is { } lane)
             {
                 _changed.Add(lane);
             }
@@ -257,13 +259,13 @@ internal sealed class LogCursor : IDisposable
 
     public void Dispose()
     {
-        foreach (var lane in _lanes.Values)
+        foreach (var lane in _lanes)
         {
             lane.Dispose();
         }
     }
 
-    private void Forget(string done)
+    private void Forget(SegmentName done)
     {
         _done.Remove(done);
         _missingDone.Remove(done);
@@ -274,26 +276,24 @@ internal sealed class LogCursor : IDisposable
     {
         _missing.Remove(missing);
         _lanes.Remove(missing.Name);
-        _removed.Add(missing.Name.FileName);
+        _removed.Add(missing.Name);
     }
-
-    private bool IsLane(string fileName) => SegmentName.TryParse(fileName) is { } name && _lanes.ContainsKey(name);
 
     private void Add(SegmentCheckpoint saved)
     {
         if (saved.IsDone)
         {
-            _done[saved.Name] = saved;
+            _done.Set(saved);
             if (saved.MissingSince is not null)
             {
-                _missingDone.Add(saved.Name);
+                _missingDone.Add(saved.Segment);
             }
 
             return;
         }
 
-        var lane = new SegmentLane(SegmentName.TryParse(saved.Name)!, saved);
-        _lanes.Add(lane.Name, lane);
+        var lane = new SegmentLane(saved);
+        _lanes.Set(lane);
         if (saved.MissingSince is null)
         {
             BeginToWait(lane);
@@ -307,7 +307,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>A segment that is there is to be read.</summary>
     private void BeginToWait(SegmentLane lane)
     {
-        _unread.Add(lane.Name);
+        _unread.Add(lane);
         _closedLagBytes += lane.LagBytes;
     }
 
@@ -340,11 +340,11 @@ internal sealed class LogCursor : IDisposable
         {
             _taken.Add(name);
         }
-        else if (_lanes.TryGetValue(name, out var lane))
+        else if (_lanes.Find(name) is { } lane)
         {
             CameBack(lane);
         }
-        else if (_done.TryGetValue(name.FileName, out var done))
+        else if (_done.Find(name) is { } done)
         {
             CameBack(name, done);
         }
@@ -358,25 +358,25 @@ internal sealed class LogCursor : IDisposable
     {
         _taken.Remove(name);
         _unreadable.Remove(name);
-        if (_lanes.TryGetValue(name, out var lane))
+        if (_lanes.Find(name) is { } lane)
         {
             Vanished(lane);
         }
-        else if (_done.TryGetValue(name.FileName, out var done) && _missingDone.Add(name.FileName))
+        else if (_done.Find(name) is { } done && _missingDone.Add(name))
         {
             Replace(done with { MissingSince = _time.GetUtcNow() });
         }
     }
 
     private bool IsMissing(SegmentName name) =>
-        _missingDone.Contains(name.FileName) || (_lanes.TryGetValue(name, out var lane) && _missing.Contains(lane));
+        _missingDone.Contains(name) || (_lanes.Find(name) is { } lane && _missing.Contains(lane));
 
     private void Found(SegmentName name)
     {
         _taken.Remove(name);
         var (bytes, written, head) = _watch.SizeOf(name);
         var lane = new SegmentLane(name, bytes, written, head);
-        _lanes.Add(name, lane);
+        _lanes.Set(lane);
         _found.Enqueue(lane);
         BeginToWait(lane);
     }
@@ -399,7 +399,7 @@ internal sealed class LogCursor : IDisposable
     private void CameBack(SegmentName name, SegmentCheckpoint done)
     {
         _unreadable.Remove(name);
-        if (!_missingDone.Contains(done.Name) || _watch.LengthOf(name) is null)
+        if (!_missingDone.Contains(name) || _watch.LengthOf(name) is null)
         {
             return;
         }
@@ -418,13 +418,13 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
-        _missingDone.Remove(done.Name);
+        _missingDone.Remove(name);
         _taken.Remove(name);
     }
 
     private void Replace(SegmentCheckpoint done)
     {
-        _done[done.Name] = done;
+        _done.Set(done);
         _changedDone.Add(done);
     }
 
@@ -443,7 +443,7 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
-        _unread.Remove(lane.Name);
+        UnreadSegments.Remove(lane);
         _closedLagBytes -= lane.LagBytes;
         lane.MissingSince = _time.GetUtcNow();
         _changed.Add(lane);
@@ -508,7 +508,7 @@ internal sealed class LogCursor : IDisposable
         {
             CloseRewritten(lane);
         }
-        else if (lane.IsReadToEnd && lane.Tracker.PendingCount == 0)
+        else if (lane.IsReadToEnd && lane.PendingCount == 0)
         {
             Finish(lane); // it could not be asked for its size when it was due
         }
@@ -516,15 +516,15 @@ internal sealed class LogCursor : IDisposable
 
     private void Recheck(SegmentName name)
     {
-        if (_missingDone.Contains(name.FileName))
+        if (_missingDone.Contains(name))
         {
-            CameBack(name, _done[name.FileName]);
+            CameBack(name, _done.Find(name)!);
         }
-        else if (_done.TryGetValue(name.FileName, out var done))
+        else if (_done.Find(name) is { } done)
         {
             ReopenIfChanged(name, done, looksAtHead: false);
         }
-        else if (!_lanes.TryGetValue(name, out var lane))
+        else if (_lanes.Find(name) is not { } lane)
         {
             FoundIfSegment(name);
         }
@@ -579,9 +579,9 @@ internal sealed class LogCursor : IDisposable
             return false;
         }
 
-        _done.Remove(name.FileName);
-        var lane = new SegmentLane(name, done with { IsDone = false });
-        _lanes.Add(name, lane);
+        _done.Remove(name);
+        var lane = new SegmentLane(done with { IsDone = false });
+        _lanes.Set(lane);
         _changed.Add(lane);
         BeginToWait(lane);
         return true;
@@ -620,11 +620,10 @@ internal sealed class LogCursor : IDisposable
     {
         var now = _time.GetUtcNow();
         var isDoubtful = Count == 0 && !_watch.IsSameDirectory; // perhaps a directory that is not mounted
-        var back = _unreadable.Keys.Select(name => name.FileName);
-        var gone = _missingDone.Except(back).Select(name => _done[name]).OrderByDescending(d => d.MissingSince).ToList();
+        var gone = _missingDone.Except(_unreadable.Keys).Select(name => _done.Find(name)!).OrderByDescending(d => d.MissingSince).ToList();
         foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, isDoubtful ? 0 : i)))
         {
-            Forget(done.Name);
+            Forget(done.Segment);
         }
 
         foreach (var lane in _missing.Where(l => l.LosableBytes == 0 && now - l.MissingSince > MissingPolicy.Memory).ToList())
@@ -692,15 +691,20 @@ internal sealed class LogCursor : IDisposable
     private void WaitSearching(SegmentLane lane)
     {
         _isSearching = true;
-        _unread.Remove(lane.Name);
-        _waiting.Add(lane.Name);
+        Wait(lane);
+    }
+
+    private void Wait(SegmentLane lane)
+    {
+        UnreadSegments.Remove(lane);
+        _waiting.Add(lane);
     }
 
     /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
     private void CloseRewritten(SegmentLane lane)
     {
-        _unread.Remove(lane.Name);
-        if (lane.Tracker.PendingCount == 0)
+        UnreadSegments.Remove(lane);
+        if (lane.PendingCount == 0)
         {
             _open.Remove(lane);
             lane.CloseRewritten();
@@ -712,28 +716,36 @@ internal sealed class LogCursor : IDisposable
     {
         if (!lane.TryFinish())
         {
-            _ = lane.IsReadToEnd ? _unread.Remove(lane.Name) : _unread.Add(lane.Name); // or it has grown after all
+            if (lane.IsReadToEnd)
+            {
+                UnreadSegments.Remove(lane);
+            }
+            else
+            {
+                _unread.Add(lane); // it has grown after all
+            }
+
             return;
         }
 
         _open.Remove(lane);
         _lanes.Remove(lane.Name);
-        _unread.Remove(lane.Name);
+        UnreadSegments.Remove(lane);
         lane.MissingSince = lane.IsUnlinked ? _time.GetUtcNow() : null;
         Replace(lane.Snapshot(isDone: true));
         if (lane.IsUnlinked)
         {
-            _missingDone.Add(lane.Name.FileName);
+            _missingDone.Add(lane.Name);
         }
 
         // Another file may have taken its name while it was read.
         if (!lane.IsUnlinked)
         {
-            ReopenIfChanged(lane.Name, _done[lane.Name.FileName], looksAtHead: false);
+            ReopenIfChanged(lane.Name, _done.Find(lane.Name)!, looksAtHead: false);
         }
         else if (_watch.LengthOf(lane.Name) is not null)
         {
-            CameBack(lane.Name, _done[lane.Name.FileName]);
+            CameBack(lane.Name, _done.Find(lane.Name)!);
         }
     }
 }

@@ -35,14 +35,8 @@ internal sealed class SegmentLane : IDisposable
     // Some 10 ms: other logs, and the watchdog, wait for no search.
     private const long SearchBytesPerTurn = 16 << 20;
 
-    private SegmentReader? _reader;
-    private Watermark _start;
-    private AcknowledgementTracker? _tracker; // made when it is read: many may wait
-    private long _confirmedBefore; // what is read below it was confirmed once, and is sent again
-    private string _identity = "";
-    private long _modifiedTicks; // when its size was looked at last
-    private bool _isBuffered; // the reader may hold bytes that were not looked at
-    private IntactSearch? _intact; // while it is opened
+    private SegmentCheckpoint _saved; // what a checkpoint says, or said when it was opened
+    private Reading? _reading; // of a hundred thousand that wait, few are read
 
     /// <summary>A segment that was found.</summary>
     /// <param name="name">Its name.</param>
@@ -50,27 +44,25 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
     /// <param name="head">See <see cref="HeadOfUnread"/>.</param>
     public SegmentLane(SegmentName name, long bytes, long writtenBytes, uint? head)
-        : this(name, new SegmentCheckpoint(name.FileName, default, bytes, false, head)) => WrittenBytes = writtenBytes;
+        : this(new SegmentCheckpoint(name, default, writtenBytes, false, head)) => Bytes = bytes;
 
     /// <summary>A segment that the checkpoint knows.</summary>
-    public SegmentLane(SegmentName name, SegmentCheckpoint saved)
+    public SegmentLane(SegmentCheckpoint saved)
     {
-        Name = name;
-        _start = saved.Watermark;
+        _saved = saved;
         Bytes = saved.Bytes;
         WrittenBytes = saved.Bytes;
-        Head = saved.Head;
-        MissingSince = saved.MissingSince;
-        HasUncopied = saved.HasUncopied;
     }
 
-    public SegmentName Name { get; }
+    public SegmentName Name => _saved.Segment;
 
-    /// <summary>What was read, and what of it is confirmed.</summary>
-    public AcknowledgementTracker Tracker => _tracker ??= new AcknowledgementTracker(_start);
+    /// <summary>The batches that were read and are not settled, in order.</summary>
+    public IEnumerable<OutboundBatch> Pending => _reading?.Tracker?.Pending ?? [];
+
+    public int PendingCount => _reading?.Tracker?.PendingCount ?? 0;
 
     /// <summary>What is confirmed.</summary>
-    public Watermark Watermark => _tracker?.Watermark ?? _start;
+    public Watermark Watermark => _reading?.Tracker?.Watermark ?? _saved.Watermark;
 
     /// <summary>The size that was seen last.</summary>
     public long Bytes { get; private set; }
@@ -79,10 +71,18 @@ internal sealed class SegmentLane : IDisposable
     public long WrittenBytes { get; private set; }
 
     /// <summary>See <see cref="SegmentCheckpoint.Head"/>.</summary>
-    public uint? Head { get; private set; }
+    public uint? Head
+    {
+        get => _saved.Head;
+        private set => _saved = value == _saved.Head ? _saved : _saved with { Head = value };
+    }
 
     /// <summary>See <see cref="SegmentCheckpoint.HasUncopied"/>.</summary>
-    public bool HasUncopied { get; private set; }
+    public bool HasUncopied
+    {
+        get => _saved.HasUncopied;
+        private set => _saved = value == _saved.HasUncopied ? _saved : _saved with { HasUncopied = value };
+    }
 
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
@@ -94,12 +94,22 @@ internal sealed class SegmentLane : IDisposable
     public bool IsUnlinked { get; set; }
 
     /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>
-    public DateTimeOffset? MissingSince { get; set; }
+    public DateTimeOffset? MissingSince
+    {
+        get => _saved.MissingSince;
+        set => _saved = value == _saved.MissingSince ? _saved : _saved with { MissingSince = value };
+    }
 
     /// <summary>When it counts as finished, because nobody can tell whether its writer lives; null: one can.</summary>
-    public DateTimeOffset? WaitsUntil { get; private set; }
+    public DateTimeOffset? WaitsUntil => _reading?.WaitsUntil;
 
-    public bool IsOpen => _reader is not null;
+    /// <summary>True while a queue of segments to be read holds it, and whether it is to be read: see <see cref="UnreadSegments"/>.</summary>
+    public bool IsQueued { get; set; }
+
+    /// <inheritdoc cref="IsQueued"/>
+    public bool IsUnread { get; set; }
+
+    public bool IsOpen => Reader is not null;
 
     /// <summary>Bytes that are there and not confirmed.</summary>
     public long LagBytes => Math.Max(0, Bytes - Watermark.Position);
@@ -108,16 +118,21 @@ internal sealed class SegmentLane : IDisposable
     public long LosableBytes => Math.Max(0, WrittenBytes - Watermark.Position);
 
     /// <summary>The batch that was read.</summary>
-    public OutboundBatch? Current { get; private set; }
+    public OutboundBatch? Current => _reading?.Current;
 
     /// <summary>Its bytes, until the next read.</summary>
-    public ReadOnlySpan<byte> CurrentBytes => _reader!.Batch.Span;
+    public ReadOnlySpan<byte> CurrentBytes => Reader!.Batch.Span;
 
     /// <summary>The open file, for quarantine.</summary>
-    public SafeFileHandle File => _reader!.File;
+    public SafeFileHandle File => Reader!.File;
 
     /// <summary>Where reading began, as a journal notes it.</summary>
-    public SentMark StartMark => new(_start.Position, _start.NextOffset, _start.Records);
+    public SentMark StartMark => new(_saved.Watermark.Position, _saved.Watermark.NextOffset, _saved.Watermark.Records);
+
+    private SegmentReader? Reader => _reading?.Reader;
+
+    /// <summary>The byte behind the last that was read.</summary>
+    private long EndPosition => _reading?.Tracker?.EndPosition ?? _saved.Watermark.Position;
 
     /// <summary>What a checkpoint says of it. What is confirmed is saved though its head cannot be read: that is asked again.</summary>
     public SegmentCheckpoint Snapshot(bool isDone = false)
@@ -131,8 +146,15 @@ internal sealed class SegmentLane : IDisposable
             // What reads the segment says what is wrong.
         }
 
-        return new SegmentCheckpoint(
-            Name.FileName, Watermark, Math.Max(WrittenBytes, Watermark.Position), isDone, Head, MissingSince, HasUncopied);
+        return AsOfNow(isDone);
+    }
+
+    private SegmentCheckpoint AsOfNow(bool isDone)
+    {
+        var bytes = Math.Max(WrittenBytes, Watermark.Position);
+        return _reading?.Tracker is null && _saved.Bytes == bytes && _saved.IsDone == isDone
+            ? _saved
+            : _saved with { Watermark = Watermark, Bytes = bytes, IsDone = isDone, ComparedAt = 0 };
     }
 
     /// <summary>
@@ -166,15 +188,23 @@ internal sealed class SegmentLane : IDisposable
                 SearchBudgetBytes = SearchBytesPerTurn,
             };
             var identity = IdentityOf(file);
+            var head = written > 0 ? HeadOfUnread(file, written) : null;
             plan.Account(book);
 
             Apply(plan);
-            Head ??= written > 0 ? HeadOfUnread(file, written) : null;
-            _modifiedTicks = modified;
+            Head ??= head;
+            var confirmedBefore = Math.Max(_reading?.ConfirmedBefore ?? 0, plan.ConfirmedBefore);
+            Close(); // the search
+            _reading = new Reading
+            {
+                Reader = reader,
+                Tracker = new AcknowledgementTracker(_saved.Watermark),
+                ConfirmedBefore = confirmedBefore,
+                Identity = identity,
+                ModifiedTicks = modified,
+            };
             Bytes = bytes;
-            WrittenBytes = Math.Max(Tracker.EndPosition, written);
-            _identity = identity;
-            _reader = reader;
+            WrittenBytes = Math.Max(EndPosition, written);
             reset = plan.Reset;
             return true;
         }
@@ -199,11 +229,11 @@ internal sealed class SegmentLane : IDisposable
             return first;
         }
 
-        var writer = SegmentLock.Probe(_reader!.File);
+        var writer = SegmentLock.Probe(Reader!.File);
         if (writer == WriterState.Alive)
         {
-            Bytes = isAtItsEnd ? _reader.Position : _reader.WrittenEnd; // less than its length while its writer has prepared space
-            WrittenBytes = _reader.Position; // a batch that is half written may be taken back by its writer
+            Bytes = isAtItsEnd ? Reader.Position : Reader.WrittenEnd; // less than its length while its writer has prepared space
+            WrittenBytes = Reader.Position; // a batch that is half written may be taken back by its writer
             return LaneStatus.Waiting;
         }
 
@@ -213,24 +243,24 @@ internal sealed class SegmentLane : IDisposable
             return last;
         }
 
-        var stat = SegmentHandle.Stat(_reader.File);
+        var stat = SegmentHandle.Stat(Reader.File);
         Bytes = Math.Max(Bytes, stat.Bytes);
-        WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
+        _reading!.WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
         if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
         {
             return LaneStatus.Waiting;
         }
 
-        switch (_reader.TryReadTail())
+        switch (Reader.TryReadTail())
         {
             case SegmentReadStatus.Searching:
                 return LaneStatus.Searching;
             case SegmentReadStatus.Corrupt:
-                Pass(writer == WriterState.Gone ? _reader.Damage! : _reader.Damage!.WithUnknownWriter(), book);
+                Pass(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
                 return LaneStatus.Passed;
             default:
                 IsReadToEnd = true;
-                _reader.DropBuffer();
+                Reader.DropBuffer();
                 return LaneStatus.End;
         }
     }
@@ -242,7 +272,7 @@ internal sealed class SegmentLane : IDisposable
     /// <exception cref="IOException">It could not be accounted for; ask again.</exception>
     private void BookIfCut(long bytes, LossBook book)
     {
-        var from = Math.Max(bytes, Tracker.EndPosition);
+        var from = Math.Max(bytes, EndPosition);
         if (WrittenBytes > from)
         {
             book.Lost(Name.FileName, from, WrittenBytes, CutTo(bytes));
@@ -259,18 +289,18 @@ internal sealed class SegmentLane : IDisposable
     /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
     public void LookAtSize(LossBook book)
     {
-        var stat = SegmentHandle.Stat(_reader!.File);
-        if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _modifiedTicks))
+        var stat = SegmentHandle.Stat(Reader!.File);
+        if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _reading!.ModifiedTicks))
         {
             return;
         }
 
-        var isOther = Head is { } head && HeadOf(_reader.File) != head;
-        _modifiedTicks = stat.Modified.UtcTicks;
-        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < Tracker.EndPosition);
+        var isOther = Head is { } head && HeadOf(Reader.File) != head;
+        _reading!.ModifiedTicks = stat.Modified.UtcTicks;
+        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < EndPosition);
         if (!isOther && stat.Bytes != Bytes)
         {
-            var (bytes, written) = SegmentWatch.SizeOf(_reader.File);
+            var (bytes, written) = SegmentWatch.SizeOf(Reader.File);
             SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0, null), book);
         }
     }
@@ -298,13 +328,13 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
     public bool TryFinish()
     {
-        if (Tracker.PendingCount > 0)
+        if (PendingCount > 0)
         {
             return false;
         }
 
-        Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(_reader!.File).Bytes, Tracker.EndPosition);
-        if (Bytes > Tracker.EndPosition)
+        Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(Reader!.File).Bytes, EndPosition);
+        if (Bytes > EndPosition)
         {
             IsReadToEnd = false;
             return false;
@@ -322,7 +352,7 @@ internal sealed class SegmentLane : IDisposable
         var bytes = ArrayPool<byte>.Shared.Rent((int)batch.Bytes);
         var span = bytes.AsSpan(0, (int)batch.Bytes);
         var total = 0;
-        while (total < span.Length && RandomAccess.Read(_reader!.File, span[total..], batch.Position + total) is > 0 and var read)
+        while (total < span.Length && RandomAccess.Read(Reader!.File, span[total..], batch.Position + total) is > 0 and var read)
         {
             total += read;
         }
@@ -344,16 +374,16 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>The time of the first record that is not confirmed, ms since 1970 UTC; null if it cannot be told.</summary>
     public long? OldestTimestamp(string directory)
     {
-        if (Tracker.Pending.FirstOrDefault() is { } pending)
+        if (Pending.FirstOrDefault() is { } pending)
         {
             return pending.BaseTimestamp;
         }
 
         try
         {
-            using var own = _reader is null ? SegmentHandle.OpenForReading(Path.Combine(directory, Name.FileName)) : null;
+            using var own = Reader is null ? SegmentHandle.OpenForReading(Path.Combine(directory, Name.FileName)) : null;
             Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
-            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? _reader!.File, head, Watermark.Position)], out var header)
+            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? Reader!.File, head, Watermark.Position)], out var header)
                 && header.BaseTimestamp > 0 ? header.BaseTimestamp : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -373,8 +403,11 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
     public void DropBuffer()
     {
-        _reader?.DropBuffer();
-        _isBuffered = false;
+        if (_reading is { } reading)
+        {
+            reading.Reader?.DropBuffer();
+            reading.IsBuffered = false;
+        }
     }
 
     /// <summary>
@@ -383,26 +416,30 @@ internal sealed class SegmentLane : IDisposable
     /// </summary>
     public void CloseRewritten()
     {
-        _confirmedBefore = Math.Max(_confirmedBefore, Tracker.EndPosition);
-        _start = Watermark;
-        _tracker = null;
+        var confirmedBefore = Math.Max(_reading!.ConfirmedBefore, EndPosition);
         IsReadToEnd = false;
         IsRewritten = false;
         Close();
+        _reading = new Reading { ConfirmedBefore = confirmedBefore };
     }
+
+    /// <summary>All records of a batch of it are settled. One that is not pending changes nothing.</summary>
+    public void Settle(OutboundBatch batch) => _reading?.Tracker?.Settle(batch);
 
     public void Close()
     {
-        _reader?.Dispose();
-        _reader = null;
-        Current = null;
-        DropSearch();
+        if (_reading is { } reading)
+        {
+            _saved = AsOfNow(isDone: false);
+            _reading = reading is { Tracker: null, ConfirmedBefore: > 0 } ? new Reading { ConfirmedBefore = reading.ConfirmedBefore } : null;
+            reading.Dispose();
+        }
     }
 
     public void Dispose() => Close();
 
     private void LookAtHead() =>
-        Head ??= _reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+        Head ??= Reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
 
     /// <summary>
     /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
@@ -441,18 +478,18 @@ internal sealed class SegmentLane : IDisposable
     /// Whether the file ends where it was read to. Most looks of a quiet log find that: then no buffer is taken for a read
     /// that gives nothing.
     /// </summary>
-    private bool IsAtItsEnd() => !_isBuffered && SegmentHandle.Stat(_reader!.File).Bytes == _reader.Position;
+    private bool IsAtItsEnd() => !_reading!.IsBuffered && SegmentHandle.Stat(Reader!.File).Bytes == Reader.Position;
 
     private LaneStatus? TakeNext(LossBook book)
     {
-        _isBuffered = true;
-        switch (_reader!.TryRead())
+        _reading!.IsBuffered = true;
+        switch (Reader!.TryRead())
         {
             case SegmentReadStatus.Batch:
                 Take();
                 return LaneStatus.Batch;
             case SegmentReadStatus.Corrupt:
-                Pass(_reader.Damage!, book);
+                Pass(Reader.Damage!, book);
                 return LaneStatus.Passed;
             case SegmentReadStatus.Searching:
                 return LaneStatus.Searching;
@@ -463,41 +500,45 @@ internal sealed class SegmentLane : IDisposable
 
     private void Take()
     {
-        var header = _reader!.Header;
-        if (_identity.Length == 0)
+        var reading = _reading!;
+        var reader = reading.Reader!;
+        var tracker = reading.Tracker!;
+        var header = reader.Header;
+        if (reading.Identity.Length == 0)
         {
-            _identity = IdentityOf(_reader.File);
+            reading.Identity = IdentityOf(reader.File);
         }
 
-        Current = new OutboundBatch
+        var batch = new OutboundBatch
         {
             Origin = this,
             SegmentName = Name.FileName,
-            SegmentIdentity = _identity,
-            Position = _reader.BatchPosition,
-            EndPosition = _reader.Position,
+            SegmentIdentity = reading.Identity,
+            Position = reader.BatchPosition,
+            EndPosition = reader.Position,
             BaseOffset = header.BaseOffset,
             NextOffset = header.NextOffset,
             RecordsCount = header.RecordsCount,
-            EndRecords = Tracker.EndRecords + header.RecordsCount,
+            EndRecords = tracker.EndRecords + header.RecordsCount,
             StoredCrc = header.StoredCrc,
             BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
-            WasConfirmed = _reader.BatchPosition < _confirmedBefore,
+            WasConfirmed = reader.BatchPosition < reading.ConfirmedBefore,
         };
-        if (Current.Position == _start.Position)
+        if (batch.Position == _saved.Watermark.Position)
         {
-            for (var i = 0; i < Math.Min(_start.Record, header.RecordsCount); i++)
+            for (var i = 0; i < Math.Min(_saved.Watermark.Record, header.RecordsCount); i++)
             {
-                Current.Settle(i); // confirmed by the run before this one
+                batch.Settle(i); // confirmed by the run before this one
             }
         }
 
-        Grow(Current.EndPosition);
-        Tracker.Add(Current);
+        Grow(batch.EndPosition);
+        tracker.Add(batch);
+        reading.Current = batch;
         if (header.IsControl || header.RecordsCount == 0)
         {
-            Tracker.Settle(Current); // not data: nothing to send
-            Current = null;
+            tracker.Settle(batch); // not data: nothing to send
+            reading.Current = null;
         }
     }
 
@@ -508,15 +549,16 @@ internal sealed class SegmentLane : IDisposable
     private void Pass(SegmentDamage damage, LossBook book)
     {
         Account(damage, book);
-        _reader!.Pass(damage);
-        Tracker.AddPassed(damage.Position, damage.EndPosition, _reader.NextOffset);
+        Reader!.Pass(damage);
+        _reading!.Tracker!.AddPassed(damage.Position, damage.EndPosition, Reader.NextOffset);
         Grow(damage.EndPosition);
     }
 
     /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
-        var from = _start.Position;
+        var saved = _saved.Watermark;
+        var from = saved.Position;
         if (Head is { } head && HeadOf(file) != head)
         {
             var isShort = bytes < RecordBatchHeader.Bytes; // rather what is left than another that has just begun
@@ -536,20 +578,20 @@ internal sealed class SegmentLane : IDisposable
         if (bytes < from)
         {
             return new OpenPlan(
-                new Watermark(bytes, 0, 0, null, 0, _start.Records), // which offset comes there is not known
+                new Watermark(bytes, 0, 0, null, 0, saved.Records), // which offset comes there is not known
                 new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true),
                 book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)));
         }
 
-        void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, Tracker.EndPosition), CutTo(bytes));
-        if (_start.LastBatchPosition is not { } last || IsSameBatch(file, last))
+        void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
+        if (saved.LastBatchPosition is not { } last || IsSameBatch(file, last))
         {
             return IsHalfConfirmedBatchThere(file, bytes)
-                ? new OpenPlan(_start, null, Account)
+                ? new OpenPlan(saved, null, Account)
                 : new OpenPlan(
-                    _start.WithoutRecord(),
+                    saved.WithoutRecord(),
                     new SegmentReset(
-                        $"the batch at position {from}, of which {_start.Record} records were confirmed, is not there any more: going on "
+                        $"the batch at position {from}, of which {saved.Record} records were confirmed, is not there any more: going on "
                             + "there; what is sent of another one in its place counts as possible duplicates",
                         IsGoingBack: true),
                     Account)
@@ -558,40 +600,33 @@ internal sealed class SegmentLane : IDisposable
                 };
         }
 
-        if (_intact is { } other && !other.IsOf(file))
+        if (_reading?.Intact is { } other && !other.IsOf(file))
         {
-            DropSearch();
+            Close();
         }
 
-        _intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, from);
-        return !_intact.Advance(SearchBytesPerTurn) || !_intact.IsOf(file) ? null
+        _reading ??= new Reading();
+        var intact = _reading.Intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, from);
+        return !intact.Advance(SearchBytesPerTurn) || !intact.IsOf(file) ? null
             : new OpenPlan(
-                _intact.Found,
+                intact.Found,
                 new SegmentReset(
-                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {_intact.Found.Position}; what is sent again counts as possible duplicates",
+                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {intact.Found.Position}; what is sent again counts as possible duplicates",
                     IsGoingBack: true),
                 Account)
             {
-                ConfirmedBefore = _start.Record > 0 ? from + 1 : from, // the half confirmed batch comes whole
+                ConfirmedBefore = saved.Record > 0 ? from + 1 : from, // the half confirmed batch comes whole
             };
     }
 
     private void Apply(OpenPlan plan)
     {
-        if (plan.Reset is not null)
-        {
-            _start = plan.Start;
-            _tracker = null;
-        }
-
+        _saved = _saved with { Watermark = plan.Start };
         if (plan.IsOther)
         {
             Head = null;
             HasUncopied = false;
         }
-
-        _confirmedBefore = Math.Max(_confirmedBefore, plan.ConfirmedBefore);
-        DropSearch();
     }
 
     private void LostIfAny(LossBook book, long from, string reason)
@@ -604,25 +639,55 @@ internal sealed class SegmentLane : IDisposable
 
     private static string CutTo(long bytes) => $"the file was cut to {bytes} bytes before they were shipped";
 
-    private void DropSearch()
-    {
-        _intact?.Dispose();
-        _intact = null;
-    }
-
     private bool IsSameBatch(SafeFileHandle file, long position) =>
         HeaderAt(file, position) is { } header
-        && header.StoredCrc == _start.LastBatchCrc && position + header.TotalBytes == _start.Position;
+        && header.StoredCrc == _saved.Watermark.LastBatchCrc && position + header.TotalBytes == _saved.Watermark.Position;
 
     /// <summary>False if the batch of which some records are confirmed is gone, or another stands in its place.</summary>
     private bool IsHalfConfirmedBatchThere(SafeFileHandle file, long bytes) =>
-        _start.Record == 0
-        || (_start.BatchCrc is { } crc ? HeaderAt(file, _start.Position)?.StoredCrc == crc : bytes > _start.Position);
+        _saved.Watermark is { Record: 0 }
+        || (_saved.Watermark.BatchCrc is { } crc
+            ? HeaderAt(file, _saved.Watermark.Position)?.StoredCrc == crc
+            : bytes > _saved.Watermark.Position);
 
     private static RecordBatchHeader? HeaderAt(SafeFileHandle file, long position)
     {
         Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
         return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header) ? header : null;
+    }
+
+    /// <summary>What is needed of a segment while it is opened or open.</summary>
+    private sealed class Reading : IDisposable
+    {
+        /// <summary>The open file; null while it is opened.</summary>
+        public SegmentReader? Reader { get; init; }
+
+        /// <summary>What was read, and what of it is confirmed.</summary>
+        public AcknowledgementTracker? Tracker { get; init; }
+
+        /// <summary>What is read below it was confirmed once, and is sent again.</summary>
+        public long ConfirmedBefore { get; init; }
+
+        public string Identity { get; set; } = "";
+
+        /// <summary>When the file had been changed last, when its size was looked at.</summary>
+        public long ModifiedTicks { get; set; }
+
+        /// <summary>The reader may hold bytes that were not looked at.</summary>
+        public bool IsBuffered { get; set; }
+
+        /// <summary>While it is opened.</summary>
+        public IntactSearch? Intact { get; set; }
+
+        public OutboundBatch? Current { get; set; }
+
+        public DateTimeOffset? WaitsUntil { get; set; }
+
+        public void Dispose()
+        {
+            Reader?.Dispose();
+            Intact?.Dispose();
+        }
     }
 
     /// <summary>What opening the file comes to.</summary>

@@ -472,7 +472,7 @@ internal sealed class Shipper : IDisposable
 
     private void Settle(SegmentLane lane, OutboundBatch batch)
     {
-        lane.Tracker.Settle(batch);
+        lane.Settle(batch);
         _keeper.Touch(batch.Bytes);
         _cursor.Confirmed(lane);
     }
@@ -642,9 +642,9 @@ internal sealed class Shipper : IDisposable
     private void PrepareResends()
     {
         _resends.Clear();
-        foreach (var lane in _cursor.Lanes.Where(l => l.Tracker.PendingCount > 0))
+        foreach (var lane in _cursor.Lanes.Where(l => l.PendingCount > 0))
         {
-            foreach (var batch in lane.Tracker.Pending)
+            foreach (var batch in lane.Pending)
             {
                 _resends.Enqueue(batch);
             }

@@ -1,0 +1,126 @@
+using System.Collections;
+using KafkaLog.Format.Segments;
+
+namespace KafkaFeeder.Daemon.Checkpoints;
+
+/// <summary>
+/// What is known of each segment of a log, in order, in eight bytes a segment: there may be a hundred thousand. New segments
+/// come at the end and the oldest go first, which costs little; in the middle each moves what is behind it. Not thread-safe.
+/// </summary>
+/// <param name="nameOf">The segment that an item is about.</param>
+internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCollection<T>
+    where T : class
+{
+    private const int MinLength = 4;
+
+    private T[] _items = [];
+    private int _first;
+    private int _end;
+
+    public int Count => _end - _first;
+
+    /// <summary>What is known of a segment; null: nothing.</summary>
+    public T? Find(SegmentName name)
+    {
+        var at = IndexOf(name);
+        return at < 0 ? null : _items[at];
+    }
+
+    public bool Contains(SegmentName name) => IndexOf(name) >= 0;
+
+    /// <summary>Adds a segment, or replaces what is known of it.</summary>
+    public void Set(T item)
+    {
+        var at = IndexOf(nameOf(item));
+        if (at >= 0)
+        {
+            _items[at] = item;
+            return;
+        }
+
+        at = ~at - _first;
+        if (_end == _items.Length)
+        {
+            Move(Count + (Count / 4) + MinLength);
+        }
+
+        Array.Copy(_items, _first + at, _items, _first + at + 1, Count - at);
+        _items[_first + at] = item;
+        _end++;
+    }
+
+    /// <summary>False if nothing was known of it.</summary>
+    public bool Remove(SegmentName name)
+    {
+        var at = IndexOf(name);
+        if (at < 0)
+        {
+            return false;
+        }
+
+        if (at == _first)
+        {
+            _items[_first++] = null!;
+        }
+        else
+        {
+            Array.Copy(_items, at + 1, _items, at, _end - at - 1);
+            _items[--_end] = null!;
+        }
+
+        if (Count < _items.Length / 4)
+        {
+            Move(Count + (Count / 4));
+        }
+
+        return true;
+    }
+
+    public void Clear()
+    {
+        _items = [];
+        (_first, _end) = (0, 0);
+    }
+
+    /// <summary>In order. It is not to be changed meanwhile.</summary>
+    public IEnumerator<T> GetEnumerator()
+    {
+        for (var i = _first; i < _end; i++)
+        {
+            yield return _items[i];
+        }
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>The complement of where it belongs if it is not there.</summary>
+    private int IndexOf(SegmentName name)
+    {
+        if (_end > _first && nameOf(_items[_end - 1]) < name)
+        {
+            return ~_end; // as most that are new
+        }
+
+        var (low, high) = (_first, _end - 1);
+        while (low <= high)
+        {
+            var middle = low + ((high - low) / 2);
+            var order = nameOf(_items[middle]).CompareTo(name);
+            if (order == 0)
+            {
+                return middle;
+            }
+
+            (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
+        }
+
+        return ~low;
+    }
+
+    private void Move(int length)
+    {
+        var items = new T[length];
+        Array.Copy(_items, _first, items, 0, Count);
+        (_items, _first, _end) = (items, 0, Count);
+    }
+}
