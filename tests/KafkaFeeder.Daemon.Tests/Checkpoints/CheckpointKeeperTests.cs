@@ -161,7 +161,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         using var keeper = Open(out _);
         keeper.Touch(1);
-        keeper.BeginSave([new SegmentCheckpoint(Name, new Watermark(500, 0, -1, null, 0), 500, false, null)], []);
+        keeper.BeginSave([new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, -1, null, 0), 500, false, null)], []);
         Assert.Contains("negative number", keeper.TakeSaved()!.Error, StringComparison.Ordinal);
         Assert.True(keeper.HasFailed);
         Assert.Null(Save(keeper));
@@ -210,7 +210,7 @@ public sealed class CheckpointKeeperTests : IDisposable
             keeper.Sending(Name, new SentMark(500, 50, 50));
             keeper.Touch(1);
             Assert.Null(Save(keeper, At(500) with { IsDone = true }));
-            keeper.BeginSave([], [Name]);
+            keeper.BeginSave([], [Name.AsSegment()]);
             keeper.Sending(Name, new SentMark(100, 10, 10));
             Assert.Null(keeper.TakeSaved()!.Error);
         }
@@ -220,7 +220,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     private static SegmentCheckpoint At(long position) =>
-        new(Name, new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
+        new(Name.AsSegment(), new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
 
     /// <summary>Saves; the error, or null.</summary>
     private static string? Save(CheckpointKeeper keeper, params SegmentCheckpoint[] segments)
@@ -231,7 +231,7 @@ public sealed class CheckpointKeeperTests : IDisposable
 
     private static string? Forget(CheckpointKeeper keeper)
     {
-        keeper.BeginSave([], [Name]);
+        keeper.BeginSave([], [Name.AsSegment()]);
         return keeper.TakeSaved()!.Error;
     }
 

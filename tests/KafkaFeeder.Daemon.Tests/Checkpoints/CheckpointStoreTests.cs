@@ -2,6 +2,7 @@ using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using Xunit;
@@ -51,7 +52,7 @@ public sealed class CheckpointStoreTests : IDisposable
     {
         Open();
         Save("orders", At(First, 100), At(Second, 50));
-        Run(_store!.SaveAsync(_store.Of("/logs", "orders"), new CheckpointChange { Removed = [First] }));
+        Run(_store!.SaveAsync(_store.Of("/logs", "orders"), new CheckpointChange { Removed = [First.AsSegment()] }));
         Assert.Equal([(Second, 50L)], Segments("orders"));
         Restart();
         Save("orders", At(Second, 60));
@@ -281,7 +282,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     private static SegmentCheckpoint At(string name, long position) =>
-        new(name, new Watermark(position, 0, position, null, 0, position), 1_000, false, null);
+        new(name.AsSegment(), new Watermark(position, 0, position, null, 0, position), 1_000, false, null);
 
     private static CheckpointChange Change(params SegmentCheckpoint[] segments) => new() { Segments = segments, PossibleDuplicates = 3 };
 

@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Checksums;
 using Xunit;
 
@@ -20,16 +21,17 @@ public sealed class CheckpointTextTests
         PossibleDuplicates = 7,
         Segments =
         [
-            new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
+            new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
             new SegmentCheckpoint(
-                "20261121_110000_3600_UTC-orders.szn",
+                "20261121_110000_3600_UTC-orders.szn".AsSegment(),
                 new Watermark(61, 3, 4, null, 0, 4, 0x0badcafe),
                 900,
                 false,
                 null,
                 DateTimeOffset.FromUnixTimeMilliseconds(1_000),
                 HasUncopied: true),
-            new SegmentCheckpoint("20261121_120000_3600_UTC-orders.szn", new Watermark(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
+            new SegmentCheckpoint(
+                "20261121_120000_3600_UTC-orders.szn".AsSegment(), new Watermark(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
         ],
     };
 
@@ -53,14 +55,14 @@ public sealed class CheckpointTextTests
     [Fact]
     public void A_change_names_what_has_changed_and_what_is_forgotten()
     {
-        var change = new CheckpointChange { PossibleDuplicates = 8, Segments = [Some.Segments[1]], Removed = [Name] };
+        var change = new CheckpointChange { PossibleDuplicates = 8, Segments = [Some.Segments[1]], Removed = [Name.AsSegment()] };
         var bytes = CheckpointText.WriteChange("orders", Some.Directory, 43, change);
         Assert.StartsWith("kafkafeeder-checkpoint 2 change\n", Encoding.UTF8.GetString(bytes), StringComparison.Ordinal);
         var frame = CheckpointText.Read(bytes);
         Assert.False(frame.IsFull);
         Assert.Equal((43, 8), (frame.Checkpoint.Generation, frame.Checkpoint.PossibleDuplicates));
         Assert.Equal([Some.Segments[1]], frame.Checkpoint.Segments);
-        Assert.Equal([Name], frame.Removed);
+        Assert.Equal([Name.AsSegment()], frame.Removed);
     }
 
     /// <summary>As versions wrote it that did not know in which batch the records were.</summary>
@@ -73,7 +75,7 @@ public sealed class CheckpointTextTests
         var line = $"segment {Name} position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing -{end}\n";
         var frame = "kafkafeeder-checkpoint 2 full\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\n" + line;
         Assert.Equal(
-            new SegmentCheckpoint(Name, new Watermark(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
+            new SegmentCheckpoint(Name.AsSegment(), new Watermark(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
             Assert.Single(CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(frame))).Checkpoint.Segments));
     }
 
@@ -92,7 +94,7 @@ public sealed class CheckpointTextTests
         var frame = CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body)));
         Assert.True(frame.IsFull);
         Assert.Equal(
-            new SegmentCheckpoint(Name, new Watermark(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304),
+            new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304),
             Assert.Single(frame.Checkpoint.Segments));
     }
 
@@ -155,6 +157,8 @@ public sealed class CheckpointTextTests
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration -1\npossible-duplicates 0\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 99999999999999999999\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name + "\n")]
+    [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment ../" + Name
+        + " position 1 record 0 offset 1 bytes 1 open head - last -\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name
         + " position 1 record 99999999999 offset 1 bytes 1 open head - last -\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name
@@ -188,13 +192,12 @@ public sealed class CheckpointTextTests
         var good = Some.Segments[1];
         foreach (var bad in (SegmentCheckpoint[])
         [
-            good with { Name = "20261121_110000_3600_UTC-payments.szn" },
-            good with { Name = "../20261121_110000_3600_UTC-orders.szn" },
-            good with { Name = Name },
+            good with { Segment = "20261121_110000_3600_UTC-payments.szn".AsSegment() },
+            good with { Segment = Name.AsSegment() },
             good with { Watermark = good.Watermark with { Position = -1 } },
             good with { Watermark = good.Watermark with { Record = -1 } },
             good with { Watermark = good.Watermark with { NextOffset = -1 } },
-            good with { Watermark = good.Watermark with { LastBatchPosition = -1 } },
+            good with { Watermark = good.Watermark with { LastBatchPosition = -2 } },
             good with { Watermark = good.Watermark with { Records = -1 } },
             good with { Bytes = 60 },
             good with { IsDone = true },
@@ -228,7 +231,11 @@ public sealed class CheckpointTextTests
                     var mark =
                         new Watermark(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
                     return new SegmentCheckpoint(
-                        $"2026112{i}_100000_3600_UTC-a.B-c_9.szn", mark, bytes, isDone, Take() % 3 == 0 ? null : (uint)Take() * 2);
+                        $"2026112{i}_100000_3600_UTC-a.B-c_9.szn".AsSegment(),
+                        mark,
+                        bytes,
+                        isDone,
+                        Take() % 3 == 0 ? null : (uint)Take() * 2);
                 }),
             ],
         };

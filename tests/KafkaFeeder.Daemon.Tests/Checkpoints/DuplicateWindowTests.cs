@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Checkpoints;
@@ -30,7 +31,7 @@ public sealed class DuplicateWindowTests
     {
         var sent = new Dictionary<string, SentMark> { [Name("a")] = new(500, 3, 12) };
         var confirmed =
-            Confirmed() with { Segments = [new SegmentCheckpoint(Name("a"), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)] };
+            Confirmed() with { Segments = [new SegmentCheckpoint(Name("a").AsSegment(), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)] };
         Assert.Equal(new DuplicateWindow(6, $", segment {Name("a")} positions 100..500"), DuplicateWindow.Between(confirmed, sent));
     }
 
@@ -55,7 +56,7 @@ public sealed class DuplicateWindowTests
         Segments = [
             .. segments.Select(
                 s => new SegmentCheckpoint(
-                    Name(s.Name), new Watermark(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
+                    Name(s.Name).AsSegment(), new Watermark(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
     };
 
     private static Dictionary<string, SentMark> Sent(params (string Name, long NextOffset)[] segments) =>

@@ -1,6 +1,7 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 
@@ -17,8 +18,8 @@ public sealed class JournalTests : IDisposable
         Directory = "/var/log",
         Segments =
         [
-            new SegmentCheckpoint(First, new Watermark(300, 0, 30, null, 0, 30), 300, true, null),
-            new SegmentCheckpoint(Second, new Watermark(100, 0, 10, null, 0, 10), 900, false, null),
+            new SegmentCheckpoint(First.AsSegment(), new Watermark(300, 0, 30, null, 0, 30), 300, true, null),
+            new SegmentCheckpoint(Second.AsSegment(), new Watermark(100, 0, 10, null, 0, 10), 900, false, null),
         ],
     };
 

@@ -211,7 +211,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
         File.SetLastWriteTimeUtc(path, (_time.GetUtcNow() - age).UtcDateTime);
         _saved.Add(
             new SegmentCheckpoint(
-                name, new Watermark { Position = 100 }, 100, IsDone: true, Crc32C.Compute(bytes.AsSpan(0, RecordBatchHeader.Bytes))));
+                name.AsSegment(), new Watermark { Position = 100 }, 100, IsDone: true, Crc32C.Compute(bytes.AsSpan(0, RecordBatchHeader.Bytes))));
         return path;
     }
 
