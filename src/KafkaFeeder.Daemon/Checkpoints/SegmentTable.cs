@@ -41,7 +41,7 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
         at = ~at - _first;
         if (_end == _items.Length)
         {
-            Move(Count + (Count / 4) + MinLength);
+            Move(Count + (Count / 2) + MinLength);
         }
 
         Array.Copy(_items, _first + at, _items, _first + at + 1, Count - at);
@@ -70,10 +70,19 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
 
         if (Count < _items.Length / 4)
         {
-            Move(Count + (Count / 4));
+            Move(2 * Count);
         }
 
         return true;
+    }
+
+    /// <summary>Makes room for so many at once.</summary>
+    public void Reserve(int count)
+    {
+        if (_first + count > _items.Length)
+        {
+            Move(count);
+        }
     }
 
     public void Clear()

@@ -25,7 +25,6 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
     private const int RestFactor = 100;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, SegmentName> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Component> _components = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<SegmentName>> _listed = new(StringComparer.Ordinal);
     private DateTime _stamp;
@@ -33,6 +32,7 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
     private long? _listedAt;
     private TimeSpan _trust = LongestTrust;
     private long _version;
+    private SegmentName[] _known = []; // all that is there, in order
 
     /// <summary>The directory's real path.</summary>
     public string Directory => directory;
@@ -93,19 +93,20 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
     /// <summary>A name that was seen before is not parsed again, nor made again.</summary>
     private SegmentName? NameOf(ref FileSystemEntry entry)
     {
-        var lookup = _known.GetAlternateLookup<ReadOnlySpan<char>>();
-        if (lookup.TryGetValue(entry.FileName, out var known))
+        var (low, high) = (0, _known.Length - 1);
+        while (low <= high)
         {
-            return known;
+            var middle = low + ((high - low) / 2);
+            var order = _known[middle].CompareTo(entry.FileName);
+            if (order == 0)
+            {
+                return _known[middle];
+            }
+
+            (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
         }
 
-        var name = SegmentName.TryParse(entry.FileName.ToString());
-        if (name is not null)
-        {
-            _known.Add(name.FileName, name);
-        }
-
-        return name;
+        return SegmentName.TryParse(entry.FileName.ToString());
     }
 
     private List<SegmentName> ListOf(string component)
@@ -120,36 +121,27 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
 
     private void Take()
     {
-        var count = 0;
+        var before = _version;
         foreach (var (component, names) in _listed)
         {
             names.Sort();
-            count += names.Count;
-            if (!_components.TryGetValue(component, out var before) || !before.Names.SequenceEqual(names))
+            if (!_components.TryGetValue(component, out var known) || !known.Names.SequenceEqual(names))
             {
-                _components[component] = new Component(++_version, names);
+                _components[component] = new Component(++_version, [.. names]);
             }
         }
 
-        foreach (var gone in _components.Where(c => c.Value.Names.Count > 0 && !_listed.ContainsKey(c.Key)).Select(c => c.Key).ToList())
+        foreach (var gone in _components.Where(c => c.Value.Names.Length > 0 && !_listed.ContainsKey(c.Key)).Select(c => c.Key).ToList())
         {
             _components[gone] = new Component(++_version, []);
         }
 
-        if (_known.Count > count)
+        if (_version != before)
         {
-            ForgetGone();
+            var only = _components.Count == 1 ? _components.Values.Single().Names : null;
+            _known = only ?? [.. _components.Values.SelectMany(c => c.Names).Order()];
         }
     }
 
-    private void ForgetGone()
-    {
-        _known.Clear();
-        foreach (var name in _components.Values.SelectMany(c => c.Names))
-        {
-            _known[name.FileName] = name;
-        }
-    }
-
-    private sealed record Component(long Version, IReadOnlyList<SegmentName> Names);
+    private sealed record Component(long Version, SegmentName[] Names);
 }

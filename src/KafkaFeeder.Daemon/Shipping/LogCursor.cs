@@ -316,6 +316,9 @@ internal sealed class LogCursor : IDisposable
     {
         _watch.LookAtDirectory();
         var (came, went) = NameDifference.Between(_reconciled, _set.Names);
+        _lanes.Reserve(_lanes.Count + came.Count);
+        _unread.Reserve(came.Count);
+        _found.EnsureCapacity(_found.Count + came.Count);
         foreach (var name in came)
         {
             Came(name);

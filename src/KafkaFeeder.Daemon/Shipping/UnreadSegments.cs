@@ -36,6 +36,9 @@ internal sealed class UnreadSegments
         }
     }
 
+    /// <summary>Makes room for so many more.</summary>
+    public void Reserve(int count) => _queue.EnsureCapacity(_queue.Count + count);
+
     /// <summary>It is not to be read, for now or for good.</summary>
     public static void Remove(SegmentLane lane) => lane.IsUnread = false;
 }

@@ -13,18 +13,23 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     /// <summary>What every segment's name ends with.</summary>
     public const string Extension = ".szn";
 
+    private const int MaxChars = 256; // a component has 200 at most
+
     private static string _lastComponent = "";
+
+    private readonly string? _fileName; // null: as Create writes it, which is not kept, since there may be a hundred thousand
 
     private SegmentName(string fileName, long order, TimeSpan interval, string component)
     {
-        FileName = fileName;
         Order = order;
         Interval = interval;
         Component = component;
+        _fileName = IsNamed(fileName) ? null : fileName;
     }
 
-    /// <summary>The name as it stands in the directory.</summary>
-    public string FileName { get; }
+    /// <summary>The name as it stands in the directory. Made anew each time.</summary>
+    public string FileName => _fileName
+        ?? string.Create(CultureInfo.InvariantCulture, $"{Date:D8}_{Time:D6}_{Seconds}_UTC-{Component}{Extension}");
 
     /// <summary>Date and time as one number, <c>YYYYMMDDHHMMSS</c>: what segments of a component are ordered by.</summary>
     public long Order { get; }
@@ -60,10 +65,9 @@ public sealed partial record SegmentName : IComparable<SegmentName>
                 $"'{component}' cannot be a component: expected 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'", nameof(component));
         }
 
-        var name = string.Create(
+        return TryParse(string.Create(
             CultureInfo.InvariantCulture,
-            $"{created.UtcDateTime:yyyyMMdd_HHmmss}_{(long)interval.TotalSeconds}_UTC-{component}{Extension}");
-        return TryParse(name)!;
+            $"{created.UtcDateTime:yyyyMMdd_HHmmss}_{(long)interval.TotalSeconds}_UTC-{component}{Extension}"))!;
     }
 
     /// <summary>Reads a file's name; null if it is not a segment's.</summary>
@@ -91,22 +95,73 @@ public sealed partial record SegmentName : IComparable<SegmentName>
     public int CompareTo(SegmentName? other) =>
         other is null ? 1
         : Order != other.Order ? Order.CompareTo(other.Order)
+        : Equals(other) ? 0
         : string.CompareOrdinal(FileName, other.FileName);
+
+    /// <summary>
+    /// The same, with a file's name, of which nothing is made. A name that <see cref="TryParse"/> would not take comes before all.
+    /// </summary>
+    public int CompareTo(ReadOnlySpan<char> fileName)
+    {
+        var order = OrderOf(fileName);
+        if (order < 0 || Order != order)
+        {
+            return order < 0 ? 1 : Order.CompareTo(order);
+        }
+
+        Span<char> own = stackalloc char[MaxChars];
+        return Named(own).SequenceCompareTo(fileName);
+    }
 
     /// <inheritdoc/>
     public override string ToString() => FileName;
 
-    /// <summary>By <see cref="CompareTo"/>.</summary>
+    /// <summary>By <see cref="CompareTo(SegmentName?)"/>.</summary>
     public static bool operator <(SegmentName left, SegmentName right) => left.CompareTo(right) < 0;
 
-    /// <summary>By <see cref="CompareTo"/>.</summary>
+    /// <summary>By <see cref="CompareTo(SegmentName?)"/>.</summary>
     public static bool operator >(SegmentName left, SegmentName right) => left.CompareTo(right) > 0;
 
-    /// <summary>By <see cref="CompareTo"/>.</summary>
+    /// <summary>By <see cref="CompareTo(SegmentName?)"/>.</summary>
     public static bool operator <=(SegmentName left, SegmentName right) => left.CompareTo(right) <= 0;
 
-    /// <summary>By <see cref="CompareTo"/>.</summary>
+    /// <summary>By <see cref="CompareTo(SegmentName?)"/>.</summary>
     public static bool operator >=(SegmentName left, SegmentName right) => left.CompareTo(right) >= 0;
+
+    private long Date => Order / 1_000_000;
+
+    private long Time => Order % 1_000_000;
+
+    private long Seconds => Interval.Ticks / TimeSpan.TicksPerSecond;
+
+    private bool IsNamed(string fileName)
+    {
+        Span<char> own = stackalloc char[MaxChars];
+        return Named(own).SequenceEqual(fileName);
+    }
+
+    private ReadOnlySpan<char> Named(Span<char> own)
+    {
+        if (_fileName is not null)
+        {
+            return _fileName;
+        }
+
+        own.TryWrite(CultureInfo.InvariantCulture, $"{Date:D8}_{Time:D6}_{Seconds}_UTC-{Component}{Extension}", out var length);
+        return own[..length];
+    }
+
+    /// <summary>Negative if it does not begin with a date and a time.</summary>
+    private static long OrderOf(ReadOnlySpan<char> fileName)
+    {
+        var date = fileName.IndexOf('_');
+        var time = date < 0 ? -1 : fileName[(date + 1)..].IndexOf('_');
+        return date is > 0 and <= 10 && time is > 0 and <= 6
+            && long.TryParse(fileName[..date], NumberStyles.None, CultureInfo.InvariantCulture, out var days)
+            && long.TryParse(fileName.Slice(date + 1, time), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? (days * 1_000_000) + seconds
+            : -1;
+    }
 
     // The original's (?<Date>\d+)_(?<Time>\d+)_\d+_UTC-component\.szn, bounded so that a number cannot overflow.
     [GeneratedRegex(

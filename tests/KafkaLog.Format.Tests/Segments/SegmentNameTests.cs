@@ -38,4 +38,30 @@ public sealed class SegmentNameTests
             "20261121_000000_60_UTC-a.szn"];
         Assert.Equal(inOrder, inOrder.Reverse().Select(n => SegmentName.TryParse(n)!).Order().Select(n => n.FileName));
     }
+
+    [Theory]
+    [InlineData("20261120_092108_3600_UTC-orig-gzip.szn")]
+    [InlineData("1_2_3_UTC-x.y_z.szn")]
+    [InlineData("20261120_092108_0005_UTC-a.szn")]
+    [InlineData("0020261120_92108_9999999999_UTC-a.szn")]
+    public void A_name_stays_as_it_stands_in_the_directory(string name)
+    {
+        Assert.Equal(name, SegmentName.TryParse(name)!.FileName);
+        Assert.Equal(SegmentName.TryParse(name), SegmentName.TryParse(name));
+        Assert.NotEqual(SegmentName.TryParse(name), SegmentName.TryParse("0" + name));
+    }
+
+    [Fact]
+    public void A_files_name_is_compared_as_the_name_that_is_made_of_it()
+    {
+        string[] names = ["20261120_092108_3600_UTC-a.szn", "20261120_092108_3600_UTC-ab.szn", "20261120_092108_3600_UTC-b.szn",
+            "20261120_092108_5_UTC-a.szn", "020261120_092108_5_UTC-a.szn", "20261120_92108_5_UTC-a.szn", "1_2_3_UTC-x.y_z.szn",
+            "20261121_000000_60_UTC-a.szn"];
+        foreach (var (one, other) in names.SelectMany(one => names.Select(other => (SegmentName.TryParse(one)!, other))))
+        {
+            Assert.Equal(Math.Sign(one.CompareTo(SegmentName.TryParse(other))), Math.Sign(one.CompareTo(other.AsSpan())));
+        }
+
+        Assert.Equal(1, SegmentName.TryParse(names[0])!.CompareTo("kafkafeeder.yaml".AsSpan()));
+    }
 }
