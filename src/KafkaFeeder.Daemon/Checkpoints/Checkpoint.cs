@@ -76,10 +76,19 @@ internal sealed record SegmentCheckpoint(
     DateTimeOffset? MissingSince = null,
     bool HasUncopied = false)
 {
-    private readonly long _missingSince = TicksOf(MissingSince); // there may be a hundred thousand, so it is small
+    // There may be a hundred thousand, so it is small, and smaller as long as nothing is confirmed.
+    private readonly long _missingSince = TicksOf(MissingSince);
+    private readonly Confirmed? _confirmed = Confirmed.Of(Watermark);
 
     /// <summary>The segment's file name.</summary>
     public string Name => Segment.FileName;
+
+    /// <summary>Everything before it is confirmed.</summary>
+    public Watermark Watermark
+    {
+        get => _confirmed?.Watermark ?? default;
+        init => _confirmed = Confirmed.Of(value);
+    }
 
     /// <summary>Since when no regular file of this name is in the directory; null while there is one.</summary>
     public DateTimeOffset? MissingSince
@@ -111,6 +120,11 @@ internal sealed record SegmentCheckpoint(
     }
 
     private static long TicksOf(DateTimeOffset? time) => time?.UtcTicks ?? 0;
+
+    private sealed record Confirmed(Watermark Watermark)
+    {
+        public static Confirmed? Of(Watermark watermark) => watermark == default ? null : new Confirmed(watermark);
+    }
 }
 
 /// <summary>A checkpoint cannot be used.</summary>

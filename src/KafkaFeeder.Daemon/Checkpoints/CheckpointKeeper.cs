@@ -24,6 +24,7 @@ internal sealed class CheckpointKeeper : IDisposable
     private long _savedAt;
     private int _failures;
     private Saving? _saving;
+    private Checkpoint? _start;
 
     private CheckpointKeeper(CheckpointStore store, StoredCheckpoint stored, Journal journal, Checkpoint start, TimeProvider time)
     {
@@ -32,12 +33,12 @@ internal sealed class CheckpointKeeper : IDisposable
         _journal = journal;
         _time = time;
         _possibleDuplicates = start.PossibleDuplicates;
-        Start = start;
+        _start = start;
         _savedAt = time.GetTimestamp();
     }
 
-    /// <summary>What the last run left.</summary>
-    public Checkpoint Start { get; }
+    /// <summary>What the last run left; once, since it may be large.</summary>
+    public Checkpoint TakeStart() => Interlocked.Exchange(ref _start, null) ?? throw new InvalidOperationException("it was taken");
 
     /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
     public long PossibleDuplicates => _possibleDuplicates;

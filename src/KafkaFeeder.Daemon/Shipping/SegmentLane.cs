@@ -51,7 +51,6 @@ internal sealed class SegmentLane : IDisposable
     {
         _saved = saved;
         Bytes = saved.Bytes;
-        WrittenBytes = saved.Bytes;
     }
 
     public SegmentName Name => _saved.Segment;
@@ -68,7 +67,21 @@ internal sealed class SegmentLane : IDisposable
     public long Bytes { get; private set; }
 
     /// <summary>What certainly was written: less than the size where a writer has prepared space. What a loss is booked by.</summary>
-    public long WrittenBytes { get; private set; }
+    public long WrittenBytes
+    {
+        get => _reading is { Tracker: not null } open ? open.WrittenBytes : _saved.Bytes;
+        private set
+        {
+            if (_reading is { Tracker: not null } open)
+            {
+                open.WrittenBytes = value;
+            }
+            else
+            {
+                _saved = value == _saved.Bytes ? _saved : _saved with { Bytes = value };
+            }
+        }
+    }
 
     /// <summary>See <see cref="SegmentCheckpoint.Head"/>.</summary>
     public uint? Head
@@ -667,6 +680,9 @@ internal sealed class SegmentLane : IDisposable
 
         /// <summary>What is read below it was confirmed once, and is sent again.</summary>
         public long ConfirmedBefore { get; init; }
+
+        /// <summary>See <see cref="SegmentLane.WrittenBytes"/>.</summary>
+        public long WrittenBytes { get; set; }
 
         public string Identity { get; set; } = "";
 

@@ -82,7 +82,7 @@ internal sealed class Shipper : IDisposable
         _status = status;
         _logger = logger;
         _time = time;
-        _cursor = new LogCursor(status.Directory, set, keeper.Start, book, time, OnReset);
+        _cursor = new LogCursor(status.Directory, set, keeper.TakeStart(), book, time, OnReset);
     }
 
     /// <summary>The settings as they are now: those that concern a batch may change while it runs.</summary>
