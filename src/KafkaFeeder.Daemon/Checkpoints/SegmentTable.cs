@@ -4,8 +4,8 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// What is known of each segment of a log, in order, in eight bytes a segment: there may be a hundred thousand. New segments
-/// come at the end and the oldest go first, which costs little; in the middle each moves what is behind it. Not thread-safe.
+/// What is known of each segment of a log, in order, in eight bytes a segment: there may be a hundred thousand. To add or remove
+/// one moves what lies between it and the nearer end: new ones come at the end and the oldest go first. Not thread-safe.
 /// </summary>
 /// <param name="nameOf">The segment that an item is about.</param>
 internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCollection<T>
@@ -18,6 +18,9 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
     private int _end;
 
     public int Count => _end - _first;
+
+    /// <summary>The first; null: there is none.</summary>
+    public T? First => Count == 0 ? null : _items[_first];
 
     /// <summary>What is known of a segment; null: nothing.</summary>
     public T? Find(SegmentName name)
@@ -39,14 +42,23 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
         }
 
         at = ~at - _first;
-        if (_end == _items.Length)
+        if (at < Count / 2 && _first > 0)
         {
-            Move(Count + (Count / 2) + MinLength);
+            Array.Copy(_items, _first, _items, _first - 1, at);
+            _first--;
+        }
+        else
+        {
+            if (_end == _items.Length)
+            {
+                Move(Count + (Count / 2) + MinLength);
+            }
+
+            Array.Copy(_items, _first + at, _items, _first + at + 1, Count - at);
+            _end++;
         }
 
-        Array.Copy(_items, _first + at, _items, _first + at + 1, Count - at);
         _items[_first + at] = item;
-        _end++;
     }
 
     /// <summary>False if nothing was known of it.</summary>
@@ -58,8 +70,9 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
             return false;
         }
 
-        if (at == _first)
+        if (at - _first < Count / 2)
         {
+            Array.Copy(_items, _first, _items, _first + 1, at - _first);
             _items[_first++] = null!;
         }
         else

@@ -23,7 +23,7 @@ internal sealed class LogCursor : IDisposable
     private readonly SegmentWatch _watch;
     private readonly SegmentTable<SegmentLane> _lanes = new(l => l.Name);
     private readonly SegmentTable<SegmentCheckpoint> _done = new(s => s.Segment);
-    private readonly UnreadSegments _unread = new();
+    private readonly SegmentTable<SegmentLane> _unread = new(l => l.Name);
     private readonly List<SegmentLane> _waiting = []; // until the next turn
     private readonly HashSet<SegmentLane> _open = [];
     private readonly HashSet<SegmentLane> _missing = [];
@@ -128,7 +128,7 @@ internal sealed class LogCursor : IDisposable
     {
         foreach (var lane in _waiting.Where(l => _lanes.Find(l.Name) == l && l.MissingSince is null))
         {
-            _unread.Add(lane);
+            _unread.Set(lane);
         }
 
         _waiting.Clear();
@@ -307,7 +307,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>A segment that is there is to be read.</summary>
     private void BeginToWait(SegmentLane lane)
     {
-        _unread.Add(lane);
+        _unread.Set(lane);
         _closedLagBytes += lane.LagBytes;
     }
 
@@ -317,7 +317,7 @@ internal sealed class LogCursor : IDisposable
         _watch.LookAtDirectory();
         var (came, went) = NameDifference.Between(_reconciled, _set.Names);
         _lanes.Reserve(_lanes.Count + came.Count);
-        _unread.Reserve(came.Count);
+        _unread.Reserve(_unread.Count + came.Count);
         _found.EnsureCapacity(_found.Count + came.Count);
         foreach (var name in came)
         {
@@ -446,7 +446,7 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
-        UnreadSegments.Remove(lane);
+        _unread.Remove(lane.Name);
         _closedLagBytes -= lane.LagBytes;
         lane.MissingSince = _time.GetUtcNow();
         _changed.Add(lane);
@@ -699,14 +699,14 @@ internal sealed class LogCursor : IDisposable
 
     private void Wait(SegmentLane lane)
     {
-        UnreadSegments.Remove(lane);
+        _unread.Remove(lane.Name);
         _waiting.Add(lane);
     }
 
     /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
     private void CloseRewritten(SegmentLane lane)
     {
-        UnreadSegments.Remove(lane);
+        _unread.Remove(lane.Name);
         if (lane.PendingCount == 0)
         {
             _open.Remove(lane);
@@ -719,13 +719,10 @@ internal sealed class LogCursor : IDisposable
     {
         if (!lane.TryFinish())
         {
-            if (lane.IsReadToEnd)
+            _unread.Remove(lane.Name);
+            if (!lane.IsReadToEnd)
             {
-                UnreadSegments.Remove(lane);
-            }
-            else
-            {
-                _unread.Add(lane); // it has grown after all
+                _unread.Set(lane); // it has grown after all
             }
 
             return;
@@ -733,7 +730,7 @@ internal sealed class LogCursor : IDisposable
 
         _open.Remove(lane);
         _lanes.Remove(lane.Name);
-        UnreadSegments.Remove(lane);
+        _unread.Remove(lane.Name);
         lane.MissingSince = lane.IsUnlinked ? _time.GetUtcNow() : null;
         Replace(lane.Snapshot(isDone: true));
         if (lane.IsUnlinked)

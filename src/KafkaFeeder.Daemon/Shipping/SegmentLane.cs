@@ -116,12 +116,6 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>When it counts as finished, because nobody can tell whether its writer lives; null: one can.</summary>
     public DateTimeOffset? WaitsUntil => _reading?.WaitsUntil;
 
-    /// <summary>True while a queue of segments to be read holds it, and whether it is to be read: see <see cref="UnreadSegments"/>.</summary>
-    public bool IsQueued { get; set; }
-
-    /// <inheritdoc cref="IsQueued"/>
-    public bool IsUnread { get; set; }
-
     public bool IsOpen => Reader is not null;
 
     /// <summary>Bytes that are there and not confirmed.</summary>

@@ -28,7 +28,7 @@ public sealed class SegmentTableTests
                 }
 
                 Assert.Equal(model.Values, table);
-                Assert.Equal(model.Count, table.Count);
+                Assert.Equal((model.Count, model.Values.FirstOrDefault()), (table.Count, table.First));
                 Assert.Equal(model.GetValueOrDefault(name), table.Find(name));
             }
         }).QuickCheckThrowOnFailure();
@@ -42,7 +42,7 @@ public sealed class SegmentTableTests
         Assert.Equal(names, table.Select(k => k.Name));
         foreach (var name in names)
         {
-            Assert.Equal(name, table.First().Name);
+            Assert.Equal(name, table.First?.Name);
             Assert.True(table.Remove(name));
         }
 
