@@ -67,6 +67,9 @@ internal sealed record CheckpointChange
 /// <param name="Head">CRC-32C of the first bytes, which hold the segment's identity; null while there are none.</param>
 /// <param name="MissingSince">Since when no regular file of this name is in the directory; null while there is one.</param>
 /// <param name="HasUncopied">True if damaged bytes in it were passed and are nowhere else: it is never cleaned.</param>
+/// <param name="SentTo">
+/// Where the watermark was before it went back, as a position in bytes; 0: it did not. What is sent below it may be there already.
+/// </param>
 internal sealed record SegmentCheckpoint(
     SegmentName Segment,
     Watermark Watermark,
@@ -74,7 +77,8 @@ internal sealed record SegmentCheckpoint(
     bool IsDone,
     uint? Head,
     DateTimeOffset? MissingSince = null,
-    bool HasUncopied = false)
+    bool HasUncopied = false,
+    long SentTo = 0)
 {
     // There may be a hundred thousand, so it is small, and smaller as long as nothing is confirmed.
     private readonly long _missingSince = TicksOf(MissingSince);
@@ -108,7 +112,7 @@ internal sealed record SegmentCheckpoint(
         var fault =
             Segment.Component != component ? "is not a segment of this log"
             : Watermark.Position < 0 || Watermark.NextOffset < 0 || Watermark.Record < 0 || Watermark.LastBatchPosition < 0
-                || Watermark.Records < 0 ? "has a negative number"
+                || Watermark.Records < 0 || SentTo < 0 ? "has a negative number"
             : Watermark.Position > Bytes ? $"is confirmed to position {Watermark.Position}, beyond its size of {Bytes}"
             : IsDone && (Watermark.Position != Bytes || Watermark.Record != 0)
                 ? $"is called done at position {Watermark.Position}, record {Watermark.Record} of {Bytes} bytes"

@@ -15,7 +15,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// directory /var/log/apps
 /// generation 42
 /// possible-duplicates 0
-/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|- [uncopied] [batch HEX]
+/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|- [uncopied] [batch HEX] [sent P]
 /// removed NAME
 /// crc32c HEX
 /// </code>
@@ -177,7 +177,8 @@ internal static class CheckpointText
         text.Append(" missing ");
         _ = s.MissingSince is { } since ? text.Append(since.ToUnixTimeMilliseconds()) : text.Append('-');
         text.Append(s.HasUncopied ? " uncopied" : ""); // earlier versions read no further than to a word that they know here
-        _ = mark is { Record: > 0, BatchCrc: { } crc } ? text.Append(CultureInfo.InvariantCulture, $" batch {crc:x8}\n") : text.Append('\n');
+        _ = mark is { Record: > 0, BatchCrc: { } crc } ? text.Append(CultureInfo.InvariantCulture, $" batch {crc:x8}") : text;
+        _ = s.SentTo > mark.Position ? text.Append(CultureInfo.InvariantCulture, $" sent {s.SentTo}\n") : text.Append('\n');
     }
 
     private static byte[] CrcText(uint crc) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"crc32c {crc:x8}\n"));
@@ -253,6 +254,7 @@ internal static class CheckpointText
         var missing = version == 1 ? "-" : words.After("missing");
         var hasUncopied = words.TryTake("uncopied");
         uint? batchCrc = words.TryTake("batch") ? Hex(words.Next()) : null;
+        var sentTo = words.TryTake("sent") ? Number(words.Next()) : 0;
         return new SegmentCheckpoint(
             name,
             new Watermark(
@@ -267,7 +269,8 @@ internal static class CheckpointText
             isDone,
             head == "-" ? null : Hex(head),
             missing == "-" ? null : DateTimeOffset.FromUnixTimeMilliseconds(Number(missing)),
-            hasUncopied);
+            hasUncopied,
+            sentTo);
     }
 
     private static string Rest(string line, string key)

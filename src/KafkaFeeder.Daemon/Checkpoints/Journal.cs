@@ -84,7 +84,8 @@ internal sealed class Journal : IDisposable
     /// <exception cref="IOException">It could not be noted; do not send from there.</exception>
     public void GoBack(string segment, SentMark mark)
     {
-        if (_sent.TryGetValue(segment, out var before) && before != mark)
+        // Of one that was forgotten since it was done the file may still say more.
+        if (_sent.TryGetValue(segment, out var before) ? before != mark : _file is not null)
         {
             Note(segment, mark);
         }

@@ -66,11 +66,15 @@ internal sealed class AcknowledgementTracker
     }
 
     /// <summary>Bytes are passed over: accounted for elsewhere before this is called.</summary>
-    public void AddPassed(long position, long endPosition, long nextOffset)
+    /// <param name="position">The first of them.</param>
+    /// <param name="endPosition">The byte behind the last.</param>
+    /// <param name="nextOffset">The offset that comes there.</param>
+    /// <param name="isTail">True: they are the end of the file, and may be the start of a batch. The watermark remembers where.</param>
+    public void AddPassed(long position, long endPosition, long nextOffset, bool isTail = false)
     {
         ThrowIfApart(position);
         _entries ??= new LinkedList<Entry>();
-        _entries.AddLast(new Entry(null, endPosition, nextOffset) { IsSettled = true });
+        _entries.AddLast(new Entry(null, endPosition, nextOffset) { IsSettled = true, Tail = isTail ? position : null });
         EndPosition = endPosition;
         Advance();
     }
@@ -92,7 +96,7 @@ internal sealed class AcknowledgementTracker
             var entry = first.Value;
             _settled = entry.Batch is { } batch
                 ? new Watermark(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
-                : new Watermark(entry.EndPosition, 0, entry.NextOffset, null, 0, WholeRecords);
+                : new Watermark(entry.EndPosition, 0, entry.NextOffset, entry.Tail, 0, WholeRecords);
             _entries.RemoveFirst();
         }
     }
@@ -110,6 +114,7 @@ internal sealed class AcknowledgementTracker
         public readonly OutboundBatch? Batch = batch;
         public readonly long EndPosition = endPosition;
         public readonly long NextOffset = nextOffset;
+        public long? Tail;
         public bool IsSettled;
     }
 }

@@ -12,6 +12,9 @@ internal sealed class IntactSearch(SafeFileHandle file, string path, long limit)
     private readonly SegmentReader _reader = new(file, path);
     private bool _isDone;
 
+    /// <summary>The position in bytes before which it searches.</summary>
+    public long Limit => limit;
+
     /// <summary>What was found so far.</summary>
     public Watermark Found { get; private set; }
 

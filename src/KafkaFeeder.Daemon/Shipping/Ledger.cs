@@ -12,7 +12,7 @@ internal enum LedgerKind
     /// <summary>A record that the brokers refuse; it is in quarantine, whole.</summary>
     Rejected,
 
-    /// <summary>The start of a batch whose writer died: its append had not returned.</summary>
+    /// <summary>The start of a batch at the end of a file: the rest was not written before its writer died, or was cut off.</summary>
     Torn,
 
     /// <summary>Bytes that are no record batch; a copy is in quarantine, or the reason says that there is none.</summary>

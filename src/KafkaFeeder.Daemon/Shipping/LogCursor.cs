@@ -720,7 +720,11 @@ internal sealed class LogCursor : IDisposable
         if (!lane.TryFinish())
         {
             _unread.Remove(lane.Name);
-            if (!lane.IsReadToEnd)
+            if (lane.IsRewritten)
+            {
+                CloseRewritten(lane);
+            }
+            else if (!lane.IsReadToEnd)
             {
                 _unread.Set(lane); // it has grown after all
             }

@@ -200,15 +200,14 @@ internal sealed class SegmentLane : IDisposable
 
             Apply(plan);
             Head ??= head;
-            var confirmedBefore = Math.Max(_reading?.ConfirmedBefore ?? 0, plan.ConfirmedBefore);
             Close(); // the search
             _reading = new Reading
             {
                 Reader = reader,
                 Tracker = new AcknowledgementTracker(_saved.Watermark),
-                ConfirmedBefore = confirmedBefore,
                 Identity = identity,
                 ModifiedTicks = modified,
+                HasPassedTail = plan.HasPassedTail,
             };
             Bytes = bytes;
             WrittenBytes = Math.Max(EndPosition, written);
@@ -263,13 +262,13 @@ internal sealed class SegmentLane : IDisposable
             case SegmentReadStatus.Searching:
                 return LaneStatus.Searching;
             case SegmentReadStatus.Corrupt:
-                Pass(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
-                return LaneStatus.Passed;
-            default:
-                IsReadToEnd = true;
-                Reader.DropBuffer();
-                return LaneStatus.End;
+                PassTail(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
+                break;
         }
+
+        IsReadToEnd = true;
+        Reader.DropBuffer();
+        return LaneStatus.End;
     }
 
     /// <summary>
@@ -344,6 +343,7 @@ internal sealed class SegmentLane : IDisposable
         if (Bytes > EndPosition)
         {
             IsReadToEnd = false;
+            IsRewritten = _reading!.HasPassedTail; // the rest of that batch may have come: it is read from its start
             return false;
         }
 
@@ -423,11 +423,11 @@ internal sealed class SegmentLane : IDisposable
     /// </summary>
     public void CloseRewritten()
     {
-        var confirmedBefore = Math.Max(_reading!.ConfirmedBefore, EndPosition);
+        var sentTo = Math.Max(_saved.SentTo, _reading!.HasPassedTail ? 0 : EndPosition); // of a tail nothing was sent
         IsReadToEnd = false;
         IsRewritten = false;
         Close();
-        _reading = new Reading { ConfirmedBefore = confirmedBefore };
+        _saved = _saved with { SentTo = sentTo };
     }
 
     /// <summary>All records of a batch of it are settled. One that is not pending changes nothing.</summary>
@@ -438,7 +438,7 @@ internal sealed class SegmentLane : IDisposable
         if (_reading is { } reading)
         {
             _saved = AsOfNow(isDone: false);
-            _reading = reading is { Tracker: null, ConfirmedBefore: > 0 } ? new Reading { ConfirmedBefore = reading.ConfirmedBefore } : null;
+            _reading = null;
             reading.Dispose();
         }
     }
@@ -529,7 +529,7 @@ internal sealed class SegmentLane : IDisposable
             EndRecords = tracker.EndRecords + header.RecordsCount,
             StoredCrc = header.StoredCrc,
             BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
-            WasConfirmed = reader.BatchPosition < reading.ConfirmedBefore,
+            WasConfirmed = reader.BatchPosition < _saved.SentTo,
         };
         if (batch.Position == _saved.Watermark.Position)
         {
@@ -561,6 +561,23 @@ internal sealed class SegmentLane : IDisposable
         Grow(damage.EndPosition);
     }
 
+    /// <summary>
+    /// The end of the file is no whole batch. If the file grows after all it is read from there: so the checkpoint says that the
+    /// batch in front is that one, which it is not. What of it was confirmed before the file was cut is no loss.
+    /// </summary>
+    private void PassTail(SegmentDamage tail, LossBook book)
+    {
+        if (tail.EndPosition > _saved.SentTo)
+        {
+            Account(tail, book);
+        }
+
+        Reader!.Pass(tail);
+        _reading!.Tracker!.AddPassed(tail.Position, tail.EndPosition, Reader.NextOffset, isTail: true);
+        _reading.HasPassedTail = true;
+        Grow(tail.EndPosition);
+    }
+
     /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
@@ -584,10 +601,17 @@ internal sealed class SegmentLane : IDisposable
 
         if (bytes < from)
         {
-            return new OpenPlan(
-                new Watermark(bytes, 0, 0, null, 0, saved.Records), // which offset comes there is not known
-                new SegmentReset($"it has shrunk to {bytes} bytes, {from} were confirmed: going on at its end", IsGoingBack: true),
-                book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)));
+            // The bytes between the last whole batch and the end were confirmed; the rest of that batch may come back.
+            return Intact(file, path, Math.Min(from, bytes)) is not { } whole ? null
+                : new OpenPlan(
+                    whole,
+                    new SegmentReset(
+                        $"it has shrunk to {bytes} bytes, {from} were confirmed: going on after the last batch that is whole, at position {whole.Position}; what is sent again counts as possible duplicates",
+                        IsGoingBack: true),
+                    book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)))
+                {
+                    ConfirmedBefore = from,
+                };
         }
 
         void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
@@ -607,18 +631,23 @@ internal sealed class SegmentLane : IDisposable
                 };
         }
 
-        if (_reading?.Intact is { } other && !other.IsOf(file))
+        var isTail = saved.LastBatchCrc == 0; // that was passed: PassTail
+        if (isTail && bytes == from)
         {
-            Close();
+            return new OpenPlan(saved, null, Account) { HasPassedTail = true };
         }
 
-        _reading ??= new Reading();
-        var intact = _reading.Intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, from);
-        return !intact.Advance(SearchBytesPerTurn) || !intact.IsOf(file) ? null
-            : new OpenPlan(
-                intact.Found,
+        return Intact(file, path, from) is not { } intact ? null
+            : isTail ? new OpenPlan(
+                intact,
                 new SegmentReset(
-                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {intact.Found.Position}; what is sent again counts as possible duplicates",
+                    $"it has grown past the start of a batch, which was passed: reading on from position {intact.Position}",
+                    IsGoingBack: true),
+                Account)
+            : new OpenPlan(
+                intact,
+                new SegmentReset(
+                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {intact.Position}; what is sent again counts as possible duplicates",
                     IsGoingBack: true),
                 Account)
             {
@@ -626,14 +655,24 @@ internal sealed class SegmentLane : IDisposable
             };
     }
 
+    /// <summary>Where the last whole batch before a position ends. Null: it is still being searched.</summary>
+    private Watermark? Intact(SafeFileHandle file, string path, long limit)
+    {
+        if (_reading?.Intact is { } other && (!other.IsOf(file) || other.Limit != limit))
+        {
+            Close();
+        }
+
+        _reading ??= new Reading();
+        var search = _reading.Intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, limit);
+        return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? search.Found : null;
+    }
+
     private void Apply(OpenPlan plan)
     {
-        _saved = _saved with { Watermark = plan.Start };
-        if (plan.IsOther)
-        {
-            Head = null;
-            HasUncopied = false;
-        }
+        _saved = plan.IsOther
+            ? _saved with { Watermark = plan.Start, Head = null, HasUncopied = false, SentTo = 0 }
+            : _saved with { Watermark = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.ConfirmedBefore) };
     }
 
     private void LostIfAny(LossBook book, long from, string reason)
@@ -672,9 +711,6 @@ internal sealed class SegmentLane : IDisposable
         /// <summary>What was read, and what of it is confirmed.</summary>
         public AcknowledgementTracker? Tracker { get; init; }
 
-        /// <summary>What is read below it was confirmed once, and is sent again.</summary>
-        public long ConfirmedBefore { get; init; }
-
         /// <summary>See <see cref="SegmentLane.WrittenBytes"/>.</summary>
         public long WrittenBytes { get; set; }
 
@@ -685,6 +721,9 @@ internal sealed class SegmentLane : IDisposable
 
         /// <summary>The reader may hold bytes that were not looked at.</summary>
         public bool IsBuffered { get; set; }
+
+        /// <summary>The last bytes were passed, since they were no whole batch.</summary>
+        public bool HasPassedTail { get; set; }
 
         /// <summary>While it is opened.</summary>
         public IntactSearch? Intact { get; set; }
@@ -709,6 +748,8 @@ internal sealed class SegmentLane : IDisposable
         public bool IsOther { get; init; }
 
         public long ConfirmedBefore { get; init; }
+
+        public bool HasPassedTail { get; init; }
     }
 }
 

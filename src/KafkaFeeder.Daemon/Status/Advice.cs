@@ -99,7 +99,8 @@ internal static class Advice
             yield return new(
                 false,
                 $"{Words.Bytes(log.TornBytes)} of batches that their writers did not finish",
-                "Nothing: no record whose append had returned is in them.");
+                "Nothing, unless somebody cuts segments or copies them in place: the rest of such a batch was not written before its "
+                    + "writer died. If it comes after all, it is shipped.");
         }
 
         if (log.CheckpointResets > 0)

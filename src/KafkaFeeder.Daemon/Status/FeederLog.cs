@@ -157,8 +157,8 @@ internal static partial class FeederLog
     [LoggerMessage(
         501,
         LogLevel.Warning,
-        "{Segment}: torn tail, positions {Position} to {EndPosition}: its writer died while writing it, its append had not returned; "
-            + "passed")]
+        "{Segment}: torn tail, positions {Position} to {EndPosition}: the start of a batch, of which the rest was not written before its "
+            + "writer died, or was cut off; passed until the rest comes")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
     [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; {Copied}; passed")]

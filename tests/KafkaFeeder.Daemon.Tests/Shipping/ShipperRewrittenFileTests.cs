@@ -263,6 +263,96 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal("vanished", Assert.Single(_rig.Ledger()).Kind);
     }
 
+    /// <summary>As by cp, which writes into the file that is there: it is short for a while, and ends in the middle of a batch.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_shipped_file_that_is_short_for_a_while_is_sent_again_and_that_is_announced_and_nothing_is_called_damaged(bool restarts)
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
+        var content = File.ReadAllBytes(path);
+        var third = ShippingRig.BatchesOf(path)[2].Position;
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Drain();
+        Assert.True(_rig.Saved(path).IsDone);
+        Cut(path, third + 30);
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        if (restarts)
+        {
+            _rig.Crash();
+            _rig.Start();
+        }
+
+        WriteOver(path, content);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5", "3", "4", "5"], Transport.Topic);
+        Assert.Equal(3, _rig.Status.PossibleDuplicates);
+        Assert.Equal(["vanished"], _rig.Ledger().Select(e => e.Kind));
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>A copy that is made slowly, or the restoration of a file that was cut: what is passed at its end is read again.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(0, true)]
+    [InlineData(2, false)]
+    [InlineData(2, true)]
+    public void A_tail_that_was_passed_is_shipped_when_its_rest_comes(int batch, bool restarts)
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
+        var content = File.ReadAllBytes(path);
+        Cut(path, ShippingRig.BatchesOf(path)[batch].Position + 65);
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
+        Assert.True(_rig.Saved(path).IsDone);
+        if (restarts)
+        {
+            _rig.Crash();
+            _rig.Start();
+        }
+
+        WriteOver(path, content);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+    }
+
+    /// <summary>What was sent before a tail has no outcome yet, so the file is open when the rest of the tail comes.</summary>
+    [Fact]
+    public void A_tail_that_was_passed_is_shipped_when_its_rest_comes_while_the_file_is_open()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
+        var content = File.ReadAllBytes(path);
+        Cut(path, ShippingRig.BatchesOf(path)[2].Position + 65);
+        _rig.Start();
+        _rig.Turn(3);
+        Assert.Equal(2, Transport.InFlight.Count);
+        Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.Write(content);
+        }
+
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    private static void Cut(string path, long bytes)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        file.SetLength(bytes);
+    }
+
     private static string[][] First(int count) => [.. Enumerable.Range(0, count).Select(i => new[] { $"{i}" })];
 
     private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
