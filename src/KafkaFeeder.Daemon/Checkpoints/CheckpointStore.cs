@@ -90,6 +90,18 @@ internal sealed class CheckpointStore : IDisposable
         }
     }
 
+    /// <summary>The checkpoints of all logs that there ever were.</summary>
+    public IReadOnlyList<StoredCheckpoint> All
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _logs.Values];
+            }
+        }
+    }
+
     /// <summary>Makes a change durable. A log may have one save in progress at a time.</summary>
     /// <returns>Done when it is on disk; fails with an <see cref="IOException"/> if it could not be written: try again later.</returns>
     /// <exception cref="CheckpointException">It is inconsistent: a fault of this log, and of this program.</exception>

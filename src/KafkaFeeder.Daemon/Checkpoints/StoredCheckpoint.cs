@@ -53,6 +53,16 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
+    /// <summary>Segments that are not shipped, and their bytes that are not.</summary>
+    public (long Segments, long Bytes) Unshipped()
+    {
+        lock (_lock)
+        {
+            var left = _segments.Where(s => !s.IsDone && s.Bytes > s.Watermark.Position);
+            return left.Aggregate((0L, 0L), (sum, s) => (sum.Item1 + 1, sum.Item2 + s.Bytes - s.Watermark.Position));
+        }
+    }
+
     /// <summary>It is what a frame says now.</summary>
     /// <returns>False if the frame is a change of a later generation than the next: one in between is missing.</returns>
     public bool Apply(CheckpointFrame frame)

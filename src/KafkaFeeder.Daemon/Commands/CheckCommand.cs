@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
@@ -25,6 +26,7 @@ internal static class CheckCommand
         }
 
         List<string> problems = [.. found.Faults.Select(f => f.ToString()), .. found.Unclaimed.Select(u => u.ToString())];
+        problems.AddRange(Left(options, found));
         if (!offline)
         {
             problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, found.Logs, Console.WriteLine) : [missing!]);
@@ -34,5 +36,20 @@ internal static class CheckCommand
         Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: "
             + $"{(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    /// <summary>What the checkpoints have as not shipped of logs that nothing names any more.</summary>
+    private static IEnumerable<string> Left(FeederOptions options, FoundLogs found)
+    {
+        try
+        {
+            return !Directory.Exists(options.CheckpointDir) ? []
+                : [.. UnclaimedSegments.LeftOf(CheckpointFiles.Load(options.CheckpointDir, _ => { }).Values, found.Logs, found.Unclaimed)
+                    .Select(u => u.ToString())];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [$"the checkpoints cannot be read: {e.Message}"];
+        }
     }
 }

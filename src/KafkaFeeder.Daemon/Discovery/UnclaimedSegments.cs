@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
@@ -11,11 +12,18 @@ namespace KafkaFeeder.Daemon.Discovery;
 /// <param name="Files">How many.</param>
 /// <param name="Bytes">Their size.</param>
 /// <param name="Meant">A component that is configured there, and may be meant; null: none is like it.</param>
-internal sealed record UnclaimedSegments(string Directory, string Component, long Files, long Bytes, string? Meant)
+/// <param name="IsLeft">
+/// True: they were not found. The checkpoint says that they are not shipped: their directory is not mounted, or was removed.
+/// </param>
+internal sealed record UnclaimedSegments(
+    string Directory, string Component, long Files, long Bytes, string? Meant, bool IsLeft = false)
 {
     /// <summary><c>unclaimed segments: 12 files, 340 MB of component orders in /var/log/apps (did you mean order?)</c></summary>
-    public override string ToString() =>
-        $"unclaimed segments: {Words.Count(Files, "file", "files")}, {Words.Bytes(Bytes)} of component {Component} in "
+    public override string ToString() => IsLeft
+        ? $"not shipped and not there: {Words.Count(Files, "segment", "segments")} with {Words.Bytes(Bytes)} of component {Component} in "
+            + $"{Quote.Plain(Directory, ConfigFault.MaxPathShown)}, by the checkpoint (is it mounted, or was it removed? No "
+            + "kafkafeeder.yaml names the log any more)"
+        : $"unclaimed segments: {Words.Count(Files, "file", "files")}, {Words.Bytes(Bytes)} of component {Component} in "
         + $"{Quote.Plain(Directory, ConfigFault.MaxPathShown)} "
             + $"({(Meant is null ? "no kafkafeeder.yaml names it" : $"did you mean {Meant}?")})";
 
@@ -46,6 +54,23 @@ internal sealed record UnclaimedSegments(string Directory, string Component, lon
         }
 
         return unclaimed;
+    }
+
+    /// <summary>Logs that no entry names any more, and of which there is nothing on disk, though not all of them was shipped.</summary>
+    /// <param name="stored">The checkpoints of all logs.</param>
+    /// <param name="logs">Those that are shipped.</param>
+    /// <param name="unclaimed">What was found on disk and is not.</param>
+    public static IEnumerable<UnclaimedSegments> LeftOf(
+        IEnumerable<StoredCheckpoint> stored, IEnumerable<PlannedLog> logs, IEnumerable<UnclaimedSegments> unclaimed)
+    {
+        HashSet<(string, string)> known =
+            [.. logs.Select(l => (l.Directory, l.Options.Component)), .. unclaimed.Select(u => (u.Directory, u.Component))];
+        return stored
+            .Where(s => !known.Contains((s.Directory, s.Component)))
+            .Select(s => (Log: s, Left: s.Unshipped()))
+            .Where(s => s.Left.Segments > 0)
+            .OrderBy(s => s.Log.Directory, StringComparer.Ordinal)
+            .Select(s => new UnclaimedSegments(s.Log.Directory, s.Log.Component, s.Left.Segments, s.Left.Bytes, null, IsLeft: true));
     }
 
     private static Dictionary<string, (long Files, long Bytes)> Measure(

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
@@ -17,6 +18,7 @@ internal sealed class Watcher(
     ShipperFleet fleet,
     FeederStatus status,
     PlannedDirectories directories,
+    CheckpointStore checkpoints,
     ILogger logger,
     TimeProvider time)
 {
@@ -109,9 +111,11 @@ internal sealed class Watcher(
 
         var found = _finder.Find(onStep);
         Log(found.Faults);
-        Log(found.Unclaimed);
+        UnclaimedSegments[] unclaimed =
+            [.. found.Unclaimed, .. UnclaimedSegments.LeftOf(checkpoints.All, found.Logs, found.Unclaimed)];
+        Log(unclaimed);
         status.Faults = found.Faults;
-        status.Unclaimed = found.Unclaimed;
+        status.Unclaimed = unclaimed;
         directories.Set(found.Logs);
         fleet.Apply(found.Logs);
         status.Scanned();

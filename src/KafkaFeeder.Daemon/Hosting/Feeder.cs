@@ -49,7 +49,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         Fleet = new ShipperFleet(options, state, checkpoints, _transports, _ledger, Status.Loops, logger, time);
         Status.Quarantine = Fleet.Quarantine;
         var directories = new PlannedDirectories();
-        _watcher = new Watcher(options, Fleet, Status, directories, logger, time);
+        _watcher = new Watcher(options, Fleet, Status, directories, checkpoints, logger, time);
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
         _supervisor =
             new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);

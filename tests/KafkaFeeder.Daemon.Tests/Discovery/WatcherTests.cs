@@ -40,7 +40,7 @@ public sealed class WatcherTests : IAsyncLifetime
         var ledger = new Ledger(state.LedgerPath, _time);
         _fleet =
             new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
-        _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), NullLogger.Instance, _time);
+        _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), _checkpoints, NullLogger.Instance, _time);
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
@@ -50,6 +50,37 @@ public sealed class WatcherTests : IAsyncLifetime
         await _fleet.StopAsync();
         _checkpoints.Dispose();
         _folder.Dispose();
+    }
+
+    /// <summary>With its kafkafeeder.yaml in it, as is usual: then there is no log any more that could miss them.</summary>
+    [Fact]
+    public async Task What_is_not_shipped_of_a_directory_that_is_gone_is_told_until_it_is_back()
+    {
+        var directory = Path.Combine(_folder.File("logs"), "orders");
+        SegmentCheckpoint At(string name, long position, bool isDone = false) =>
+            new(name.AsSegment(), new Watermark(position, 0, 1, null, 0, 1), 500, isDone, null);
+        await _checkpoints.SaveAsync(_checkpoints.Of(directory, "orders"), new CheckpointChange
+        {
+            Segments =
+            [
+                At("20261124_100000_3600_UTC-orders.szn", 500, isDone: true),
+                At("20261124_110000_3600_UTC-orders.szn", 100),
+                At("20261124_120000_3600_UTC-orders.szn", 0),
+            ],
+        });
+        await _checkpoints.SaveAsync(
+            _checkpoints.Of(directory, "old"),
+            new CheckpointChange { Segments = [At("20261124_100000_3600_UTC-old.szn", 500, isDone: true)] });
+
+        _watcher.RunOnce(() => { });
+        var left = Assert.Single(_status.Unclaimed);
+        Assert.Equal((directory, "orders", 2, 900, true), (left.Directory, left.Component, left.Files, left.Bytes, left.IsLeft));
+
+        Directory.CreateDirectory(directory);
+        File.WriteAllText(Path.Combine(directory, "kafkafeeder.yaml"), "topics:\n  orders: { topic: t, broker: kafka }\n");
+        _watcher.RunOnce(() => { });
+        Assert.Empty(_status.Faults);
+        Assert.Empty(_status.Unclaimed);
     }
 
     /// <summary>
