@@ -82,7 +82,7 @@ internal sealed record SegmentCheckpoint(
 {
     // There may be a hundred thousand, so it is small, and smaller as long as nothing is confirmed.
     private readonly long _missingSince = TicksOf(MissingSince);
-    private readonly Confirmed? _confirmed = Confirmed.Of(Watermark);
+    private readonly Confirmed? _confirmed = Confirmed.Of(Watermark, SentTo);
 
     /// <summary>The segment's file name.</summary>
     public string Name => Segment.FileName;
@@ -91,7 +91,14 @@ internal sealed record SegmentCheckpoint(
     public Watermark Watermark
     {
         get => _confirmed?.Watermark ?? default;
-        init => _confirmed = Confirmed.Of(value);
+        init => _confirmed = Confirmed.Of(value, SentTo);
+    }
+
+    /// <summary>Where the watermark was before it went back; 0: it did not.</summary>
+    public long SentTo
+    {
+        get => (_confirmed as ConfirmedAgain)?.SentTo ?? 0;
+        init => _confirmed = Confirmed.Of(Watermark, value);
     }
 
     /// <summary>Since when no regular file of this name is in the directory; null while there is one.</summary>
@@ -125,10 +132,13 @@ internal sealed record SegmentCheckpoint(
 
     private static long TicksOf(DateTimeOffset? time) => time?.UtcTicks ?? 0;
 
-    private sealed record Confirmed(Watermark Watermark)
+    private record Confirmed(Watermark Watermark)
     {
-        public static Confirmed? Of(Watermark watermark) => watermark == default ? null : new Confirmed(watermark);
+        public static Confirmed? Of(Watermark watermark, long sentTo) =>
+            sentTo != 0 ? new ConfirmedAgain(watermark, sentTo) : watermark == default ? null : new Confirmed(watermark);
     }
+
+    private sealed record ConfirmedAgain(Watermark Watermark, long SentTo) : Confirmed(Watermark);
 }
 
 /// <summary>A checkpoint cannot be used.</summary>

@@ -79,6 +79,22 @@ public sealed class CheckpointTextTests
             Assert.Single(CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(frame))).Checkpoint.Segments));
     }
 
+    [Theory]
+    [InlineData(61, 0, "")] // it did not go back
+    [InlineData(61, 61, "")] // all of it was sent again
+    [InlineData(61, 700, " sent 700")]
+    [InlineData(0, 700, " sent 700")]
+    public void Where_it_was_before_it_went_back_is_kept_as_long_as_it_matters(long position, long sentTo, string end)
+    {
+        var segment = new SegmentCheckpoint(
+            Name.AsSegment(), new Watermark(position, 0, 0, null, 0), 900, false, null, HasUncopied: true, SentTo: sentTo);
+        var frame = CheckpointText.Write(Some with { Segments = [segment] });
+        Assert.Contains($" missing - uncopied{end}\n", Encoding.UTF8.GetString(frame), StringComparison.Ordinal);
+        var read = Assert.Single(CheckpointText.Read(frame).Checkpoint.Segments);
+        Assert.Equal(end.Length == 0 ? segment with { SentTo = 0 } : segment, read);
+        Assert.Equal((position, end.Length == 0 ? 0 : sentTo), (read.Watermark.Position, read.SentTo));
+    }
+
     [Fact]
     public void Version_1_is_still_read()
     {
