@@ -22,6 +22,9 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private static readonly TimeSpan DrainLook = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(5);
 
+    /// <summary>A hundred thousand segments that are found take 10 MB more in this time.</summary>
+    private static readonly TimeSpan MemoryLookInterval = TimeSpan.FromMilliseconds(500);
+
     private readonly FeederOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -79,6 +82,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             Launch("the watcher", _watcher.RunAsync),
             Launch("the cleaner", _cleaner.RunAsync),
             Launch("the ledger", _ledger.RunAsync),
+            Launch("the memory guard", GuardMemoryAsync),
             Launch("the quarantine", Fleet.Quarantine.RunAsync));
         _supervision =
             Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
@@ -124,6 +128,23 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
                 }
             },
             CancellationToken.None);
+    }
+
+    private async Task GuardMemoryAsync(LoopTurns turns, CancellationToken stopping)
+    {
+        var guard = new MemoryGuard(_options.Shipper.MemoryLimitBytes);
+        var began = _time.GetTimestamp();
+        while (!stopping.IsCancellationRequested)
+        {
+            turns.Turned();
+            if (guard.Look(Environment.WorkingSet, _time.GetElapsedTime(began)))
+            {
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            }
+
+            turns.SleepsFor(MemoryLookInterval);
+            await Pause.ForAsync(MemoryLookInterval, _time, stopping).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Ships what is on disk now: a last look for logs, then every log to its end. Nothing is lost if the time is over.</summary>
