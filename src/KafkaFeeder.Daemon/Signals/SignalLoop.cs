@@ -50,7 +50,7 @@ internal sealed class SignalLoop : IDisposable
                 log.Directory,
                 log.State,
                 log.Position,
-                log.LagBytes,
+                log.IsLookedAt ? $"{log.LagBytes} bytes" : "unknown",
                 log.InFlightBytes,
                 log.ShippedRecords,
                 log.PossibleDuplicates,

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Tests.Support;
@@ -98,6 +99,67 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public void Status_by_somebody_who_may_not_look_at_the_state_says_so()
+    {
+        Assert.Equal(ExitCode.Ok, Run("drain").ExitCode);
+        File.SetUnixFileMode(_folder.Path, CommonRights.PassThrough);
+        File.SetUnixFileMode(_folder.File("state"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var (exitCode, output, errors) = CommonRights.RunAsNobody(
+            RunningProgram.Kafkafeeder, "status", "-c", _folder.File("conf.yaml"));
+        Assert.Equal(ExitCode.NotRunning, exitCode);
+        Assert.StartsWith("No daemon answers: ", errors, StringComparison.Ordinal);
+        Assert.Equal(
+            $"{_folder.File("state/checkpoint")}: Permission denied. Run this as the daemon's user, or as root.\n", output);
+    }
+
+    [Fact]
+    public void A_log_of_another_daemon_is_never_called_shipped()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        SomeLog.Segment(_folder.File("logs"));
+        using var holder = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        holder.Until(
+            () => JsonNode.Parse(Run("status", "--json").Output)?["logs"]?[0]?["lagBytes"] is { } lag && (long)lag > 0, "it has a lag");
+        _folder.Write("second.yaml", File.ReadAllText(_folder.File("conf.yaml")).Replace("/state/", "/second/", StringComparison.Ordinal));
+        using (var second = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("second.yaml")))
+        {
+            string Status() => RunningProgram.Run(RunningProgram.Kafkafeeder, "status", "-c", _folder.File("second.yaml")).Output;
+            second.Until(() => Status().Contains(" failed ", StringComparison.Ordinal), "it cannot have the log");
+            Assert.Matches(@"^orders +failed +\? ", Status().Split('\n')[1]);
+            Assert.Equal(0, second.Stop());
+            Assert.Contains("Stopped: 1 logs, 0 bytes are left to ship, 1 not looked at\n", second.Errors, StringComparison.Ordinal);
+        }
+
+        var (exitCode, _, errors) = RunningProgram.Run(
+            RunningProgram.Kafkafeeder, "drain", "--timeout", "2", "-c", _folder.File("second.yaml"));
+        Assert.Equal(ExitCode.Left, exitCode);
+        Assert.Contains($"left: orders in {_folder.File("logs")}: not looked at: ", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("security.protocol")]
+    [InlineData("compression.codec")]
+    [InlineData("debug")]
+    public void What_was_filled_in_is_in_no_text_of_the_client_library(string property)
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        SomeLog.Segment(_folder.File("logs"));
+        _folder.Write("secret", "topsecretvalue\n");
+        Configure("127.0.0.1:1", properties: $"{property}: '${{file:{_folder.File("secret")}}}'");
+        var check = Run("check");
+        Assert.Contains("conf.yaml: kafka_brokers.kafka.properties: ", check.Errors, StringComparison.Ordinal);
+        Assert.Contains("(hidden)", check.Errors, StringComparison.Ordinal);
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        daemon.Until(() => Run("status").Output.Contains(" held ", StringComparison.Ordinal), "the log is held");
+        var (status, json, health) = (Run("status"), Run("status", "--json"), Run("health"));
+        Assert.Equal(0, daemon.Stop());
+        Assert.Contains("(hidden)", status.Output, StringComparison.Ordinal);
+        Assert.Contains("(hidden)", daemon.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "topsecret", check.Errors + check.Output + status.Output + json.Output + health.Output + daemon.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Status_and_health_ask_over_the_socket_although_the_port_is_somebody_elses()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
@@ -156,14 +218,14 @@ public sealed class CommandTests : IDisposable
 
     private void Segment(string component) => _folder.Write($"logs/20261124_100000_3600_UTC-{component}.szn", new string('x', 100));
 
-    private void Configure(string broker, string listen = "off")
+    private void Configure(string broker, string listen = "off", string properties = "")
     {
         Directory.CreateDirectory(_folder.File("logs"));
         _folder.Write("conf.yaml", $$"""
             log_dir: {{_folder.File("logs")}}
             checkpoint_dir: {{_folder.File("state/checkpoint")}}
             journal_dir: {{_folder.File("state/journal")}}
-            kafka_brokers: { kafka: ["{{broker}}"] }
+            kafka_brokers: { kafka: { brokers: ["{{broker}}"], properties: { {{properties}} } } }
             watcher: { interval: 1 }
             status: { listen: "{{listen}}" }
             """);
