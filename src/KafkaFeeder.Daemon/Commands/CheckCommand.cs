@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
@@ -25,6 +26,16 @@ internal static class CheckCommand
         }
 
         List<string> problems = [.. found.Faults.Select(f => f.ToString()), .. found.Unclaimed.Select(u => u.ToString())];
+        try
+        {
+            problems.AddRange(new StateDirectory(options.CheckpointDir, options.JournalDir).ProblemsOfDaemon()
+                .Select(problem => $"{options.SourceFile}: {problem}"));
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            Console.WriteLine($"warning: {e.Message.TrimEnd('.')}. To check it, run this as the daemon's user, or as root.");
+        }
+
         if (!offline)
         {
             problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, found.Logs, Console.WriteLine) : [missing!]);

@@ -63,6 +63,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        EarlySignals.Begun();
         await _server.StartAsync(cancellationToken).ConfigureAwait(false);
         FeederLog.Started(
             _logger,

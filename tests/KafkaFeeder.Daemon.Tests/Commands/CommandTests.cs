@@ -156,7 +156,84 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("(hidden)", status.Output, StringComparison.Ordinal);
         Assert.Contains("(hidden)", daemon.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain(
-            "topsecret", check.Errors + check.Output + status.Output + json.Output + health.Output + daemon.Errors, StringComparison.Ordinal);
+            "topsecret",
+            check.Errors + check.Output + status.Output + json.Output + health.Output + daemon.Errors,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_looks_at_the_state_directories_as_the_daemon_does()
+    {
+        Directory.CreateDirectory(_folder.File("state/checkpoint"));
+        File.SetUnixFileMode(_folder.File("state/checkpoint"), (UnixFileMode)Convert.ToInt32("777", 8));
+        var (exitCode, _, errors) = Run("check", "--offline");
+        Assert.Equal(ExitCode.Failed, exitCode);
+        Assert.Contains($"checkpoint_dir {_folder.File("state/checkpoint")} may be written by everybody", errors, StringComparison.Ordinal);
+
+        _folder.Write("conf.yaml", File.ReadAllText(_folder.File("conf.yaml")).Replace(
+            _folder.File("state/journal"), "/proc/nothing/journal", StringComparison.Ordinal));
+        Assert.Contains("journal_dir /proc/nothing/journal cannot be made: ", Run("check", "--offline").Errors, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.File("state/checkpoint")));
+    }
+
+    [Fact]
+    public void Check_leaves_nothing_behind_where_the_state_is_to_be()
+    {
+        Assert.Equal(ExitCode.Ok, Run("check", "--offline").ExitCode);
+        Assert.Equal(["conf.yaml", "logs"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Theory]
+    [InlineData("status", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("status", ">&-", ExitCode.NoOutput)]
+    [InlineData("check", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("--version", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("--help", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("--version", "", ExitCode.Ok)]
+    public void Output_that_cannot_be_written_is_a_line_and_an_exit_code_of_its_own(string command, string to, int expected)
+    {
+        var (exitCode, _, errors) = RunningProgram.Run(
+            "/bin/sh", "-c", $"{RunningProgram.Kafkafeeder} {command} -c {_folder.File("conf.yaml")} {to}");
+        Assert.Equal(expected, exitCode);
+        Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
+        Assert.Equal(expected != 0, errors.Contains("kafkafeeder: cannot write to standard output: ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("10s", true)]
+    [InlineData("1", true)]
+    [InlineData("-5", false)]
+    [InlineData("-5s", false)]
+    [InlineData("abc", false)]
+    public void The_timeout_of_drain_is_a_duration(string timeout, bool isGood)
+    {
+        var (exitCode, _, errors) = Run("drain", $"--timeout={timeout}");
+        Assert.Equal(isGood ? ExitCode.Ok : ExitCode.Usage, exitCode);
+        Assert.Equal(!isGood, errors.Contains($"--timeout is \"{timeout}\"; expected a duration such as", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("run", "TERM", ExitCode.Ok)]
+    [InlineData("run", "INT", ExitCode.Ok)]
+    [InlineData("drain", "TERM", ExitCode.Left)]
+    [InlineData("run", "HUP", null)]
+    [InlineData("run", "USR1", null)]
+    [InlineData("run", "USR2", null)]
+    public void A_signal_before_it_has_begun_does_not_kill_it(string command, string signal, int? expected)
+    {
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, command, "-c", _folder.File("conf.yaml"), "--verbose");
+        daemon.Until(() => CatchesSignals(daemon.Id), "it catches signals");
+        Assert.DoesNotContain("started", daemon.Errors, StringComparison.Ordinal);
+        RunningProgram.Run("kill", $"-{signal}", daemon.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        if (expected is { } code)
+        {
+            Assert.Equal(code, daemon.WaitForEnd());
+        }
+        else
+        {
+            daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "it runs");
+            Assert.Equal(0, daemon.Stop());
+        }
     }
 
     [Fact]
@@ -215,6 +292,14 @@ public sealed class CommandTests : IDisposable
 
     private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
         RunningProgram.Run(RunningProgram.Kafkafeeder, [.. arguments, "-c", _folder.File("conf.yaml")]);
+
+    /// <summary>SIGHUP, SIGUSR1, SIGUSR2 and SIGTERM, by the kernel.</summary>
+    private static bool CatchesSignals(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith("SigCgt:", StringComparison.Ordinal));
+        var caught = Convert.ToUInt64(line["SigCgt:".Length..].Trim(), 16);
+        return ((int[])[1, 10, 12, 15]).All(signal => (caught & (1UL << (signal - 1))) != 0);
+    }
 
     private void Segment(string component) => _folder.Write($"logs/20261124_100000_3600_UTC-{component}.szn", new string('x', 100));
 
