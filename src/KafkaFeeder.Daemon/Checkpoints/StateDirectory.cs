@@ -39,7 +39,67 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
 
     /// <summary>Why the directories may not be used, with what to do; null: they may.</summary>
     /// <exception cref="IOException">They cannot be looked at.</exception>
-    public string? Problem() => ProblemOf("checkpoint_dir", checkpointDir) ?? ProblemOf("journal_dir", journalDir);
+    public string? Problem() => ProblemFor(FileCalls.EffectiveUser());
+
+    /// <summary>
+    /// What the daemon would say before it runs, each directory for itself; nothing is left behind. Who checks may be another
+    /// user: the owner of checkpoint_dir counts as the daemon's.
+    /// </summary>
+    /// <exception cref="UnauthorizedAccessException">This user may not look.</exception>
+    public IEnumerable<string> ProblemsOfDaemon()
+    {
+        var user = FileFacts.TryOf(checkpointDir, out var facts, out _) ? facts.Owner : FileCalls.EffectiveUser();
+        foreach (var (setting, directory) in ((string, string)[])[("checkpoint_dir", checkpointDir), ("journal_dir", journalDir)])
+        {
+            if (FileFacts.TryOf(directory, out var found, out var errno))
+            {
+                if ((found.IsDirectory ? ProblemOf(setting, directory, user) : $"{setting} {directory} is no directory") is { } problem)
+                {
+                    yield return problem;
+                }
+            }
+            else if (errno == FileCalls.NoEntry)
+            {
+                if (WhyNotMade(directory) is { } reason)
+                {
+                    yield return $"{setting} {directory} cannot be made: {reason}";
+                }
+            }
+            else if (Errors.IsAbsent(errno))
+            {
+                yield return $"{setting} {directory} cannot be made: {Errors.Text(errno)}";
+            }
+            else
+            {
+                throw new UnauthorizedAccessException($"{setting} {directory} cannot be looked at: {Errors.Text(errno)}");
+            }
+        }
+    }
+
+    private string? ProblemFor(uint user) =>
+        ProblemOf("checkpoint_dir", checkpointDir, user) ?? ProblemOf("journal_dir", journalDir, user);
+
+    /// <summary>Makes another directory where this one would be, and removes it.</summary>
+    private static string? WhyNotMade(string directory)
+    {
+        var above = Path.GetDirectoryName(directory) ?? "/";
+        while (!FileFacts.TryOf(above, out _, out _) && Path.GetDirectoryName(above) is { } next)
+        {
+            above = next;
+        }
+
+        var probe = Path.Combine(above, $".kafkafeeder-check-{Guid.NewGuid():N}");
+        try
+        {
+            Directory.CreateDirectory(probe, OwnerOnly);
+            Directory.Delete(probe);
+            return null;
+        }
+        catch (IOException e)
+        {
+            return e.Message.Replace(probe, above, StringComparison.Ordinal);
+        }
+    }
 
     /// <summary>Creates a directory of the daemon's state, with those above it that are missing: for the owner only.</summary>
     public static void CreateDirectory(string path) => Directory.CreateDirectory(path, OwnerOnly);
@@ -64,17 +124,16 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     /// <summary>Where records of a log go that the brokers refuse.</summary>
     public string RejectedDirectory(string directory, string component) => Path.Combine(RejectedRoot, NameOf(directory, component));
 
-    private static string? ProblemOf(string setting, string directory)
+    private static string? ProblemOf(string setting, string directory, uint user)
     {
         if (!FileFacts.TryOf(directory, out var facts, out var errno))
         {
             throw new IOException($"{directory}: {Errors.Text(errno)}");
         }
 
-        var user = FileCalls.EffectiveUser();
         if (facts.Owner != user && facts.Owner != 0)
         {
-            return $"{setting} {directory} belongs to user {facts.Owner}, and this process runs as user {user}: whoever owns it could "
+            return $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: whoever owns it could "
                 + $"say there what "
                 + $"Kafka has confirmed. Run kafkafeeder as user {facts.Owner}, or give the directory away: chown {user} {directory}";
         }

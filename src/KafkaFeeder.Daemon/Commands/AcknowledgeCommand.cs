@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
@@ -22,7 +23,7 @@ internal static class AcknowledgeCommand
         var path = new StateDirectory(options.CheckpointDir, options.JournalDir).LedgerPath;
         try
         {
-            if (File.Exists(path))
+            if (FileFacts.IsThere(path))
             {
                 File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose(); // may this user?
             }
@@ -32,7 +33,7 @@ internal static class AcknowledgeCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"{path}: {e.Message} Nothing is acknowledged. Run this as the daemon's user, or as root.");
+            Console.Error.WriteLine($"{e.Message.TrimEnd('.')}. Nothing is acknowledged. Run this as the daemon's user, or as root.");
             return ExitCode.Failed;
         }
     }

@@ -26,7 +26,17 @@ internal static class CheckCommand
         }
 
         List<string> problems = [.. found.Faults.Select(f => f.ToString()), .. found.Unclaimed.Select(u => u.ToString())];
-        problems.AddRange(Left(options, found));
+        try
+        {
+            problems.AddRange(new StateDirectory(options.CheckpointDir, options.JournalDir).ProblemsOfDaemon()
+                .Select(problem => $"{options.SourceFile}: {problem}"));
+            problems.AddRange(Left(options, found));
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            Console.WriteLine($"warning: {e.Message.TrimEnd('.')}. To check it, run this as the daemon's user, or as root.");
+        }
+
         if (!offline)
         {
             problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, found.Logs, Console.WriteLine) : [missing!]);
@@ -47,7 +57,7 @@ internal static class CheckCommand
                 : [.. UnclaimedSegments.LeftOf(CheckpointFiles.Load(options.CheckpointDir, _ => { }).Values, found.Logs, found.Unclaimed)
                     .Select(u => u.ToString())];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
             return [$"the checkpoints cannot be read: {e.Message}"];
         }

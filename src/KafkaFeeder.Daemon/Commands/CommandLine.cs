@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using KafkaFeeder.Daemon.Options;
 
 namespace KafkaFeeder.Daemon.Commands;
 
@@ -23,11 +25,13 @@ internal static class CommandLine
             Without a command it runs the daemon: kafkafeeder -c conf.yaml
 
             Exit codes: 0 all well; 1 something is wrong, as the message says; 2 wrong command line or conf.yaml;
-            3 status: no daemon answers; 4 drain: something is left to ship; 75 another daemon uses the state directory.
+            3 status: no daemon answers; 4 drain: something is left to ship; 74 standard output cannot be written; 75 another
+            daemon uses the state directory.
 
             Signals: SIGTERM and SIGINT wait for acknowledgements (shipper.drain_timeout) and stop; SIGHUP and SIGUSR1
             read every kafkafeeder.yaml anew; SIGUSR2 writes the state of each log to the log.
             """);
+        root.Options.OfType<VersionOption>().Single().Validators.Clear(); // beside other options it is as good
         root.Options.Add(configuration);
         root.Options.Add(verbose);
         root.SetAction(parsed => RunCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(verbose)));
@@ -51,11 +55,12 @@ internal static class CommandLine
         status.Options.Add(json);
         status.SetAction(parsed => StatusCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(json)));
 
-        var timeout = new Option<int>("--timeout")
+        var timeout = new Option<TimeSpan>("--timeout")
         {
-            Description = "Give up after so many seconds.",
-            HelpName = "SECONDS",
-            DefaultValueFactory = _ => 300,
+            Description = "Give up after so long, as 10s or 5m; a bare number is seconds.",
+            HelpName = "DURATION",
+            DefaultValueFactory = _ => TimeSpan.FromSeconds(300),
+            CustomParser = Duration,
         };
         var drain = new Command(
             "drain",
@@ -64,7 +69,7 @@ internal static class CommandLine
         drain.Options.Add(timeout);
         drain.SetAction(
             parsed => DrainCommand.Execute(
-                parsed.GetValue(configuration)!, parsed.GetValue(verbose), TimeSpan.FromSeconds(parsed.GetValue(timeout))));
+                parsed.GetValue(configuration)!, parsed.GetValue(verbose), parsed.GetValue(timeout)));
 
         var health = new Command(
             "health",
@@ -87,5 +92,16 @@ internal static class CommandLine
         root.Subcommands.Add(drain);
         root.Subcommands.Add(health);
         return root;
+    }
+
+    private static TimeSpan Duration(ArgumentResult result)
+    {
+        var text = result.Tokens[^1].Value;
+        if (!DurationText.TryParse(text, TimeSpan.FromSeconds(1), out var duration) || duration < TimeSpan.Zero)
+        {
+            result.AddError($"--timeout is {Quote.Value(text)}; expected {DurationText.Expected}, or a number of seconds.");
+        }
+
+        return duration;
     }
 }

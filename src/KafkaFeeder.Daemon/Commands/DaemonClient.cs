@@ -6,7 +6,7 @@ namespace KafkaFeeder.Daemon.Commands;
 
 /// <summary>
 /// Asks the running daemon: over its socket in the state directory, which nobody else can be at, or, for somebody who may
-/// not go in there, at <c>status.listen</c>.
+/// not go in there, at <c>status.listen</c>. Another daemon may listen there: what it says of its state directory is compared.
 /// </summary>
 internal static class DaemonClient
 {
@@ -37,6 +37,14 @@ internal static class DaemonClient
             place = isLocal ? socket : options.Status.AskAt!.ToString();
             using var client = new HttpClient(isLocal ? local : remote) { Timeout = Patience };
             using var answer = client.GetAsync(new Uri($"http://{(isLocal ? "localhost" : place)}{path}")).GetAwaiter().GetResult();
+            if (answer.Headers.TryGetValues(StateMark.Header, out var marks)
+                && !StateMark.IsSame(marks.First(), StateMark.Of(options.CheckpointDir)))
+            {
+                text = $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on {place}. "
+                    + "If both are to run, give each a status.listen of its own.";
+                return false;
+            }
+
             text = answer.Content.ReadAsStringAsync().GetAwaiter().GetResult();
             isWell = answer.IsSuccessStatusCode;
             return true;

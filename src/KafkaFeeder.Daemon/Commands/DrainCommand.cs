@@ -84,7 +84,9 @@ internal static class DrainCommand
     {
         var directory = Quote.Plain(log.Directory, ConfigFault.MaxPathShown);
         var reason = log.Error is null ? "" : ": " + Quote.Plain(log.Error, ConfigFault.MaxPathShown);
-        return $"left: {log.Options.Component} in {directory}: {log.LagBytes} bytes behind "
-            + $"{(log.Position.Length > 0 ? log.Position : "the start")}{reason}";
+        var rest = log.IsLookedAt
+            ? $"{log.LagBytes} bytes behind {(log.Position.Length > 0 ? log.Position : "the start")}"
+            : "not looked at";
+        return $"left: {log.Options.Component} in {directory}: {rest}{reason}";
     }
 }

@@ -17,6 +17,9 @@ internal static class ExitCode
     /// <summary>drain: something is left.</summary>
     public const int Left = 4;
 
+    /// <summary>Standard output cannot be written (EX_IOERR).</summary>
+    public const int NoOutput = 74;
+
     /// <summary>Another daemon has the state directory (EX_TEMPFAIL).</summary>
     public const int Busy = 75;
 }

@@ -1,3 +1,4 @@
+using KafkaFeeder.CommandLine;
 using KafkaFeeder.Daemon.Hosting;
 
 namespace KafkaFeeder.Daemon.Commands;
@@ -21,7 +22,15 @@ internal static class HealthCommand
             return ExitCode.Failed;
         }
 
-        Console.Out.Write(text);
+        try
+        {
+            Console.Out.Write(text);
+        }
+        catch (OutputException e)
+        {
+            Console.Error.WriteLine(e.Message);
+        }
+
         return isWell ? ExitCode.Ok : ExitCode.Failed;
     }
 }

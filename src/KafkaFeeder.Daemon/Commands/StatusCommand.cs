@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 
@@ -78,10 +79,13 @@ internal static class StatusCommand
         foreach (var log in logs)
         {
             string Text(string name) => log.GetProperty(name).GetString() ?? "";
-            string Number(string name) => log.GetProperty(name).GetInt64().ToString("N0", CultureInfo.InvariantCulture);
+            string Number(string name) => log.GetProperty(name) is { ValueKind: JsonValueKind.Number } number
+                ? number.GetInt64().ToString("N0", CultureInfo.InvariantCulture)
+                : "?"; // it was not looked at
+            string Size(string name) => Number(name) is "?" ? "?" : Number(name) + " B";
 
             Console.WriteLine(
-                $"{Text("component"),-24} {Text("state"),-9} {Number("lagBytes") + " B",12} {Number("shippedRecords"),14} "
+                $"{Text("component"),-24} {Text("state"),-9} {Size("lagBytes"),12} {Number("shippedRecords"),14} "
                 + $"{Number("possibleDuplicates"),11} "
                 + $"{Number("rejectedRecords"),8} {Number("damagedBytes") + " B",10} {Number("tornBytes") + " B",8} "
                 + $"{Number("lostBytes") + " B",10}  "
@@ -117,14 +121,14 @@ internal static class StatusCommand
         void Problem(string text) => lines.Add(new JsonObject { ["summary"] = text });
         try
         {
-            if (Directory.Exists(options.CheckpointDir))
+            if (FileFacts.IsThere(options.CheckpointDir))
             {
                 lines.AddRange(CheckpointFiles.Load(options.CheckpointDir, Problem).Values.Select(log => Summary(log.Snapshot())));
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Problem(e.Message);
+            Problem($"{e.Message.TrimEnd('.')}. Run this as the daemon's user, or as root.");
         }
 
         return lines;

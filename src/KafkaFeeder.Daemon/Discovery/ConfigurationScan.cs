@@ -215,8 +215,8 @@ internal sealed class ConfigurationScan
 
     /// <summary>Null: nothing of ours. Kubernetes keeps the versions of a ConfigMap in directories that begin with two dots.</summary>
     private static Kind? KindOf(ref FileSystemEntry entry) =>
-        entry.IsDirectory ? (entry.FileName.StartsWith("..") ? null : Kind.Directory)
-        : entry.FileName.SequenceEqual(FileName) ? Kind.Configuration
+        entry.FileName.SequenceEqual(FileName) ? Kind.Configuration // whatever it is: a directory is a fault
+        : entry.IsDirectory ? (entry.FileName.StartsWith("..") ? null : Kind.Directory)
         : entry.FileName.EndsWith(SegmentName.Extension) ? Kind.Segment
         : null;
 

@@ -12,6 +12,9 @@ namespace KafkaFeeder.Daemon.Discovery;
 /// <param name="Parsed">What it says.</param>
 internal sealed record LogFile(string Path, uint Owner, bool MayQuote, ParsedLogs Parsed)
 {
+    /// <summary>Why nothing of it may be shown, and what to do.</summary>
+    public string WhyHidden { get; init; } = "the file is a link to another, or not its directory's owner's.";
+
     /// <summary>The real path of the directory that it lies in.</summary>
     public string Folder => System.IO.Path.GetDirectoryName(Path) ?? "/";
 
@@ -22,6 +25,5 @@ internal sealed record LogFile(string Path, uint Owner, bool MayQuote, ParsedLog
     /// <summary>A fault of an entry, as it may be shown.</summary>
     public ConfigFault Shown(ConfigFault fault) => MayQuote || !Parsed.FileReadable && fault.Line == 0 && fault.Key.Length == 0
         ? fault
-        : new ConfigFault(fault.File, fault.Line, "", "has a fault. What is wrong is not shown: the file is a link to another, or not "
-            + "its directory's owner's.");
+        : new ConfigFault(fault.File, fault.Line, "", "has a fault. What is wrong is not shown: " + WhyHidden);
 }

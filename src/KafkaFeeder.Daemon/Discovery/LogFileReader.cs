@@ -58,7 +58,7 @@ internal sealed class LogFileReader(Authority authority)
 
     private LogFile Read(string path, string real, Microsoft.Win32.SafeHandles.SafeFileHandle handle, FileFacts facts)
     {
-        var mayQuote = IsItsAuthors(path, real, facts);
+        var mayQuote = IsItsAuthors(path, real, facts, out var why);
         var stamp = new Stamp(real, facts.Id, facts.Changed, facts.Bytes, mayQuote);
         if (_known.TryGetValue(path, out var known) && known.Stamp == stamp)
         {
@@ -67,7 +67,7 @@ internal sealed class LogFileReader(Authority authority)
 
         var file = BoundedFile.ReadText(handle, real, ConfigLoader.MaxLogFileBytes, out var text) is { } reason
             ? LogFile.Unreadable(path, reason + ".")
-            : new LogFile(path, facts.Owner, mayQuote, ConfigLoader.LoadLogsText(text, path));
+            : new LogFile(path, facts.Owner, mayQuote, ConfigLoader.LoadLogsText(text, path)) { WhyHidden = why };
         _known[path] = (stamp, file);
         return file;
     }
@@ -76,14 +76,19 @@ internal sealed class LogFileReader(Authority authority)
     /// True if this is the file of that name, in its directory or, as the kubelet does it, below, by somebody who decides
     /// there, and has no other name: then whoever put the name there could read it anyway.
     /// </summary>
-    private bool IsItsAuthors(string path, string real, FileFacts facts)
+    private bool IsItsAuthors(string path, string real, FileFacts facts, out string why)
     {
         var folder = Path.GetDirectoryName(path)!;
-        return facts.Links <= 1
-            && RealPath.IsAtOrBelow(real, folder)
-            && Path.GetFileName(real) == ConfigurationScan.FileName
-            && FileFacts.TryOf(folder, out var directory, out _)
-            && authority.MayConfigure(facts.Owner, directory.Owner);
+        if (facts.Links > 1 || !RealPath.IsAtOrBelow(real, folder) || Path.GetFileName(real) != ConfigurationScan.FileName
+            || !FileFacts.TryOf(folder, out var directory, out _))
+        {
+            why = "the file is a link to another.";
+            return false;
+        }
+
+        why = $"the file belongs to user {facts.Owner}, its directory to user {directory.Owner}. It must belong to that user, to root or "
+            + "to the daemon's user.";
+        return authority.MayConfigure(facts.Owner, directory.Owner);
     }
 
     /// <summary>What changes when a file does. The time of the last change cannot be set by its owner.</summary>

@@ -35,6 +35,13 @@ internal readonly record struct FileFacts(
     public static FileFacts Of(string path) =>
         TryOf(path, out var facts, out var errno) ? facts : throw new IOException($"cannot look at {path}: {Errors.Text(errno)}");
 
+    /// <summary>
+    /// Whether there is something. <see cref="File.Exists"/> says no of what cannot be looked at, and that is not the same.
+    /// </summary>
+    /// <exception cref="IOException">Nobody knows: it cannot be looked at.</exception>
+    public static bool IsThere(string path) => TryOf(path, out _, out var errno)
+        || (Errors.IsAbsent(errno) ? false : throw new IOException($"{path}: {Errors.Text(errno)}"));
+
     /// <summary>Of what lies under a path; a link in its last part is not followed.</summary>
     public static bool TryOfEntry(string path, out FileFacts facts, out int errno) =>
         TryOf(FileCalls.CurrentDirectory, path, FileCalls.AtSymlinkNoFollow, out facts, out errno);

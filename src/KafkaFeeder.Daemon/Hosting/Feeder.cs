@@ -66,6 +66,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        EarlySignals.Begun();
         await _server.StartAsync(cancellationToken).ConfigureAwait(false);
         FeederLog.Started(
             _logger,
@@ -102,7 +103,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         await Fleet.StopAsync().ConfigureAwait(false);
         await _stopped.CancelAsync().ConfigureAwait(false);
         await _supervision.ConfigureAwait(false);
-        FeederLog.Stopped(_logger, Fleet.Statuses.Count, Fleet.Statuses.Sum(s => s.LagBytes));
+        var (logs, unknown) = (Fleet.Statuses, Fleet.Statuses.Count(l => !l.IsLookedAt));
+        FeederLog.Stopped(_logger, logs.Count, logs.Sum(l => l.LagBytes), unknown == 0 ? "" : $", {unknown} not looked at");
     }
 
     public async ValueTask DisposeAsync()

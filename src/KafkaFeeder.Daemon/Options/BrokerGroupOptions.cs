@@ -11,6 +11,10 @@ public sealed record BrokerGroupOptions
     /// <summary>Settings of librdkafka, secrets filled in, in the order of the file.</summary>
     public IReadOnlyList<BrokerProperty> Properties { get; init; } = [];
 
+    /// <summary>What the client library says, without what was filled in or is secret by its name: it quotes values.</summary>
+    public string WithoutSecrets(string text) =>
+        Properties.Where(p => p.IsSecret).OrderByDescending(p => p.Value.Length).Aggregate(text, (t, p) => Hiding.In(t, p.Value));
+
     public bool Equals(BrokerGroupOptions? other) => other is not null
         && Name == other.Name
         && Brokers.SequenceEqual(other.Brokers)
@@ -29,7 +33,7 @@ public sealed record BrokerProperty(string Name, string Value, bool IsSecret)
         ["password", "passphrase", "secret", "key", "token", "credential", "sasl.jaas", "oauthbearer.config"];
 
     /// <summary>The value as it may be shown.</summary>
-    public string ShownValue => IsSecret ? "(hidden)" : Value;
+    public string ShownValue => IsSecret ? Hiding.Hidden : Value;
 
     /// <summary>Rather one too many: <c>ssl.key.location</c> is hidden as well.</summary>
     public static bool HasSecretName(string name) =>

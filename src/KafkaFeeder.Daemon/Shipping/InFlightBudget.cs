@@ -41,28 +41,31 @@ internal sealed class InFlightBudget
     }
 
     /// <summary>
-    /// What the process takes before the first log, in bytes: runtime, client library, status page. Measured:
-    /// docs/BENCHMARKS.md.
+    /// What the process takes before the first log, in bytes, with room for what the runtime leaves for later: runtime, client
+    /// library, status page. Measured: docs/BENCHMARKS.md.
     /// </summary>
     public const long BaseBytes = 76L << 20;
+
+    /// <summary>The same without that room, which <see cref="Hosting.MemoryGuard"/> takes away where the limit is near.</summary>
+    public const long LeastBaseBytes = 58L << 20;
 
     /// <summary>What a log takes before its first record, in bytes.</summary>
     public const long BytesPerLog = 20L << 10;
 
     /// <summary>What a segment takes while its log is shipped, in bytes, whether it is shipped or not.</summary>
-    public const long BytesPerSegment = 1200;
+    public const long BytesPerSegment = 300;
 
     /// <summary>What records may always take, in bytes, so that something can be shipped at all.</summary>
     public const long MinLimitBytes = 8L << 20;
 
     /// <summary>The memory limit that so many logs, with so many segments in all, need at least, in bytes.</summary>
-    public static long NeededFor(int logs, long segments) => FixedFor(logs, segments) + MinLimitBytes;
+    public static long NeededFor(int logs, long segments) => LeastBaseBytes + TakenBy(logs, segments) + MinLimitBytes;
 
     /// <summary>What the memory limit leaves for the records on the way, in bytes.</summary>
     public static long LimitFor(long memoryLimitBytes, int logs, long segments) =>
-        Math.Max(MinLimitBytes, memoryLimitBytes - FixedFor(logs, segments));
+        Math.Max(MinLimitBytes, memoryLimitBytes - BaseBytes - TakenBy(logs, segments));
 
-    private static long FixedFor(int logs, long segments) => BaseBytes + (BytesPerLog * logs) + (BytesPerSegment * segments);
+    private static long TakenBy(int logs, long segments) => (BytesPerLog * logs) + (BytesPerSegment * segments);
 
     /// <summary>Memory that all logs hold, in bytes.</summary>
     public long UsedBytes

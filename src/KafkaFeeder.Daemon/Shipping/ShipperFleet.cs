@@ -24,6 +24,7 @@ internal sealed class ShipperFleet(
     ILogger logger,
     TimeProvider time)
 {
+    private const long MiB = 1 << 20;
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
@@ -135,11 +136,13 @@ internal sealed class ShipperFleet(
         var segments = _berths.Values.Sum(b => b.Status.Segments);
         _budget.Segments = segments;
         var needed = InFlightBudget.NeededFor(count, segments);
-        if (!_isMemoryTold && needed > options.Shipper.MemoryLimitBytes)
+        var areCounted = _berths.Values.All(b => b.Status.IsLookedAt || b.Status.State == LogState.Failed);
+        if (!_isMemoryTold && areCounted && needed > options.Shipper.MemoryLimitBytes)
         {
             _isMemoryTold = true;
-            var limit = Words.Bytes(options.Shipper.MemoryLimitBytes);
-            said.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, segments, Words.Bytes(needed)));
+            var limit = SizeText.Format(options.Shipper.MemoryLimitBytes);
+            var enough = SizeText.Format((needed + MiB - 1) / MiB * MiB); // as it may be set
+            said.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, segments, enough));
         }
     }
 

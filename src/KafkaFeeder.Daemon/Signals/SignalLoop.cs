@@ -14,8 +14,8 @@ namespace KafkaFeeder.Daemon.Signals;
 internal sealed class SignalLoop : IDisposable
 {
     // Raw numbers, which PosixSignalRegistration takes: Linux on every architecture of .NET.
-    private const int Usr1 = 10;
-    private const int Usr2 = 12;
+    public const int Usr1 = 10;
+    public const int Usr2 = 12;
 
     private readonly Watcher _watcher;
     private readonly ShipperFleet _fleet;
@@ -50,7 +50,7 @@ internal sealed class SignalLoop : IDisposable
                 log.Directory,
                 log.State,
                 log.Position,
-                log.LagBytes,
+                log.IsLookedAt ? $"{log.LagBytes} bytes" : "unknown",
                 log.InFlightBytes,
                 log.ShippedRecords,
                 log.PossibleDuplicates,

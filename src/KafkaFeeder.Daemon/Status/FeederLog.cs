@@ -18,13 +18,13 @@ internal static partial class FeederLog
     [LoggerMessage(102, LogLevel.Information, "Stopping: reading stops, waiting up to {Timeout} for acknowledgements")]
     public static partial void Stopping(ILogger logger, TimeSpan timeout);
 
-    [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship")]
-    public static partial void Stopped(ILogger logger, int logs, long lagBytes);
+    [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship{Unknown}")]
+    public static partial void Stopped(ILogger logger, int logs, long lagBytes, string unknown);
 
     [LoggerMessage(
         104,
         LogLevel.Information,
-        "State of {Component} in {Directory}: {State}, {Position}, lag {LagBytes} bytes, {InFlightBytes} bytes in flight, shipped "
+        "State of {Component} in {Directory}: {State}, {Position}, lag {Lag}, {InFlightBytes} bytes in flight, shipped "
             + "{ShippedRecords} records, possible duplicates {PossibleDuplicates}, rejected {RejectedRecords}; {Error}")]
     public static partial void State(
         ILogger logger,
@@ -32,7 +32,7 @@ internal static partial class FeederLog
         string directory,
         LogState state,
         string position,
-        long lagBytes,
+        string lag,
         long inFlightBytes,
         long shippedRecords,
         long possibleDuplicates,

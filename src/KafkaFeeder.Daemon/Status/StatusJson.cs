@@ -72,10 +72,10 @@ internal static class StatusJson
         json.WriteString("state", log.State.ToString().ToLowerInvariant());
         json.WriteString("error", log.Error);
         json.WriteString("position", log.Position);
-        json.WriteNumber("segments", log.Segments);
-        json.WriteNumber("lagBytes", log.LagBytes);
+        WriteOfFiles(json, log, "segments", log.Segments);
+        WriteOfFiles(json, log, "lagBytes", log.LagBytes);
         json.WriteNumber("inFlightBytes", log.InFlightBytes);
-        json.WriteNumber("oldestUnshipped", log.OldestUnshipped);
+        WriteOfFiles(json, log, "oldestUnshipped", log.OldestUnshipped);
         json.WriteNumber("shippedRecords", log.ShippedRecords);
         json.WriteNumber("shippedBytes", log.ShippedBytes);
         json.WriteNumber("bytesPerSecond", Math.Round(log.BytesPerSecond));
@@ -96,5 +96,18 @@ internal static class StatusJson
         json.WriteNumber("lostBytes", open.Lost);
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
+    private static void WriteOfFiles(Utf8JsonWriter json, LogStatus log, string name, long value)
+    {
+        if (log.IsLookedAt)
+        {
+            json.WriteNumber(name, value);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
     }
 }

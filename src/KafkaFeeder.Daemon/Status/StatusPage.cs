@@ -172,8 +172,16 @@ internal static class StatusPage
         html.Add($"<tr><th scope=\"row\">{log.Options.Component}<br><small>{log.Directory}</small></th>");
         html.Add($"<td>{log.Options.Topic}<br><small>{log.Options.Broker}</small></td>");
         State(html, log);
-        html.Add($"<td class=\"number\">{Words.Bytes(log.LagBytes)}<br><small>{log.LagBytes} bytes</small></td>");
-        var age = log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped)) : "–";
+        if (log.IsLookedAt)
+        {
+            html.Add($"<td class=\"number\">{Words.Bytes(log.LagBytes)}<br><small>{log.LagBytes} bytes</small></td>");
+        }
+        else
+        {
+            html.Add($"<td class=\"number\">?<br><small>not looked at</small></td>");
+        }
+
+        var age = !log.IsLookedAt ? "?" : log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped)) : "–";
         html.Add($"<td class=\"number\">{age}</td>");
         html.Add($"<td class=\"number\">{Words.Bytes(log.BytesPerSecond)}/s</td>");
         html.Add($"<td class=\"number\">{log.ShippedRecords}<br><small>records, {Words.Bytes(log.ShippedBytes)}</small></td>");
@@ -187,7 +195,7 @@ internal static class StatusPage
         Evidence(html, Words.Bytes(total.Damaged), total.Damaged, Words.Bytes(open.Damaged), open.Damaged);
         Evidence(html, Words.Bytes(total.Torn), total.Torn, "", 0);
         Evidence(html, Words.Bytes(total.Lost), total.Lost, Words.Bytes(open.Lost), open.Lost);
-        html.Add($"<td><small>{(log.Position.Length > 0 ? log.Position : "the end")}</small></td>");
+        html.Add($"<td><small>{(log.Position.Length > 0 ? log.Position : log.IsLookedAt ? "the end" : "?")}</small></td>");
         html.Add($"<td class=\"findings\">");
         if (findings.Count > 0)
         {

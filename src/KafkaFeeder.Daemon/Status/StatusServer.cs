@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
@@ -36,6 +37,7 @@ internal sealed class StatusServer(
     /// <summary>The most bytes in the path of a unix socket, by the system's structure for it.</summary>
     private const int MaxSocketPathBytes = 107;
 
+    private readonly string _mark = StateMark.Of(options.CheckpointDir);
     private readonly CancellationTokenSource _stopping = new();
     private WebApplication? _local;
     private volatile WebApplication? _app;
@@ -152,6 +154,7 @@ internal sealed class StatusServer(
     {
         var response = context.Response;
         response.Headers.XContentTypeOptions = "nosniff";
+        response.Headers[StateMark.Header] = _mark;
         response.Headers.CacheControl = "no-store";
         response.Headers.ContentSecurityPolicy =
             "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

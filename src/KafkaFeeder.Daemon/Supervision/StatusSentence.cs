@@ -54,14 +54,16 @@ internal static class StatusSentence
     private static string Lag(IReadOnlyList<LogStatus> logs, DateTimeOffset now)
     {
         var lag = logs.Sum(l => l.LagBytes);
+        var unknown = logs.Count(l => !l.IsLookedAt);
         if (lag == 0)
         {
-            return "all shipped";
+            return unknown == 0 ? "all shipped" : $"{unknown} not looked at";
         }
 
         var oldest = logs.Select(l => l.OldestUnshipped).Where(t => t > 0).DefaultIfEmpty(0).Min();
         return $"lag {Words.Bytes(lag)}"
-            + (oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "");
+            + (oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "")
+            + (unknown > 0 ? $", {unknown} not looked at" : "");
     }
 
     private static bool IsTroubled(LogStatus log) => log.HasIncidents || log.State is LogState.Held or LogState.Failed or LogState.Retrying;

@@ -49,7 +49,7 @@ public sealed class StateDirectoryTests
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
         RunningProgram.Run("chown", "1234", folder.File("journal"));
-        Assert.StartsWith($"journal_dir {folder.File("journal")} belongs to user 1234, and this process runs as user "
+        Assert.StartsWith($"journal_dir {folder.File("journal")} belongs to user 1234, and the daemon runs as user "
             + $"0: ", state.Problem(), StringComparison.Ordinal);
     }
 

@@ -56,6 +56,18 @@ public sealed class AcknowledgeTests : IDisposable
     }
 
     [Fact]
+    public void Who_may_not_look_is_told_so_and_not_that_there_is_nothing()
+    {
+        Ledger().Add(LedgerKind.Lost, Logs, Segment("bills"), 0, 50, 0, "gone");
+        File.SetUnixFileMode(_folder.Path, CommonRights.PassThrough);
+        var (exitCode, output, errors) = CommonRights.RunAsNobody(
+            RunningProgram.Kafkafeeder, "acknowledge", "-c", _folder.File("conf.yaml"));
+        Assert.Equal((ExitCode.Failed, ""), (exitCode, output));
+        Assert.Equal(
+            $"{_state.LedgerPath}: Permission denied. Nothing is acknowledged. Run this as the daemon's user, or as root.\n", errors);
+    }
+
+    [Fact]
     public void A_running_daemon_is_in_trouble_until_it_is_acknowledged_and_keeps_its_sums()
     {
         _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Tests.Support;
@@ -98,6 +99,144 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public void Status_by_somebody_who_may_not_look_at_the_state_says_so()
+    {
+        Assert.Equal(ExitCode.Ok, Run("drain").ExitCode);
+        File.SetUnixFileMode(_folder.Path, CommonRights.PassThrough);
+        File.SetUnixFileMode(_folder.File("state"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var (exitCode, output, errors) = CommonRights.RunAsNobody(
+            RunningProgram.Kafkafeeder, "status", "-c", _folder.File("conf.yaml"));
+        Assert.Equal(ExitCode.NotRunning, exitCode);
+        Assert.StartsWith("No daemon answers: ", errors, StringComparison.Ordinal);
+        Assert.Equal(
+            $"{_folder.File("state/checkpoint")}: Permission denied. Run this as the daemon's user, or as root.\n", output);
+    }
+
+    [Fact]
+    public void A_log_of_another_daemon_is_never_called_shipped()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        SomeLog.Segment(_folder.File("logs"));
+        using var holder = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        holder.Until(
+            () => JsonNode.Parse(Run("status", "--json").Output)?["logs"]?[0]?["lagBytes"] is { } lag && (long)lag > 0, "it has a lag");
+        _folder.Write("second.yaml", File.ReadAllText(_folder.File("conf.yaml")).Replace("/state/", "/second/", StringComparison.Ordinal));
+        using (var second = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("second.yaml")))
+        {
+            string Status() => RunningProgram.Run(RunningProgram.Kafkafeeder, "status", "-c", _folder.File("second.yaml")).Output;
+            second.Until(() => Status().Contains(" failed ", StringComparison.Ordinal), "it cannot have the log");
+            Assert.Matches(@"^orders +failed +\? ", Status().Split('\n')[1]);
+            Assert.Equal(0, second.Stop());
+            Assert.Contains("Stopped: 1 logs, 0 bytes are left to ship, 1 not looked at\n", second.Errors, StringComparison.Ordinal);
+        }
+
+        var (exitCode, _, errors) = RunningProgram.Run(
+            RunningProgram.Kafkafeeder, "drain", "--timeout", "2", "-c", _folder.File("second.yaml"));
+        Assert.Equal(ExitCode.Left, exitCode);
+        Assert.Contains($"left: orders in {_folder.File("logs")}: not looked at: ", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("security.protocol")]
+    [InlineData("compression.codec")]
+    [InlineData("debug")]
+    public void What_was_filled_in_is_in_no_text_of_the_client_library(string property)
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        SomeLog.Segment(_folder.File("logs"));
+        _folder.Write("secret", "topsecretvalue\n");
+        Configure("127.0.0.1:1", properties: $"{property}: '${{file:{_folder.File("secret")}}}'");
+        var check = Run("check");
+        Assert.Contains("conf.yaml: kafka_brokers.kafka.properties: ", check.Errors, StringComparison.Ordinal);
+        Assert.Contains("(hidden)", check.Errors, StringComparison.Ordinal);
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        daemon.Until(() => Run("status").Output.Contains(" held ", StringComparison.Ordinal), "the log is held");
+        var (status, json, health) = (Run("status"), Run("status", "--json"), Run("health"));
+        Assert.Equal(0, daemon.Stop());
+        Assert.Contains("(hidden)", status.Output, StringComparison.Ordinal);
+        Assert.Contains("(hidden)", daemon.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "topsecret",
+            check.Errors + check.Output + status.Output + json.Output + health.Output + daemon.Errors,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_looks_at_the_state_directories_as_the_daemon_does()
+    {
+        Directory.CreateDirectory(_folder.File("state/checkpoint"));
+        File.SetUnixFileMode(_folder.File("state/checkpoint"), (UnixFileMode)Convert.ToInt32("777", 8));
+        var (exitCode, _, errors) = Run("check", "--offline");
+        Assert.Equal(ExitCode.Failed, exitCode);
+        Assert.Contains($"checkpoint_dir {_folder.File("state/checkpoint")} may be written by everybody", errors, StringComparison.Ordinal);
+
+        _folder.Write("conf.yaml", File.ReadAllText(_folder.File("conf.yaml")).Replace(
+            _folder.File("state/journal"), "/proc/nothing/journal", StringComparison.Ordinal));
+        Assert.Contains("journal_dir /proc/nothing/journal cannot be made: ", Run("check", "--offline").Errors, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.File("state/checkpoint")));
+    }
+
+    [Fact]
+    public void Check_leaves_nothing_behind_where_the_state_is_to_be()
+    {
+        Assert.Equal(ExitCode.Ok, Run("check", "--offline").ExitCode);
+        Assert.Equal(["conf.yaml", "logs"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Theory]
+    [InlineData("status", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("status", ">&-", ExitCode.NoOutput)]
+    [InlineData("check", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("--version", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("--help", ">/dev/full", ExitCode.NoOutput)]
+    [InlineData("--version", "", ExitCode.Ok)]
+    public void Output_that_cannot_be_written_is_a_line_and_an_exit_code_of_its_own(string command, string to, int expected)
+    {
+        var (exitCode, _, errors) = RunningProgram.Run(
+            "/bin/sh", "-c", $"{RunningProgram.Kafkafeeder} {command} -c {_folder.File("conf.yaml")} {to}");
+        Assert.Equal(expected, exitCode);
+        Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
+        Assert.Equal(expected != 0, errors.Contains("kafkafeeder: cannot write to standard output: ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("10s", true)]
+    [InlineData("1", true)]
+    [InlineData("-5", false)]
+    [InlineData("-5s", false)]
+    [InlineData("abc", false)]
+    public void The_timeout_of_drain_is_a_duration(string timeout, bool isGood)
+    {
+        var (exitCode, _, errors) = Run("drain", $"--timeout={timeout}");
+        Assert.Equal(isGood ? ExitCode.Ok : ExitCode.Usage, exitCode);
+        Assert.Equal(!isGood, errors.Contains($"--timeout is \"{timeout}\"; expected a duration such as", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("run", "TERM", ExitCode.Ok)]
+    [InlineData("run", "INT", ExitCode.Ok)]
+    [InlineData("drain", "TERM", ExitCode.Left)]
+    [InlineData("run", "HUP", null)]
+    [InlineData("run", "USR1", null)]
+    [InlineData("run", "USR2", null)]
+    public void A_signal_before_it_has_begun_does_not_kill_it(string command, string signal, int? expected)
+    {
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, command, "-c", _folder.File("conf.yaml"), "--verbose");
+        daemon.Until(() => CatchesSignals(daemon.Id), "it catches signals");
+        Assert.DoesNotContain("started", daemon.Errors, StringComparison.Ordinal);
+        RunningProgram.Run("kill", $"-{signal}", daemon.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        if (expected is { } code)
+        {
+            Assert.Equal(code, daemon.WaitForEnd());
+        }
+        else
+        {
+            daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "it runs");
+            Assert.Equal(0, daemon.Stop());
+        }
+    }
+
+    [Fact]
     public void Status_and_health_ask_over_the_socket_although_the_port_is_somebody_elses()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
@@ -154,16 +293,24 @@ public sealed class CommandTests : IDisposable
     private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
         RunningProgram.Run(RunningProgram.Kafkafeeder, [.. arguments, "-c", _folder.File("conf.yaml")]);
 
+    /// <summary>SIGHUP, SIGUSR1, SIGUSR2 and SIGTERM, by the kernel.</summary>
+    private static bool CatchesSignals(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/status").Single(l => l.StartsWith("SigCgt:", StringComparison.Ordinal));
+        var caught = Convert.ToUInt64(line["SigCgt:".Length..].Trim(), 16);
+        return ((int[])[1, 10, 12, 15]).All(signal => (caught & (1UL << (signal - 1))) != 0);
+    }
+
     private void Segment(string component) => _folder.Write($"logs/20261124_100000_3600_UTC-{component}.szn", new string('x', 100));
 
-    private void Configure(string broker, string listen = "off")
+    private void Configure(string broker, string listen = "off", string properties = "")
     {
         Directory.CreateDirectory(_folder.File("logs"));
         _folder.Write("conf.yaml", $$"""
             log_dir: {{_folder.File("logs")}}
             checkpoint_dir: {{_folder.File("state/checkpoint")}}
             journal_dir: {{_folder.File("state/journal")}}
-            kafka_brokers: { kafka: ["{{broker}}"] }
+            kafka_brokers: { kafka: { brokers: ["{{broker}}"], properties: { {{properties}} } } }
             watcher: { interval: 1 }
             status: { listen: "{{listen}}" }
             """);

@@ -88,6 +88,29 @@ public sealed class LogFileReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_wrong_owner_is_named_with_whose_it_must_be()
+    {
+        Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can give a file away");
+        var path = _folder.Write("logs/a/kafkafeeder.yaml", "topics:\n  orders: { topic: t, broker: kafka, colour: red }\n");
+        RunningProgram.Run("chown", "1234", path);
+        RunningProgram.Run("chown", "5678", _folder.File("logs/a"));
+        var shown = Shown(Read("logs/a/kafkafeeder.yaml"));
+        Assert.Contains(
+            "the file belongs to user 1234, its directory to user 5678. It must belong to that user, to root or to the daemon's user.",
+            shown,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("colour", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_directory_of_that_name_is_found_and_is_a_fault()
+    {
+        Directory.CreateDirectory(_folder.File("logs/a/kafkafeeder.yaml"));
+        var found = new LogFinder(_conf, Authority.Of(_conf), new ScanLimits()).Find(() => { });
+        Assert.Contains("is a directory, a pipe or a device", Assert.Single(found.Faults).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_file_that_changes_without_its_time_and_length_is_read_again()
     {
         var before = Read("logs/a/kafkafeeder.yaml", "topics: { orders: { topic: t1, broker: kafka } }");

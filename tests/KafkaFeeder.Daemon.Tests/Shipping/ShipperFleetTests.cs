@@ -96,7 +96,20 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         await Eventually.HoldsAsync(() => fleet.Statuses[0].Segments == 2);
         fleet.Apply([Planned()]);
         fleet.Apply([Planned()]);
-        Assert.Contains("1 logs with 2 segments need", Assert.Single(lines.Of(207)), StringComparison.Ordinal);
+        Assert.Matches("1 logs with 2 segments need [0-9]+MiB:", Assert.Single(lines.Of(207)));
+    }
+
+    [Fact]
+    public async Task A_memory_limit_is_not_judged_before_the_segments_are_counted()
+    {
+        Segment("1");
+        var lines = new LogLines();
+        var fleet = Fleet(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 0) - 1);
+        fleet.Apply([Planned()]);
+        Assert.Empty(lines.Of(207)); // it is too small for any number of them
+        await Eventually.HoldsAsync(() => fleet.Statuses[0].IsLookedAt);
+        fleet.Apply([Planned()]);
+        Assert.Contains("1 logs with 1 segments need", Assert.Single(lines.Of(207)), StringComparison.Ordinal);
     }
 
     [Fact]

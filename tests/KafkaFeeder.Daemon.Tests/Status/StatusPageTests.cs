@@ -99,6 +99,16 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
+    public void A_log_that_was_not_looked_at_has_no_lag_not_even_none()
+    {
+        var log = Log("orders", "t", "/logs", "kafka", LogState.Failed, "another daemon ships it");
+        log.LookedAt = long.MinValue;
+        Assert.Contains("<td class=\"number\">?<br><small>not looked at</small></td>", Page([log]), StringComparison.Ordinal);
+        Assert.DoesNotContain("all shipped", Page([log]), StringComparison.Ordinal);
+        Assert.DoesNotContain("the end", Page([log]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Losses_and_quarantine_are_red_however_well_it_goes_now()
     {
         var sums = new LedgerSums(1, 3, 77, 5);
@@ -159,8 +169,13 @@ public sealed partial class StatusPageTests
         string? error = null,
         string position = "",
         LedgerAccount? account = null) =>
-        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) { State =
-            state, Error = error, Position = position };
+        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) 
+        {
+            State = state,
+            Error = error,
+            Position = position,
+            LookedAt = _time.GetTimestamp(),
+        };
 
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();

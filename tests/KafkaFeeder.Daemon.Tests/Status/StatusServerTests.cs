@@ -128,6 +128,34 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.True(DaemonClient.TryGet(options, "/healthz", out _, out _));
     }
 
+    /// <summary>As somebody asks who may not go to the socket: two daemons with the same status.listen are no rare mistake.</summary>
+    [Fact]
+    public void Over_TCP_only_the_daemon_of_the_own_state_directory_is_an_answer()
+    {
+        File.Delete(_socket);
+        var own = _options with { Status = new StatusOptions { Listen = IPEndPoint.Parse(_client.BaseAddress!.Authority) } };
+        Assert.True(DaemonClient.TryGet(own, "/healthz", out _, out _));
+        Directory.CreateSymbolicLink(_folder.File("link"), own.CheckpointDir);
+        Assert.True(DaemonClient.TryGet(own with { CheckpointDir = _folder.File("link") }, "/healthz", out _, out _));
+
+        var other = own with { CheckpointDir = _folder.File("other") };
+        Assert.False(DaemonClient.TryGet(other, "/healthz", out var isWell, out var text));
+        Assert.False(isWell);
+        Assert.StartsWith(
+            $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on "
+                + $"{own.Status.Listen}",
+            text,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_answer_does_not_show_where_the_state_is()
+    {
+        using var answer = await _client.GetAsync("/healthz");
+        Assert.DoesNotContain(_folder.Path, answer.Headers.ToString(), StringComparison.Ordinal);
+        Assert.Matches("^[0-9a-f]{32}$", answer.Headers.GetValues("X-Kafkafeeder-State").Single());
+    }
+
     [Fact]
     public async Task A_taken_port_is_said_once_and_tried_again_every_minute()
     {
@@ -201,6 +229,17 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.DoesNotContain(Lag, MetricsText.Of(status, [log]), StringComparison.Ordinal);
         log.LookedAt = TimeProvider.System.GetTimestamp();
         Assert.Contains(Lag, MetricsText.Of(status, [log]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_log_that_was_not_looked_at_yet_the_JSON_has_no_numbers_of_its_files()
+    {
+        var status = new FeederStatus(TimeProvider.System);
+        var log = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
+        JsonElement Json() => JsonDocument.Parse(StatusJson.Of(status, [log])).RootElement.GetProperty("logs")[0];
+        Assert.All(["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(JsonValueKind.Null, Json().GetProperty(name).ValueKind));
+        log.LookedAt = TimeProvider.System.GetTimestamp();
+        Assert.All(["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(0, Json().GetProperty(name).GetInt64()));
     }
 
     [Fact]

@@ -27,6 +27,20 @@ public sealed class StatusSentenceTests
                 Log("b", LogState.Idle)]));
 
     [Fact]
+    public void What_was_not_looked_at_is_not_called_shipped()
+    {
+        LogStatus Unknown() => new(SomeLog.In("/logs") with { Component = "orders" }, "/logs", TimeProvider.System)
+        {
+            State = LogState.Failed,
+            Error = "another daemon ships it",
+        };
+        Assert.Equal("1 log, 1 not looked at; orders failed: another daemon ships it", Of([Unknown()]));
+        Assert.Equal(
+            "3 logs, lag 2.0 kB, oldest 3 s, 1 not looked at; orders failed: another daemon ships it",
+            Of([Log("a", LogState.Idle), Unknown(), Log("b", LogState.Shipping, lag: 2_000, age: 3)]));
+    }
+
+    [Fact]
     public void Of_many_in_trouble_two_are_named() => Assert.Equal(
         "4 logs, all shipped; a failed: x; b retrying: x; 2 more in trouble",
         Of([Log("a", LogState.Failed, "x"), Log("b", LogState.Retrying, "x"), Log("c", LogState.Held, "x"), Log("d", LogState.Held, "x")]));
@@ -98,6 +112,7 @@ public sealed class StatusSentenceTests
         State = state,
         Error = error,
         LagBytes = lag,
+        LookedAt = TimeProvider.System.GetTimestamp(),
         OldestUnshipped = age == 0 ? 0 : Now.AddSeconds(-age).ToUnixTimeMilliseconds(),
     };
 }

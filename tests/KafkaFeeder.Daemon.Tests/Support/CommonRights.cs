@@ -9,6 +9,7 @@ namespace KafkaFeeder.Daemon.Tests.Support;
 /// </summary>
 internal sealed partial class CommonRights : IDisposable
 {
+    private const string SetPrivileges = "/usr/bin/setpriv";
     private const uint Version3 = 0x2008_0522;
     private const uint Overrides = (1 << 1) | (1 << 2);
 
@@ -21,7 +22,18 @@ internal sealed partial class CommonRights : IDisposable
         Set(_before with { Effective = _before.Effective & ~Overrides });
     }
 
+    /// <summary>The rights of a directory that everybody may pass through.</summary>
+    public static UnixFileMode PassThrough =>
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
     public void Dispose() => Set(_before);
+
+    /// <summary>Runs a program to its end as a user who owns nothing here.</summary>
+    public static (int ExitCode, string Output, string Errors) RunAsNobody(string program, params IEnumerable<string> arguments)
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists(SetPrivileges), "only root can run something as another user");
+        return RunningProgram.Run(SetPrivileges, ["--reuid", "65534", "--regid", "65534", "--clear-groups", program, .. arguments]);
+    }
 
     private static void Set(Capabilities capabilities)
     {

@@ -47,6 +47,20 @@ public sealed class VerifyTests : IDisposable
         Assert.Equal((4, 10), (first.GetProperty("lastOffsetBefore").GetInt32(), first.GetProperty("firstOffsetBehind").GetInt32()));
     }
 
+    [Theory]
+    [InlineData("verify")]
+    [InlineData("verify --json")]
+    [InlineData("stats")]
+    [InlineData("stats --json")]
+    public void Output_that_cannot_be_written_is_said_once_not_for_each_file(string command)
+    {
+        var path = SomeSegment.Write(_folder, 10);
+        using var run = Kafkalog.Shell($"$K {command} {path} {path} {path} >/dev/full");
+        var ended = run.WaitForEnd();
+        Assert.Equal(2, ended.ExitCode);
+        Assert.Matches("^kafkalog: cannot write to standard output: [^\n]+\n$", ended.Errors);
+    }
+
     [Fact]
     public void A_byte_outside_the_CRC_is_found_too()
     {

@@ -19,13 +19,18 @@ internal static class ArgumentParsers
         return default;
     }
 
-    /// <summary>A whole number of at least <paramref name="minimum"/>.</summary>
-    public static Func<ArgumentResult, long> Number(long minimum) => result =>
+    /// <summary>A whole number within limits (inclusive).</summary>
+    public static Func<ArgumentResult, long> Number(long minimum, long maximum = long.MaxValue) => result =>
     {
         var text = result.Tokens[^1].Value;
         if (long.TryParse(text.Replace("_", "", StringComparison.Ordinal), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && number >= minimum)
         {
+            if (number > maximum)
+            {
+                result.AddError($"{Name(result)} is {number}; it must be at most {maximum}.");
+            }
+
             return number;
         }
 

@@ -7,6 +7,7 @@ namespace KafkaFeeder.CommandLine;
 internal static class CommandLineProgram
 {
     private const int WrongArguments = 2;
+    private const int CouldNotDoIt = 2;
 
     /// <param name="name">The program's, before each line.</param>
     /// <param name="root">Its commands.</param>
@@ -14,11 +15,27 @@ internal static class CommandLineProgram
     /// <param name="configuration">How to run; null: as is usual.</param>
     public static async Task<int> RunAsync(string name, RootCommand root, string[] args, InvocationConfiguration? configuration = null)
     {
+        CheckedOutput.Install();
         // No response files: an argument may begin with '@'.
         var arguments = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (arguments.Action is not ParseErrorAction) // not so with --help, which needs no other option
         {
-            return await arguments.InvokeAsync(configuration);
+            configuration ??= new InvocationConfiguration();
+            configuration.EnableDefaultExceptionHandler = false;
+            try
+            {
+                return await arguments.InvokeAsync(configuration);
+            }
+            catch (OutputException e)
+            {
+                Console.Error.WriteLine($"{name}: {e.Message}");
+                return CouldNotDoIt;
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Console.Error.WriteLine(e); // a fault of the program: all that is known of it
+                return 1;
+            }
         }
 
         foreach (var error in arguments.Errors)

@@ -46,9 +46,9 @@ internal static class GenerateCommand
             Description = "Messages a second, of all producers together; as fast as possible if left out",
             CustomParser = result => ArgumentParsers.Number(1)(result),
         };
-        var producers = Number("--producers", "P", "How many threads write at once", 1, 1);
-        var size = Number("--size", "BYTES", "The size of each message; longer if its content is", 1, 170);
-        var interval = Number("--interval", "SECONDS", "When segments roll; it divides 3600 or 86400", 1, 3600);
+        var producers = Number("--producers", "P", "How many threads write at once", 1, 1, 1000);
+        var size = Number("--size", "BYTES", "The size of each message; longer if its content is", 1, 170, 16 << 20);
+        var interval = Number("--interval", "SECONDS", "When segments roll; it divides 3600 or 86400", 1, 3600, 86400);
         var maxBytes = Number("--max-bytes", "BYTES", "The size at which a segment rolls before its time", 1, 1L << 30);
         var durability = new Option<Durability>("--durability")
         {
@@ -77,9 +77,6 @@ internal static class GenerateCommand
                 result.AddError($"--run is \"{id}\"; it must be 1 to 100 letters, digits, '.', '_' or '-'.");
             }
         });
-        AtMost(producers, 1000);
-        AtMost(size, 16 << 20);
-        AtMost(interval, 86400);
         command.SetAction((arguments, cancellation) => RunAsync(
             new GenerateOptions
             {
@@ -117,6 +114,16 @@ internal static class GenerateCommand
         var started = time.GetTimestamp();
         string? problem = null;
         long written;
+        try
+        {
+            Directory.CreateDirectory(writerOptions.Directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"hole-checker: nothing is written: {writerOptions.Directory} cannot be made: {e.Message}");
+            return ExitCode.Bad;
+        }
+
         using (var writer = new LogWriter(writerOptions))
         {
             var generator = new MessageGenerator(options, writer, time);
@@ -154,10 +161,15 @@ internal static class GenerateCommand
         return ExitCode.Bad;
     }
 
-    private static Option<long> Number(string name, string helpName, string description, long minimum, long? standard = null)
+    private static Option<long> Number(
+        string name, string helpName, string description, long minimum, long? standard = null, long maximum = long.MaxValue)
     {
-        var option =
-            new Option<long>(name) { HelpName = helpName, Description = description, CustomParser = ArgumentParsers.Number(minimum) };
+        var option = new Option<long>(name)
+        {
+            HelpName = helpName,
+            Description = description,
+            CustomParser = ArgumentParsers.Number(minimum, maximum),
+        };
         if (standard is { } value)
         {
             option.DefaultValueFactory = _ => value;
@@ -165,14 +177,6 @@ internal static class GenerateCommand
 
         return option;
     }
-
-    private static void AtMost(Option<long> option, long maximum) => option.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<long>() > maximum)
-        {
-            result.AddError($"{option.Name} is {result.GetValueOrDefault<long>()}; it must be at most {maximum}.");
-        }
-    });
 
     private static bool IsValidRun(string run) =>
         run.Length is >= 1 and <= 100 && run.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');

@@ -119,7 +119,7 @@ internal static class VerifyCommand
 
             if (isJson)
             {
-                using var output = Console.OpenStandardOutput();
+                using var output = new CheckedOutput();
                 ReportJson.Write(report, output);
             }
             else

@@ -23,7 +23,7 @@ internal static class FileLoop
                 write(found);
                 code = isSound(found) ? ExitCode.Good : ExitCode.Bad;
             }
-            catch (Exception e) when (Complaints.IsUnreadable(e))
+            catch (Exception e) when (Complaints.IsUnreadable(e) && e is not OutputException) // of all files, so it is said once
             {
                 Complaints.Say(e.Message);
             }

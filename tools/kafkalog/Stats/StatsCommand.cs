@@ -33,7 +33,7 @@ internal static class StatsCommand
         var command = new Command("stats", "Tell what segments are made of.") { paths, json };
         command.SetAction(arguments => Complaints.Guard(() =>
         {
-            using var output = Console.OpenStandardOutput();
+            using var output = new CheckedOutput();
             return FileLoop.Run(
                 SegmentFiles.Expand(arguments.GetRequiredValue(paths)),
                 (file, progress) =>

@@ -32,7 +32,7 @@ internal static class VerifyCommand
         var command = new Command("verify", "Check every batch and every record of segments.") { paths, json };
         command.SetAction(arguments => Complaints.Guard(() =>
         {
-            using var output = Console.OpenStandardOutput();
+            using var output = new CheckedOutput();
             return FileLoop.Run(
                 SegmentFiles.Expand(arguments.GetRequiredValue(paths)),
                 (file, progress) => Inspection.Of(file, null, progress, TimeProvider.System, cancellation),

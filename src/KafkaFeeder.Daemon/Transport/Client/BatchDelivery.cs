@@ -74,7 +74,7 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
 
         var rejected = new RejectedRecord(index, error.Code.ToString(), ProduceErrors.WhyRejected((int)error.Code));
         _isOfSize &= kind != OutcomeKind.Rejected || ProduceErrors.IsOfSize((int)error.Code);
-        Fail(index, kind, $"{error.Code}: {error.Reason}", rejected, possiblyPersisted);
+        Fail(index, kind, generation.TextOf(error), rejected, possiblyPersisted);
     }
 
     private void Fail(int index, OutcomeKind kind, string error, RejectedRecord? rejected, bool possiblyPersisted)

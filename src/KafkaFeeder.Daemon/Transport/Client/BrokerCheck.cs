@@ -31,11 +31,16 @@ internal static class BrokerCheck
             var trouble = new ConnectionTrouble();
             try
             {
+                foreach (var (ack, partitioner) in group.Select(l => (l.Options.Ack, l.Options.Partitioner)).Distinct())
+                {
+                    TryProducer(options.BrokerGroups[group.Key], ack, partitioner);
+                }
+
                 client = Connect(options.BrokerGroups[group.Key], trouble);
             }
             catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
             {
-                problems.Add($"{options.SourceFile}: kafka_brokers.{group.Key}.properties: {e.Message}");
+                problems.Add($"{options.SourceFile}: kafka_brokers.{group.Key}.properties: {options.BrokerGroups[group.Key].WithoutSecrets(e.Message)}");
                 continue;
             }
 
@@ -44,18 +49,35 @@ internal static class BrokerCheck
             {
                 try
                 {
-                    problems.AddRange(Ask(client, trouble, group.Key, topic.Key, topic.First(), tell));
+                    problems.AddRange(Ask(client, trouble, group.Key, topic.Key, topic.First(), tell)
+                        .Select(options.BrokerGroups[group.Key].WithoutSecrets));
                 }
                 catch (KafkaException e)
                 {
                     problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): "
-                        + $"{trouble.Cause ?? e.Error.Reason}");
+                        + $"{options.BrokerGroups[group.Key].WithoutSecrets(trouble.Cause ?? e.Error.Reason)}");
                     break; // the other topics of an unreachable cluster would each wait as long
                 }
             }
         }
 
         return problems;
+    }
+
+    /// <summary>
+    /// Makes a producer as the daemon would, and drops it: the client that asks takes not all of a producer's properties.
+    /// </summary>
+    private static void TryProducer(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner)
+    {
+        var isIdempotent = ProducerSettings.MayBeIdempotent(group, ack);
+        var settings = ProducerSettings.For(group, ack, partitioner, isIdempotent, ProducerShape.Sizes[0]);
+        new ProducerBuilder<byte[]?, byte[]?>(settings)
+            .SetKeySerializer(Serializers.ByteArray!)
+            .SetValueSerializer(Serializers.ByteArray!)
+            .SetLogHandler((_, _) => { })
+            .SetErrorHandler((_, _) => { })
+            .Build()
+            .Dispose();
     }
 
     private static IAdminClient Connect(BrokerGroupOptions group, ConnectionTrouble trouble)

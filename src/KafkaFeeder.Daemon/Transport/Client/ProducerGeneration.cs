@@ -14,6 +14,7 @@ internal sealed class ProducerGeneration : IDisposable
     private readonly IProducer<byte[]?, RecordSlot> _producer;
     private readonly Action<Error, OutcomeKind> _onError;
     private readonly Action _onAcknowledged;
+    private readonly Func<string, string> _shown; // what the library says, as it may be shown
     private int _users = 1; // the transport itself
 
     public ProducerGeneration(
@@ -21,11 +22,13 @@ internal sealed class ProducerGeneration : IDisposable
         bool isIdempotent,
         Action<Error, OutcomeKind> onError,
         Action<LogMessage> onLog,
-        Action onAcknowledged)
+        Action onAcknowledged,
+        Func<string, string> shown)
     {
         IsIdempotent = isIdempotent;
         _onError = onError;
         _onAcknowledged = onAcknowledged;
+        _shown = shown;
         _producer = new ProducerBuilder<byte[]?, RecordSlot>(settings)
             .SetKeySerializer(Serializers.ByteArray!)
             .SetValueSerializer(new RecordSlot.Serializer())
@@ -69,15 +72,18 @@ internal sealed class ProducerGeneration : IDisposable
     {
         if (kind == OutcomeKind.Fatal)
         {
-            Reason = $"{error.Code}: {error.Reason}";
+            Reason = TextOf(error);
             IsBroken = true;
             LacksIdempotence |= error.Code is ErrorCode.Local_UnsupportedFeature
                 || (error.IsFatal && error.Reason.Contains("dempoten", StringComparison.Ordinal)
                     && error.Reason.Contains("not supported", StringComparison.Ordinal));
         }
 
-        _onError(error, kind);
+        _onError(new Error(error.Code, _shown(error.Reason), error.IsFatal), kind);
     }
+
+    /// <summary>As it may be shown.</summary>
+    public string TextOf(Error error) => _shown($"{error.Code}: {error.Reason}");
 
     /// <summary>Every record that it holds gets its report.</summary>
     public void Purge() => ProducerPurge.All(_producer);

@@ -120,11 +120,13 @@ internal sealed class ProducerSlot : IDisposable
                 var settings = ProducerSettings.For(_group, _ack, _partitioner, _isIdempotent, _shape);
                 try
                 {
-                    _generation = new ProducerGeneration(settings, _isIdempotent, _health.Failed, OnLog, OnAcknowledged);
+                    _generation = new ProducerGeneration(
+                        settings, _isIdempotent, _health.Failed, OnLog, OnAcknowledged, _group.WithoutSecrets);
                 }
                 catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
                 {
-                    _health.Refused($"the properties of broker group {_group.Name} are refused by librdkafka: {e.Message}");
+                    _health.Refused($"the properties of broker group {_group.Name} are refused by librdkafka: "
+                        + _group.WithoutSecrets(e.Message));
                     refusal = OutcomeKind.Held;
                     return null;
                 }
@@ -160,5 +162,5 @@ internal sealed class ProducerSlot : IDisposable
         _health.Acknowledged();
     }
 
-    private void OnLog(LogMessage message) => FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, message.Message);
+    private void OnLog(LogMessage message) => FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, _group.WithoutSecrets(message.Message));
 }

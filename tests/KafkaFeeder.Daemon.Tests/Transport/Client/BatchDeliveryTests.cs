@@ -31,7 +31,8 @@ public sealed class BatchDeliveryTests : IDisposable
                 }
             },
             _ => { },
-            () => Interlocked.Increment(ref _acknowledged));
+            () => Interlocked.Increment(ref _acknowledged),
+            text => text);
     }
 
     public void Dispose() => _generation?.Dispose();

@@ -1,0 +1,46 @@
+using System.Text;
+
+namespace KafkaFeeder.Daemon.Options;
+
+/// <summary>
+/// Takes a secret out of what others say. librdkafka quotes a value whole, or one item of a list of them, without the blanks
+/// around it, and cuts long sentences. Pure.
+/// </summary>
+internal static class Hiding
+{
+    public const string Hidden = "(hidden)";
+
+    /// <summary>That much of a secret is not there by chance.</summary>
+    private const int EnoughOfIt = 12;
+
+    /// <summary>Fewer characters are hidden only in quotation marks: they are part of other words, too.</summary>
+    private const int Short = 4;
+
+    public static string In(string text, string secret) =>
+        secret.Split(',').Prepend(secret).Select(part => part.Trim()).Where(part => part.Length > 0).Distinct(StringComparer.Ordinal)
+            .Aggregate(text, HidePart);
+
+    private static string HidePart(string text, string part)
+    {
+        if (part.Length < Short)
+        {
+            return text.Replace($"\"{part}\"", $"\"{Hidden}\"", StringComparison.Ordinal);
+        }
+
+        StringBuilder? hidden = null;
+        var from = 0;
+        var end = text.AsSpan().TrimEnd('\uFFFD').Length; // cut inside a character
+        for (var i = 0; i < text.Length; i++)
+        {
+            var alike = text.AsSpan(i).CommonPrefixLength(part);
+            if (alike == part.Length || alike >= EnoughOfIt || (alike >= Short && i + alike == end))
+            {
+                (hidden ??= new StringBuilder()).Append(text, from, i - from).Append(Hidden);
+                from = i + alike;
+                i = from - 1;
+            }
+        }
+
+        return hidden is null ? text : hidden.Append(text, from, text.Length - from).ToString();
+    }
+}
