@@ -50,7 +50,11 @@ public sealed class CommandLineTests : IDisposable
     {
         var program = Path.Combine(AppContext.BaseDirectory, "hole-checker");
         using var process = Process.Start(
-            new ProcessStartInfo("/bin/sh", ["-c", $"{program} {arguments}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            new ProcessStartInfo("/bin/sh", ["-c", $"{program} {arguments}"])
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            })!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
