@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 
@@ -28,6 +29,16 @@ internal static class BatchCheck
     /// <summary>The same, without a word: for the search, which asks at every byte.</summary>
     public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) =>
         HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
+
+    /// <summary>
+    /// Whether a writer may still make a batch of what begins with these bytes. What it has not copied yet is zeros, so a length may
+    /// still be too small, and a CRC be wrong.
+    /// </summary>
+    public static bool CanBegin(ReadOnlySpan<byte> head, int maxBatchBytes) =>
+        head.Length < RecordBatchHeader.LogOverhead
+        || (BinaryPrimitives.ReadInt32BigEndian(head[8..]) is var length && length >= 0
+            && length <= maxBatchBytes - RecordBatchHeader.LogOverhead
+            && (head.Length <= RecordBatchHeader.MagicPosition || head[RecordBatchHeader.MagicPosition] <= 2));
 
     private static bool HasPossibleLength(in RecordBatchHeader header, int maxBatchBytes) =>
         header.TotalBytes >= RecordBatchHeader.BytesOf(header.Magic) && header.TotalBytes <= maxBatchBytes;

@@ -211,6 +211,47 @@ public sealed class SegmentReader : IDisposable
         return SegmentReadStatus.Corrupt;
     }
 
+    /// <summary>
+    /// To be called when <see cref="TryRead"/> says <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer may live:
+    /// <see cref="SegmentReadStatus.Corrupt"/> with <see cref="Damage"/> if no living writer explains what lies at
+    /// <see cref="Position"/>: a whole batch lies behind it, or no batch begins with such bytes.
+    /// <see cref="SegmentReadStatus.Batch"/> if a batch became whole meanwhile. Nothing else is consumed, and the budget for a search
+    /// does not count.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public SegmentReadStatus TryReadUnfinished()
+    {
+        Damage = null;
+        var end = RandomAccess.GetLength(_file);
+        if (end <= Position)
+        {
+            WrittenEnd = end;
+            return SegmentReadStatus.NeedMore;
+        }
+
+        var search = SearchTo(end);
+        search.Advance(long.MaxValue);
+        ForgetBuffer();
+        var fault = Examine(out var needsMore); // once more, behind the search: a writer finishes a batch before it begins the next
+        if (fault is null && !needsMore)
+        {
+            return SegmentReadStatus.Batch;
+        }
+
+        WrittenEnd = search.WrittenEnd;
+        if (search.Next is { } next)
+        {
+            Damage = new SegmentDamage(Position, next, false, fault ?? "a batch claims more bytes than lie before the next one");
+        }
+        else if (fault is not null && !BatchCheck.CanBegin(Fill(RecordBatchHeader.Bytes), _maxBatchBytes))
+        {
+            Damage = new SegmentDamage(Position, WrittenEnd, false, fault);
+        }
+
+        DropBuffer();
+        return Damage is null ? SegmentReadStatus.NeedMore : SegmentReadStatus.Corrupt;
+    }
+
     private SegmentDamage TailOf(BatchSearch search)
     {
         // A damaged length may claim more than there is, with good batches behind it.

@@ -90,6 +90,88 @@ public sealed class VerifyTests : IDisposable
         Assert.Equal(1, Kafkalog.Run("verify", path).ExitCode);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_damaged_length_with_sound_batches_behind_it_is_damage_also_while_a_writer_lives_or_may_live(bool lives)
+    {
+        var bytes = File.ReadAllBytes(SomeSegment.Write(_folder, 50));
+        var positions = SomeSegment.BatchPositions(_folder.Segments().Single());
+        bytes[positions[3] + 8] = 1; // 16 MiB more than there are
+        var path = _folder.File("fresh");
+        using var writer = lives ? SegmentWriter.Create(path) : null;
+        WriteInto(path, bytes);
+
+        var run = Kafkalog.Run("verify", path);
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith($"{path}: damage at bytes {positions[3]}..{positions[4] - 1} ", run.Lines[0]);
+        Assert.Contains("DAMAGED", run.Lines[1]);
+        Assert.Contains("9 batches, 45 records", run.Lines[1]);
+        Assert.Equal(1, Kafkalog.Run("stats", path).ExitCode);
+        var cat = Kafkalog.Run("cat", path);
+        Assert.Equal((1, 45), (cat.ExitCode, cat.Lines.Length));
+        var converted = Kafkalog.Run("convert", path, "--output", _folder.File("new"));
+        Assert.Equal((1, 45), (converted.ExitCode, SomeSegment.ReadAll(_folder.File("new")).Count));
+    }
+
+    [Fact]
+    public void Bytes_that_no_batch_begins_with_are_damage_at_once()
+    {
+        var random = new byte[100_000];
+        new Random(5).NextBytes(random);
+        var path = _folder.File("random");
+        WriteInto(path, random);
+        var run = Kafkalog.Run("verify", path);
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith($"{path}: damage at bytes 0..99999 ", run.Lines[0]);
+        Assert.Equal(1, Kafkalog.Run("cat", path).ExitCode);
+
+        var text = _folder.File("text");
+        WriteInto(text, "a"u8.ToArray()); // a batch may begin so, but there is none
+        run = Kafkalog.Run("verify", text);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("NOTHING SOUND", run.Output);
+        Assert.Equal(1, Kafkalog.Run("cat", text).ExitCode);
+    }
+
+    [Fact]
+    public void Zeros_alone_are_prepared_space()
+    {
+        var path = _folder.File("zeros");
+        WriteInto(path, []);
+        SomeSegment.Truncate(path, 10L << 30);
+        var run = Kafkalog.Run("verify", path);
+        Assert.Equal(
+            (0, $"{path}: no records; 10,737,418,240 bytes of prepared space; its writer may live\n"), (run.ExitCode, run.Output));
+        Assert.Equal((0, ""), (Kafkalog.Run("cat", path).ExitCode, Kafkalog.Run("cat", path).Errors));
+    }
+
+    [Fact]
+    public void What_is_not_finished_is_told_and_is_not_all()
+    {
+        var bytes = File.ReadAllBytes(SomeSegment.Write(_folder, 10));
+        var path = _folder.File("fresh");
+        WriteInto(path, bytes[..^3]);
+        var left = bytes.Length - 3 - SomeSegment.BatchPositions(_folder.Segments().Single())[1];
+        var verified = Kafkalog.Run("verify", path);
+        Assert.Equal(0, verified.ExitCode);
+        Assert.Contains($": sound so far; 1 batches, 5 records, offsets 0..4; its writer may live, {left} bytes ", verified.Output);
+        var cat = Kafkalog.Run("cat", path);
+        Assert.Equal((0, 5), (cat.ExitCode, cat.Lines.Length));
+        Assert.Contains($"{path}: {left} bytes at the end are not printed: ", cat.Errors);
+        var converted = Kafkalog.Run("convert", path, "--output", _folder.File("new"));
+        Assert.Equal(1, converted.ExitCode);
+        Assert.Contains($"{left} bytes at the end are not in {_folder.File("new")}", converted.Errors);
+        var recovered = Kafkalog.Run("recover", path, "--force", "--output", _folder.File("new2"));
+        Assert.Equal(1, recovered.ExitCode);
+    }
+
+    private static void WriteInto(string path, byte[] bytes)
+    {
+        using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+        file.Write(bytes);
+    }
+
     [Fact]
     public void What_could_not_be_checked_is_exit_code_2_also_beside_damage()
     {

@@ -29,12 +29,12 @@ internal static class CatCommand
           One FILE, or one DIR with --component. Waits for more while the writer lives, then goes on with the next segment of
           the same log, as it comes. A file that has no segment's name ends with its writer.
         Damage:
-          A line on standard error with the bytes; what is behind it is printed. A last batch that its living writer has not
-          finished is no damage.
+          A line on standard error with the bytes; what is behind it is printed. A last batch that its writer has not finished,
+          which lives or may live, is no damage: a line on standard error tells how many bytes are not printed.
 
         Exit codes:
           0  printed; also when interrupted, or when nobody reads the output any more
-          1  printed, but for damage
+          1  printed, but for damage; or nothing sound is in a file
           2  a file could not be read, or wrong arguments
 
         Examples:

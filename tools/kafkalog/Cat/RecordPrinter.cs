@@ -31,6 +31,11 @@ internal sealed class RecordPrinter(
                 return;
             }
         }
+
+        if (!cancellation.IsCancellationRequested)
+        {
+            TellUnfinished(scan);
+        }
     }
 
     /// <summary>Prints a file and those of its log that follow it, until it is cancelled or nothing more can come.</summary>
@@ -169,6 +174,22 @@ internal sealed class RecordPrinter(
         }
 
         return true;
+    }
+
+    private void TellUnfinished(SegmentScan scan)
+    {
+        if (scan.WrittenEnd == scan.Position)
+        {
+            return;
+        }
+
+        var writer = scan.ProbeWriter();
+        var hasNothing = scan.HasNothingSound(writer);
+        HasMetDamage |= hasNothing;
+        output.Flush();
+        var why = hasNothing ? "there is no whole batch in the file"
+            : $"its writer {(writer == WriterState.Alive ? "lives" : "may live")}, and has not finished a batch of them";
+        Complaints.Say($"{scan.Path}: {scan.WrittenEnd - scan.Position} bytes at the end are not printed: {why}");
     }
 
     private void Tell(string path, SegmentDamage damage)

@@ -27,7 +27,7 @@ internal static class ConvertCommand
 
         Exit codes:
           0  NEW is written
-          1  NEW is written, without what is damaged in FILE
+          1  NEW is written, without what is damaged in FILE, or what its writer has not finished
           2  NEW is not written: FILE cannot be read, NEW exists, a record does not fit, wrong arguments
 
         Examples:
@@ -93,7 +93,8 @@ internal static class ConvertCommand
                 CultureInfo.InvariantCulture,
                 $"{created}: {conversion.Records:N0} records, {new FileInfo(created).Length:N0} bytes{control}"));
         NewFile.WarnIfShipped(source, created);
-        return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
+        var isPartial = InspectionText.WarnOfUnfinished(inspection, created);
+        return inspection.IsSound && !isPartial ? ExitCode.Good : ExitCode.Bad;
     }
 
     private static SegmentWriter CreateWriter(string path, byte magic, CompressionType codec, int batchBytes)

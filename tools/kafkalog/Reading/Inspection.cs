@@ -65,10 +65,19 @@ internal sealed class Inspection
     /// <summary>Whether nothing more will be written to it.</summary>
     public bool IsFinal { get; private set; }
 
-    /// <summary>Bytes at the end that a writer which may live has not made a batch of yet, or wrote since we were there.</summary>
+    /// <summary>
+    /// Bytes at the end that a writer which may live has not made a batch of yet, or wrote since we were there; without
+    /// <see cref="PreparedBytes"/>.
+    /// </summary>
     public long UnfinishedBytes { get; private set; }
 
-    public bool IsSound => DamageCount == 0;
+    /// <summary>Zeros at the end: space that a writer which may live has prepared.</summary>
+    public long PreparedBytes { get; private set; }
+
+    /// <summary>There are bytes, no writer that is known to live, and no batch.</summary>
+    public bool HasNothingSound { get; private set; }
+
+    public bool IsSound => DamageCount == 0 && !HasNothingSound;
 
     /// <summary>Reads a segment to its end.</summary>
     /// <param name="path">The file.</param>
@@ -107,7 +116,9 @@ internal sealed class Inspection
         Bytes = scan.Bytes;
         Writer = scan.ProbeWriter();
         IsFinal = scan.IsFinal(Writer);
-        UnfinishedBytes = Bytes - scan.Position;
+        UnfinishedBytes = scan.WrittenEnd - scan.Position;
+        PreparedBytes = Math.Max(0, Bytes - scan.WrittenEnd);
+        HasNothingSound = scan.HasNothingSound(Writer);
     }
 
     private void Take(SegmentScan scan, IInspector? inspector)

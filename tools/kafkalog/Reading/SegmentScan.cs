@@ -24,6 +24,7 @@ internal sealed class SegmentScan : IDisposable
     private readonly TimeProvider _time;
     private readonly SegmentName? _name;
     private readonly RecordBatchDecoder _decoder = new();
+    private bool _hasBatch;
 
     /// <param name="path">The file.</param>
     /// <param name="time">The clock that says when nothing more will be written.</param>
@@ -42,6 +43,12 @@ internal sealed class SegmentScan : IDisposable
 
     /// <summary>The first byte that was not passed.</summary>
     public long Position => _reader.Position;
+
+    /// <summary>At the end: behind what was not passed and is no prepared space (zeros).</summary>
+    public long WrittenEnd => Math.Max(Position, _reader.WrittenEnd);
+
+    /// <summary>At the end: whether there are bytes, and no batch was read.</summary>
+    public bool HasNothingSound(WriterState writer) => !_hasBatch && WrittenEnd > Position && writer != WriterState.Alive;
 
     public long BatchPosition => _reader.BatchPosition;
 
@@ -65,9 +72,14 @@ internal sealed class SegmentScan : IDisposable
     public ScanStep Next()
     {
         var step = NextThere();
-        if (step != ScanStep.End || !IsFinal())
+        if (step != ScanStep.End)
         {
             return step;
+        }
+
+        if (!IsFinal())
+        {
+            return Taken(_reader.TryReadUnfinished());
         }
 
         step = NextThere(); // its writer may have written and gone since we looked
@@ -75,11 +87,14 @@ internal sealed class SegmentScan : IDisposable
     }
 
     /// <summary>The same, but at the end nothing is said of a tail that is not whole.</summary>
-    public ScanStep NextThere()
+    public ScanStep NextThere() => Taken(_reader.TryRead());
+
+    private ScanStep Taken(SegmentReadStatus status)
     {
-        switch (_reader.TryRead())
+        switch (status)
         {
             case SegmentReadStatus.Batch:
+                _hasBatch = true;
                 return ScanStep.Batch;
             case SegmentReadStatus.Corrupt:
                 Pass(_reader.Damage!);

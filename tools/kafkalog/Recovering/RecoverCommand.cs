@@ -25,7 +25,7 @@ internal static class RecoverCommand
 
         Exit codes:
           0  NEW is written; nothing was damaged
-          1  NEW is written; damage was left out
+          1  NEW is written; damage was left out, or with --force what FILE's writer has not finished
           2  NEW is not written: FILE cannot be read, NEW exists, FILE's writer lives or may live, wrong arguments
 
         Examples:
@@ -97,6 +97,7 @@ internal static class RecoverCommand
             $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} "
                 + $"bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
         NewFile.WarnIfShipped(file, output);
-        return inspection.IsSound ? ExitCode.Good : ExitCode.Bad;
+        var isPartial = InspectionText.WarnOfUnfinished(inspection, output);
+        return inspection.IsSound && !isPartial ? ExitCode.Good : ExitCode.Bad;
     }
 }

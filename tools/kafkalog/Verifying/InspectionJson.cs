@@ -34,6 +34,7 @@ internal static class InspectionJson
         json.WriteString("writer", NameOf(inspection.Writer));
         json.WriteBoolean("final", inspection.IsFinal);
         json.WriteNumber("unfinishedBytes", inspection.UnfinishedBytes);
+        json.WriteNumber("preparedBytes", inspection.PreparedBytes);
         json.WriteNumber("damageCount", inspection.DamageCount);
         json.WriteNumber("damagedBytes", inspection.DamagedBytes);
         json.WriteStartArray("damage");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using KafkaLog.Format.Segments;
+using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Reading;
 
 namespace KafkaLog.Tool.Verifying;
@@ -25,14 +26,34 @@ internal static class InspectionText
     /// <summary>The last line.</summary>
     public static string Verdict(Inspection inspection)
     {
-        var verdict = inspection.IsSound
-            ? "sound"
-            : Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places");
+        var lives = inspection.IsFinal ? "" : inspection.Writer == WriterState.Alive ? "; its writer lives" : "; its writer may live";
+        var prepared = inspection.PreparedBytes > 0 ? Invariant($"{inspection.PreparedBytes:N0} bytes of prepared space") : "";
+        if (inspection is { IsSound: true, BatchesCount: 0, UnfinishedBytes: 0, PreparedBytes: > 0 })
+        {
+            return $"no records; {prepared}{lives}";
+        }
+
+        var verdict = inspection.DamageCount > 0
+            ? Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places")
+            : inspection.HasNothingSound ? "NOTHING SOUND"
+            : inspection.UnfinishedBytes > 0 ? "sound so far" : "sound";
         var offsets = inspection.FirstOffset is { } first ? Invariant($", offsets {first}..{inspection.LastOffset}") : "";
-        var lives = inspection.Writer == WriterState.Alive ? "lives" : "may live";
-        var writer = inspection.IsFinal ? ""
-            : Invariant($"; its writer {lives}, {inspection.UnfinishedBytes:N0} bytes after these are not finished yet, or new");
-        return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records{offsets}{writer}");
+        var unfinished = inspection.IsFinal ? "" : Invariant($", {inspection.UnfinishedBytes:N0} bytes after these are not finished yet");
+        return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records{offsets}{lives}{unfinished}")
+            + (prepared.Length > 0 ? ", " + prepared : "");
+    }
+
+    /// <summary>Tells that a new file has not all of the old one; false: it has.</summary>
+    public static bool WarnOfUnfinished(Inspection inspection, string created)
+    {
+        if (inspection.UnfinishedBytes == 0)
+        {
+            return false;
+        }
+
+        Complaints.Say(Invariant(
+            $"{inspection.Path}: {inspection.UnfinishedBytes:N0} bytes at the end are not in {created}: its writer has not finished them"));
+        return true;
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

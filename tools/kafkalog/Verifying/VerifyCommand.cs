@@ -11,12 +11,14 @@ internal static class VerifyCommand
     public const string MoreHelp = """
         What it checks:
           The CRC of every batch, and every record in it. For each damage: the bytes (both ends inclusive), the reason, the
-          last offset before it and the first behind it. A last batch that its living writer has not finished is no damage.
+          last offset before it and the first behind it. A last batch that its writer has not finished, which lives or may live,
+          is no damage: "sound so far", and how many bytes. Is there a sound batch behind it, or does no batch begin so, it is
+          damage whatever the writer does.
           --json: an object a line for each file; damage has the first 1000, damageCount counts all.
 
         Exit codes:
           0  all files are sound
-          1  something is damaged
+          1  something is damaged; or there are bytes, and nothing sound
           2  a file could not be checked, or wrong arguments
 
         Examples:
