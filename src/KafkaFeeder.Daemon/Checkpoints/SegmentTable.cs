@@ -94,7 +94,7 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
     {
         if (_first + count > _items.Length)
         {
-            Move(count);
+            Move(Math.Max(count, Count + (Count / 2)));
         }
     }
 

@@ -207,7 +207,8 @@ internal sealed class SegmentLane : IDisposable
                 Tracker = new AcknowledgementTracker(_saved.Watermark),
                 Identity = identity,
                 ModifiedTicks = modified,
-                HasPassedTail = plan.HasPassedTail,
+                PassedTailAt = plan.PassedTailAt,
+                CutTo = plan.CutTo,
             };
             Bytes = bytes;
             WrittenBytes = Math.Max(EndPosition, written);
@@ -230,6 +231,12 @@ internal sealed class SegmentLane : IDisposable
     public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
         var isAtItsEnd = IsAtItsEnd();
+        if (_reading!.PassedTailAt is not null && !IsUnlinked)
+        {
+            IsReadToEnd = true; // if it has grown it is opened anew, and read from the start of that batch
+            return LaneStatus.End;
+        }
+
         if (!isAtItsEnd && TakeNext(book) is { } first)
         {
             return first;
@@ -261,6 +268,9 @@ internal sealed class SegmentLane : IDisposable
         {
             case SegmentReadStatus.Searching:
                 return LaneStatus.Searching;
+            case SegmentReadStatus.Corrupt when Reader.Damage!.EndPosition < stat.Bytes:
+                Pass(Reader.Damage, book); // there is a whole batch behind it
+                return LaneStatus.Passed;
             case SegmentReadStatus.Corrupt:
                 PassTail(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
                 break;
@@ -343,7 +353,7 @@ internal sealed class SegmentLane : IDisposable
         if (Bytes > EndPosition)
         {
             IsReadToEnd = false;
-            IsRewritten = _reading!.HasPassedTail; // the rest of that batch may have come: it is read from its start
+            IsRewritten = _reading!.PassedTailAt is not null && !IsUnlinked; // the rest of that batch may have come: it is read from its start
             return false;
         }
 
@@ -423,7 +433,8 @@ internal sealed class SegmentLane : IDisposable
     /// </summary>
     public void CloseRewritten()
     {
-        var sentTo = Math.Max(_saved.SentTo, _reading!.HasPassedTail ? 0 : EndPosition); // of a tail nothing was sent
+        var sentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition); // of a tail nothing was sent
+        IsUnlinked = false;
         IsReadToEnd = false;
         IsRewritten = false;
         Close();
@@ -567,14 +578,14 @@ internal sealed class SegmentLane : IDisposable
     /// </summary>
     private void PassTail(SegmentDamage tail, LossBook book)
     {
-        if (tail.EndPosition > _saved.SentTo)
+        if (tail.EndPosition > _reading!.CutTo)
         {
             Account(tail, book);
         }
 
         Reader!.Pass(tail);
-        _reading!.Tracker!.AddPassed(tail.Position, tail.EndPosition, Reader.NextOffset, isTail: true);
-        _reading.HasPassedTail = true;
+        _reading.Tracker!.AddPassed(tail.Position, tail.EndPosition, Reader.NextOffset, isTail: true);
+        _reading.PassedTailAt = tail.Position;
         Grow(tail.EndPosition);
     }
 
@@ -599,10 +610,13 @@ internal sealed class SegmentLane : IDisposable
             };
         }
 
+        // Of a tail that was passed nothing was sent: PassTail.
+        var passedTail = saved.LastBatchCrc == 0 ? saved.LastBatchPosition : null;
+        var confirmed = passedTail ?? from;
         if (bytes < from)
         {
             // The bytes between the last whole batch and the end were confirmed; the rest of that batch may come back.
-            return Intact(file, path, Math.Min(from, bytes)) is not { } whole ? null
+            return Intact(file, path, Math.Min(confirmed, bytes)) is not { } whole ? null
                 : new OpenPlan(
                     whole,
                     new SegmentReset(
@@ -610,7 +624,8 @@ internal sealed class SegmentLane : IDisposable
                         IsGoingBack: true),
                     book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)))
                 {
-                    ConfirmedBefore = from,
+                    ConfirmedBefore = confirmed,
+                    CutTo = Math.Min(confirmed, bytes),
                 };
         }
 
@@ -631,19 +646,21 @@ internal sealed class SegmentLane : IDisposable
                 };
         }
 
-        var isTail = saved.LastBatchCrc == 0; // that was passed: PassTail
-        if (isTail && bytes == from)
+        if (passedTail is not null && bytes == from && !(HeaderAt(file, last)?.TotalBytes <= bytes - last))
         {
-            return new OpenPlan(saved, null, Account) { HasPassedTail = true };
+            return new OpenPlan(saved, null, Account) { PassedTailAt = last };
         }
 
-        return Intact(file, path, from) is not { } intact ? null
-            : isTail ? new OpenPlan(
+        return Intact(file, path, confirmed) is not { } intact ? null
+            : passedTail is not null ? new OpenPlan(
                 intact,
                 new SegmentReset(
                     $"it has grown past the start of a batch, which was passed: reading on from position {intact.Position}",
                     IsGoingBack: true),
                 Account)
+            {
+                ConfirmedBefore = last,
+            }
             : new OpenPlan(
                 intact,
                 new SegmentReset(
@@ -722,8 +739,11 @@ internal sealed class SegmentLane : IDisposable
         /// <summary>The reader may hold bytes that were not looked at.</summary>
         public bool IsBuffered { get; set; }
 
-        /// <summary>The last bytes were passed, since they were no whole batch.</summary>
-        public bool HasPassedTail { get; set; }
+        /// <summary>Where the last bytes begin that were passed, since they were no whole batch; null: none were.</summary>
+        public long? PassedTailAt { get; set; }
+
+        /// <summary>Before it, what is no whole batch had been one that was confirmed, until the file was cut.</summary>
+        public long CutTo { get; init; }
 
         /// <summary>While it is opened.</summary>
         public IntactSearch? Intact { get; set; }
@@ -749,7 +769,9 @@ internal sealed class SegmentLane : IDisposable
 
         public long ConfirmedBefore { get; init; }
 
-        public bool HasPassedTail { get; init; }
+        public long? PassedTailAt { get; init; }
+
+        public long CutTo { get; init; }
     }
 }
 

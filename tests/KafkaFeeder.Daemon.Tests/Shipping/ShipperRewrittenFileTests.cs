@@ -347,6 +347,61 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.True(_rig.Saved(path).IsDone);
     }
 
+    /// <summary>A writer that was taken for gone takes half a batch back, and goes on: with less than that, or with more.</summary>
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    [InlineData(5, false)]
+    [InlineData(5, true)]
+    public void What_is_written_in_the_place_of_a_tail_that_was_passed_is_shipped(int batches, bool restarts)
+    {
+        var path = _rig.Segment(["1"], ["2"], [new string('x', 1000)]);
+        var third = ShippingRig.BatchesOf(path)[2].Position;
+        Cut(path, third + 300);
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        if (restarts)
+        {
+            _rig.Crash();
+            _rig.Start();
+        }
+
+        using var other = new ShippingRig();
+        var more = other.Segment([["1"], ["2"], .. News(batches)]);
+        var rest = File.ReadAllBytes(more).AsSpan((int)ShippingRig.BatchesOf(more)[2].Position);
+        WriteOver(path, [.. File.ReadAllBytes(path).AsSpan(0, (int)third), .. rest]);
+        _rig.Time.Advance(TimeSpan.FromDays(2));
+        DrainReplaced();
+        Assert.Equal(["1", "2", .. News(batches).Select(n => n[0])], Transport.Topic);
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>Its end is not known, so it is looked for behind all that could still be that batch.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_batch_that_claims_to_end_behind_the_file_is_damage_and_what_comes_after_it_is_shipped(bool acksAtOnce)
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"], ["4"]);
+        var batches = ShippingRig.BatchesOf(path);
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.Position = batches[1].Position + 8; // the batch's length, big endian
+            file.Write([0, 1, 0, 0]);
+        }
+
+        Transport.AcksAtOnce = acksAtOnce;
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal(["1", "3", "4"], Transport.Topic);
+        Assert.Equal([("damaged", batches[1].Position, batches[2].Position)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal(0, _rig.Status.CheckpointResets);
+    }
+
     private static void Cut(string path, long bytes)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
