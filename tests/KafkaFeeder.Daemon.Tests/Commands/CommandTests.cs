@@ -119,7 +119,8 @@ public sealed class CommandTests : IDisposable
         SomeLog.Segment(_folder.File("logs"));
         using var holder = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
         holder.Until(
-            () => JsonNode.Parse(Run("status", "--json").Output)?["logs"]?[0]?["lagBytes"] is { } lag && (long)lag > 0, "it has a lag");
+            () => JsonNode.Parse(Run("status", "--json").Output)?["logs"] is JsonArray { Count: 1 } logs && (long?)logs[0]?["lagBytes"] > 0,
+            "it has a lag");
         _folder.Write("second.yaml", File.ReadAllText(_folder.File("conf.yaml")).Replace("/state/", "/second/", StringComparison.Ordinal));
         using (var second = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("second.yaml")))
         {
@@ -214,8 +215,7 @@ public sealed class CommandTests : IDisposable
 
     [Theory]
     [InlineData("run", "TERM", ExitCode.Ok)]
-    [InlineData("run", "INT", ExitCode.Ok)]
-    [InlineData("drain", "TERM", ExitCode.Left)]
+    [InlineData("drain", "TERM", ExitCode.Left)] // SIGINT may be ignored by who runs the tests, and is left so
     [InlineData("run", "HUP", null)]
     [InlineData("run", "USR1", null)]
     [InlineData("run", "USR2", null)]
