@@ -233,7 +233,7 @@ internal sealed class SegmentLane : IDisposable
         var isAtItsEnd = IsAtItsEnd();
         if (_reading!.PassedTailAt is not null && !IsUnlinked)
         {
-            IsReadToEnd = true; // if it has grown it is opened anew, and read from the start of that batch
+            IsReadToEnd = true; // if the file has grown, it is opened again and read from the start of that batch
             return LaneStatus.End;
         }
 

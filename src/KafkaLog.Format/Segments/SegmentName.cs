@@ -27,7 +27,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
         _fileName = IsNamed(fileName) ? null : fileName;
     }
 
-    /// <summary>The name as it stands in the directory. Made anew each time.</summary>
+    /// <summary>The name as it stands in the directory. A new string each time.</summary>
     public string FileName => _fileName
         ?? string.Create(CultureInfo.InvariantCulture, $"{Date:D8}_{Time:D6}_{Seconds}_UTC-{Component}{Extension}");
 
