@@ -103,8 +103,19 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         await Fleet.StopAsync().ConfigureAwait(false);
         await _stopped.CancelAsync().ConfigureAwait(false);
         await _supervision.ConfigureAwait(false);
-        var (logs, unknown) = (Fleet.Statuses, Fleet.Statuses.Count(l => !l.IsLookedAt));
-        FeederLog.Stopped(_logger, logs.Count, logs.Sum(l => l.LagBytes), unknown == 0 ? "" : $", {unknown} not looked at");
+        LogStopped(Fleet.Statuses);
+    }
+
+    private void LogStopped(IReadOnlyCollection<LogStatus> logs)
+    {
+        var missing = logs.Sum(l => l.MissingBytes);
+        var unknown = logs.Count(l => !l.IsLookedAt);
+        FeederLog.Stopped(
+            _logger,
+            logs.Count,
+            logs.Sum(l => l.LagBytes - l.RemovedBytes),
+            missing == 0 ? "" : $", {missing} bytes more are of segments that are gone and lost unless these come back",
+            unknown == 0 ? "" : $", {unknown} not looked at");
     }
 
     public async ValueTask DisposeAsync()

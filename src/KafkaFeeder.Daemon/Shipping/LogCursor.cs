@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Files;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
@@ -87,6 +88,25 @@ internal sealed class LogCursor : IDisposable
             var lanes = _missing.Where(l => l.LosableBytes > 0).ToList();
             return lanes.Count == 0 ? null
                 : (lanes.Count, lanes.Sum(l => l.LosableBytes), lanes.Min(l => l.MissingSince!.Value), lanes.Max(l => l.MissingSince!.Value) + Patience);
+        }
+    }
+
+    /// <summary>
+    /// What was removed from the directory while it is read: segments, and their bytes that are not shipped. These can be read
+    /// as long as the file is open, and are in <see cref="LagBytes"/>. Null: none.
+    /// </summary>
+    public (int Count, long Bytes)? Removed
+    {
+        get
+        {
+            var (count, bytes) = (0, 0L);
+            foreach (var lane in _open.Where(l => l.IsUnlinked && l.LagBytes > 0))
+            {
+                count++;
+                bytes += lane.LagBytes;
+            }
+
+            return count == 0 ? null : (count, bytes);
         }
     }
 
@@ -386,6 +406,11 @@ internal sealed class LogCursor : IDisposable
 
     private void CameBack(SegmentLane lane)
     {
+        if (lane.IsUnlinked)
+        {
+            lane.IsUnlinked = !IsOpenFile(lane); // another file of its name is looked at when this one is read to its end
+        }
+
         if (_missing.Remove(lane))
         {
             _taken.Remove(lane.Name);
@@ -394,6 +419,8 @@ internal sealed class LogCursor : IDisposable
             BeginToWait(lane);
         }
     }
+
+    private bool IsOpenFile(SegmentLane lane) => _watch.FactsOf(lane.Name) is { } facts && facts.Id == FileFacts.Of(lane.File).Id;
 
     /// <summary>
     /// A segment that was done is there again. If it is the same file nothing happens; else it is read. What cannot be looked

@@ -103,7 +103,7 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>True if other content was written into the open file: it is read no further, see <see cref="CloseRewritten"/>.</summary>
     public bool IsRewritten { get; private set; }
 
-    /// <summary>True if its name went from the directory while it is open.</summary>
+    /// <summary>True if its name went from the directory while it is open, and the same file has not come back under it.</summary>
     public bool IsUnlinked { get; set; }
 
     /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>

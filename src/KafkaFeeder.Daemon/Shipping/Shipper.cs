@@ -48,6 +48,7 @@ internal sealed class Shipper : IDisposable
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly LogCursor _cursor;
+    private readonly AbsentSegments _absent;
     private readonly SendWindow _window;
     private readonly InFlightBudget _budget;
     private readonly RetrySchedule _retries = new();
@@ -83,6 +84,7 @@ internal sealed class Shipper : IDisposable
         _logger = logger;
         _time = time;
         _cursor = new LogCursor(status.Directory, set, keeper.TakeStart(), book, time, OnReset);
+        _absent = new AbsentSegments(_cursor, status, logger, time);
     }
 
     /// <summary>The settings as they are now: those that concern a batch may change while it runs.</summary>
@@ -751,12 +753,13 @@ internal sealed class Shipper : IDisposable
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Watermark.Position}";
         var unanswered = Unanswered(hasLag: first is not null);
-        var missing = MissingText() ?? UnreadableText();
-        _status.Error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered ?? missing;
+        var absent = _absent.Look();
+        var error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered;
+        _status.Error = error is not null && absent is not null ? $"{error}; {absent}" : error ?? absent;
         _status.State =
             _saveFault is not null || _fault is not null ? LogState.Failed
             : _trouble?.Kind == OutcomeKind.Held ? LogState.Held
-            : _trouble is not null || unanswered is not null || missing is not null ? LogState.Retrying
+            : _trouble is not null || unanswered is not null || absent is not null ? LogState.Retrying
             : _status.LagBytes == 0 && _window.IsEmpty ? LogState.Idle
             : LogState.Shipping;
         _status.LookedAt = began; // last: who reads it first reads a state that is no older
@@ -774,10 +777,4 @@ internal sealed class Shipper : IDisposable
         return silence < TimeSpan.FromSeconds(1) ? null
             : _transport.LastError ?? (silence > AnswerTime ? $"no answer from the brokers for {Words.Age(silence)}" : null);
     }
-
-    private string? MissingText() => _cursor.Missing is not { } missing ? null
-        : string.Create(CultureInfo.InvariantCulture, $"{Words.Count(missing.Count, "segment", "segments")} with {Words.Bytes(missing.Bytes)} not shipped {(missing.Count == 1 ? "is" : "are")} missing from {_status.Directory} since {missing.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {missing.Until:HH:mm:ss}Z");
-
-    private string? UnreadableText() => _cursor.Unreadable is not { } unreadable ? null
-        : $"{Words.Count(unreadable.Count, "segment", "segments")} that {(unreadable.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {unreadable.Error}";
 }

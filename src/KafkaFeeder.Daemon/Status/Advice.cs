@@ -62,7 +62,8 @@ internal static class Advice
                     false,
                     $"Retrying: {error}",
                     "Wait for the brokers: the backlog lies on disk. If they are well, look at the network from here to them. If it "
-                        + "names segments: bring them back, or repair their rights.");
+                        + "names segments: bring them back, or repair their rights; if they were removed while being read, do not stop "
+                        + "kafkafeeder before they are shipped.");
                 break;
             default:
                 if (log.LastError is { } last)

@@ -18,8 +18,8 @@ internal static partial class FeederLog
     [LoggerMessage(102, LogLevel.Information, "Stopping: reading stops, waiting up to {Timeout} for acknowledgements")]
     public static partial void Stopping(ILogger logger, TimeSpan timeout);
 
-    [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship{Unknown}")]
-    public static partial void Stopped(ILogger logger, int logs, long lagBytes, string unknown);
+    [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship{Missing}{Unknown}")]
+    public static partial void Stopped(ILogger logger, int logs, long lagBytes, string missing, string unknown);
 
     [LoggerMessage(
         104,
@@ -107,6 +107,21 @@ internal static partial class FeederLog
         "{Component}: nobody can tell whether the writer of {Segment} lives (a file system without locks between hosts, or a writer that "
             + "takes none): the segment counts as finished at {FinalAt} if nothing is added to it. So with each such segment of this log")]
     public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
+
+    [LoggerMessage(
+        309,
+        LogLevel.Warning,
+        "{Component} in {Directory}: {Segments} with {Bytes} not shipped are missing: they are lost if they are not back by {Until}. Is the "
+            + "directory mounted?")]
+    public static partial void SegmentsMissing(
+        ILogger logger, string component, string directory, string segments, string bytes, DateTimeOffset until);
+
+    [LoggerMessage(
+        310,
+        LogLevel.Warning,
+        "{Component} in {Directory}: {Segments} with {Bytes} not shipped were removed while they are read. They are shipped from the open "
+            + "files, and lost if kafkafeeder stops before")]
+    public static partial void SegmentsRemoved(ILogger logger, string component, string directory, string segments, string bytes);
 
     [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]
     public static partial void ProducerMade(ILogger logger, string description);

@@ -48,6 +48,8 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     private long _checkpointResets;
     private long _checkpointFailures;
     private long _lagBytes;
+    private long _missingBytes;
+    private long _removedBytes;
     private long _inFlightBytes;
     private long _oldestUnshipped;
     private long _cleanedSegments;
@@ -155,6 +157,15 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
 
     /// <summary>Bytes that are not confirmed.</summary>
     public long LagBytes { get => Interlocked.Read(ref _lagBytes); set => Interlocked.Exchange(ref _lagBytes, value); }
+
+    /// <summary>
+    /// Bytes that are not confirmed, of segments that are gone from the directory. They are lost unless the segments come back, or,
+    /// for what is in <see cref="RemovedBytes"/>, are shipped before the daemon stops.
+    /// </summary>
+    public long MissingBytes { get => Interlocked.Read(ref _missingBytes); set => Interlocked.Exchange(ref _missingBytes, value); }
+
+    /// <summary>What of <see cref="MissingBytes"/> is still read, since the files are open. It is in <see cref="LagBytes"/> too.</summary>
+    public long RemovedBytes { get => Interlocked.Read(ref _removedBytes); set => Interlocked.Exchange(ref _removedBytes, value); }
 
     /// <summary>Bytes that are sent and not confirmed.</summary>
     public long InFlightBytes { get => Interlocked.Read(ref _inFlightBytes); set => Interlocked.Exchange(ref _inFlightBytes, value); }

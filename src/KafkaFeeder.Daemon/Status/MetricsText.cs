@@ -10,6 +10,7 @@ internal static class MetricsText
     private static readonly (string Name, string Type, string Help, Func<LogStatus, double> Value)[] PerLog =
     [
         (Lag, "gauge", "Bytes on disk that the brokers have not confirmed.", l => l.LagBytes),
+        (Missing, "gauge", "Unshipped bytes of segments that are gone from the directory.", l => l.MissingBytes),
         ("kafkafeeder_in_flight_bytes", "gauge", "Bytes that are sent and not confirmed.", l => l.InFlightBytes),
         ("kafkafeeder_oldest_unshipped_timestamp_seconds", "gauge",
             "Timestamp of the oldest record on disk that is not confirmed; 0 if there is none.", l => l.OldestUnshipped / 1000.0),
@@ -39,6 +40,8 @@ internal static class MetricsText
     /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
     private const string Lag = "kafkafeeder_lag_bytes";
 
+    private const string Missing = "kafkafeeder_missing_bytes";
+
     /// <summary>Characters of a part: the text of many logs is long, and asked for every few seconds.</summary>
     private const int PartChars = 16 << 10;
 
@@ -67,7 +70,7 @@ internal static class MetricsText
         foreach (var (name, type, help, value) in PerLog)
         {
             Head(text, name, type, help);
-            foreach (var log in logs.Where(l => l.IsLookedAt || name != Lag))
+            foreach (var log in logs.Where(l => l.IsLookedAt || name is not (Lag or Missing)))
             {
                 text.Append(
                     CultureInfo.InvariantCulture,

@@ -74,6 +74,7 @@ internal static class StatusJson
         json.WriteString("position", log.Position);
         WriteOfFiles(json, log, "segments", log.Segments);
         WriteOfFiles(json, log, "lagBytes", log.LagBytes);
+        WriteOfFiles(json, log, "missingBytes", log.MissingBytes);
         json.WriteNumber("inFlightBytes", log.InFlightBytes);
         WriteOfFiles(json, log, "oldestUnshipped", log.OldestUnshipped);
         json.WriteNumber("shippedRecords", log.ShippedRecords);

@@ -137,6 +137,29 @@ public sealed class CommandTests : IDisposable
         Assert.Contains($"left: orders in {_folder.File("logs")}: not looked at: ", errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_was_removed_while_it_is_read_is_not_left_to_ship_when_the_daemon_stops()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        Configure("127.0.0.1:1");
+        var segment = SomeLog.Segment(_folder.File("logs"));
+        var bytes = new FileInfo(segment).Length;
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        long? OfLog(string name) => JsonNode.Parse(Run("status", "--json").Output)?["logs"] is JsonArray { Count: 1 } logs
+            ? (long?)logs[0]?[name]
+            : null;
+        daemon.Until(() => OfLog("inFlightBytes") > 0, "it is being read");
+        Assert.Equal(0, OfLog("missingBytes"));
+        File.Delete(segment);
+        daemon.Until(() => OfLog("missingBytes") == bytes, "its removal is seen");
+        Assert.Contains("1 segment with", Run("status").Output, StringComparison.Ordinal);
+        Assert.Equal(0, daemon.Stop());
+        Assert.Contains(
+            $"Stopped: 1 logs, 0 bytes are left to ship, {bytes} bytes more are of segments that are gone and lost unless these come back\n",
+            daemon.Errors,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("security.protocol")]
     [InlineData("compression.codec")]

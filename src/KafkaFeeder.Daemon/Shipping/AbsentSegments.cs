@@ -1,0 +1,72 @@
+using System.Globalization;
+using KafkaFeeder.Daemon.Status;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Shipping;
+
+/// <summary>
+/// Reports the segments of one log that are gone from its directory, or are back and cannot be read: in its status at each look,
+/// in the daemon's log when they become more, at most once in <see cref="FeederLog.RepeatInterval"/>. Not thread-safe.
+/// </summary>
+internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger logger, TimeProvider time)
+{
+    private Logged _missing;
+    private Logged _removed;
+
+    /// <summary>Updates the status.</summary>
+    /// <returns>What is wrong; null if nothing is.</returns>
+    public string? Look()
+    {
+        var (missing, removed, unreadable) = (cursor.Missing, cursor.Removed, cursor.Unreadable);
+        status.RemovedBytes = removed?.Bytes ?? 0;
+        status.MissingBytes = (removed?.Bytes ?? 0) + (missing?.Bytes ?? 0);
+        if (IsDue(ref _missing, missing?.Count ?? 0))
+        {
+            FeederLog.SegmentsMissing(
+                logger, status.Options.Component, status.Directory, Count(missing!.Value.Count), Words.Bytes(missing.Value.Bytes), missing.Value.Until);
+        }
+
+        if (IsDue(ref _removed, removed?.Count ?? 0))
+        {
+            FeederLog.SegmentsRemoved(
+                logger, status.Options.Component, status.Directory, Count(removed!.Value.Count), Words.Bytes(removed.Value.Bytes));
+        }
+
+        return missing is null && removed is null && unreadable is null ? null
+            : string.Join("; ", new[] { Text(missing), Text(removed), Text(unreadable) }.OfType<string>());
+    }
+
+    private string? Text((int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? missing) => missing is not { } m ? null
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Count(m.Count)} with {Words.Bytes(m.Bytes)} not shipped {(m.Count == 1 ? "is" : "are")} missing from {status.Directory} since "
+                + $"{m.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {m.Until:HH:mm:ss}Z");
+
+    private string? Text((int Count, long Bytes)? removed) => removed is not { } r ? null
+        : $"{Count(r.Count)} with {Words.Bytes(r.Bytes)} not shipped {(r.Count == 1 ? "was" : "were")} removed from {status.Directory} while "
+            + "being read; shipped from the open files, lost if kafkafeeder stops before";
+
+    private static string? Text((int Count, string Error)? unreadable) => unreadable is not { } u ? null
+        : $"{Count(u.Count)} that {(u.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {u.Error}";
+
+    private static string Count(int segments) => Words.Count(segments, "segment", "segments");
+
+    /// <summary>Whether there are more than were logged. What is gone is logged anew when it comes again.</summary>
+    private bool IsDue(ref Logged logged, int count)
+    {
+        if (count <= logged.Count || (logged.At is { } at && time.GetElapsedTime(at) < FeederLog.RepeatInterval))
+        {
+            logged.Count = Math.Min(logged.Count, count);
+            return false;
+        }
+
+        logged = new Logged { Count = count, At = time.GetTimestamp() };
+        return true;
+    }
+
+    private struct Logged
+    {
+        public int Count;
+        public long? At;
+    }
+}

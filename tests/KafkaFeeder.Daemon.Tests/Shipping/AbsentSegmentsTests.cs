@@ -1,0 +1,151 @@
+using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Transport;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests.Shipping;
+
+/// <summary>What is said of segments that are gone from their directory before they are shipped.</summary>
+public sealed class AbsentSegmentsTests : IDisposable
+{
+    private const int MissingEvent = 309;
+    private const int RemovedEvent = 310;
+
+    private readonly ShippingRig _rig = new();
+
+    public void Dispose() => _rig.Dispose();
+
+    [Fact]
+    public void A_segment_that_is_removed_while_it_is_read_is_reported_until_it_is_shipped()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var bytes = new FileInfo(path).Length;
+        _rig.Start();
+        _rig.Turn();
+        File.Delete(path);
+        Look();
+
+        Assert.Equal(LogState.Retrying, _rig.Status.State);
+        Assert.Contains("1 segment with", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Contains("removed from " + _rig.Logs + " while being read", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Equal((bytes, bytes, bytes), (_rig.Status.LagBytes, _rig.Status.MissingBytes, _rig.Status.RemovedBytes));
+        Assert.Contains("lost if kafkafeeder stops before", Assert.Single(_rig.Lines.Of(RemovedEvent)), StringComparison.Ordinal);
+
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], _rig.Transport.Topic);
+        Assert.Equal((LogState.Idle, null), (_rig.Status.State, _rig.Status.Error));
+        Assert.Equal((0, 0, 0), (_rig.Status.LagBytes, _rig.Status.MissingBytes, _rig.Status.RemovedBytes));
+        Assert.Single(_rig.Lines.Of(RemovedEvent));
+        Assert.Empty(_rig.Ledger());
+    }
+
+    [Fact]
+    public void A_segment_that_is_removed_while_it_is_read_and_not_shipped_at_a_crash_is_lost()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var bytes = new FileInfo(path).Length;
+        _rig.Start();
+        _rig.Turn();
+        File.Delete(path);
+        Look();
+        _rig.Crash();
+
+        _rig.Start();
+        _rig.Drain(1);
+        Assert.Equal((0, bytes, 0), (_rig.Status.LagBytes, _rig.Status.MissingBytes, _rig.Status.RemovedBytes));
+        Assert.Contains("1 segment with", Assert.Single(_rig.Lines.Of(MissingEvent)), StringComparison.Ordinal);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        _rig.Drain(5);
+        Assert.Equal([("lost", 0, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal(0, _rig.Status.MissingBytes);
+    }
+
+    [Fact]
+    public void A_segment_that_comes_back_while_it_is_read_is_not_removed_any_more()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        _rig.Start();
+        _rig.Turn();
+        File.Move(path, path + ".aside");
+        Look();
+        Assert.NotEqual(0, _rig.Status.RemovedBytes);
+
+        File.Move(path + ".aside", path);
+        Look();
+        Assert.Equal((0, 0), (_rig.Status.MissingBytes, _rig.Status.RemovedBytes));
+        Assert.Null(_rig.Status.Error);
+        Assert.Equal(LogState.Shipping, _rig.Status.State);
+
+        File.Delete(path);
+        _rig.Time.Advance(FeederLog.RepeatInterval);
+        _rig.Turn();
+        Assert.NotEqual(0, _rig.Status.RemovedBytes);
+        Assert.Equal(2, _rig.Lines.Of(RemovedEvent).Length);
+    }
+
+    [Fact]
+    public void Another_file_under_its_name_is_not_the_segment_that_was_removed()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        _rig.Start();
+        _rig.Turn();
+        File.Copy(path, path + ".copy");
+        File.Delete(path);
+        Look();
+        File.Move(path + ".copy", path);
+        Look();
+        Assert.NotEqual(0, _rig.Status.RemovedBytes);
+        _rig.Drain(5);
+        Assert.Equal(["1", "2"], _rig.Transport.Topic);
+        Assert.Equal(0, _rig.Status.RemovedBytes);
+    }
+
+    [Fact]
+    public void A_held_log_says_what_of_it_is_missing_too()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["1"]);
+        var second = _rig.Segment(["2"]);
+        _rig.Start();
+        _rig.Turn();
+        _rig.Transport.FailAll(OutcomeKind.Held);
+        File.Delete(second);
+        Look();
+
+        Assert.Equal(LogState.Held, _rig.Status.State);
+        Assert.Contains("as the test says", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Contains("missing from " + _rig.Logs, _rig.Status.Error, StringComparison.Ordinal);
+        Assert.NotEqual(0, _rig.Status.MissingBytes);
+        Assert.Equal(0, _rig.Status.RemovedBytes);
+    }
+
+    [Fact]
+    public void Many_segments_that_are_missing_are_one_line_and_more_of_them_another_after_a_while()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["first"]);
+        var paths = Enumerable.Range(0, 4).Select(i => _rig.Segment([$"{i}"])).ToList();
+        _rig.Start();
+        _rig.Turn();
+        paths.Take(2).ToList().ForEach(File.Delete);
+        Look();
+        File.Delete(paths[2]);
+        Look();
+        Assert.Contains("2 segments with", Assert.Single(_rig.Lines.Of(MissingEvent)), StringComparison.Ordinal);
+
+        _rig.Time.Advance(FeederLog.RepeatInterval);
+        _rig.Turn();
+        Assert.Contains("3 segments with", _rig.Lines.Of(MissingEvent)[1], StringComparison.Ordinal);
+        _rig.Time.Advance(FeederLog.RepeatInterval);
+        _rig.Turn();
+        Assert.Equal(2, _rig.Lines.Of(MissingEvent).Length);
+    }
+
+    /// <summary>The directory is listed every few seconds.</summary>
+    private void Look()
+    {
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Turn();
+    }
+}
