@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KafkaFeeder.CommandLine;
 using KafkaFeeder.Daemon.Commands;
+using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Signals;
 
 EarlySignals.Catch(args.Contains("drain") ? ExitCode.Left : ExitCode.Ok);

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using KafkaFeeder.Daemon.Commands;
+using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Tests.Options;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 using Xunit;
 

@@ -1,4 +1,3 @@
-using KafkaFeeder.Daemon.Shipping;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Checkpoints;

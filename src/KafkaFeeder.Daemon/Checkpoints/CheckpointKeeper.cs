@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
 
@@ -64,12 +64,11 @@ internal sealed class CheckpointKeeper : IDisposable
     /// </summary>
     /// <exception cref="IOException">The state directories cannot be used.</exception>
     public static async Task<CheckpointKeeper> OpenAsync(
-        CheckpointStore store, StateDirectory state, LogStatus status, TimeSpan interval, ILogger logger, TimeProvider time)
+        CheckpointStore store, StateDirectory state, string directory, string component, TimeSpan interval, ILogger logger, TimeProvider time)
     {
-        var component = status.Options.Component;
-        var stored = store.Of(status.Directory, component);
+        var stored = store.Of(directory, component);
         var start = stored.Snapshot();
-        var journalPath = state.JournalPath(status.Directory, component);
+        var journalPath = state.JournalPath(directory, component);
         var (sent, hasRebooted) = Journal.ReadLast(journalPath);
         var twice = DuplicateWindow.Between(start, sent);
         if (twice.Records > 0)
@@ -81,7 +80,6 @@ internal sealed class CheckpointKeeper : IDisposable
         }
 
         var keeper = new CheckpointKeeper(store, stored, Journal.Restore(journalPath, start), start, time);
-        status.PossibleDuplicates = keeper.PossibleDuplicates;
         FeederLog.Resumed(logger, component, PlaceOf(start), twice.Records, twice.Where);
         if (hasRebooted && start.Segments.Count > 0)
         {

@@ -1,5 +1,5 @@
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using KafkaFeeder.Daemon.Shipping;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Segments;
 

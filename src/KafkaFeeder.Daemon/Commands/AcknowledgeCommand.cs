@@ -2,8 +2,8 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Commands;
 

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
 using Microsoft.Extensions.DependencyInjection;
@@ -57,7 +58,7 @@ internal static class DrainCommand
         var began = time.GetTimestamp();
         while (true)
         {
-            if (feeder.Status.IsReady && feeder.Fleet.Statuses.All(l => l.State == LogState.Idle))
+            if (feeder.Status.IsReady && feeder.Status.Logs.All.All(l => l.State == LogState.Idle))
             {
                 return true;
             }
@@ -77,7 +78,7 @@ internal static class DrainCommand
         .. feeder.Status.IsReady ? (string[])[] : ["left: the search for logs was not finished"],
         .. feeder.Status.Faults.Select(f => $"left: {f}"),
         .. feeder.Status.Unclaimed.Select(u => $"left: {u}"),
-        .. feeder.Fleet.Statuses.Where(l => l.State != LogState.Idle || l.LagBytes > 0 || l.Error is not null).Select(Line),
+        .. feeder.Status.Logs.All.Where(l => l.State != LogState.Idle || l.LagBytes > 0 || l.Error is not null).Select(Line),
     ];
 
     private static string Line(LogStatus log)

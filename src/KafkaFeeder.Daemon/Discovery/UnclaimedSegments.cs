@@ -1,7 +1,7 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Discovery;

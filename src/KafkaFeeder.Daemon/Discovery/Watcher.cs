@@ -1,10 +1,8 @@
 using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Discovery;
@@ -15,10 +13,9 @@ namespace KafkaFeeder.Daemon.Discovery;
 /// </summary>
 internal sealed class Watcher(
     FeederOptions options,
-    ShipperFleet fleet,
-    FeederStatus status,
     PlannedDirectories directories,
     CheckpointStore checkpoints,
+    Action<FoundLogs> onFound,
     ILogger logger,
     TimeProvider time)
 {
@@ -78,7 +75,7 @@ internal sealed class Watcher(
         return asked.Task;
     }
 
-    /// <summary>One scan: finds the files, reads the changed ones, tells the fleet what to ship.</summary>
+    /// <summary>One scan: finds the files, reads the changed ones, hands out the logs to ship.</summary>
     /// <param name="onStep">Called for each directory: in a large tree on a slow disk a turn is long.</param>
     public void RunOnce(Action onStep)
     {
@@ -114,11 +111,8 @@ internal sealed class Watcher(
         UnclaimedSegments[] unclaimed =
             [.. found.Unclaimed, .. UnclaimedSegments.LeftOf(checkpoints.All, found.Logs, found.Unclaimed)];
         Log(unclaimed);
-        status.Faults = found.Faults;
-        status.Unclaimed = unclaimed;
         directories.Set(found.Logs);
-        fleet.Apply(found.Logs);
-        status.Scanned();
+        onFound(found with { Unclaimed = unclaimed });
     }
 
     /// <summary>Each fault once, until it is gone.</summary>

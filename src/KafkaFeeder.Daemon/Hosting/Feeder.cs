@@ -1,11 +1,14 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Retention;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Signals;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Systemd;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport.Client;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -32,7 +35,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private readonly Ledger _ledger;
     private readonly Watcher _watcher;
     private readonly SegmentCleaner _cleaner;
-    private readonly SignalLoop _signals;
+    private readonly SignalHandlers _signals;
     private readonly Supervisor _supervisor;
     private readonly StatusServer _server;
     private readonly CancellationTokenSource _stopping = new();
@@ -49,15 +52,15 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
         checkpoints.Loops = Status.Loops;
         _ledger = new Ledger(state.LedgerPath, time);
-        Fleet = new ShipperFleet(options, state, checkpoints, _transports, _ledger, Status.Loops, logger, time);
+        Fleet = new ShipperFleet(options, state, checkpoints, _transports, _ledger, Status.Logs, Status.Loops, logger, time);
         Status.Quarantine = Fleet.Quarantine;
         var directories = new PlannedDirectories();
-        _watcher = new Watcher(options, Fleet, Status, directories, checkpoints, logger, time);
-        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Fleet.Cleanable, directories, logger, time);
+        _watcher = new Watcher(options, directories, checkpoints, Found, logger, time);
+        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Cleanable(checkpoints), directories, logger, time);
         _supervisor =
-            new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, Fleet, logger, time);
-        _signals = new SignalLoop(_watcher, Fleet, _supervisor, logger);
-        _server = new StatusServer(options, Status, Fleet, state.StatusSocketPath, logger, time);
+            new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, logger, time);
+        _signals = new SignalHandlers(Reload, () => StateLines.Write(Status.Logs.All, logger));
+        _server = new StatusServer(options, Status, state.StatusSocketPath, logger, time);
     }
 
     public FeederStatus Status { get; }
@@ -103,8 +106,29 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         await Fleet.StopAsync().ConfigureAwait(false);
         await _stopped.CancelAsync().ConfigureAwait(false);
         await _supervision.ConfigureAwait(false);
-        LogStopped(Fleet.Statuses);
+        LogStopped(Status.Logs.All);
     }
+
+    private void Found(FoundLogs found)
+    {
+        Status.Faults = found.Faults;
+        Status.Unclaimed = found.Unclaimed;
+        Fleet.Apply(found.Logs);
+        Status.Scanned();
+    }
+
+    private void Reload(string signal) => _supervisor.Reload(() =>
+    {
+        FeederLog.Reloading(_logger, signal);
+        return _watcher.ScanNow(forgetParsed: true);
+    });
+
+    /// <summary>Each log with its segments that are done, by the checkpoint that is on disk.</summary>
+    private IReadOnlyList<CleanableLog> Cleanable(CheckpointStore checkpoints) =>
+    [
+        .. Status.Logs.All.Select(l => new CleanableLog(
+            l.Directory, l.Options.Retention, checkpoints.Of(l.Directory, l.Options.Component).Done(), l.AddCleaned)),
+    ];
 
     private void LogStopped(IReadOnlyCollection<LogStatus> logs)
     {
@@ -166,7 +190,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         using var limit = new CancellationTokenSource(_options.Shipper.DrainTimeout, _time);
         var asked = _time.GetTimestamp();
         var scan = _watcher.ScanNow(forgetParsed: false);
-        while (!limit.IsCancellationRequested && (!scan.IsCompleted || Fleet.Statuses.Any(l => !l.IsAtEndSince(asked))))
+        while (!limit.IsCancellationRequested && (!scan.IsCompleted || Status.Logs.All.Any(l => !l.IsAtEndSince(asked))))
         {
             await Pause.ForAsync(DrainLook, _time, limit.Token).ConfigureAwait(false);
         }

@@ -1,7 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -1,9 +1,8 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Liveness;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -65,17 +64,16 @@ internal sealed class SegmentCleaner(
 
     private void Clean(CleanableLog log, DateTimeOffset now, Action onStep, CancellationToken stopping)
     {
-        var (status, done) = (log.Status, log.Done);
-        if (done.Count == 0 || status.Options.Retention is null || stopping.IsCancellationRequested)
+        if (log.Done.Count == 0 || log.Retention is null || stopping.IsCancellationRequested)
         {
             return;
         }
 
-        if (!RealFile.TryOpen(status.Directory, out var directory, out var errno))
+        if (!RealFile.TryOpen(log.Directory, out var directory, out var errno))
         {
             if (!Errors.IsAbsent(errno))
             {
-                FeederLog.NotCleaned(logger, status.Directory, Errors.Text(errno));
+                FeederLog.NotCleaned(logger, log.Directory, Errors.Text(errno));
             }
 
             return;
@@ -84,14 +82,14 @@ internal sealed class SegmentCleaner(
         using (directory)
         {
             var facts = FileFacts.Of(directory!);
-            if (!facts.IsDirectory || (directories.TryGet(status.Directory, out var planned) && planned.Id != facts.Id))
+            if (!facts.IsDirectory || (directories.TryGet(log.Directory, out var planned) && planned.Id != facts.Id))
             {
-                Warn(status.Directory, "", "moved", "is another directory than the log was found in: nothing in it is deleted until the "
+                Warn(log.Directory, "", "moved", "is another directory than the log was found in: nothing in it is deleted until the "
                     + "next search for logs");
                 return;
             }
 
-            foreach (var segment in done.TakeWhile(_ => !stopping.IsCancellationRequested))
+            foreach (var segment in log.Done.TakeWhile(_ => !stopping.IsCancellationRequested))
             {
                 onStep();
                 Clean(log, directory!, facts, segment, now);
@@ -101,18 +99,17 @@ internal sealed class SegmentCleaner(
 
     private void Clean(CleanableLog log, SafeFileHandle directory, FileFacts directoryFacts, SegmentCheckpoint saved, DateTimeOffset now)
     {
-        var status = log.Status;
         try
         {
             if (!FileFacts.TryOf(directory, saved.Name, out var facts, out _) // deleted by somebody else, or in the round before
-                || RetentionPolicy.Judge(saved, StatOf(facts), status.Options.Retention, now) == RetentionVerdict.TooYoung)
+                || RetentionPolicy.Judge(saved, StatOf(facts), log.Retention, now) == RetentionVerdict.TooYoung)
             {
                 return;
             }
 
             if (!RealFile.TryOpenIn(directory, saved.Name, out var file, out var errno))
             {
-                Warn(status.Directory, saved.Name, "unopened", $"cannot be deleted: {Errors.Text(errno)}");
+                Warn(log.Directory, saved.Name, "unopened", $"cannot be deleted: {Errors.Text(errno)}");
                 return;
             }
 
@@ -136,34 +133,33 @@ internal sealed class SegmentCleaner(
         SafeFileHandle file,
         DateTimeOffset now)
     {
-        var status = log.Status;
         var facts = FileFacts.Of(file);
-        var keep = status.Options.Retention!.Value;
+        var keep = log.Retention!.Value;
         var verdict = !facts.IsRegular || IsReplaced(saved, file)
             ? RetentionVerdict.Replaced
             : RetentionPolicy.Judge(saved, StatOf(facts), keep, now);
         if (verdict == RetentionVerdict.Grown)
         {
-            Warn(status.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not "
+            Warn(log.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not "
                 + $"deleted before the rest is shipped. Its writer goes on after it had ended, or holds no lock");
         }
         else if (verdict == RetentionVerdict.Replaced)
         {
-            Warn(status.Directory, saved.Name, "replaced", "is another file than the one of this name that was shipped: it is not deleted");
+            Warn(log.Directory, saved.Name, "replaced", "is another file than the one of this name that was shipped: it is not deleted");
         }
         else if (verdict == RetentionVerdict.NotCopied)
         {
-            Warn(status.Directory, saved.Name, "uncopied", "holds damaged bytes that are not in quarantine, or not all of them: it is not "
+            Warn(log.Directory, saved.Name, "uncopied", "holds damaged bytes that are not in quarantine, or not all of them: it is not "
                 + "deleted. ledger.jsonl says which. Save what is needed of it, then delete it by hand");
         }
-        else if (verdict == RetentionVerdict.Delete && MayGo(status, directoryFacts, saved, file, facts, now, keep))
+        else if (verdict == RetentionVerdict.Delete && MayGo(log, directoryFacts, saved, file, facts, now, keep))
         {
             Delete(log, directory, saved, facts, now - facts.Modified);
         }
     }
 
     private bool MayGo(
-        LogStatus status,
+        CleanableLog log,
         FileFacts directoryFacts,
         SegmentCheckpoint saved,
         SafeFileHandle file,
@@ -185,20 +181,20 @@ internal sealed class SegmentCleaner(
 
         if (use == SegmentUse.Reading)
         {
-            Warn(status.Directory, saved.Name, "locked", $"is deleted although somebody holds a lock on it: it has been due for "
+            Warn(log.Directory, saved.Name, "locked", $"is deleted although somebody holds a lock on it: it has been due for "
                 + $"{Words.Age(overdue)}, and no writer has it open");
         }
 
         if (facts.Links > 1 && facts.Owner != directoryFacts.Owner)
         {
-            Warn(status.Directory, saved.Name, "foreign", $"has {facts.Links} names and belongs to user {facts.Owner}, its directory to "
+            Warn(log.Directory, saved.Name, "foreign", $"has {facts.Links} names and belongs to user {facts.Owner}, its directory to "
                 + $"user {directoryFacts.Owner}: it may be somebody else's file, and is not deleted");
             return false;
         }
 
         if (facts.Links > 1)
         {
-            Warn(status.Directory, saved.Name, "linked", $"has {facts.Links} names: this one is deleted, but its space stays taken as "
+            Warn(log.Directory, saved.Name, "linked", $"has {facts.Links} names: this one is deleted, but its space stays taken as "
                 + $"long as there is another");
         }
 
@@ -218,7 +214,7 @@ internal sealed class SegmentCleaner(
             return;
         }
 
-        log.Status.AddCleaned();
+        log.OnCleaned();
         FeederLog.Cleaned(logger, saved.Name, age);
     }
 
@@ -242,3 +238,10 @@ internal sealed class SegmentCleaner(
         }
     }
 }
+
+/// <summary>What the cleaner has to know of a log.</summary>
+/// <param name="Directory">The real path of its directory.</param>
+/// <param name="Retention">How long its segments are kept after they were written last; null: for ever.</param>
+/// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
+/// <param name="OnCleaned">Called for each that was deleted.</param>
+internal sealed record CleanableLog(string Directory, TimeSpan? Retention, IReadOnlyList<SegmentCheckpoint> Done, Action OnCleaned);

@@ -1,5 +1,7 @@
 using System.Globalization;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Shipping;

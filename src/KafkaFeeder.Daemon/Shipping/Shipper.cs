@@ -2,11 +2,12 @@ using System.Buffers;
 using System.Globalization;
 using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Discovery;
-using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -81,6 +82,7 @@ internal sealed class Shipper : IDisposable
         _keeper = keeper;
         _book = book;
         _status = status;
+        _status.PossibleDuplicates = keeper.PossibleDuplicates;
         _logger = logger;
         _time = time;
         _cursor = new LogCursor(status.Directory, set, keeper.TakeStart(), book, time, OnReset);
@@ -529,7 +531,7 @@ internal sealed class Shipper : IDisposable
         _trouble = (kind, outcome.Error ?? kind.ToString());
         if (MayTell())
         {
-            FeederLog.NotAcknowledged(_logger, Log.Component, kind, wait, outcome.Error ?? "");
+            FeederLog.NotAcknowledged(_logger, Log.Component, kind.ToString(), wait, outcome.Error ?? "");
         }
 
         StartRecovery(wait);

@@ -1,10 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
-using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
 using Microsoft.Extensions.Logging;
 
@@ -20,6 +22,7 @@ internal sealed class ShipperFleet(
     CheckpointStore checkpoints,
     ITransportPool transports,
     Ledger ledger,
+    LogRegistry registry,
     Loops loops,
     ILogger logger,
     TimeProvider time)
@@ -37,37 +40,8 @@ internal sealed class ShipperFleet(
     /// <summary>The room that all logs share for what cannot be shipped.</summary>
     public QuarantineSpace Quarantine { get; } = new(state.RejectedRoot, options.Quarantine, logger, time);
 
-    /// <summary>The state of each log.</summary>
-    public IReadOnlyList<LogStatus> Statuses
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _berths.Values.Select(b => b.Status).OrderBy(s => s.Directory, StringComparer.Ordinal).ThenBy(s => s.Options.Component, StringComparer.Ordinal)];
-            }
-        }
-    }
-
-    /// <summary>Each log with its segments that are done, by the checkpoint that is on disk: for the cleaner.</summary>
-    public IReadOnlyList<CleanableLog> Cleanable
-    {
-        get
-        {
-            List<Berth> berths;
-            lock (_lock)
-            {
-                berths = [.. _berths.Values];
-            }
-
-            return
-            [
-                .. berths.Select(b => new CleanableLog(
-                    b.Status,
-                    checkpoints.Of(b.Status.Directory, b.Status.Options.Component).Done())),
-            ];
-        }
-    }
+    /// <summary>Where it keeps the state of each log.</summary>
+    public LogRegistry Logs => registry;
 
     /// <summary>Ships these logs, and no others, from now on.</summary>
     public void Apply(IReadOnlyList<PlannedLog> logs)
@@ -116,6 +90,7 @@ internal sealed class ShipperFleet(
                 {
                     berth.Stop();
                     _berths.Remove(key);
+                    registry.Remove(berth.Status);
                     _leaving[key] = berth.Running; // if it is put back, the next one waits for it
                     said.Add(() => FeederLog.LogRemoved(logger, key.Component, key.Directory));
                 }
@@ -175,6 +150,7 @@ internal sealed class ShipperFleet(
         var next = new Berth(new LogStatus(log.Options, log.Directory, time, ledger.AccountOf(log.Directory, log.Options.Component)));
         next.Running = Task.Run(() => RunAsync(next, before));
         _berths[log.Key] = next;
+        registry.Set(next.Status);
     }
 
     private async Task RunAsync(Berth berth, Task before)
@@ -218,10 +194,11 @@ internal sealed class ShipperFleet(
 
         using var locked = held;
         using var transport = transports.For(log);
-        var keeper = await CheckpointKeeper.OpenAsync(checkpoints, state, status, options.Shipper.CheckpointInterval, logger, time)
+        var keeper = await CheckpointKeeper.OpenAsync(
+                checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time)
             .ConfigureAwait(false);
         var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
-        var book = new LossBook(ledger, quarantine, status, logger, time);
+        var book = new LossBook(ledger, quarantine, status.Directory, log.Component, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
         using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, set, book, status, logger, time);
         await shipper.RunAsync(turns, berth.Stopping).ConfigureAwait(false);
@@ -251,8 +228,3 @@ internal sealed class ShipperFleet(
         public void Stop() => _stop.Cancel();
     }
 }
-
-/// <summary>What the cleaner has to know of a log.</summary>
-/// <param name="Status">The log.</param>
-/// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
-internal sealed record CleanableLog(LogStatus Status, IReadOnlyList<SegmentCheckpoint> Done);

@@ -20,7 +20,7 @@ internal static class EarlySignals
             Stops.Add(PosixSignalRegistration.Create(signal, _ => Environment.Exit(exitOnStop)));
         }
 
-        foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, (PosixSignal)SignalLoop.Usr1, (PosixSignal)SignalLoop.Usr2])
+        foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, (PosixSignal)SignalHandlers.Usr1, (PosixSignal)SignalHandlers.Usr2])
         {
             Others.Add(PosixSignalRegistration.Create(signal, context => context.Cancel = true));
         }

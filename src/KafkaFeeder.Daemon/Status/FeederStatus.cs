@@ -1,16 +1,14 @@
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Systemd;
 
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>What there is to know of the daemon as a whole.</summary>
-internal sealed class FeederStatus(TimeProvider time)
+internal sealed class FeederStatus(TimeProvider time) : ISupervised
 {
-    /// <summary>A loop that has not come round for so long hangs, where no watchdog says otherwise.</summary>
-    public static readonly TimeSpan StallLimit = TimeSpan.FromMinutes(5);
-
     private volatile bool _isReady;
 
     /// <summary>When it started.</summary>
@@ -28,8 +26,15 @@ internal sealed class FeederStatus(TimeProvider time)
     /// <summary>True when the first scan is done.</summary>
     public bool IsReady => _isReady;
 
+    /// <summary>The state of each log.</summary>
+    public LogRegistry Logs { get; } = new();
+
     /// <summary>Every loop, and when it turned last.</summary>
     public Loops Loops { get; } = new(time);
+
+    /// <summary>See <see cref="StatusSentence"/>.</summary>
+    public string Describe(bool isStopping, IReadOnlyList<LateLoop> late) =>
+        StatusSentence.Of(IsReady, isStopping, Logs.All, Faults.Count, late, time.GetUtcNow());
 
     /// <summary>A scan is done.</summary>
     public void Scanned() => _isReady = true;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Status;
 
@@ -53,7 +54,7 @@ internal static class MetricsText
     {
         var text = new StringBuilder();
         Head(text, "kafkafeeder_build_info", "gauge", "1, with the version.");
-        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_build_info{{version=\"{Hosting.Build.Version}\"}} 1\n");
+        text.Append(CultureInfo.InvariantCulture, $"kafkafeeder_build_info{{version=\"{Build.Version}\"}} 1\n");
         Gauge(text, "kafkafeeder_start_time_seconds", "When this run began.", status.Started.ToUnixTimeMilliseconds() / 1000.0);
         Gauge(text, "kafkafeeder_configuration_faults", "What is wrong with the logs' configuration now.", status.Faults.Count);
         Unclaimed(text, status, "kafkafeeder_unclaimed_segments", "Segments that no kafkafeeder.yaml names, so nobody ships "

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Status;
 
@@ -15,7 +16,7 @@ internal static class StatusJson
         using (var json = new Utf8JsonWriter(buffer, Options))
         {
             json.WriteStartObject();
-            json.WriteString("version", Hosting.Build.Version);
+            json.WriteString("version", Build.Version);
             json.WriteString("started", status.Started);
             json.WriteBoolean("ready", status.IsReady);
             json.WriteStartArray("faults");

@@ -1,5 +1,6 @@
 using System.Globalization;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Liveness;
+using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Status;
 
@@ -250,7 +251,7 @@ internal static class StatusPage
     private static void Foot(EncodedHtml html, FeederStatus status, DateTimeOffset now, int? refresh)
     {
         html.Add(
-            $"</main>\n<footer>\n<p>As of {now.ToString("u", CultureInfo.InvariantCulture)}, version {Hosting.Build.Version}, running for "
+            $"</main>\n<footer>\n<p>As of {now.ToString("u", CultureInfo.InvariantCulture)}, version {Build.Version}, running for "
                 + $"{Words.Age(now - status.Started)}. ");
         if (refresh is { } seconds)
         {

@@ -3,9 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -24,7 +25,6 @@ namespace KafkaFeeder.Daemon.Status;
 internal sealed class StatusServer(
     FeederOptions options,
     FeederStatus status,
-    ShipperFleet fleet,
     string socketPath,
     ILogger logger,
     TimeProvider time) : IAsyncDisposable
@@ -178,8 +178,8 @@ internal sealed class StatusServer(
             "/healthz" => Health(response),
             "/readyz" =>
                 Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
-            "/metrics" => WriteAsync(response, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Parts(status, fleet.Statuses)),
-            "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, fleet.Statuses)),
+            "/metrics" => WriteAsync(response, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Parts(status, status.Logs.All)),
+            "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, status.Logs.All)),
             _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
         };
     }
@@ -190,22 +190,22 @@ internal sealed class StatusServer(
             && int.TryParse(context.Request.Query["refresh"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
                 ? Math.Clamp(seconds, 1, 3600)
                 : null;
-        var page = StatusPage.Of(status, fleet.Statuses, status.Loops.Late(FeederStatus.StallLimit), time.GetUtcNow(), refresh);
+        var page = StatusPage.Of(status, status.Logs.All, status.Loops.Late(LatenessPolicy.DefaultLimit), time.GetUtcNow(), refresh);
         return Write(context.Response, 200, "text/html; charset=utf-8", page);
     }
 
     /// <summary>Unhealthy is what a restart may cure: everything hangs. A broker that is away is not, nor one log that hangs.</summary>
     private Task Health(HttpResponse response)
     {
-        var stalled = string.Concat(status.Loops.Late(FeederStatus.StallLimit)
+        var stalled = string.Concat(status.Loops.Late(LatenessPolicy.DefaultLimit)
             .Select(l => $"stalled: {l.Name} has made no progress for {Words.Age(l.By)}\n"));
-        if (status.Loops.IsHung(FeederStatus.StallLimit))
+        if (status.Loops.IsHung(LatenessPolicy.DefaultLimit))
         {
             return Write(response, 503, "text/plain; charset=utf-8", stalled);
         }
 
         var troubled =
-            fleet.Statuses.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.HasIncidents).ToList();
+            status.Logs.All.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.HasIncidents).ToList();
         var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
             + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : Incidents(l))}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));

@@ -1,7 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -246,6 +244,6 @@ public sealed class CheckpointKeeperTests : IDisposable
         _store?.Dispose();
         _store = CheckpointStore.Open(_state.CheckpointDirectory, _ => { }, commitsInline: true);
         status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
-        return CheckpointKeeper.OpenAsync(_store, _state, status, Interval, NullLogger.Instance, _time).GetAwaiter().GetResult();
+        return CheckpointKeeper.OpenAsync(_store, _state, status.Directory, status.Options.Component, Interval, NullLogger.Instance, _time).GetAwaiter().GetResult();
     }
 }

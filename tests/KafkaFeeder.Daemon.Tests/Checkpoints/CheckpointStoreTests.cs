@@ -1,8 +1,6 @@
 using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using Xunit;

@@ -2,8 +2,6 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Checksums;
 using Xunit;
 

@@ -1,6 +1,4 @@
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Checkpoints;

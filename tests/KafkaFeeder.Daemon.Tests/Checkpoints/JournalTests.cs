@@ -1,7 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Segments;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Tests;
 using Xunit;
 

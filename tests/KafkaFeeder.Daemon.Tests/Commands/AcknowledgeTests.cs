@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Commands;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;

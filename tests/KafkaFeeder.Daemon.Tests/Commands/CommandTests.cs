@@ -4,8 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using KafkaFeeder.Daemon.Commands;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,6 +1,5 @@
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Discovery;

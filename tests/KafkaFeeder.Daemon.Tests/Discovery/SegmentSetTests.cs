@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Tests;
 using Xunit;
 

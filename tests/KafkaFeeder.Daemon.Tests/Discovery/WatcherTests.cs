@@ -2,8 +2,8 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -39,7 +39,7 @@ public sealed class WatcherTests : IAsyncLifetime
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
         _fleet =
-            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
+            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Logs, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), _checkpoints, NullLogger.Instance, _time);
     }
 
@@ -94,14 +94,14 @@ public sealed class WatcherTests : IAsyncLifetime
         Directory.CreateSymbolicLink(Path.Combine(logs, "..data"), "..v1");
         File.CreateSymbolicLink(Path.Combine(logs, "kafkafeeder.yaml"), "..data/kafkafeeder.yaml");
         _watcher.RunOnce(() => { });
-        Assert.Equal("one", Assert.Single(_fleet.Statuses).Options.Topic);
+        Assert.Equal("one", Assert.Single(_fleet.Logs.All).Options.Topic);
 
         Version("..v2", "two");
         Directory.Delete(Path.Combine(logs, "..data"));
         Directory.CreateSymbolicLink(Path.Combine(logs, "..data"), "..v2");
         Directory.Delete(Path.Combine(logs, "..v1"), recursive: true);
         _watcher.RunOnce(() => { });
-        Assert.Equal("two", Assert.Single(_fleet.Statuses).Options.Topic);
+        Assert.Equal("two", Assert.Single(_fleet.Logs.All).Options.Topic);
         Assert.Empty(_status.Faults);
     }
 

@@ -1,4 +1,3 @@
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

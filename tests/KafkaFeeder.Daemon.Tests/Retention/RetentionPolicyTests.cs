@@ -1,7 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Retention;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Segments;
 using Xunit;
 

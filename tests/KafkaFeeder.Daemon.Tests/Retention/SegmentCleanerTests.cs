@@ -4,9 +4,7 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Retention;
-using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
@@ -32,7 +30,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     {
         _logs = Directory.CreateDirectory(_folder.File("logs")).FullName;
         _status = new LogStatus(SomeLog.In(_logs) with { Retention = TimeSpan.FromHours(1) }, _logs, _time);
-        _cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => [new CleanableLog(_status, _saved)], _directories, _lines, _time);
+        _cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => [new CleanableLog(_status.Directory, _status.Options.Retention, _saved, _status.AddCleaned)], _directories, _lines, _time);
         Plan();
     }
 

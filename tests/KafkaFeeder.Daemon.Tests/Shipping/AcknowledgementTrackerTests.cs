@@ -1,7 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Transport;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Tests;
 using Xunit;
 

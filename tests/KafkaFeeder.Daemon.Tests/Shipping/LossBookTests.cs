@@ -1,7 +1,6 @@
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -23,7 +22,7 @@ public sealed class LossBookTests : IDisposable
         var status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, _time);
         var space = new QuarantineSpace(_folder.Path, new QuarantineOptions(), _log, _time, _ => 1L << 40);
         var quarantine = new Quarantine(_folder.File("rejected"), "orders", space);
-        using (var book = new LossBook(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, status, _log, _time))
+        using (var book = new LossBook(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, status.Directory, status.Options.Component, _log, _time))
         {
             Refuse(book, 3);
             Refuse(book, 2);

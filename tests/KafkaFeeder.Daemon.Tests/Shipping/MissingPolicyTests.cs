@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;

@@ -1,5 +1,5 @@
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;

@@ -1,7 +1,7 @@
 using System.Text;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;

@@ -1,5 +1,4 @@
 using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using Xunit;
 

@@ -2,11 +2,11 @@ using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
@@ -55,8 +55,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         _brokers.ThrowsAt = "3";
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Failed);
-        Assert.Contains("as the test says", fleet.Statuses[0].Error, StringComparison.Ordinal);
+        await Eventually.HoldsAsync(() => fleet.Logs.All[0].State == LogState.Failed);
+        Assert.Contains("as the test says", fleet.Logs.All[0].Error, StringComparison.Ordinal);
         Assert.Equal(2, _checkpoints.Of(_logs, "orders").Snapshot().Segments.Single().Watermark.Records);
         Assert.Equal(["1", "2"], _brokers.Topic);
     }
@@ -72,7 +72,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
         {
             await Eventually.HoldsAsync(
-                () => fleet.Statuses[0].Error?.Contains(
+                () => fleet.Logs.All[0].Error?.Contains(
                     $"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
             await Eventually.HoldsAsync(() => time.Next == TimeSpan.FromSeconds(wait)); // it waits
             var opened = _brokers.Opened;
@@ -93,7 +93,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         var fleet = Fleet(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 2) - 1);
         fleet.Apply([Planned()]);
         Assert.Empty(lines.Of(207));
-        await Eventually.HoldsAsync(() => fleet.Statuses[0].Segments == 2);
+        await Eventually.HoldsAsync(() => fleet.Logs.All[0].Segments == 2);
         fleet.Apply([Planned()]);
         fleet.Apply([Planned()]);
         Assert.Matches("1 logs with 2 segments need [0-9]+MiB:", Assert.Single(lines.Of(207)));
@@ -107,7 +107,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         var fleet = Fleet(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 0) - 1);
         fleet.Apply([Planned()]);
         Assert.Empty(lines.Of(207)); // it is too small for any number of them
-        await Eventually.HoldsAsync(() => fleet.Statuses[0].IsLookedAt);
+        await Eventually.HoldsAsync(() => fleet.Logs.All[0].IsLookedAt);
         fleet.Apply([Planned()]);
         Assert.Contains("1 logs with 1 segments need", Assert.Single(lines.Of(207)), StringComparison.Ordinal);
     }
@@ -119,7 +119,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
         var fleet = Fleet();
         fleet.Apply([Planned()]);
-        Assert.Equal((50, true), (fleet.Statuses[0].LostBytes, fleet.Statuses[0].HasIncidents));
+        Assert.Equal((50, true), (fleet.Logs.All[0].LostBytes, fleet.Logs.All[0].HasIncidents));
         await fleet.StopAsync();
     }
 
@@ -135,9 +135,9 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         fleet.Apply([Planned()]);
         Assert.Equal(1, _brokers.Opened); // the first still waits for its acknowledgements
         _brokers.Answers = true;
-        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Idle && _brokers.Opened == 2);
+        await Eventually.HoldsAsync(() => fleet.Logs.All[0].State == LogState.Idle && _brokers.Opened == 2);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
-        Assert.Null(fleet.Statuses[0].LastError); // nor did it try, and find the log's lock taken
+        Assert.Null(fleet.Logs.All[0].LastError); // nor did it try, and find the log's lock taken
     }
 
     [Fact]
@@ -168,11 +168,11 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         {
             var retention = TimeSpan.FromHours(hours);
             fleet.Apply([Planned(l => l with { Retention = retention })]);
-            Assert.Equal(retention, fleet.Statuses[0].Options.Retention);
+            Assert.Equal(retention, fleet.Logs.All[0].Options.Retention);
         }
 
         _brokers.Answers = true;
-        await Eventually.HoldsAsync(() => fleet.Statuses[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => fleet.Logs.All[0].State == LogState.Idle);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
         Assert.Equal(1, _brokers.Opened);
     }
@@ -183,15 +183,15 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         Segment("1", "2");
         var first = Fleet();
         first.Apply([Planned()]);
-        await Eventually.HoldsAsync(() => first.Statuses[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => first.Logs.All[0].State == LogState.Idle);
 
         var state = new StateDirectory(_folder.File("checkpoint2"), _folder.File("journal2"));
         state.Create();
         using var checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { });
         var second = Fleet(state, checkpoints);
         second.Apply([Planned()]);
-        await Eventually.HoldsAsync(() => second.Statuses[0].State == LogState.Failed);
-        Assert.Contains("another kafkafeeder ships orders", second.Statuses[0].Error, StringComparison.Ordinal);
+        await Eventually.HoldsAsync(() => second.Logs.All[0].State == LogState.Failed);
+        Assert.Contains("another kafkafeeder ships orders", second.Logs.All[0].Error, StringComparison.Ordinal);
         Assert.Equal(["1", "2"], _brokers.Topic);
         await second.StopAsync();
     }
@@ -206,7 +206,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         {
             if (id is 203 or 204 or 205) // added, changed, removed
             {
-                mayLook.Add(Task.Run(() => fleet.Statuses.Count).Wait(TimeSpan.FromSeconds(5)));
+                mayLook.Add(Task.Run(() => fleet.Logs.All.Count).Wait(TimeSpan.FromSeconds(5)));
             }
         };
         fleet.Apply([Planned()]);
@@ -238,6 +238,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             checkpoints ?? _checkpoints,
             _brokers,
             new Ledger((state ?? _state).LedgerPath, TimeProvider.System),
+            new LogRegistry(),
             new Loops(TimeProvider.System),
             logger ?? NullLogger.Instance,
             time ?? TimeProvider.System);

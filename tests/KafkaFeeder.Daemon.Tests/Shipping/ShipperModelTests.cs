@@ -1,4 +1,3 @@
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Segments;
 using Xunit;

@@ -1,6 +1,5 @@
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
 using Xunit;

@@ -2,11 +2,10 @@ using System.Net;
 using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -6,11 +6,11 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -49,9 +49,9 @@ public sealed class StatusServerTests : IAsyncLifetime
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
         _fleet =
-            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Loops, NullLogger.Instance, TimeProvider.System);
+            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Logs, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _socket = state.StatusSocketPath;
-        _server = new StatusServer(options, _status, _fleet, _socket, _lines, _time);
+        _server = new StatusServer(options, _status, _socket, _lines, _time);
     }
 
     public async ValueTask InitializeAsync()
@@ -123,7 +123,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         Directory.CreateDirectory(options.CheckpointDir);
         var socket = new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
         await File.WriteAllTextAsync(socket, "");
-        await using var second = new StatusServer(options, _status, _fleet, socket, _lines, _time);
+        await using var second = new StatusServer(options, _status, socket, _lines, _time);
         await second.StartAsync(CancellationToken.None);
         Assert.True(DaemonClient.TryGet(options, "/healthz", out _, out _));
     }
@@ -162,7 +162,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var options = _options with { Status = new StatusOptions { Listen = (IPEndPoint)other.LocalEndpoint } };
-        await using var server = new StatusServer(options, _status, _fleet, _folder.File("second"), _lines, _time);
+        await using var server = new StatusServer(options, _status, _folder.File("second"), _lines, _time);
         await server.StartAsync(CancellationToken.None);
         Assert.Null(server.Address);
         Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Liveness;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Supervision;

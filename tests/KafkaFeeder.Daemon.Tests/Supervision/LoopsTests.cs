@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Supervision;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,5 +1,4 @@
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Systemd;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Supervision;

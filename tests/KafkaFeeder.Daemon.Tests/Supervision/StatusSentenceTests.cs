@@ -1,7 +1,7 @@
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Liveness;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Telemetry;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Supervision;

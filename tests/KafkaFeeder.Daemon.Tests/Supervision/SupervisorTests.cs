@@ -1,9 +1,10 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
-using KafkaFeeder.Daemon.Tests.Support;
+using KafkaFeeder.Daemon.Systemd;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -39,7 +40,7 @@ public sealed class SupervisorTests : IDisposable
         state.Create();
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
         var ledger = new Ledger(state.LedgerPath, _time);
-        _fleet = new ShipperFleet(options, state, _checkpoints, new NoTransports(), ledger, _status.Loops, NullLogger.Instance, _time);
+        _fleet = new ShipperFleet(options, state, _checkpoints, new NoTransports(), ledger, _status.Logs, _status.Loops, NullLogger.Instance, _time);
         _supervisor = New(_manager.Address);
     }
 
@@ -160,7 +161,7 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public void Without_a_watchdog_none_is_fed_and_the_rest_is_told()
     {
-        using var supervisor = new Supervisor(new NotifyEnvironment(_manager.Address, null), _status, _fleet, NullLogger.Instance, _time);
+        using var supervisor = new Supervisor(new NotifyEnvironment(_manager.Address, null), _status, NullLogger.Instance, _time);
         _status.Scanned();
         supervisor.RunOnce();
         _time.Advance(TimeSpan.FromMinutes(1));
@@ -171,7 +172,7 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public void Without_a_manager_nothing_happens()
     {
-        using var supervisor = new Supervisor(default, _status, _fleet, NullLogger.Instance, _time);
+        using var supervisor = new Supervisor(default, _status, NullLogger.Instance, _time);
         _status.Scanned();
         supervisor.RunOnce();
         supervisor.Reload(() => Task.CompletedTask);
@@ -234,7 +235,7 @@ public sealed class SupervisorTests : IDisposable
         Assert.Equal(["STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", "STATUS=stopping, 0 B on the way, all shipped", "WATCHDOG=1"], Look());
     }
 
-    private Supervisor New(string address) => new(new NotifyEnvironment(address, Watchdog), _status, _fleet, NullLogger.Instance, _time);
+    private Supervisor New(string address) => new(new NotifyEnvironment(address, Watchdog), _status, NullLogger.Instance, _time);
 
     private List<string> Look()
     {

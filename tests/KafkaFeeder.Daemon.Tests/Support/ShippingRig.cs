@@ -2,10 +2,12 @@ using System.Text;
 using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Supervision;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -120,11 +122,11 @@ internal sealed class ShippingRig : IDisposable
         var ledger = new Ledger(_state.LedgerPath, Time);
         Status = new LogStatus(Log, Logs, Time, ledger.AccountOf(Logs, Log.Component));
         _store = CheckpointStore.Open(_state.CheckpointDirectory, Problems.Add, MaxChangesBytes, commitsInline: true);
-        var opening = CheckpointKeeper.OpenAsync(_store, _state, Status, Options.CheckpointInterval, NullLogger.Instance, Time);
+        var opening = CheckpointKeeper.OpenAsync(_store, _state, Logs, Log.Component, Options.CheckpointInterval, NullLogger.Instance, Time);
         Assert.True(opening.IsCompleted); // the store commits inline
         var keeper = opening.GetAwaiter().GetResult();
         Space = new QuarantineSpace(_state.RejectedRoot, Quarantine, Lines, Time, _ => FreeBytes);
-        var book = new LossBook(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Status, Lines, Time);
+        var book = new LossBook(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Logs, Log.Component, Lines, Time);
         var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
         return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, Lines, Time);
     }

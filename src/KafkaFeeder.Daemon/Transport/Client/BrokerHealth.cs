@@ -1,5 +1,5 @@
 using Confluent.Kafka;
-using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Transport.Client;
@@ -84,7 +84,7 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
         {
             _loggedAt = time.GetTimestamp();
             _wasLogged = true;
-            FeederLog.BrokerTrouble(logger, group, kind, error);
+            FeederLog.BrokerTrouble(logger, group, kind.ToString(), error);
         }
     }
 }

@@ -1,6 +1,6 @@
 using Confluent.Kafka;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Records;
 using Microsoft.Extensions.Logging;
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using KafkaFeeder.Daemon.Discovery;
-using KafkaFeeder.Daemon.Tests.Options;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport.Client;
 using Xunit;
 

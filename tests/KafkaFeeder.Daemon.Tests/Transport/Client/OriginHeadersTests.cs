@@ -1,7 +1,5 @@
 using System.Text;
 using Confluent.Kafka;
-using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Daemon.Transport.Client;
 using KafkaLog.Format.Records;

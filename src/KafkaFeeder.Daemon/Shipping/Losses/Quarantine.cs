@@ -1,0 +1,150 @@
+using System.Globalization;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Files;
+using KafkaFeeder.Daemon.Options;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaFeeder.Daemon.Shipping.Losses;
+
+/// <summary>
+/// Keeps what could not be shipped: refused records, whole, in segments of their own; damaged bytes as they lay. Durable
+/// when a call returns, so that the watermark may pass them. What a crash between this and the checkpoint leaves: the
+/// same record in quarantine twice. What finds no room is not written.
+/// </summary>
+internal sealed class Quarantine(string directory, string component, QuarantineSpace space) : IDisposable
+{
+    /// <summary>The most that is copied of one stretch of damage, in bytes: it may be a whole file of something else.</summary>
+    private const long MaxDamageBytes = 64 << 20;
+
+    /// <summary>The most copies of one name and position: of files that took the name one after the other.</summary>
+    private const int MaxCopies = 100;
+
+    /// <summary>As much as a batch may hold that is read: what is too large for the brokers must not be so here.</summary>
+    private const int MaxRecordBytes = 64 << 20;
+
+    /// <summary>More than a record takes beside its key, value and headers, if it is a batch by itself.</summary>
+    private const int RecordOverhead = 128;
+
+    private LogWriter? _records;
+
+    /// <summary>What there is of this log, in bytes on the disk.</summary>
+    public long Bytes => space.BytesOf(directory);
+
+    /// <summary>What a record takes at most.</summary>
+    public static long BytesOf(in Record record)
+    {
+        var bytes = (long)RecordOverhead + record.Key.Length + record.Value.Length;
+        foreach (var header in record.CopyHeaders())
+        {
+            bytes += 10 + header.Name.Length + (header.Value?.Length ?? 0);
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Why there is no room for so many bytes; null: there is.</summary>
+    public string? NoRoomFor(long bytes) => space.WhyNot(directory, bytes);
+
+    /// <summary>To be called before records of so many bytes are added.</summary>
+    /// <exception cref="IOException">There is no room for them.</exception>
+    public void Take(long bytes)
+    {
+        if (space.Take(directory, bytes) is { } fault)
+        {
+            throw new IOException(fault);
+        }
+    }
+
+    /// <summary>Sets a record aside. It is safe after <see cref="Sync"/>.</summary>
+    /// <exception cref="IOException">It cannot be written: do not pass it.</exception>
+    public void Add(in Record record)
+    {
+        StateDirectory.CreateDirectory(directory);
+        _records ??= new LogWriter(new LogWriterOptions { Directory = directory, Component = component, MaxRecordBytes = MaxRecordBytes });
+        _records.Append(new NewRecord(record), Durability.Flushed);
+    }
+
+    /// <summary>Forces the records that were added to the disk.</summary>
+    /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
+    public void Sync()
+    {
+        _records?.Flush(Durability.Synced);
+        space.Written(directory);
+    }
+
+    /// <summary>
+    /// Copies damaged bytes of a segment to a file named after it and their position; beside what another file of that name
+    /// had there. Holes stay holes.
+    /// </summary>
+    /// <returns>What of them is not copied, and why; null: all are.</returns>
+    /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
+    public string? AddDamage(SafeFileHandle segment, string segmentName, long position, long endPosition)
+    {
+        var end = Math.Min(endPosition, position + MaxDamageBytes);
+        var name = string.Create(CultureInfo.InvariantCulture, $"{segmentName}.{position}");
+        if (Enumerable.Range(1, MaxCopies).Select(i => PathOf(name, i)).FirstOrDefault(IsFreeOrAlike) is not { } path)
+        {
+            return $"not copied: there are {MaxCopies} other copies of this name and position in quarantine";
+        }
+
+        if (File.Exists(path) && new FileInfo(path).Length >= Math.Min(end, RandomAccess.GetLength(segment)) - position)
+        {
+            using var there = SegmentHandle.OpenForReading(path);
+            DurableFile.Sync(there, path); // what was to be synced when it was written may have been cut short
+        }
+        else if (space.Take(directory, FileExtents.DiskBytesOfCopy(segment, position, end)) is { } fault)
+        {
+            return $"not copied: quarantine is full ({fault})";
+        }
+        else
+        {
+            Copy(segment, position, end, path);
+            space.Written(directory);
+        }
+
+        DurableFile.SyncDirectory(directory);
+        return FileExtents.Between(segment, end, endPosition).Any() ? $"only its first {SizeText.Format(MaxDamageBytes)} are copied" : null;
+
+        bool IsFreeOrAlike(string copy)
+        {
+            try
+            {
+                return !File.Exists(copy) || FileExtents.BeginAlike(segment, position, end, copy);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false; // somebody else's, or damaged itself
+            }
+        }
+    }
+
+    public void Dispose() => _records?.Dispose();
+
+    private string PathOf(string name, int copy) => Path.Combine(
+        directory, copy == 1 ? $"{name}.damaged" : string.Create(CultureInfo.InvariantCulture, $"{name}.{copy}.damaged"));
+
+    /// <summary>Whole, or not under that name.</summary>
+    private void Copy(SafeFileHandle segment, long position, long end, string path)
+    {
+        StateDirectory.CreateDirectory(directory);
+        var unfinished = Path.Combine(directory, "damaged.new");
+        File.Delete(unfinished);
+        try
+        {
+            using (var copy = StateDirectory.CreateFile(unfinished))
+            {
+                FileExtents.Copy(segment, position, end, copy);
+                DurableFile.Sync(copy, unfinished);
+            }
+
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished); // half a copy takes room from others
+            throw;
+        }
+    }
+}

@@ -1,0 +1,782 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Transport;
+using KafkaLog.Format.Checksums;
+using KafkaLog.Format.Records;
+using KafkaLog.Format.Segments;
+using Microsoft.Win32.SafeHandles;
+
+namespace KafkaFeeder.Daemon.Shipping.Reading;
+
+/// <summary>What a lane has for its caller.</summary>
+internal enum LaneStatus
+{
+    /// <summary>A batch: <see cref="SegmentLane.Current"/> and its bytes.</summary>
+    Batch,
+
+    /// <summary>Nothing yet: its writer lives.</summary>
+    Waiting,
+
+    /// <summary>Damage was passed; ask again.</summary>
+    Passed,
+
+    /// <summary>The next batch behind damage is being searched: ask again soon, others meanwhile.</summary>
+    Searching,
+
+    /// <summary>Its writer is gone, and all of it was read.</summary>
+    End,
+}
+
+/// <summary>One segment that is not done: where it is read, and what of it is confirmed. Not thread-safe.</summary>
+internal sealed class SegmentLane : IDisposable
+{
+    // Some 10 ms: other logs, and the watchdog, wait for no search.
+    private const long SearchBytesPerTurn = 16 << 20;
+
+    private SegmentCheckpoint _saved; // what a checkpoint says, or said when it was opened
+    private Reading? _reading; // of a hundred thousand that wait, few are read
+
+    /// <summary>A segment that was found.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="bytes">Its length.</param>
+    /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
+    /// <param name="head">See <see cref="HeadOfUnread"/>.</param>
+    public SegmentLane(SegmentName name, long bytes, long writtenBytes, uint? head)
+        : this(new SegmentCheckpoint(name, default, writtenBytes, false, head)) => Bytes = bytes;
+
+    /// <summary>A segment that the checkpoint knows.</summary>
+    public SegmentLane(SegmentCheckpoint saved)
+    {
+        _saved = saved;
+        Bytes = saved.Bytes;
+    }
+
+    public SegmentName Name => _saved.Segment;
+
+    /// <summary>The batches that were read and are not settled, in order.</summary>
+    public IEnumerable<OutboundBatch> Pending => _reading?.Tracker?.Pending ?? [];
+
+    public int PendingCount => _reading?.Tracker?.PendingCount ?? 0;
+
+    /// <summary>What is confirmed.</summary>
+    public Watermark Watermark => _reading?.Tracker?.Watermark ?? _saved.Watermark;
+
+    /// <summary>The size that was seen last.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>What certainly was written: less than the size where a writer has prepared space. What a loss is booked by.</summary>
+    public long WrittenBytes
+    {
+        get => _reading is { Tracker: not null } open ? open.WrittenBytes : _saved.Bytes;
+        private set
+        {
+            if (_reading is { Tracker: not null } open)
+            {
+                open.WrittenBytes = value;
+            }
+            else
+            {
+                _saved = value == _saved.Bytes ? _saved : _saved with { Bytes = value };
+            }
+        }
+    }
+
+    /// <summary>See <see cref="SegmentCheckpoint.Head"/>.</summary>
+    public uint? Head
+    {
+        get => _saved.Head;
+        private set => _saved = value == _saved.Head ? _saved : _saved with { Head = value };
+    }
+
+    /// <summary>See <see cref="SegmentCheckpoint.HasUncopied"/>.</summary>
+    public bool HasUncopied
+    {
+        get => _saved.HasUncopied;
+        private set => _saved = value == _saved.HasUncopied ? _saved : _saved with { HasUncopied = value };
+    }
+
+    /// <summary>True when the writer is gone and all was read.</summary>
+    public bool IsReadToEnd { get; private set; }
+
+    /// <summary>True if other content was written into the open file: it is read no further, see <see cref="CloseRewritten"/>.</summary>
+    public bool IsRewritten { get; private set; }
+
+    /// <summary>True if its name went from the directory while it is open, and the same file has not come back under it.</summary>
+    public bool IsUnlinked { get; set; }
+
+    /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>
+    public DateTimeOffset? MissingSince
+    {
+        get => _saved.MissingSince;
+        set => _saved = value == _saved.MissingSince ? _saved : _saved with { MissingSince = value };
+    }
+
+    /// <summary>When it counts as finished, because nobody can tell whether its writer lives; null: one can.</summary>
+    public DateTimeOffset? WaitsUntil => _reading?.WaitsUntil;
+
+    public bool IsOpen => Reader is not null;
+
+    /// <summary>Bytes that are there and not confirmed.</summary>
+    public long LagBytes => Math.Max(0, Bytes - Watermark.Position);
+
+    /// <summary>Bytes that were there, and are not confirmed, when there is no file any more.</summary>
+    public long LosableBytes => Math.Max(0, WrittenBytes - Watermark.Position);
+
+    /// <summary>The batch that was read.</summary>
+    public OutboundBatch? Current => _reading?.Current;
+
+    /// <summary>Its bytes, until the next read.</summary>
+    public ReadOnlySpan<byte> CurrentBytes => Reader!.Batch.Span;
+
+    /// <summary>The open file, for quarantine.</summary>
+    public SafeFileHandle File => Reader!.File;
+
+    /// <summary>Where reading began, as a journal notes it.</summary>
+    public SentMark StartMark => new(_saved.Watermark.Position, _saved.Watermark.NextOffset, _saved.Watermark.Records);
+
+    private SegmentReader? Reader => _reading?.Reader;
+
+    /// <summary>The byte behind the last that was read.</summary>
+    private long EndPosition => _reading?.Tracker?.EndPosition ?? _saved.Watermark.Position;
+
+    /// <summary>What a checkpoint says of it. What is confirmed is saved though its head cannot be read: that is asked again.</summary>
+    public SegmentCheckpoint Snapshot(bool isDone = false)
+    {
+        try
+        {
+            LookAtHead();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What reads the segment says what is wrong.
+        }
+
+        return AsOfNow(isDone);
+    }
+
+    private SegmentCheckpoint AsOfNow(bool isDone)
+    {
+        var bytes = Math.Max(WrittenBytes, Watermark.Position);
+        return _reading?.Tracker is null && _saved.Bytes == bytes && _saved.IsDone == isDone
+            ? _saved
+            : _saved with { Watermark = Watermark, Bytes = bytes, IsDone = isDone, ComparedAt = 0 };
+    }
+
+    /// <summary>
+    /// Opens the file and makes sure that it still is the one that the checkpoint speaks of. What may fail comes first: if it
+    /// throws, nothing of the lane has changed.
+    /// </summary>
+    /// <param name="directory">Where it is.</param>
+    /// <param name="book">Accounts for what is not there any more.</param>
+    /// <param name="reset">What is not as the checkpoint says; null if all is.</param>
+    /// <returns>False if it is still being searched where it is whole: ask again soon, others meanwhile.</returns>
+    /// <exception cref="IOException">It cannot be opened, or a loss cannot be accounted for.</exception>
+    public bool TryOpen(string directory, LossBook book, out SegmentReset? reset)
+    {
+        reset = null;
+        var path = Path.Combine(directory, Name.FileName);
+        var file = SegmentHandle.OpenForReading(path);
+        SegmentReader? reader = null;
+        try
+        {
+            var modified = SegmentHandle.Stat(file).Modified.UtcTicks;
+            var (bytes, written) = SegmentWatch.SizeOf(file);
+            if (PlanOf(file, path, bytes) is not { } plan)
+            {
+                file.Dispose();
+                return false;
+            }
+
+            var start = plan.Start;
+            reader = new SegmentReader(file, path, start.Position, start.BatchOffset)
+            {
+                SearchBudgetBytes = SearchBytesPerTurn,
+            };
+            var identity = IdentityOf(file);
+            var head = written > 0 ? HeadOfUnread(file, written) : null;
+            plan.Account(book);
+
+            Apply(plan);
+            Head ??= head;
+            Close(); // the search
+            _reading = new Reading
+            {
+                Reader = reader,
+                Tracker = new AcknowledgementTracker(_saved.Watermark),
+                Identity = identity,
+                ModifiedTicks = modified,
+                PassedTailAt = plan.PassedTailAt,
+                CutTo = plan.CutTo,
+            };
+            Bytes = bytes;
+            WrittenBytes = Math.Max(EndPosition, written);
+            reset = plan.Reset;
+            return true;
+        }
+        catch
+        {
+            reader?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads on.</summary>
+    /// <param name="now">The time, to tell a file that is written from one that is left.</param>
+    /// <param name="book">Accounts for damage before it is passed.</param>
+    /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
+    /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
+    public LaneStatus Read(DateTimeOffset now, LossBook book)
+    {
+        var isAtItsEnd = IsAtItsEnd();
+        if (_reading!.PassedTailAt is not null && !IsUnlinked)
+        {
+            IsReadToEnd = true; // if the file has grown, it is opened again and read from the start of that batch
+            return LaneStatus.End;
+        }
+
+        if (!isAtItsEnd && TakeNext(book) is { } first)
+        {
+            return first;
+        }
+
+        var writer = SegmentLock.Probe(Reader!.File);
+        if (writer == WriterState.Alive)
+        {
+            Bytes = isAtItsEnd ? Reader.Position : Reader.WrittenEnd; // less than its length while its writer has prepared space
+            WrittenBytes = Reader.Position; // a batch that is half written may be taken back by its writer
+            return LaneStatus.Waiting;
+        }
+
+        // The writer may have written and gone between our read and the test of its lock.
+        if (TakeNext(book) is { } last)
+        {
+            return last;
+        }
+
+        var stat = SegmentHandle.Stat(Reader.File);
+        Bytes = Math.Max(Bytes, stat.Bytes);
+        _reading!.WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
+        if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
+        {
+            return LaneStatus.Waiting;
+        }
+
+        switch (Reader.TryReadTail())
+        {
+            case SegmentReadStatus.Searching:
+                return LaneStatus.Searching;
+            case SegmentReadStatus.Corrupt when Reader.Damage!.EndPosition < stat.Bytes:
+                Pass(Reader.Damage, book); // there is a whole batch behind it
+                return LaneStatus.Passed;
+            case SegmentReadStatus.Corrupt:
+                PassTail(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
+                break;
+        }
+
+        IsReadToEnd = true;
+        Reader.DropBuffer();
+        return LaneStatus.End;
+    }
+
+    /// <summary>
+    /// Accounts for bytes that were seen and are not there any more. To be called when a size was looked at; what was read
+    /// already is on its way and is not lost by this.
+    /// </summary>
+    /// <exception cref="IOException">It could not be accounted for; ask again.</exception>
+    private void BookIfCut(long bytes, LossBook book)
+    {
+        var from = Math.Max(bytes, EndPosition);
+        if (WrittenBytes > from)
+        {
+            book.Lost(Name.FileName, from, WrittenBytes, CutTo(bytes));
+            WrittenBytes = from;
+        }
+
+        Bytes = Math.Max(bytes, Watermark.Position);
+    }
+
+    /// <summary>
+    /// Looks at the size of the open file, and whether it still is the same. What certainly was written is what is read; more may
+    /// be taken back.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
+    public void LookAtSize(LossBook book)
+    {
+        var stat = SegmentHandle.Stat(Reader!.File);
+        if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _reading!.ModifiedTicks))
+        {
+            return;
+        }
+
+        var isOther = Head is { } head && HeadOf(Reader.File) != head;
+        _reading!.ModifiedTicks = stat.Modified.UtcTicks;
+        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < EndPosition);
+        if (!isOther && stat.Bytes != Bytes)
+        {
+            var (bytes, written) = SegmentWatch.SizeOf(Reader.File);
+            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0, null), book);
+        }
+    }
+
+    /// <summary>A size was looked at, and of what was not read the head.</summary>
+    /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
+    public void SawSize((long Bytes, long Written, uint? Head) size, LossBook book)
+    {
+        var before = Bytes;
+        BookIfCut(size.Bytes, book);
+        Bytes = size.Written == 0 && size.Bytes > before ? before : Bytes; // more zeros are prepared space, no lag
+        WrittenBytes = Math.Max(WrittenBytes, size.Written);
+        Head ??= size.Head;
+    }
+
+    private void Grow(long bytes)
+    {
+        Bytes = Math.Max(Bytes, bytes);
+        WrittenBytes = Math.Max(WrittenBytes, bytes);
+    }
+
+    /// <summary>What was lost of it is accounted for: it is nobody's any more.</summary>
+    public void WasLost() => Bytes = WrittenBytes = Watermark.Position;
+
+    /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
+    public bool TryFinish()
+    {
+        if (PendingCount > 0)
+        {
+            return false;
+        }
+
+        Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(Reader!.File).Bytes, EndPosition);
+        if (Bytes > EndPosition)
+        {
+            IsReadToEnd = false;
+            IsRewritten = _reading!.PassedTailAt is not null && !IsUnlinked; // the rest of that batch may have come: it is read from its start
+            return false;
+        }
+
+        LookAtHead(); // while the file is open
+        Close();
+        return true;
+    }
+
+    /// <summary>Reads a batch once more, to send it again.</summary>
+    /// <returns>The bytes in an array of the pool; null if they are not that batch any more.</returns>
+    public byte[]? ReadAgain(OutboundBatch batch)
+    {
+        var bytes = ArrayPool<byte>.Shared.Rent((int)batch.Bytes);
+        var span = bytes.AsSpan(0, (int)batch.Bytes);
+        var total = 0;
+        while (total < span.Length && RandomAccess.Read(Reader!.File, span[total..], batch.Position + total) is > 0 and var read)
+        {
+            total += read;
+        }
+
+        if (total == span.Length && RecordBatchHeader.ComputeCrc(span) == batch.StoredCrc)
+        {
+            if (span[RecordBatchHeader.MagicPosition] == 2)
+            {
+                BinaryPrimitives.WriteInt64BigEndian(span, batch.BaseOffset); // where it is damaged, the reader has repaired it
+            }
+
+            return bytes;
+        }
+
+        ArrayPool<byte>.Shared.Return(bytes);
+        return null;
+    }
+
+    /// <summary>The time of the first record that is not confirmed, ms since 1970 UTC; null if it cannot be told.</summary>
+    public long? OldestTimestamp(string directory)
+    {
+        if (Pending.FirstOrDefault() is { } pending)
+        {
+            return pending.BaseTimestamp;
+        }
+
+        try
+        {
+            using var own = Reader is null ? SegmentHandle.OpenForReading(Path.Combine(directory, Name.FileName)) : null;
+            Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
+            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? Reader!.File, head, Watermark.Position)], out var header)
+                && header.BaseTimestamp > 0 ? header.BaseTimestamp : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>True if the file of its name still begins as it did.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static bool HasHead(string path, uint head)
+    {
+        using var file = SegmentHandle.OpenForReading(path);
+        return HeadOf(file) == head;
+    }
+
+    /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
+    public void DropBuffer()
+    {
+        if (_reading is { } reading)
+        {
+            reading.Reader?.DropBuffer();
+            reading.IsBuffered = false;
+        }
+    }
+
+    /// <summary>
+    /// Other content was written into the file, and nothing of it is pending: opening it anew tells what is lost, and where to go
+    /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
+    /// </summary>
+    public void CloseRewritten()
+    {
+        var sentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition); // of a tail nothing was sent
+        IsUnlinked = false;
+        IsReadToEnd = false;
+        IsRewritten = false;
+        Close();
+        _saved = _saved with { SentTo = sentTo };
+    }
+
+    /// <summary>All records of a batch of it are settled. One that is not pending changes nothing.</summary>
+    public void Settle(OutboundBatch batch) => _reading?.Tracker?.Settle(batch);
+
+    public void Close()
+    {
+        if (_reading is { } reading)
+        {
+            _saved = AsOfNow(isDone: false);
+            _reading = null;
+            reading.Dispose();
+        }
+    }
+
+    public void Dispose() => Close();
+
+    private void LookAtHead() =>
+        Head ??= Reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+
+    /// <summary>
+    /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
+    /// batch which is whole: what is half written may be taken back, and another batch be written there.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static uint? HeadOfUnread(SafeFileHandle file, long bytes) =>
+        HeaderAt(file, 0) is { } first && first.TotalBytes >= RecordBatchHeader.Bytes && first.TotalBytes <= bytes ? HeadOf(file) : null;
+
+    private static uint? HeadOf(SafeFileHandle file)
+    {
+        Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
+        return RandomAccess.Read(file, head, 0) == head.Length ? Crc32C.Compute(head) : null;
+    }
+
+    /// <summary>
+    /// What names a segment without an identity: what it begins with. Of a message of an old format that is shorter no more than
+    /// itself, or the name would be another one when more is written behind it.
+    /// </summary>
+    private static uint? FrontOf(SafeFileHandle file)
+    {
+        Span<byte> front = stackalloc byte[RecordBatchHeader.Bytes];
+        var read = RandomAccess.Read(file, front, 0);
+        var isShort = RecordBatchHeader.TryRead(front[..read], out var header)
+            && header.TotalBytes is > RecordBatchHeader.LogOverhead and < RecordBatchHeader.Bytes;
+        var bytes = isShort ? (int)header.TotalBytes : RecordBatchHeader.Bytes;
+        return read >= bytes ? Crc32C.Compute(front[..bytes]) : null;
+    }
+
+    private static string IdentityOf(SafeFileHandle file) =>
+        SegmentReader.ReadSegmentId(file) is { } id ? id.ToString("x16", CultureInfo.InvariantCulture)
+        : FrontOf(file) is { } front ? "head-" + front.ToString("x8", CultureInfo.InvariantCulture)
+        : "";
+
+    /// <summary>
+    /// Whether the file ends where it was read to. Most looks of a quiet log find that: then no buffer is taken for a read
+    /// that gives nothing.
+    /// </summary>
+    private bool IsAtItsEnd() => !_reading!.IsBuffered && SegmentHandle.Stat(Reader!.File).Bytes == Reader.Position;
+
+    private LaneStatus? TakeNext(LossBook book)
+    {
+        _reading!.IsBuffered = true;
+        switch (Reader!.TryRead())
+        {
+            case SegmentReadStatus.Batch:
+                Take();
+                return LaneStatus.Batch;
+            case SegmentReadStatus.Corrupt:
+                Pass(Reader.Damage!, book);
+                return LaneStatus.Passed;
+            case SegmentReadStatus.Searching:
+                return LaneStatus.Searching;
+            default:
+                return null;
+        }
+    }
+
+    private void Take()
+    {
+        var reading = _reading!;
+        var reader = reading.Reader!;
+        var tracker = reading.Tracker!;
+        var header = reader.Header;
+        if (reading.Identity.Length == 0)
+        {
+            reading.Identity = IdentityOf(reader.File);
+        }
+
+        var batch = new OutboundBatch
+        {
+            Origin = this,
+            SegmentName = Name.FileName,
+            SegmentIdentity = reading.Identity,
+            Position = reader.BatchPosition,
+            EndPosition = reader.Position,
+            BaseOffset = header.BaseOffset,
+            NextOffset = header.NextOffset,
+            RecordsCount = header.RecordsCount,
+            EndRecords = tracker.EndRecords + header.RecordsCount,
+            StoredCrc = header.StoredCrc,
+            BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
+            WasConfirmed = reader.BatchPosition < _saved.SentTo,
+        };
+        if (batch.Position == _saved.Watermark.Position)
+        {
+            for (var i = 0; i < Math.Min(_saved.Watermark.Record, header.RecordsCount); i++)
+            {
+                batch.Settle(i); // confirmed by the run before this one
+            }
+        }
+
+        Grow(batch.EndPosition);
+        tracker.Add(batch);
+        reading.Current = batch;
+        if (header.IsControl || header.RecordsCount == 0)
+        {
+            tracker.Settle(batch); // not data: nothing to send
+            reading.Current = null;
+        }
+    }
+
+    /// <summary>Accounts for damage, so that it may be passed.</summary>
+    /// <exception cref="IOException">It could not be accounted for: do not pass it.</exception>
+    public void Account(SegmentDamage damage, LossBook book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
+
+    private void Pass(SegmentDamage damage, LossBook book)
+    {
+        Account(damage, book);
+        Reader!.Pass(damage);
+        _reading!.Tracker!.AddPassed(damage.Position, damage.EndPosition, Reader.NextOffset);
+        Grow(damage.EndPosition);
+    }
+
+    /// <summary>
+    /// The end of the file is no whole batch. If the file grows after all it is read from there: so the checkpoint says that the
+    /// batch in front is that one, which it is not. What of it was confirmed before the file was cut is no loss.
+    /// </summary>
+    private void PassTail(SegmentDamage tail, LossBook book)
+    {
+        if (tail.EndPosition > _reading!.CutTo)
+        {
+            Account(tail, book);
+        }
+
+        Reader!.Pass(tail);
+        _reading.Tracker!.AddPassed(tail.Position, tail.EndPosition, Reader.NextOffset, isTail: true);
+        _reading.PassedTailAt = tail.Position;
+        Grow(tail.EndPosition);
+    }
+
+    /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
+    private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
+    {
+        var saved = _saved.Watermark;
+        var from = saved.Position;
+        if (Head is { } head && HeadOf(file) != head)
+        {
+            var isShort = bytes < RecordBatchHeader.Bytes; // rather what is left than another that has just begun
+            return new OpenPlan(
+                default,
+                new SegmentReset(
+                    isShort ? $"it was cut to {bytes} bytes, or is another file under the same name: reading it from its start"
+                    : "it is another file under the same name: reading it from its start",
+                    IsGoingBack: true),
+                book => LostIfAny(
+                    book, isShort ? Math.Max(bytes, from) : from, isShort ? CutTo(bytes) : "another file took its name before it was shipped"))
+            {
+                IsOther = true,
+            };
+        }
+
+        // Of a tail that was passed nothing was sent: PassTail.
+        var passedTail = saved.LastBatchCrc == 0 ? saved.LastBatchPosition : null;
+        var confirmed = passedTail ?? from;
+        if (bytes < from)
+        {
+            // The bytes between the last whole batch and the end were confirmed; the rest of that batch may come back.
+            return Intact(file, path, Math.Min(confirmed, bytes)) is not { } whole ? null
+                : new OpenPlan(
+                    whole,
+                    new SegmentReset(
+                        $"it has shrunk to {bytes} bytes, {from} were confirmed: going on after the last batch that is whole, at position {whole.Position}; what is sent again counts as possible duplicates",
+                        IsGoingBack: true),
+                    book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)))
+                {
+                    ConfirmedBefore = confirmed,
+                    CutTo = Math.Min(confirmed, bytes),
+                };
+        }
+
+        void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
+        if (saved.LastBatchPosition is not { } last || IsSameBatch(file, last))
+        {
+            return IsHalfConfirmedBatchThere(file, bytes)
+                ? new OpenPlan(saved, null, Account)
+                : new OpenPlan(
+                    saved.WithoutRecord(),
+                    new SegmentReset(
+                        $"the batch at position {from}, of which {saved.Record} records were confirmed, is not there any more: going on "
+                            + "there; what is sent of another one in its place counts as possible duplicates",
+                        IsGoingBack: true),
+                    Account)
+                {
+                    ConfirmedBefore = from + 1,
+                };
+        }
+
+        if (passedTail is not null && bytes == from && !(HeaderAt(file, last)?.TotalBytes <= bytes - last))
+        {
+            return new OpenPlan(saved, null, Account) { PassedTailAt = last };
+        }
+
+        return Intact(file, path, confirmed) is not { } intact ? null
+            : passedTail is not null ? new OpenPlan(
+                intact,
+                new SegmentReset(
+                    $"it has grown past the start of a batch, which was passed: reading on from position {intact.Position}",
+                    IsGoingBack: true),
+                Account)
+            {
+                ConfirmedBefore = last,
+            }
+            : new OpenPlan(
+                intact,
+                new SegmentReset(
+                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {intact.Position}; what is sent again counts as possible duplicates",
+                    IsGoingBack: true),
+                Account)
+            {
+                ConfirmedBefore = saved.Record > 0 ? from + 1 : from, // the half confirmed batch comes whole
+            };
+    }
+
+    /// <summary>Where the last whole batch before a position ends. Null: it is still being searched.</summary>
+    private Watermark? Intact(SafeFileHandle file, string path, long limit)
+    {
+        if (_reading?.Intact is { } other && (!other.IsOf(file) || other.Limit != limit))
+        {
+            Close();
+        }
+
+        _reading ??= new Reading();
+        var search = _reading.Intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, limit);
+        return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? search.Found : null;
+    }
+
+    private void Apply(OpenPlan plan)
+    {
+        _saved = plan.IsOther
+            ? _saved with { Watermark = plan.Start, Head = null, HasUncopied = false, SentTo = 0 }
+            : _saved with { Watermark = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.ConfirmedBefore) };
+    }
+
+    private void LostIfAny(LossBook book, long from, string reason)
+    {
+        if (WrittenBytes > from)
+        {
+            book.Lost(Name.FileName, from, WrittenBytes, reason);
+        }
+    }
+
+    private static string CutTo(long bytes) => $"the file was cut to {bytes} bytes before they were shipped";
+
+    private bool IsSameBatch(SafeFileHandle file, long position) =>
+        HeaderAt(file, position) is { } header
+        && header.StoredCrc == _saved.Watermark.LastBatchCrc && position + header.TotalBytes == _saved.Watermark.Position;
+
+    /// <summary>False if the batch of which some records are confirmed is gone, or another stands in its place.</summary>
+    private bool IsHalfConfirmedBatchThere(SafeFileHandle file, long bytes) =>
+        _saved.Watermark is { Record: 0 }
+        || (_saved.Watermark.BatchCrc is { } crc
+            ? HeaderAt(file, _saved.Watermark.Position)?.StoredCrc == crc
+            : bytes > _saved.Watermark.Position);
+
+    private static RecordBatchHeader? HeaderAt(SafeFileHandle file, long position)
+    {
+        Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
+        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header) ? header : null;
+    }
+
+    /// <summary>What is needed of a segment while it is opened or open.</summary>
+    private sealed class Reading : IDisposable
+    {
+        /// <summary>The open file; null while it is opened.</summary>
+        public SegmentReader? Reader { get; init; }
+
+        /// <summary>What was read, and what of it is confirmed.</summary>
+        public AcknowledgementTracker? Tracker { get; init; }
+
+        /// <summary>See <see cref="SegmentLane.WrittenBytes"/>.</summary>
+        public long WrittenBytes { get; set; }
+
+        public string Identity { get; set; } = "";
+
+        /// <summary>When the file had been changed last, when its size was looked at.</summary>
+        public long ModifiedTicks { get; set; }
+
+        /// <summary>The reader may hold bytes that were not looked at.</summary>
+        public bool IsBuffered { get; set; }
+
+        /// <summary>Where the last bytes begin that were passed, since they were no whole batch; null: none were.</summary>
+        public long? PassedTailAt { get; set; }
+
+        /// <summary>Before it, what is no whole batch had been one that was confirmed, until the file was cut.</summary>
+        public long CutTo { get; init; }
+
+        /// <summary>While it is opened.</summary>
+        public IntactSearch? Intact { get; set; }
+
+        public OutboundBatch? Current { get; set; }
+
+        public DateTimeOffset? WaitsUntil { get; set; }
+
+        public void Dispose()
+        {
+            Reader?.Dispose();
+            Intact?.Dispose();
+        }
+    }
+
+    /// <summary>What opening the file comes to.</summary>
+    /// <param name="Start">Where reading begins.</param>
+    /// <param name="Reset">Why not where the checkpoint says; null: there.</param>
+    /// <param name="Account">Accounts for what is not there any more.</param>
+    private sealed record OpenPlan(Watermark Start, SegmentReset? Reset, Action<LossBook> Account)
+    {
+        public bool IsOther { get; init; }
+
+        public long ConfirmedBefore { get; init; }
+
+        public long? PassedTailAt { get; init; }
+
+        public long CutTo { get; init; }
+    }
+}
+
+/// <summary>A file is not as the checkpoint says.</summary>
+/// <param name="What">What is so, and where reading goes on: a sentence.</param>
+/// <param name="IsGoingBack">True: what is on disk of the checkpoint claims more than holds now, so it is saved before anything is sent.</param>
+internal sealed record SegmentReset(string What, bool IsGoingBack);

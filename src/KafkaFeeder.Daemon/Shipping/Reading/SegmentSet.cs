@@ -1,0 +1,29 @@
+using KafkaFeeder.Daemon.Discovery;
+using KafkaLog.Format.Segments;
+
+namespace KafkaFeeder.Daemon.Shipping.Reading;
+
+/// <summary>The segments of one log as they lie in its directory, in order. Not thread-safe.</summary>
+internal sealed class SegmentSet(DirectoryListing listing, string component)
+{
+    private long _version = -1;
+
+    /// <summary>The segments, in order.</summary>
+    public IReadOnlyList<SegmentName> Names { get; private set; } = [];
+
+    /// <summary>Looks again. True if they may have changed.</summary>
+    /// <exception cref="IOException">The directory cannot be read, or is gone.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    public bool Refresh()
+    {
+        var (version, names) = listing.Look(component);
+        if (version == _version)
+        {
+            return false;
+        }
+
+        Names = names;
+        _version = version;
+        return true;
+    }
+}

@@ -1,0 +1,28 @@
+using KafkaFeeder.Daemon.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Status;
+
+/// <summary>The state of each log as lines of the daemon's log.</summary>
+internal static class StateLines
+{
+    /// <summary>One line for each.</summary>
+    public static void Write(IReadOnlyList<LogStatus> logs, ILogger logger)
+    {
+        foreach (var log in logs)
+        {
+            FeederLog.State(
+                logger,
+                log.Options.Component,
+                log.Directory,
+                log.State.ToString(),
+                log.Position,
+                log.IsLookedAt ? $"{log.LagBytes} bytes" : "unknown",
+                log.InFlightBytes,
+                log.ShippedRecords,
+                log.PossibleDuplicates,
+                log.RejectedRecords,
+                log.Error ?? "no error");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+using KafkaFeeder.Daemon.Liveness;
+using KafkaFeeder.Daemon.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaFeeder.Daemon.Systemd;
+
+/// <summary>
+/// Looks after the loops, and tells the service manager: that we are ready, reloading, stopping, how it goes, and, for its
+/// watchdog, that the daemon makes progress. It feeds the watchdog by what the loops have noted, never by its own turning;
+/// one log that hangs does not keep it hungry (<see cref="LatenessPolicy.IsHung"/>).
+/// Without a manager it still says in the log which loop hangs.
+/// </summary>
+internal sealed class Supervisor : IDisposable
+{
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan StartExtension = TimeSpan.FromSeconds(30);
+
+    private readonly ISupervised _daemon;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly NotifySocket? _socket;
+    private readonly TimeSpan? _watchdog;
+
+    // Written by the loop here alone.
+    private readonly Interval _fed;
+    private readonly Interval _toldStatus;
+    private readonly Interval _extended;
+    private string _statusText = "";
+    private bool _isReady;
+    private bool _isLate;
+
+    // Written by signals too, under the lock.
+    private readonly Lock _lock = new();
+    private readonly Interval _toldFailure;
+    private int _reloads;
+    private volatile bool _isStopping;
+
+    public Supervisor(NotifyEnvironment asked, ISupervised daemon, ILogger logger, TimeProvider time)
+    {
+        _socket = asked.Address is { } address ? new NotifySocket(address) : null;
+        _watchdog = asked.Watchdog;
+        _daemon = daemon;
+        _logger = logger;
+        _time = time;
+        _fed = new Interval(time);
+        _toldStatus = new Interval(time);
+        _extended = new Interval(time);
+        _toldFailure = new Interval(time);
+    }
+
+    /// <summary>A loop that has not turned for longer hangs.</summary>
+    private TimeSpan Limit => _watchdog ?? LatenessPolicy.DefaultLimit;
+
+    /// <summary>Often enough to keep the manager's watchdog at half of its time, and its line no older than a second.</summary>
+    internal TimeSpan PauseTime =>
+        _socket is not null && !_isReady ? StartPause
+        : _watchdog is { } limit ? TimeSpan.FromTicks(Math.Clamp(limit.Ticks / 4, ShortestPause.Ticks, LongestPause.Ticks))
+        : LongestPause;
+
+    /// <summary>Supervises until told to stop, which is after everything else has stopped.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            RunOnce();
+            await Pause.ForAsync(PauseTime, _time, stopping).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>One look at the loops.</summary>
+    public void RunOnce()
+    {
+        var late = _daemon.Loops.Late(Limit);
+        if (_socket is not null)
+        {
+            TellReady(late);
+            TellStatus(late);
+            Feed();
+        }
+
+        // Last: where nobody reads our log, writing to it is what hangs the loops, and would hang this one.
+        Log(late);
+    }
+
+    /// <summary>A reload was asked for: tells it, and that it is done when it is.</summary>
+    /// <param name="reload">Begins it; its task ends with it.</param>
+    public void Reload(Func<Task> reload)
+    {
+        lock (_lock)
+        {
+            _reloads++;
+            Send(NotifyMessage.Reloading(_time.GetTimestamp(), _time.TimestampFrequency));
+        }
+
+        reload().ContinueWith(_ => Reloaded(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    /// <summary>Stopping begins, and takes so long at most.</summary>
+    public void Stopping(TimeSpan atMost)
+    {
+        _isStopping = true;
+        Send(NotifyMessage.Stopping(atMost));
+    }
+
+    public void Dispose() => _socket?.Dispose();
+
+    private void Reloaded()
+    {
+        lock (_lock)
+        {
+            if (--_reloads == 0 && !_isStopping)
+            {
+                Send(NotifyMessage.Ready);
+            }
+        }
+    }
+
+    /// <summary>Ready is when the first search for logs is done. While it goes on, the manager's limit is put off.</summary>
+    private void TellReady(IReadOnlyList<LateLoop> late)
+    {
+        if (_isReady || _isStopping)
+        {
+            return;
+        }
+
+        if (_daemon.IsReady)
+        {
+            _isReady = Send(NotifyMessage.Ready);
+        }
+        else if (late.Count == 0 && _extended.IsOver(StartExtension / 4) && Send(NotifyMessage.ExtendTimeout(StartExtension)))
+        {
+            _extended.Restart();
+        }
+    }
+
+    private void TellStatus(IReadOnlyList<LateLoop> late)
+    {
+        if (!_toldStatus.IsOver(LongestPause))
+        {
+            return;
+        }
+
+        var text = _daemon.Describe(_isStopping, late);
+        if (text != _statusText && Send(NotifyMessage.Status(text)))
+        {
+            _statusText = text;
+            _toldStatus.Restart();
+        }
+    }
+
+    private void Feed()
+    {
+        if (_watchdog is { } limit && !_daemon.Loops.IsHung(limit) && _fed.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
+        {
+            _fed.Restart();
+        }
+    }
+
+    private void Log(IReadOnlyList<LateLoop> late)
+    {
+        if (late.Count > 0 && !_isLate)
+        {
+            FeederLog.LoopLate(_logger, late[0].Name, late[0].By, late.Count - 1);
+        }
+        else if (late.Count == 0 && _isLate)
+        {
+            FeederLog.LoopsTurn(_logger);
+        }
+
+        _isLate = late.Count > 0;
+    }
+
+    private bool Send(string message)
+    {
+        if (_socket?.Send(message) is not { } problem)
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            if (_toldFailure.IsOver(FeederLog.RepeatInterval))
+            {
+                _toldFailure.Restart();
+                FeederLog.NotNotified(_logger, problem);
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Time since something was done last; over, if it never was.</summary>
+    private sealed class Interval(TimeProvider time)
+    {
+        private long? _since;
+
+        public bool IsOver(TimeSpan length) => _since is not { } since || time.GetElapsedTime(since) >= length;
+
+        public void Restart() => _since = time.GetTimestamp();
+    }
+}
+
+/// <summary>What is supervised.</summary>
+internal interface ISupervised
+{
+    /// <summary>Every loop, and when it turned last.</summary>
+    Loops Loops { get; }
+
+    /// <summary>True when the first search for logs is done.</summary>
+    bool IsReady { get; }
+
+    /// <summary>The whole daemon in a line.</summary>
+    /// <param name="isStopping">Whether it only waits for acknowledgements.</param>
+    /// <param name="late">The loops that hang.</param>
+    string Describe(bool isStopping, IReadOnlyList<LateLoop> late);
+}
