@@ -5,6 +5,7 @@ using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
+using KafkaFeeder.Daemon.Tests.Options;
 using Microsoft.Extensions.Logging;
 using Xunit;
 

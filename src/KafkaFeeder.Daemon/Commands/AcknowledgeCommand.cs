@@ -1,7 +1,8 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Telemetry;
 

@@ -2,6 +2,7 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Transport.Client;
 
 namespace KafkaFeeder.Daemon.Commands;
@@ -39,7 +40,7 @@ internal static class CheckCommand
 
         if (!offline)
         {
-            problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, found.Logs, Console.WriteLine) : [missing!]);
+            problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, [.. found.Logs.Select(l => l.Options)], Console.WriteLine) : [missing!]);
         }
 
         problems.ForEach(problem => Console.Error.WriteLine(Quote.Plain(problem, MaxShown)));

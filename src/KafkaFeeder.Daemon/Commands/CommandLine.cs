@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Values;
 
 namespace KafkaFeeder.Daemon.Commands;
 

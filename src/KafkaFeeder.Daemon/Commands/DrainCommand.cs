@@ -1,6 +1,8 @@
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Status;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -5,6 +5,8 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 
 namespace KafkaFeeder.Daemon.Commands;
 

@@ -1,6 +1,6 @@
 using System.IO.Enumeration;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Discovery;

@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 
 namespace KafkaFeeder.Daemon.Discovery;
 

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 
 namespace KafkaFeeder.Daemon.Discovery;
 

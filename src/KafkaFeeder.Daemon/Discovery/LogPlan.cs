@@ -1,5 +1,7 @@
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 
 namespace KafkaFeeder.Daemon.Discovery;
 

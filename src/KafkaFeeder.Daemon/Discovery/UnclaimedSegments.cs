@@ -1,6 +1,7 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Segments;
 

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 

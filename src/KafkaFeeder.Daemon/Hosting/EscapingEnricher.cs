@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Values;
 using Serilog.Core;
 using Serilog.Events;
 

@@ -56,7 +56,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         Status.Quarantine = Fleet.Quarantine;
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, directories, checkpoints, Found, logger, time);
-        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Cleanable(checkpoints), directories, logger, time);
+        _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Cleanable(checkpoints, directories), logger, time);
         _supervisor =
             new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, logger, time);
         _signals = new SignalHandlers(Reload, () => StateLines.Write(Status.Logs.All, logger));
@@ -124,10 +124,14 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     });
 
     /// <summary>Each log with its segments that are done, by the checkpoint that is on disk.</summary>
-    private IReadOnlyList<CleanableLog> Cleanable(CheckpointStore checkpoints) =>
+    private IReadOnlyList<CleanableLog> Cleanable(CheckpointStore checkpoints, PlannedDirectories directories) =>
     [
         .. Status.Logs.All.Select(l => new CleanableLog(
-            l.Directory, l.Options.Retention, checkpoints.Of(l.Directory, l.Options.Component).Done(), l.AddCleaned)),
+            l.Directory,
+            directories.TryGet(l.Directory, out var directory) ? directory.Id : null,
+            l.Options.Retention,
+            checkpoints.Of(l.Directory, l.Options.Component).Done(),
+            l.AddCleaned)),
     ];
 
     private void LogStopped(IReadOnlyCollection<LogStatus> logs)

@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using KafkaFeeder.Daemon.Options.Values;
 using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Options;

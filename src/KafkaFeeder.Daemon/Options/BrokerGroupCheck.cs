@@ -1,3 +1,6 @@
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>The one rule that concerns both files: <c>broker:</c> names a group of conf.yaml.</summary>

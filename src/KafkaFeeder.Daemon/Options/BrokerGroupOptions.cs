@@ -1,3 +1,5 @@
+using KafkaFeeder.Daemon.Options.Values;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>One Kafka cluster, under the name that logs refer to. Equal when all its settings are.</summary>

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Daemon.Options.Yaml;
 
 namespace KafkaFeeder.Daemon.Options;
 

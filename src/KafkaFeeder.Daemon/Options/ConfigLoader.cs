@@ -1,3 +1,6 @@
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Yaml;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>

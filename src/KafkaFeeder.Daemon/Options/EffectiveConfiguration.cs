@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaFeeder.Daemon.Options.Values;
 
 namespace KafkaFeeder.Daemon.Options;
 

@@ -1,3 +1,5 @@
+using KafkaFeeder.Daemon.Options.Faults;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>The daemon's own settings: <c>conf.yaml</c>, read by <see cref="ConfigLoader"/>. All paths are absolute.</summary>

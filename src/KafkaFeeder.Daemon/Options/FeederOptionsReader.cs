@@ -1,4 +1,7 @@
 using System.Net;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Daemon.Options.Yaml;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Options;

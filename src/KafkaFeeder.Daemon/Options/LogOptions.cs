@@ -1,3 +1,5 @@
+using KafkaFeeder.Daemon.Options.Faults;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>One log: an entry of a <c>kafkafeeder.yaml</c>.</summary>

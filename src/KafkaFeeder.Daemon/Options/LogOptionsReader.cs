@@ -1,3 +1,6 @@
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Daemon.Options.Yaml;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Options;

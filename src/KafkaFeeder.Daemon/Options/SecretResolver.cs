@@ -1,4 +1,5 @@
 using System.Text;
+using KafkaFeeder.Daemon.Options.Values;
 
 namespace KafkaFeeder.Daemon.Options;
 

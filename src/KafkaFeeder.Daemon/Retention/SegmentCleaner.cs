@@ -1,5 +1,4 @@
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Telemetry;
@@ -19,7 +18,6 @@ namespace KafkaFeeder.Daemon.Retention;
 internal sealed class SegmentCleaner(
     TimeSpan interval,
     Func<IReadOnlyList<CleanableLog>> logs,
-    PlannedDirectories directories,
     ILogger logger,
     TimeProvider time)
 {
@@ -82,7 +80,7 @@ internal sealed class SegmentCleaner(
         using (directory)
         {
             var facts = FileFacts.Of(directory!);
-            if (!facts.IsDirectory || (directories.TryGet(log.Directory, out var planned) && planned.Id != facts.Id))
+            if (!facts.IsDirectory || (log.DirectoryId is { } planned && planned != facts.Id))
             {
                 Warn(log.Directory, "", "moved", "is another directory than the log was found in: nothing in it is deleted until the "
                     + "next search for logs");
@@ -241,7 +239,9 @@ internal sealed class SegmentCleaner(
 
 /// <summary>What the cleaner has to know of a log.</summary>
 /// <param name="Directory">The real path of its directory.</param>
+/// <param name="DirectoryId">Which directory it was when the log was found; null: nobody knows.</param>
 /// <param name="Retention">How long its segments are kept after they were written last; null: for ever.</param>
 /// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
 /// <param name="OnCleaned">Called for each that was deleted.</param>
-internal sealed record CleanableLog(string Directory, TimeSpan? Retention, IReadOnlyList<SegmentCheckpoint> Done, Action OnCleaned);
+internal sealed record CleanableLog(
+    string Directory, FileId? DirectoryId, TimeSpan? Retention, IReadOnlyList<SegmentCheckpoint> Done, Action OnCleaned);

@@ -3,6 +3,7 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;

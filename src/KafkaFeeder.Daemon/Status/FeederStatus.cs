@@ -1,8 +1,7 @@
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Liveness;
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Shipping.Losses;
-using KafkaFeeder.Daemon.Systemd;
 
 namespace KafkaFeeder.Daemon.Status;
 

@@ -5,6 +5,8 @@ using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.AspNetCore.Builder;

@@ -1,6 +1,7 @@
 using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Liveness;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using Xunit;

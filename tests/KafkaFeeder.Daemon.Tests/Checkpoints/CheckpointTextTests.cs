@@ -2,6 +2,7 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Checksums;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Checkpoints;

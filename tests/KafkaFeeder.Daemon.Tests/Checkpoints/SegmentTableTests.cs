@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Segments;
 using Xunit;
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

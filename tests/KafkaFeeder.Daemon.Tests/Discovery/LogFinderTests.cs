@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,6 +1,8 @@
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Discovery;

@@ -1,4 +1,3 @@
-using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Tests;
 using Xunit;

@@ -1,24 +1,20 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Shipping.Losses;
-using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Discovery;
 
-public sealed class WatcherTests : IAsyncLifetime
+public sealed class WatcherTests : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
-    private readonly FeederStatus _status;
     private readonly CheckpointStore _checkpoints;
-    private readonly ShipperFleet _fleet;
     private readonly Watcher _watcher;
+    private FoundLogs? _found;
 
     public WatcherTests()
     {
@@ -35,19 +31,12 @@ public sealed class WatcherTests : IAsyncLifetime
         };
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
-        _status = new FeederStatus(_time);
         _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
-        var ledger = new Ledger(state.LedgerPath, _time);
-        _fleet =
-            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Logs, _status.Loops, NullLogger.Instance, TimeProvider.System);
-        _watcher = new Watcher(options, _fleet, _status, new PlannedDirectories(), _checkpoints, NullLogger.Instance, _time);
+        _watcher = new Watcher(options, new PlannedDirectories(), _checkpoints, found => _found = found, NullLogger.Instance, _time);
     }
 
-    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
-
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
-        await _fleet.StopAsync();
         _checkpoints.Dispose();
         _folder.Dispose();
     }
@@ -73,14 +62,14 @@ public sealed class WatcherTests : IAsyncLifetime
             new CheckpointChange { Segments = [At("20261124_100000_3600_UTC-old.szn", 500, isDone: true)] });
 
         _watcher.RunOnce(() => { });
-        var left = Assert.Single(_status.Unclaimed);
+        var left = Assert.Single(_found!.Unclaimed);
         Assert.Equal((directory, "orders", 2, 900, true), (left.Directory, left.Component, left.Files, left.Bytes, left.IsLeft));
 
         Directory.CreateDirectory(directory);
         File.WriteAllText(Path.Combine(directory, "kafkafeeder.yaml"), "topics:\n  orders: { topic: t, broker: kafka }\n");
         _watcher.RunOnce(() => { });
-        Assert.Empty(_status.Faults);
-        Assert.Empty(_status.Unclaimed);
+        Assert.Empty(_found!.Faults);
+        Assert.Empty(_found!.Unclaimed);
     }
 
     /// <summary>
@@ -94,15 +83,15 @@ public sealed class WatcherTests : IAsyncLifetime
         Directory.CreateSymbolicLink(Path.Combine(logs, "..data"), "..v1");
         File.CreateSymbolicLink(Path.Combine(logs, "kafkafeeder.yaml"), "..data/kafkafeeder.yaml");
         _watcher.RunOnce(() => { });
-        Assert.Equal("one", Assert.Single(_fleet.Logs.All).Options.Topic);
+        Assert.Equal("one", Assert.Single(_found!.Logs).Options.Topic);
 
         Version("..v2", "two");
         Directory.Delete(Path.Combine(logs, "..data"));
         Directory.CreateSymbolicLink(Path.Combine(logs, "..data"), "..v2");
         Directory.Delete(Path.Combine(logs, "..v1"), recursive: true);
         _watcher.RunOnce(() => { });
-        Assert.Equal("two", Assert.Single(_fleet.Logs.All).Options.Topic);
-        Assert.Empty(_status.Faults);
+        Assert.Equal("two", Assert.Single(_found!.Logs).Options.Topic);
+        Assert.Empty(_found!.Faults);
     }
 
     [Fact]
@@ -129,10 +118,5 @@ public sealed class WatcherTests : IAsyncLifetime
         var path = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.File("logs"), name)).FullName, "kafkafeeder.yaml");
         File.WriteAllText(path, $"topics:\n  orders: {{ topic: {topic}, broker: kafka, directory: {_folder.Path} }}\n");
         File.SetLastWriteTimeUtc(path, new DateTime(2026, 11, 21, 10, 0, 0, DateTimeKind.Utc));
-    }
-
-    private sealed class Pool : ITransportPool
-    {
-        public IBatchTransport For(LogOptions log) => new FakeTransport();
     }
 }

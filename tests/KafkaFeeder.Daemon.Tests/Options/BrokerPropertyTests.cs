@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

@@ -1,5 +1,7 @@
 using System.Net;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

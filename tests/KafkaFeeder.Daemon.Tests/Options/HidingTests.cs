@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Values;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Options;

@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Retention;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaLog.Format.Segments;
 using Xunit;
 

@@ -5,6 +5,7 @@ using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Retention;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
@@ -20,7 +21,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new(DateTimeOffset.UtcNow);
     private readonly LogLines _lines = new();
-    private readonly PlannedDirectories _directories = new();
+    private FileId _planned;
     private readonly string _logs;
     private readonly LogStatus _status;
     private readonly List<SegmentCheckpoint> _saved = [];
@@ -30,7 +31,11 @@ public sealed partial class SegmentCleanerTests : IDisposable
     {
         _logs = Directory.CreateDirectory(_folder.File("logs")).FullName;
         _status = new LogStatus(SomeLog.In(_logs) with { Retention = TimeSpan.FromHours(1) }, _logs, _time);
-        _cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => [new CleanableLog(_status.Directory, _status.Options.Retention, _saved, _status.AddCleaned)], _directories, _lines, _time);
+        _cleaner = new SegmentCleaner(
+            TimeSpan.FromHours(1),
+            () => [new CleanableLog(_status.Directory, _planned, _status.Options.Retention, _saved, _status.AddCleaned)],
+            _lines,
+            _time);
         Plan();
     }
 
@@ -196,7 +201,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     private void Plan()
     {
         Assert.True(Place.TryLook(_logs, out var place, out _));
-        _directories.Set([new PlannedLog(place.Directory, _status.Options, place.Facts)]);
+        _planned = place.Facts.Id;
     }
 
     private string Segment(int hour, TimeSpan age)

@@ -2,6 +2,7 @@ using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using Xunit;
 

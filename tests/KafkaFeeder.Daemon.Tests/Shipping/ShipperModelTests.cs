@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Segments;
 using Xunit;

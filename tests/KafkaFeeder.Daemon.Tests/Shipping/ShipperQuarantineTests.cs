@@ -1,10 +1,10 @@
-using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Retention;
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Tests;
 using Xunit;
@@ -242,8 +242,8 @@ public sealed class ShipperQuarantineTests : IDisposable
     private void Clean()
     {
         var time = new ManualTime(_rig.Time.GetUtcNow() + TimeSpan.FromDays(30));
-        IReadOnlyList<CleanableLog> logs = [new(_rig.Logs, _rig.Status.Options.Retention, [.. _rig.Saved()!.Segments.Where(s => s.IsDone)], () => { })];
-        var cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => logs, new PlannedDirectories(), _rig.Lines, time);
+        IReadOnlyList<CleanableLog> logs = [new(_rig.Logs, null, _rig.Status.Options.Retention, [.. _rig.Saved()!.Segments.Where(s => s.IsDone)], () => { })];
+        var cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => logs, _rig.Lines, time);
         cleaner.RunOnce(() => { }, CancellationToken.None);
     }
 

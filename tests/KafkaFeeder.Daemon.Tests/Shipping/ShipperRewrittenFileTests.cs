@@ -4,6 +4,7 @@ using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;

@@ -1,5 +1,6 @@
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
 using Xunit;

@@ -3,9 +3,10 @@ using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Liveness;
-using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
 

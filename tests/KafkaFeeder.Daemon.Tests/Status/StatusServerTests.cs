@@ -8,10 +8,8 @@ using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
-using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -24,8 +22,6 @@ public sealed class StatusServerTests : IAsyncLifetime
     private readonly ManualTime _time = new();
     private readonly HttpClient _client = new();
     private readonly FeederStatus _status;
-    private readonly CheckpointStore _checkpoints;
-    private readonly ShipperFleet _fleet;
     private readonly LogLines _lines = new();
     private readonly FeederOptions _options;
     private readonly string _socket;
@@ -46,10 +42,6 @@ public sealed class StatusServerTests : IAsyncLifetime
         var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
         state.Create();
         _status = new FeederStatus(_time);
-        _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
-        var ledger = new Ledger(state.LedgerPath, _time);
-        _fleet =
-            new ShipperFleet(options, state, _checkpoints, new Pool(), ledger, _status.Logs, _status.Loops, NullLogger.Instance, TimeProvider.System);
         _socket = state.StatusSocketPath;
         _server = new StatusServer(options, _status, _socket, _lines, _time);
     }
@@ -62,10 +54,8 @@ public sealed class StatusServerTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await _fleet.StopAsync();
         await _server.DisposeAsync();
         _client.Dispose();
-        _checkpoints.Dispose();
         _folder.Dispose();
     }
 
@@ -212,7 +202,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     [Fact]
     public async Task Metrics_name_each_log_and_survive_any_name()
     {
-        _fleet.Apply([new PlannedLog("/some\"where\\", SomeLog.In(_folder.Path))]);
+        _status.Logs.Set(new LogStatus(SomeLog.In(_folder.Path), "/some\"where\\", _time));
         var text = await _client.GetStringAsync("/metrics");
         Assert.Contains("kafkafeeder_segments{log=\"orders\",directory=\"/some\\\"where\\\\\"", text, StringComparison.Ordinal);
         Assert.All(
@@ -302,7 +292,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     [Fact]
     public async Task A_browser_gets_a_page_with_every_log_and_our_own_style()
     {
-        _fleet.Apply([new PlannedLog("/logs", SomeLog.In(_folder.Path))]);
+        _status.Logs.Set(new LogStatus(SomeLog.In(_folder.Path), "/logs", _time));
         var answer = await _client.GetAsync("/");
         Assert.Equal("text/html; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
         var page = await answer.Content.ReadAsStringAsync();
@@ -337,10 +327,5 @@ public sealed class StatusServerTests : IAsyncLifetime
         var answer = await _client.SendAsync(request);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
-    }
-
-    private sealed class Pool : ITransportPool
-    {
-        public IBatchTransport For(LogOptions log) => new FakeTransport();
     }
 }

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;

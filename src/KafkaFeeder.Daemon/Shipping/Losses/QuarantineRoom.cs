@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Shipping.Losses;

@@ -1,4 +1,3 @@
-using KafkaFeeder.Daemon.Discovery;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;

@@ -1,6 +1,5 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Options;
 
 namespace KafkaFeeder.Daemon.Transport.Client;
@@ -22,16 +21,16 @@ internal static class BrokerCheck
     /// <param name="options">The broker groups.</param>
     /// <param name="logs">The logs.</param>
     /// <param name="tell">Takes a line for each topic that is well.</param>
-    public static List<string> Ask(FeederOptions options, IReadOnlyList<PlannedLog> logs, Action<string> tell)
+    public static List<string> Ask(FeederOptions options, IReadOnlyList<LogOptions> logs, Action<string> tell)
     {
         var problems = new List<string>();
-        foreach (var group in logs.GroupBy(l => l.Options.Broker).OrderBy(g => g.Key, StringComparer.Ordinal))
+        foreach (var group in logs.GroupBy(l => l.Broker).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
             IAdminClient client;
             var trouble = new ConnectionTrouble();
             try
             {
-                foreach (var (ack, partitioner) in group.Select(l => (l.Options.Ack, l.Options.Partitioner)).Distinct())
+                foreach (var (ack, partitioner) in group.Select(l => (l.Ack, l.Partitioner)).Distinct())
                 {
                     TryProducer(options.BrokerGroups[group.Key], ack, partitioner);
                 }
@@ -45,7 +44,7 @@ internal static class BrokerCheck
             }
 
             using var connected = client;
-            foreach (var topic in group.GroupBy(l => l.Options.Topic).OrderBy(t => t.Key, StringComparer.Ordinal))
+            foreach (var topic in group.GroupBy(l => l.Topic).OrderBy(t => t.Key, StringComparer.Ordinal))
             {
                 try
                 {
@@ -96,10 +95,10 @@ internal static class BrokerCheck
         ConnectionTrouble trouble,
         string group,
         string topic,
-        PlannedLog log,
+        LogOptions log,
         Action<string> tell)
     {
-        var where = $"{log.Options.SourceFile}:{log.Options.SourceLine}: topic {topic} of {group}";
+        var where = $"{log.SourceFile}:{log.SourceLine}: topic {topic} of {group}";
         var metadata = GetMetadata(client, trouble, topic).Topics.Single();
         if (metadata.Error.Code != ErrorCode.NoError || metadata.Partitions.Count == 0)
         {
@@ -114,7 +113,7 @@ internal static class BrokerCheck
             yield return $"{where}: partition {partition.PartitionId} has no leader";
         }
 
-        if (limits is { MinInSync: var needed } && log.Options.Ack == AckLevel.AllInSync && inSync < needed)
+        if (limits is { MinInSync: var needed } && log.Ack == AckLevel.AllInSync && inSync < needed)
         {
             yield return $"{where}: {inSync} replicas are in sync, min.insync.replicas is {needed}: nothing is acknowledged until more are";
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using KafkaFeeder.Daemon.Discovery;
+using KafkaFeeder.Daemon.Tests.Options;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport.Client;
 using Xunit;
 
@@ -40,6 +41,6 @@ public sealed class BrokerCheckTests
             journal_dir: /given/journal
             kafka_brokers: { kafka: [{{string.Join(", ", brokers.Split(", ").Select(b => $"\"{b}\""))}}] }
             """);
-        return BrokerCheck.Ask(options, [new PlannedLog("/given/logs", SomeLog.In("/given/logs"))], _ => { });
+        return BrokerCheck.Ask(options, [SomeLog.In("/given/logs")], _ => { });
     }
 }

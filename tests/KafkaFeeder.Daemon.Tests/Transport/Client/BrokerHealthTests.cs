@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Daemon.Transport.Client;
 using KafkaFeeder.Tests;

@@ -1,5 +1,6 @@
 using System.Text;
 using Confluent.Kafka;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Daemon.Transport.Client;
 using KafkaLog.Format.Records;

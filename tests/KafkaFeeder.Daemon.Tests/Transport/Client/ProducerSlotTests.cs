@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Daemon.Transport.Client;
 using KafkaFeeder.Tests;

@@ -1,4 +1,4 @@
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Values;
 
 /// <summary>Kafka's rule for topics, which we hold broker groups to as well: safe in paths, logs and pages.</summary>
 internal static class NameRule

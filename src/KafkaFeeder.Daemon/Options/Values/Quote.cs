@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Values;
 
 /// <summary>
 /// What a user wrote, as it may stand in a message: short, and without characters that forge log lines or

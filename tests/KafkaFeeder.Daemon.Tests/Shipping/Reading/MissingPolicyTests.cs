@@ -1,7 +1,7 @@
 using KafkaFeeder.Daemon.Shipping.Reading;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Shipping;
+namespace KafkaFeeder.Daemon.Tests.Shipping.Reading;
 
 public sealed class MissingPolicyTests
 {

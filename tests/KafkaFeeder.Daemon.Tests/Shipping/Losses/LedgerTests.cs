@@ -3,7 +3,7 @@ using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Tests;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Shipping;
+namespace KafkaFeeder.Daemon.Tests.Shipping.Losses;
 
 public sealed class LedgerTests : IDisposable
 {

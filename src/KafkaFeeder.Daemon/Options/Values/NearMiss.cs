@@ -1,4 +1,4 @@
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Values;
 
 /// <summary>"Did you mean": the known word that a misspelt one is closest to.</summary>
 internal static class NearMiss

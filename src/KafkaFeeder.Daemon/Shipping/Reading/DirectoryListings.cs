@@ -1,4 +1,4 @@
-namespace KafkaFeeder.Daemon.Discovery;
+namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>One <see cref="DirectoryListing"/> for each directory, shared by the logs in it. Thread-safe.</summary>
 internal sealed class DirectoryListings(TimeProvider time)

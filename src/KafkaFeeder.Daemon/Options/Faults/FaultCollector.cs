@@ -1,4 +1,4 @@
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Faults;
 
 /// <summary>
 /// Gathers all faults of one file, so that its author sees them at once. A hostile file could have a fault in

@@ -1,7 +1,8 @@
 using KafkaFeeder.Daemon.Systemd;
+using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Supervision;
+namespace KafkaFeeder.Daemon.Tests.Systemd;
 
 public sealed class NotifySocketTests
 {

@@ -1,4 +1,4 @@
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Yaml;
 
 /// <summary>A node of a configuration file, and the line (from 1) on which it begins.</summary>
 internal abstract record YamlNode(int Line)

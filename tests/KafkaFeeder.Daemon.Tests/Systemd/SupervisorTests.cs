@@ -1,46 +1,26 @@
-using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Liveness;
-using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Shipping;
-using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Systemd;
-using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Supervision;
+namespace KafkaFeeder.Daemon.Tests.Systemd;
 
 /// <summary>The supervisor with a real socket and a clock that the test moves.</summary>
 public sealed class SupervisorTests : IDisposable
 {
     private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(20);
 
-    private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
     private readonly ServiceManager _manager = new();
     private readonly FeederStatus _status;
-    private readonly CheckpointStore _checkpoints;
-    private readonly ShipperFleet _fleet;
     private readonly Supervisor _supervisor;
 
     public SupervisorTests()
     {
-        var options = new FeederOptions
-        {
-            SourceFile = "conf.yaml",
-            LogDir = _folder.Path,
-            CheckpointDir = _folder.File("checkpoint"),
-            JournalDir = _folder.File("journal"),
-            BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
-        };
         _status = new FeederStatus(_time);
-        var state = new StateDirectory(options.CheckpointDir, options.JournalDir);
-        state.Create();
-        _checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true);
-        var ledger = new Ledger(state.LedgerPath, _time);
-        _fleet = new ShipperFleet(options, state, _checkpoints, new NoTransports(), ledger, _status.Logs, _status.Loops, NullLogger.Instance, _time);
         _supervisor = New(_manager.Address);
     }
 
@@ -48,8 +28,6 @@ public sealed class SupervisorTests : IDisposable
     {
         _supervisor.Dispose();
         _manager.Dispose();
-        _checkpoints.Dispose();
-        _folder.Dispose();
     }
 
     [Fact]
@@ -241,10 +219,5 @@ public sealed class SupervisorTests : IDisposable
     {
         _supervisor.RunOnce();
         return _manager.Received();
-    }
-
-    private sealed class NoTransports : ITransportPool
-    {
-        public IBatchTransport For(LogOptions log) => throw new InvalidOperationException("no log is to be shipped here");
     }
 }

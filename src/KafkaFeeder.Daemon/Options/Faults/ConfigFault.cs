@@ -1,6 +1,7 @@
 using System.Globalization;
+using KafkaFeeder.Daemon.Options.Values;
 
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Faults;
 
 /// <summary>One thing wrong (or, in a list of warnings, odd) in a configuration file.</summary>
 /// <param name="File">The file, as it was named to the loader.</param>

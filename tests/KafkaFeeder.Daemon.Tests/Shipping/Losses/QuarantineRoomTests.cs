@@ -2,7 +2,7 @@ using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Shipping;
+namespace KafkaFeeder.Daemon.Tests.Shipping.Losses;
 
 public sealed class QuarantineRoomTests
 {

@@ -2,9 +2,10 @@ using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
+using KafkaFeeder.Daemon.Tests.Support;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Supervision;
+namespace KafkaFeeder.Daemon.Tests.Status;
 
 public sealed class StatusSentenceTests
 {

@@ -2,7 +2,7 @@ using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Tests;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Supervision;
+namespace KafkaFeeder.Daemon.Tests.Liveness;
 
 public sealed class LoopsTests
 {

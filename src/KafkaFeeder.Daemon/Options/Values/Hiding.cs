@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Values;
 
 /// <summary>
 /// Takes a secret out of what others say. librdkafka quotes a value whole, or one item of a list of them, without the blanks

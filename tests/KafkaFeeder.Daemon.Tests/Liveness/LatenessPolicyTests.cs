@@ -3,7 +3,7 @@ using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Liveness;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Supervision;
+namespace KafkaFeeder.Daemon.Tests.Liveness;
 
 public sealed class LatenessPolicyTests
 {

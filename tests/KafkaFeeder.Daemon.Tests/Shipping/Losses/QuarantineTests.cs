@@ -8,7 +8,7 @@ using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Shipping;
+namespace KafkaFeeder.Daemon.Tests.Shipping.Losses;
 
 public sealed class QuarantineTests : IDisposable
 {

@@ -3,7 +3,7 @@ using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Systemd;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Supervision;
+namespace KafkaFeeder.Daemon.Tests.Systemd;
 
 public sealed class NotifyMessageTests
 {

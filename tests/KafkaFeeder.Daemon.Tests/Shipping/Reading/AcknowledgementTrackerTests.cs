@@ -1,10 +1,12 @@
 using FsCheck;
 using FsCheck.Fluent;
+using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Shipping.Reading;
+using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Shipping;
+namespace KafkaFeeder.Daemon.Tests.Shipping.Reading;
 
 public sealed class AcknowledgementTrackerTests
 {

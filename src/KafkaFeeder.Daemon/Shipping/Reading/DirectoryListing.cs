@@ -1,7 +1,7 @@
 using System.IO.Enumeration;
 using KafkaLog.Format.Segments;
 
-namespace KafkaFeeder.Daemon.Discovery;
+namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
 /// The segments in one directory, by component. Looking costs one call while nothing is created or deleted there; listing

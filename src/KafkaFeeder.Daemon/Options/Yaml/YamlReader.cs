@@ -1,8 +1,10 @@
 using System.Globalization;
+using KafkaFeeder.Daemon.Options.Faults;
+using KafkaFeeder.Daemon.Options.Values;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace KafkaFeeder.Daemon.Options;
+namespace KafkaFeeder.Daemon.Options.Yaml;
 
 /// <summary>
 /// Turns text into a <see cref="YamlNode"/> tree. It uses YamlDotNet's parser events only: the deserializer dies of
