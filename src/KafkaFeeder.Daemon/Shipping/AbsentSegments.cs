@@ -8,12 +8,12 @@ namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
 /// Reports the segments of one log that are gone from its directory, or are back and cannot be read: in its status at each look,
-/// in the daemon's log when they become more, at most once in <see cref="FeederLog.RepeatInterval"/>. Not thread-safe.
+/// in the daemon's log when they become more, at most once in <see cref="RepeatLimit.Interval"/>. Not thread-safe.
 /// </summary>
 internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger logger, TimeProvider time)
 {
-    private Logged _missing;
-    private Logged _removed;
+    private readonly Logged _missing = new(time);
+    private readonly Logged _removed = new(time);
 
     /// <summary>Updates the status.</summary>
     /// <returns>What is wrong; null if nothing is.</returns>
@@ -22,13 +22,13 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
         var (missing, removed, unreadable) = (cursor.Missing, cursor.Removed, cursor.Unreadable);
         status.RemovedBytes = removed?.Bytes ?? 0;
         status.MissingBytes = (removed?.Bytes ?? 0) + (missing?.Bytes ?? 0);
-        if (IsDue(ref _missing, missing?.Count ?? 0))
+        if (_missing.IsDue(missing?.Count ?? 0))
         {
             FeederLog.SegmentsMissing(
                 logger, status.Options.Component, status.Directory, Count(missing!.Value.Count), Words.Bytes(missing.Value.Bytes), missing.Value.Until);
         }
 
-        if (IsDue(ref _removed, removed?.Count ?? 0))
+        if (_removed.IsDue(removed?.Count ?? 0))
         {
             FeederLog.SegmentsRemoved(
                 logger, status.Options.Component, status.Directory, Count(removed!.Value.Count), Words.Bytes(removed.Value.Bytes));
@@ -53,22 +53,23 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
 
     private static string Count(int segments) => Words.Count(segments, "segment", "segments");
 
-    /// <summary>Whether there are more than were logged. What is gone is logged anew when it comes again.</summary>
-    private bool IsDue(ref Logged logged, int count)
+    /// <summary>How many were logged. What is gone is logged anew when it comes again.</summary>
+    private sealed class Logged(TimeProvider time)
     {
-        if (count <= logged.Count || (logged.At is { } at && time.GetElapsedTime(at) < FeederLog.RepeatInterval))
+        private readonly RepeatLimit _limit = new(time);
+        private int _count;
+
+        /// <summary>Whether there are more than were logged, and they may be logged now.</summary>
+        public bool IsDue(int count)
         {
-            logged.Count = Math.Min(logged.Count, count);
+            if (count > _count && _limit.TryTake())
+            {
+                _count = count;
+                return true;
+            }
+
+            _count = Math.Min(_count, count);
             return false;
         }
-
-        logged = new Logged { Count = count, At = time.GetTimestamp() };
-        return true;
-    }
-
-    private struct Logged
-    {
-        public int Count;
-        public long? At;
     }
 }

@@ -33,9 +33,6 @@ internal sealed class Shipper : IDisposable
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestTurn = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Brokers that are well answer within the linger of the client; after so long something is wrong.</summary>
-    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
-
     /// <summary>A record that is further ahead of the clock than this is no matter of clocks: it is set aside like any other.</summary>
     private static readonly TimeSpan LongestAhead = TimeSpan.FromDays(1);
 
@@ -52,24 +49,16 @@ internal sealed class Shipper : IDisposable
     private readonly AbsentSegments _absent;
     private readonly SendWindow _window;
     private readonly InFlightBudget _budget;
-    private readonly RetrySchedule _retries = new();
+    private readonly ShippingState _state;
+    private readonly RepeatLimit _logged;
     private readonly RefusalRun _refusals = new();
     private readonly Queue<OutboundBatch> _resends = new();
     private readonly Channel<BatchOutcome> _outcomes = Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
 
-    private bool _isRecovering;
     private bool _isUncertaintyLogged;
-    private bool _isProbing; // one batch at a time, until something is acknowledged
-    private long _failedAt;
-    private TimeSpan _wait;
     private TimeSpan _pause = ShortPause;
-    private long _toldAt;
     private long _shownAt;
     private long _turnBegan;
-    private long _answeredAt;
-    private string? _fault;
-    private string? _saveFault;
-    private (OutcomeKind Kind, string Error)? _trouble;
 
     public Shipper(
         ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set, LossBook book,
@@ -85,6 +74,8 @@ internal sealed class Shipper : IDisposable
         _status.PossibleDuplicates = keeper.PossibleDuplicates;
         _logger = logger;
         _time = time;
+        _state = new ShippingState(time);
+        _logged = new RepeatLimit(time);
         _cursor = new LogCursor(status.Directory, set, keeper.TakeStart(), book, time, OnReset);
         _absent = new AbsentSegments(_cursor, status, logger, time);
     }
@@ -101,7 +92,7 @@ internal sealed class Shipper : IDisposable
     /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
         _cursor.HasFound && !_keeper.HasFailed ? ShortPause
-        : _window.IsEmpty && _resends.Count == 0 && !_isRecovering && _keeper.IsClean && _fault is null ? QuietPause.LongestFor(_budget.Logs)
+        : _window.IsEmpty && _resends.Count == 0 && !_state.IsRecovering && _keeper.IsClean && _state.Fault is null ? QuietPause.LongestFor(_budget.Logs)
         : LongPause;
 
     /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
@@ -145,21 +136,18 @@ internal sealed class Shipper : IDisposable
             TakeSaved();
             isBusy = TakeOutcomes();
             _cursor.Refresh();
-            if (_isRecovering && _window.IsEmpty && _time.GetElapsedTime(_failedAt) >= _wait && SaveAll())
+            if (_state.IsRecoveryDue && _window.IsEmpty && SaveAll())
             {
                 PrepareResends();
             }
 
-            if (!_isRecovering)
+            if (!_state.IsRecovering)
             {
                 isBusy |= SendWhatFits();
                 isBusy |= _cursor.TakeSearching();
             }
 
-            if (!_isRecovering)
-            {
-                _fault = null;
-            }
+            _state.TurnSucceeded();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or UnsupportedBatchException)
         {
@@ -297,8 +285,8 @@ internal sealed class Shipper : IDisposable
     private bool HasTime() => _time.GetElapsedTime(_turnBegan) < LongestTurn;
 
     private bool MayAdd() =>
-        !_isRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
-        && _window.HasRoom(IsStrict, isOne: _isProbing || _cursor.PendingCount > MaxPendingSegments, _transport.BrokersAnswer);
+        !_state.IsRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
+        && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _cursor.PendingCount > MaxPendingSegments, _transport.BrokersAnswer);
 
     private void KeepForLater(SegmentLane lane)
     {
@@ -317,7 +305,7 @@ internal sealed class Shipper : IDisposable
         }
         catch
         {
-            StartRecovery(FailurePause);
+            _state.Recover(FailurePause);
             throw;
         }
     }
@@ -334,7 +322,7 @@ internal sealed class Shipper : IDisposable
         batch.SettledWhenSent = SettledOf(batch);
         if (_window.IsEmpty)
         {
-            _answeredAt = _time.GetTimestamp();
+            _state.AwaitAnswer();
         }
 
         _window.Add(batch);
@@ -365,7 +353,7 @@ internal sealed class Shipper : IDisposable
         }
         catch
         {
-            StartRecovery(FailurePause);
+            _state.Recover(FailurePause);
             throw;
         }
     }
@@ -423,7 +411,7 @@ internal sealed class Shipper : IDisposable
         while (_outcomes.Reader.TryRead(out var outcome))
         {
             any = true;
-            _answeredAt = _time.GetTimestamp();
+            _state.Answered();
             _window.Returned(outcome.Batch);
             var lane = (SegmentLane)outcome.Batch.Origin;
             if (outcome.Kind == OutcomeKind.Acknowledged)
@@ -448,7 +436,7 @@ internal sealed class Shipper : IDisposable
         }
         catch
         {
-            StartRecovery(FailurePause);
+            _state.Recover(FailurePause);
             throw;
         }
     }
@@ -464,14 +452,10 @@ internal sealed class Shipper : IDisposable
 
     private void EndTrouble()
     {
-        if (!_isRecovering && _trouble is not null)
+        if (_state.Acknowledged())
         {
-            _trouble = null;
             FeederLog.Recovered(_logger, Log.Component);
         }
-
-        _isProbing = false;
-        _retries.Succeeded();
     }
 
     private void Settle(SegmentLane lane, OutboundBatch batch)
@@ -521,20 +505,16 @@ internal sealed class Shipper : IDisposable
 
         _cursor.Confirmed(lane); // records at its front may be settled now
         _keeper.Touch(0);
-        if (kind is OutcomeKind.Held or OutcomeKind.Fatal or OutcomeKind.Unknown)
+        if (ShippingState.NeedsProbe(kind))
         {
-            _isProbing = true;
             _window.Shrink();
         }
 
-        var wait = hasProgressed ? TimeSpan.Zero : _retries.Failed(kind);
-        _trouble = (kind, outcome.Error ?? kind.ToString());
-        if (MayTell())
+        var wait = _state.NotAcknowledged(kind, outcome.Error ?? kind.ToString(), hasProgressed);
+        if (_logged.TryTake())
         {
             FeederLog.NotAcknowledged(_logger, Log.Component, kind.ToString(), wait, outcome.Error ?? "");
         }
-
-        StartRecovery(wait);
     }
 
     /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
@@ -583,7 +563,7 @@ internal sealed class Shipper : IDisposable
         }
         catch
         {
-            StartRecovery(FailurePause); // not safe yet: it is sent, and refused, once more
+            _state.Recover(FailurePause); // not safe yet: it is sent, and refused, once more
             throw;
         }
     }
@@ -632,17 +612,6 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void StartRecovery(TimeSpan wait)
-    {
-        if (!_isRecovering || wait > _wait)
-        {
-            _wait = wait;
-        }
-
-        _isRecovering = true;
-        _failedAt = _time.GetTimestamp();
-    }
-
     private void PrepareResends()
     {
         _resends.Clear();
@@ -654,7 +623,7 @@ internal sealed class Shipper : IDisposable
             }
         }
 
-        _isRecovering = false;
+        _state.Recovered();
     }
 
     /// <summary>Whether everything is on disk. What may arrive twice by sending again is counted before it does.</summary>
@@ -691,7 +660,7 @@ internal sealed class Shipper : IDisposable
             return;
         }
 
-        _saveFault = saved.Error is null ? null : $"the checkpoint cannot be saved: {saved.Error}";
+        _state.SaveEnded(saved.Error);
         if (saved.Error is null)
         {
             return;
@@ -699,7 +668,7 @@ internal sealed class Shipper : IDisposable
 
         _cursor.GiveBackChanges(saved.Change);
         _status.AddCheckpointFailure();
-        if (MayTell())
+        if (_logged.TryTake())
         {
             FeederLog.CheckpointNotSaved(_logger, Log.Component, saved.Error);
         }
@@ -707,8 +676,8 @@ internal sealed class Shipper : IDisposable
 
     private void Fail(string error)
     {
-        _fault = error;
-        if (MayTell())
+        _state.Failed(error);
+        if (_logged.TryTake())
         {
             FeederLog.LogFailed(_logger, Log.Component, error);
         }
@@ -728,17 +697,6 @@ internal sealed class Shipper : IDisposable
         FeederLog.SegmentReset(_logger, Log.Component, lane.Name.FileName, reset.What);
     }
 
-    private bool MayTell()
-    {
-        if (_toldAt != 0 && _time.GetElapsedTime(_toldAt) < FeederLog.RepeatInterval)
-        {
-            return false;
-        }
-
-        _toldAt = _time.GetTimestamp();
-        return true;
-    }
-
     private void UpdateStatus(long began, bool now)
     {
         if (!now && _time.GetElapsedTime(_shownAt) < LongPause)
@@ -754,29 +712,8 @@ internal sealed class Shipper : IDisposable
         _status.QuarantineBytes = _book.QuarantineBytes;
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Watermark.Position}";
-        var unanswered = Unanswered(hasLag: first is not null);
-        var absent = _absent.Look();
-        var error = _saveFault ?? _fault ?? _trouble?.Error ?? unanswered;
-        _status.Error = error is not null && absent is not null ? $"{error}; {absent}" : error ?? absent;
-        _status.State =
-            _saveFault is not null || _fault is not null ? LogState.Failed
-            : _trouble?.Kind == OutcomeKind.Held ? LogState.Held
-            : _trouble is not null || unanswered is not null || absent is not null ? LogState.Retrying
-            : _status.LagBytes == 0 && _window.IsEmpty ? LogState.Idle
-            : LogState.Shipping;
+        (_status.State, _status.Error) = _state.Judge(new ShippingFacts(
+            _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));
         _status.LookedAt = began; // last: who reads it first reads a state that is no older
-    }
-
-    /// <summary>What is wrong with the brokers when they have not answered for a while; null if they have, or were asked nothing.</summary>
-    private string? Unanswered(bool hasLag)
-    {
-        if (_window.IsEmpty)
-        {
-            return hasLag && !_transport.BrokersAnswer ? _transport.LastError : null; // other logs find out when they are back
-        }
-
-        var silence = _time.GetElapsedTime(_answeredAt);
-        return silence < TimeSpan.FromSeconds(1) ? null
-            : _transport.LastError ?? (silence > AnswerTime ? $"no answer from the brokers for {Words.Age(silence)}" : null);
     }
 }

@@ -33,7 +33,7 @@ internal sealed class Supervisor : IDisposable
 
     // Written by signals too, under the lock.
     private readonly Lock _lock = new();
-    private readonly Interval _toldFailure;
+    private readonly RepeatLimit _failureLogged;
     private int _reloads;
     private volatile bool _isStopping;
 
@@ -47,7 +47,7 @@ internal sealed class Supervisor : IDisposable
         _fed = new Interval(time);
         _toldStatus = new Interval(time);
         _extended = new Interval(time);
-        _toldFailure = new Interval(time);
+        _failureLogged = new RepeatLimit(time);
     }
 
     /// <summary>A loop that has not turned for longer hangs.</summary>
@@ -181,9 +181,8 @@ internal sealed class Supervisor : IDisposable
 
         lock (_lock)
         {
-            if (_toldFailure.IsOver(FeederLog.RepeatInterval))
+            if (_failureLogged.TryTake())
             {
-                _toldFailure.Restart();
                 FeederLog.NotNotified(_logger, problem);
             }
         }

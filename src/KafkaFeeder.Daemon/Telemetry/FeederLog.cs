@@ -8,9 +8,6 @@ namespace KafkaFeeder.Daemon.Telemetry;
 /// </summary>
 internal static partial class FeederLog
 {
-    /// <summary>The same trouble is told no more often than this.</summary>
-    public static readonly TimeSpan RepeatInterval = TimeSpan.FromSeconds(10);
-
     [LoggerMessage(101, LogLevel.Information, "kafkafeeder {Version} started: {Configuration}; {Client}")]
     public static partial void Started(ILogger logger, string version, string configuration, string client);
 

@@ -41,16 +41,15 @@ public sealed class CheckpointKeeperTests : IDisposable
     [Fact]
     public void What_may_arrive_twice_is_counted_once_and_survives_every_restart()
     {
-        using (var keeper = Open(out var first))
+        using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(100, 7, 7));
-            Assert.Equal(0, first.PossibleDuplicates);
+            Assert.Equal(0, keeper.PossibleDuplicates);
         }
 
         for (var restart = 0; restart < 3; restart++)
         {
-            using var keeper = Open(out var status);
-            Assert.Equal(7, status.PossibleDuplicates);
+            using var keeper = Open();
             Assert.Equal(7, keeper.PossibleDuplicates);
         }
     }
@@ -58,36 +57,36 @@ public sealed class CheckpointKeeperTests : IDisposable
     [Fact]
     public void What_may_arrive_twice_is_on_disk_before_the_journal_that_says_so_is_written_over()
     {
-        using (var keeper = Open(out _))
+        using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(100, 7, 7));
         }
 
         Directory.CreateDirectory(Obstacle);
-        Assert.ThrowsAny<IOException>(() => Open(out _));
+        Assert.ThrowsAny<IOException>(() => Open());
         Directory.Delete(Obstacle);
 
-        using var next = Open(out var status);
-        Assert.Equal(7, status.PossibleDuplicates);
+        using var next = Open();
+        Assert.Equal(7, next.PossibleDuplicates);
     }
 
     [Fact]
     public void A_segment_that_is_gone_counts_too_since_it_may_come_back()
     {
-        using (var keeper = Open(out _))
+        using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(100, 7, 7));
         }
 
         File.Delete(_folder.File(Name));
-        using var next = Open(out var status);
-        Assert.Equal(7, status.PossibleDuplicates);
+        using var next = Open();
+        Assert.Equal(7, next.PossibleDuplicates);
     }
 
     [Fact]
     public void Possible_duplicates_of_this_run_are_saved_with_the_next_checkpoint()
     {
-        using (var keeper = Open(out _))
+        using (var keeper = Open())
         {
             keeper.AddPossibleDuplicates(3);
             Assert.Null(Save(keeper));
@@ -95,14 +94,14 @@ public sealed class CheckpointKeeperTests : IDisposable
             Assert.False(IsDueLater(keeper));
         }
 
-        using var next = Open(out var status);
-        Assert.Equal(3, status.PossibleDuplicates);
+        using var next = Open();
+        Assert.Equal(3, next.PossibleDuplicates);
     }
 
     [Fact]
     public void A_save_is_due_after_the_interval_if_there_is_something_to_save()
     {
-        using var keeper = Open(out _);
+        using var keeper = Open();
         Assert.False(IsDueLater(keeper));
         Assert.True(keeper.IsClean);
 
@@ -117,7 +116,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     [Fact]
     public void A_save_is_due_earlier_when_much_was_confirmed()
     {
-        using var keeper = Open(out _);
+        using var keeper = Open();
         keeper.Touch(999);
         Assert.False(keeper.IsDue(Interval, 1000));
         keeper.Touch(1);
@@ -130,7 +129,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     public void A_save_that_failed_is_tried_again_soon_however_long_the_interval_is(int intervalSeconds)
     {
         var interval = TimeSpan.FromSeconds(intervalSeconds);
-        using var keeper = Open(out _);
+        using var keeper = Open();
         keeper.Touch(1_000_000);
         Directory.CreateDirectory(Obstacle);
         Assert.NotNull(Save(keeper));
@@ -158,7 +157,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     [Fact]
     public void An_inconsistent_checkpoint_is_a_failure_that_is_told_and_the_one_on_disk_stays()
     {
-        using var keeper = Open(out _);
+        using var keeper = Open();
         keeper.Touch(1);
         keeper.BeginSave([new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, -1, null, 0), 500, false, null)], []);
         Assert.Contains("negative number", keeper.TakeSaved()!.Error, StringComparison.Ordinal);
@@ -169,7 +168,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     [Fact]
     public void A_segment_that_goes_back_is_saved_at_once_and_then_counts_from_there()
     {
-        using (var keeper = Open(out _))
+        using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(500, 50, 50));
             keeper.Touch(1);
@@ -182,14 +181,14 @@ public sealed class CheckpointKeeperTests : IDisposable
             keeper.Sending(Name, new SentMark(100, 10, 10));
         }
 
-        using var next = Open(out var status);
-        Assert.Equal(10, status.PossibleDuplicates);
+        using var next = Open();
+        Assert.Equal(10, next.PossibleDuplicates);
     }
 
     [Fact]
     public void What_was_sent_of_a_segment_that_is_forgotten_counts_no_more()
     {
-        using (var keeper = Open(out _))
+        using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(500, 50, 50));
             keeper.Touch(1);
@@ -197,14 +196,14 @@ public sealed class CheckpointKeeperTests : IDisposable
             Assert.Null(Forget(keeper));
         }
 
-        using var next = Open(out var status);
-        Assert.Equal(0, status.PossibleDuplicates);
+        using var next = Open();
+        Assert.Equal(0, next.PossibleDuplicates);
     }
 
     [Fact]
     public void What_is_sent_of_a_new_file_of_a_name_that_is_being_forgotten_counts()
     {
-        using (var keeper = Open(out _))
+        using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(500, 50, 50));
             keeper.Touch(1);
@@ -214,8 +213,8 @@ public sealed class CheckpointKeeperTests : IDisposable
             Assert.Null(keeper.TakeSaved()!.Error);
         }
 
-        using var next = Open(out var status);
-        Assert.Equal(10, status.PossibleDuplicates);
+        using var next = Open();
+        Assert.Equal(10, next.PossibleDuplicates);
     }
 
     private static SegmentCheckpoint At(long position) =>
@@ -240,11 +239,10 @@ public sealed class CheckpointKeeperTests : IDisposable
         return keeper.IsDue(Interval, 1000);
     }
 
-    private CheckpointKeeper Open(out LogStatus status)
+    private CheckpointKeeper Open()
     {
         _store?.Dispose();
         _store = CheckpointStore.Open(_state.CheckpointDirectory, _ => { }, commitsInline: true);
-        status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
-        return CheckpointKeeper.OpenAsync(_store, _state, status.Directory, status.Options.Component, Interval, NullLogger.Instance, _time).GetAwaiter().GetResult();
+        return CheckpointKeeper.OpenAsync(_store, _state, _folder.Path, "orders", Interval, NullLogger.Instance, _time).GetAwaiter().GetResult();
     }
 }

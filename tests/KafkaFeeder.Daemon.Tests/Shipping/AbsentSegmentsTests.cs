@@ -80,7 +80,7 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.Equal(LogState.Shipping, _rig.Status.State);
 
         File.Delete(path);
-        _rig.Time.Advance(FeederLog.RepeatInterval);
+        _rig.Time.Advance(RepeatLimit.Interval);
         _rig.Turn();
         Assert.NotEqual(0, _rig.Status.RemovedBytes);
         Assert.Equal(2, _rig.Lines.Of(RemovedEvent).Length);
@@ -136,10 +136,10 @@ public sealed class AbsentSegmentsTests : IDisposable
         Look();
         Assert.Contains("2 segments with", Assert.Single(_rig.Lines.Of(MissingEvent)), StringComparison.Ordinal);
 
-        _rig.Time.Advance(FeederLog.RepeatInterval);
+        _rig.Time.Advance(RepeatLimit.Interval);
         _rig.Turn();
         Assert.Contains("3 segments with", _rig.Lines.Of(MissingEvent)[1], StringComparison.Ordinal);
-        _rig.Time.Advance(FeederLog.RepeatInterval);
+        _rig.Time.Advance(RepeatLimit.Interval);
         _rig.Turn();
         Assert.Equal(2, _rig.Lines.Of(MissingEvent).Length);
     }

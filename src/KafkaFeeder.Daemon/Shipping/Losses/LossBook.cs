@@ -19,7 +19,7 @@ internal sealed class LossBook(
 
     private string Directory => directory;
 
-    private long? _rejectedLoggedAt;
+    private readonly RepeatLimit _rejectedLogged = new(time);
     private long _rejectedSince;
 
     /// <summary>What of this log is in quarantine, in bytes on the disk.</summary>
@@ -93,14 +93,13 @@ internal sealed class LossBook(
     /// <summary>The first at once, then one line in a while with how many there were.</summary>
     private void LogRejected(string segment, long offset, string reason)
     {
-        if (_rejectedLoggedAt is { } at && time.GetElapsedTime(at) < FeederLog.RepeatInterval)
+        if (!_rejectedLogged.TryTake())
         {
             _rejectedSince++;
             return;
         }
 
         LogRejectedSince();
-        _rejectedLoggedAt = time.GetTimestamp();
         FeederLog.Rejected(logger, component, segment, offset, reason);
     }
 

@@ -27,7 +27,7 @@ internal sealed class QuarantineSpace
     private readonly QuarantineRoom _room;
     private long? _lookedAt;
     private TimeSpan _rest = LookInterval;
-    private long? _toldAt;
+    private readonly RepeatLimit _logged;
     private bool _isTold;
 
     /// <param name="root">The directory of quarantine, with a directory for each log in it.</param>
@@ -41,6 +41,7 @@ internal sealed class QuarantineSpace
         _options = options;
         _logger = logger;
         _time = time;
+        _logged = new RepeatLimit(time);
         _freeBytes = freeBytes ?? (directory => new DriveInfo(directory).AvailableFreeSpace);
         _room = new QuarantineRoom(root, options);
     }
@@ -199,9 +200,8 @@ internal sealed class QuarantineSpace
     {
         if (_room.Full is { } reason)
         {
-            if (_toldAt is not { } at || _time.GetElapsedTime(at) >= FeederLog.RepeatInterval)
+            if (_logged.TryTake())
             {
-                _toldAt = _time.GetTimestamp();
                 _isTold = true;
                 FeederLog.QuarantineFull(_logger, reason);
             }

@@ -13,7 +13,7 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
     private readonly Lock _lock = new();
     private volatile string? _error;
     private volatile bool _answers;
-    private long _loggedAt;
+    private readonly RepeatLimit _logged = new(time);
     private long _troubledSince;
     private bool _wasLogged;
 
@@ -80,9 +80,8 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
         }
 
         _error = error;
-        if (_loggedAt == 0 || time.GetElapsedTime(_loggedAt) >= FeederLog.RepeatInterval)
+        if (_logged.TryTake())
         {
-            _loggedAt = time.GetTimestamp();
             _wasLogged = true;
             FeederLog.BrokerTrouble(logger, group, kind.ToString(), error);
         }

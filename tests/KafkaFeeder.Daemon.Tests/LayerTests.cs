@@ -1,0 +1,37 @@
+using KafkaFeeder.Daemon.Hosting;
+using KafkaFeeder.Tests;
+using Xunit;
+
+namespace KafkaFeeder.Daemon.Tests;
+
+/// <summary>The folders of the daemon are layers: each needs only those that are listed, and none needs itself by way of others.</summary>
+public sealed class LayerTests
+{
+    private const string Layers = """
+        Commands         -> Hosting Discovery Status Transport.Client Shipping.Losses Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
+        Hosting          -> Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd Signals Telemetry Liveness Options Options.Faults Options.Values Files
+        Discovery        -> Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
+        Retention        -> Checkpoints Telemetry Liveness Files
+        Shipping         -> Discovery Shipping.Reading Shipping.Losses Transport Checkpoints Status Telemetry Liveness Options Options.Values
+        Shipping.Reading -> Shipping.Losses Transport Checkpoints Files
+        Shipping.Losses  -> Checkpoints Telemetry Liveness Options Options.Values Files
+        Transport        -> Options
+        Transport.Client -> Transport Telemetry Options
+        Checkpoints      -> Telemetry Liveness Files
+        Status           -> Discovery Shipping.Losses Checkpoints Telemetry Liveness Options Options.Faults Options.Values
+        Systemd          -> Telemetry Liveness
+        Options          -> Options.Yaml Options.Faults Options.Values
+        Options.Yaml     -> Options.Faults Options.Values
+        Options.Faults   -> Options.Values
+        """;
+
+    [Fact]
+    public void The_folders_of_the_daemon_need_each_other_as_they_are_meant_to() =>
+        NamespaceArrows.AssertAre(typeof(Feeder), "KafkaFeeder.Daemon", Layers);
+
+    [Theory]
+    [InlineData("a -> b\nb -> c\nc ->", null)]
+    [InlineData("a -> b c\nb -> c\nc -> b", "b -> c -> b")]
+    public void A_circle_is_found(string table, string? circle) =>
+        Assert.Equal(circle, NamespaceArrows.Circle(NamespaceArrows.Parse(table)));
+}
