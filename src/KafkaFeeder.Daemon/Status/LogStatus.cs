@@ -69,6 +69,12 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
 
     public LogState State { get => IsStale ? LogState.Failed : _state; set => _state = value; }
 
+    /// <summary>True while it is not shipped as it should be: it is tried again, or somebody has to repair something.</summary>
+    public bool IsInTrouble => State is LogState.Retrying or LogState.Held or LogState.Failed;
+
+    /// <summary>True if somebody should look at it: it is in trouble, or something went wrong that nobody has acknowledged.</summary>
+    public bool NeedsAttention => IsInTrouble || HasIncidents;
+
     /// <summary>What went wrong last, until it goes right again.</summary>
     public string? Error
     {

@@ -35,7 +35,7 @@ internal static class MetricsText
         ("kafkafeeder_checkpoint_failures_total", "counter", "Times a checkpoint could not be saved.", l => l.CheckpointFailures),
         ("kafkafeeder_cleaned_segments_total", "counter", "Segments that were deleted after their retention.", l => l.CleanedSegments),
         ("kafkafeeder_log_up", "gauge", "1 if the log is shipped or idle, 0 if it is held, failed or retrying.",
-            l => l.State is LogState.Idle or LogState.Shipping or LogState.Starting ? 1 : 0),
+            l => l.IsInTrouble || l.State == LogState.Stopped ? 0 : 1),
     ];
 
     /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>

@@ -156,7 +156,7 @@ internal static class StatusPage
 
             """);
         foreach (var (log, findings) in logs.Select(l => (l, Advice.On(l, now))).OrderByDescending(l => l.Item2.Any(f => f.IsRed))
-            .ThenByDescending(l => IsTroubled(l.l)).Take(MaxLogs))
+            .ThenByDescending(l => l.l.IsInTrouble).Take(MaxLogs))
         {
             Row(html, log, findings, now);
         }
@@ -273,6 +273,4 @@ internal static class StatusPage
     }
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static bool IsTroubled(LogStatus log) => log.State is LogState.Held or LogState.Failed or LogState.Retrying;
 }

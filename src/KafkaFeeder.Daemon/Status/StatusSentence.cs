@@ -33,7 +33,7 @@ internal static class StatusSentence
             : !isReady ? "starting: looking for logs"
             : logs.Count == 0 ? "no log is configured yet"
             : $"{logs.Count} {(logs.Count == 1 ? "log" : "logs")}, {Lag(logs, now)}");
-        var troubled = logs.Where(IsTroubled).ToList();
+        var troubled = logs.Where(l => l.NeedsAttention).ToList();
         foreach (var log in troubled.Take(MaxNamed))
         {
             text.Append(CultureInfo.InvariantCulture, $"; {log.Options.Component} {State(log)}");
@@ -67,8 +67,6 @@ internal static class StatusSentence
             + (unknown > 0 ? $", {unknown} not looked at" : "");
     }
 
-    private static bool IsTroubled(LogStatus log) => log.HasIncidents || log.State is LogState.Held or LogState.Failed or LogState.Retrying;
-
     private static string State(LogStatus log)
     {
         var open = log.Ledger.Unacknowledged;
@@ -77,7 +75,7 @@ internal static class StatusSentence
         Add(open.Rejected > 0, $"has {Words.Count(open.Rejected, "record", "records")} refused");
         Add(open.Damaged > 0, $"has {Words.Bytes(open.Damaged)} damaged");
         Add(
-            log.State is LogState.Held or LogState.Failed or LogState.Retrying,
+            log.IsInTrouble,
             $"{log.State.ToString().ToLowerInvariant()}: {log.Error ?? "no reason known"}");
         return parts.Count > 0 ? string.Join(", ", parts) : "has something lost that was empty";
 

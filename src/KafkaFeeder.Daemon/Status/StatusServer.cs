@@ -207,7 +207,7 @@ internal sealed class StatusServer(
         }
 
         var troubled =
-            status.Logs.All.Where(l => l.State is LogState.Held or LogState.Failed or LogState.Retrying || l.HasIncidents).ToList();
+            status.Logs.All.Where(l => l.NeedsAttention).ToList();
         var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
             + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : Incidents(l))}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
