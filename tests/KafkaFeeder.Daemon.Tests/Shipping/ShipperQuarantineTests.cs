@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
@@ -121,6 +122,43 @@ public sealed class ShipperQuarantineTests : IDisposable
         _rig.Time.Advance(TimeSpan.FromSeconds(10));
         _rig.Space!.WhyNot(_rig.RejectedDirectory, 0);
         Assert.Equal(8192, _rig.Space.Bytes);
+    }
+
+    /// <summary>What lies there may be damaged itself, or be no file at all: that stops no log.</summary>
+    [Theory]
+    [InlineData("socket")] // opening it fails with an error like that of a broken disk
+    [InlineData("directory")]
+    [InlineData("locked away")]
+    public void Damage_whose_place_is_taken_by_what_cannot_be_read_is_copied_beside_it_once(string what)
+    {
+        var path = Damaged(out var position, out var end);
+        var content = File.ReadAllBytes(path).AsSpan((int)position, (int)(end - position)).ToArray();
+        Directory.CreateDirectory(_rig.RejectedDirectory);
+        var place = Path.Combine(_rig.RejectedDirectory, $"{Path.GetFileName(path)}.{position}.damaged");
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        switch (what)
+        {
+            case "socket":
+                socket.Bind(new UnixDomainSocketEndPoint(_rig.Logs + ".s")); // the place's own path is too long for this
+                File.Move(_rig.Logs + ".s", place);
+                break;
+            case "directory":
+                Directory.CreateDirectory(place);
+                break;
+            default:
+                File.WriteAllBytes(place, content);
+                File.SetUnixFileMode(place, UnixFileMode.None);
+                break;
+        }
+
+        using var rights = new CommonRights();
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "3"], Transport.Topic);
+        Assert.Equal((LogState.Idle, false), (_rig.Status.State, _rig.Saved(path).HasUncopied));
+        Assert.Equal("damaged", Assert.Single(_rig.Ledger()).Kind);
+        var copy = Assert.Single(Directory.GetFiles(_rig.RejectedDirectory), f => f != place);
+        Assert.Equal(content, File.ReadAllBytes(copy));
     }
 
     [Fact]

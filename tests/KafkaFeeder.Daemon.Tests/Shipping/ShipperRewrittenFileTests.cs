@@ -234,6 +234,33 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
+    /// <summary>The time of the change is noted only when the change was looked at: else nobody would look again.</summary>
+    [Fact]
+    public void A_file_that_is_written_over_and_cannot_be_read_for_a_while_is_shipped_when_it_can_be()
+    {
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(["4"], ["5"]));
+        var path = _rig.Segment(["1"], ["2"]);
+        BecomeCopy(path); // so it stays open: its writer may live
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Turn(3);
+        WriteOver(path, replacement);
+        using (OtherFile.UnreadableInPlaceOf(path))
+        {
+            _rig.Time.Advance(SegmentWatch.Interval);
+            _rig.Shipper!.RunOnce();
+            Assert.Equal(LogState.Failed, _rig.Status.State);
+        }
+
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Shipper!.RunOnce();
+        DrainReplaced();
+        Assert.Equal(["1", "2", "4", "5"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
     /// <summary>A reader that stands behind the end would wait there until the file has grown to it, and pass what comes before.</summary>
     [Fact]
     public void An_open_file_that_is_cut_behind_what_was_read_is_read_on_at_its_end()
@@ -400,6 +427,13 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal([("damaged", batches[1].Position, batches[2].Position)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         Assert.True(_rig.Saved(path).IsDone);
         Assert.Equal(0, _rig.Status.CheckpointResets);
+    }
+
+    private static void BecomeCopy(string path)
+    {
+        var content = File.ReadAllBytes(path);
+        File.Delete(path);
+        File.WriteAllBytes(path, content);
     }
 
     private static void Cut(string path, long bytes)
