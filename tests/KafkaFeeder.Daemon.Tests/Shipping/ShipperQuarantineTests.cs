@@ -161,6 +161,71 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal(content, File.ReadAllBytes(copy));
     }
 
+    /// <summary>What is in quarantine and not in the ledger yet is not copied once more, and needs no room once more.</summary>
+    [Fact]
+    public void A_refused_record_that_cannot_be_noted_in_the_ledger_is_in_quarantine_once()
+    {
+        var path = _rig.Segment(["1", "bad", "2", "bad too"], ["3"]);
+        Transport.Refuses = value => value.StartsWith("bad", StringComparison.Ordinal);
+        Directory.CreateDirectory(_rig.LedgerPath);
+        _rig.Start();
+        _rig.Drain(60);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.InRange(Transport.Sent.Count, 10, 200); // it was tried
+        Assert.Equal(["bad", "bad too"], _rig.Quarantined());
+        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+        Fill(4 * MiB);
+
+        Directory.Delete(_rig.LedgerPath);
+        _rig.Drain(60);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Equal(["bad", "bad too"], _rig.Quarantined());
+        Assert.Equal(["rejected", "rejected"], _rig.Ledger().Select(e => e.Kind));
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Theory]
+    [InlineData("damage")]
+    [InlineData("tail")]
+    [InlineData("growing tail")]
+    public void Damage_that_cannot_be_noted_in_the_ledger_is_in_quarantine_once(string what)
+    {
+        var path = Damaged(out var position, out _);
+        if (what != "damage")
+        {
+            var content = File.ReadAllBytes(path)[..(int)(position + 2_000)];
+            File.Delete(path);
+            File.WriteAllBytes(path, content); // nobody can tell whether the writer of a copy lives
+            File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3));
+        }
+
+        _rig.Start();
+        Directory.CreateDirectory(_rig.LedgerPath);
+        for (var i = 0; i < 20; i++)
+        {
+            if (what == "growing tail")
+            {
+                File.AppendAllText(path, "more");
+                File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3));
+            }
+
+            Run(1);
+        }
+
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        var copy = Assert.Single(Directory.GetFiles(_rig.RejectedDirectory));
+        var bytes = new FileInfo(copy).Length;
+        Directory.Delete(_rig.LedgerPath);
+        Run(20);
+        Assert.Equal(copy, Assert.Single(Directory.GetFiles(_rig.RejectedDirectory)));
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal((position, position + bytes), (entry.Position, entry.EndPosition));
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Null(_rig.Space!.WhyNot(_rig.RejectedDirectory, 0)); // and looks
+        Assert.InRange(_rig.Space.Bytes, 1, 8192);
+    }
+
     [Fact]
     public void Damage_of_a_file_that_took_the_name_of_another_is_in_quarantine_too()
     {
