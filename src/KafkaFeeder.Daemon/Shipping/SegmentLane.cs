@@ -237,9 +237,9 @@ internal sealed class SegmentLane : IDisposable
         }
 
         var isAtItsEnd = IsAtItsEnd();
-        if (_reading!.PassedTailAt is not null && !IsUnlinked)
+        if (_reading!.PassedTailAt is not null)
         {
-            IsReadToEnd = true; // if the file has grown, it is opened again and read from the start of that batch
+            IsReadToEnd = true; // if the file has grown, it is read again from the start of that batch: TryFinish
             return LaneStatus.End;
         }
 
@@ -364,14 +364,48 @@ internal sealed class SegmentLane : IDisposable
         Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(Reader!.File).Bytes, EndPosition);
         if (Bytes > EndPosition)
         {
+            if (_reading!.PassedTailAt is { } tail)
+            {
+                ReadTailAgain(tail); // the rest of that batch may have come
+            }
+
             IsReadToEnd = false;
-            IsRewritten = _reading!.PassedTailAt is not null && !IsUnlinked; // the rest of that batch may have come: it is read from its start
             return false;
         }
 
         LookAtHead(); // while the file is open
         Close();
         return true;
+    }
+
+    /// <summary>
+    /// The file is read on from the start of a tail that was passed, of which nothing was sent. It is opened anew for that; if its name
+    /// is gone, what is open is read from there.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read; nothing of the lane has changed.</exception>
+    private void ReadTailAgain(long tail)
+    {
+        if (!IsUnlinked)
+        {
+            IsRewritten = true;
+            return;
+        }
+
+        var passed = _reading!;
+        var start = Watermark with { Position = tail, LastBatchPosition = null };
+        var reader = new SegmentReader(Reader!.File, Reader.Path, tail, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
+        passed.Reader!.DropBuffer(); // the file is the new reader's now
+        _saved = _saved with { Watermark = start };
+        _reading = new Reading
+        {
+            Reader = reader,
+            Tracker = new AcknowledgementTracker(start),
+            WrittenBytes = passed.WrittenBytes,
+            Identity = passed.Identity,
+            ModifiedTicks = passed.ModifiedTicks,
+            CutTo = passed.CutTo,
+            LastBatch = passed.LastBatch,
+        };
     }
 
     /// <summary>Reads a batch once more, to send it again.</summary>

@@ -491,6 +491,36 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.True(_rig.Saved(path).IsDone);
     }
 
+    /// <summary>Its name is gone, so it cannot be opened anew: it is read again from the start of the tail all the same.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_tail_that_was_passed_of_a_file_whose_name_is_gone_is_shipped_when_its_rest_comes(int batch)
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
+        var content = File.ReadAllBytes(path);
+        var tail = ShippingRig.BatchesOf(path)[batch].Position;
+        Cut(path, tail + 65);
+        _rig.Start();
+        _rig.Turn(3);
+        Assert.Equal(batch, Transport.InFlight.Count); // so it stays open
+        Assert.Equal([("torn", tail, tail + 65)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+        {
+            File.Delete(path);
+            _rig.Time.Advance(SegmentWatch.Interval);
+            _rig.Turn(2);
+            file.Write(content);
+        }
+
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+        Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
     /// <summary>A writer that was taken for gone takes half a batch back, and goes on: with less than that, or with more.</summary>
     [Theory]
     [InlineData(1, false)]
