@@ -14,7 +14,7 @@ public sealed class LayerTests
         Retention        -> Checkpoints Telemetry Liveness Files
         Shipping         -> Discovery Shipping.Reading Shipping.Losses Transport Checkpoints Status Telemetry Liveness Options Options.Values
         Shipping.Reading -> Shipping.Losses Transport Checkpoints Files
-        Shipping.Losses  -> Checkpoints Telemetry Liveness Options Options.Values Files
+        Shipping.Losses  -> Transport Checkpoints Telemetry Liveness Options Options.Values Files
         Transport        -> Options
         Transport.Client -> Transport Telemetry Options
         Checkpoints      -> Telemetry Liveness Files

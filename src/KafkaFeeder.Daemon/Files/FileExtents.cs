@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Files;
@@ -62,7 +63,7 @@ internal static class FileExtents
     /// <exception cref="IOException">One of them cannot be read.</exception>
     public static bool BeginAlike(SafeFileHandle source, long position, long end, string path)
     {
-        using var other = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var other = SegmentHandle.OpenForReading(path); // which does not wait at a FIFO
         var bytes = Math.Min(RandomAccess.GetLength(other), Math.Min(end, RandomAccess.GetLength(source)) - position);
         var (ours, theirs) = (new byte[64 * 1024], new byte[64 * 1024]);
         for (var at = 0L; at < bytes; at += ours.Length)

@@ -571,12 +571,12 @@ internal sealed class Shipper : IDisposable
     private void SetAside(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
-        var refused = _book.Rejected(batch.SegmentName, batch.Position, batch.EndPosition, BytesOf(lane, batch, rejected));
+        var refused = _book.Rejected(batch, BytesOf(lane, batch, rejected));
         Decode(lane, batch, (index, record) =>
         {
             if (reasons.TryGetValue(index, out var reason))
             {
-                refused.Add(record, reason);
+                refused.Add(index, record, reason);
             }
         });
         refused.Commit();
@@ -586,10 +586,10 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    /// <summary>What these records take in quarantine.</summary>
+    /// <summary>What these records take in quarantine; those that are there already take nothing more.</summary>
     private static long BytesOf(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
-        var refused = rejected.Select(r => r.Index).ToHashSet();
+        var refused = rejected.Select(r => r.Index).Where(i => batch.InQuarantine?.Contains(i) is not true).ToHashSet();
         var bytes = 0L;
         Decode(lane, batch, (index, record) => bytes += refused.Contains(index) ? Quarantine.BytesOf(record) : 0);
         return bytes;

@@ -48,6 +48,12 @@ internal sealed class OutboundBatch
     /// </summary>
     public bool[]? Settled { get; set; }
 
+    /// <summary>
+    /// By index: records that are safe in quarantine, but may not be in the ledger yet. Null: none. Set by the shipper's book of losses,
+    /// so that trying again makes no second copy.
+    /// </summary>
+    public HashSet<int>? InQuarantine { get; set; }
+
     /// <summary>True: send the records one by one, to find those that the broker will never take among their neighbours.</summary>
     public bool IsIsolated { get; set; }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Retention;
@@ -121,6 +122,112 @@ public sealed class ShipperQuarantineTests : IDisposable
         _rig.Time.Advance(TimeSpan.FromSeconds(10));
         _rig.Space!.WhyNot(_rig.RejectedDirectory, 0);
         Assert.Equal(8192, _rig.Space.Bytes);
+    }
+
+    /// <summary>What lies there may be damaged itself, or be no file at all: that stops no log.</summary>
+    [Theory]
+    [InlineData("socket")] // opening it fails with an error like that of a broken disk
+    [InlineData("directory")]
+    [InlineData("fifo")] // opening it would wait for ever
+    [InlineData("locked away")]
+    public void Damage_whose_place_is_taken_by_what_cannot_be_read_is_copied_beside_it_once(string what)
+    {
+        var path = Damaged(out var position, out var end);
+        var content = File.ReadAllBytes(path).AsSpan((int)position, (int)(end - position)).ToArray();
+        Directory.CreateDirectory(_rig.RejectedDirectory);
+        var place = Path.Combine(_rig.RejectedDirectory, $"{Path.GetFileName(path)}.{position}.damaged");
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        switch (what)
+        {
+            case "socket":
+                socket.Bind(new UnixDomainSocketEndPoint(_rig.Logs + ".s")); // the place's own path is too long for this
+                File.Move(_rig.Logs + ".s", place);
+                break;
+            case "directory":
+                Directory.CreateDirectory(place);
+                break;
+            case "fifo":
+                RunningProgram.Run("mkfifo", place);
+                break;
+            default:
+                File.WriteAllBytes(place, content);
+                File.SetUnixFileMode(place, UnixFileMode.None);
+                break;
+        }
+
+        using var rights = new CommonRights();
+        _rig.Start();
+        _rig.Drain(5);
+        Assert.Equal(["1", "3"], Transport.Topic);
+        Assert.Equal((LogState.Idle, false), (_rig.Status.State, _rig.Saved(path).HasUncopied));
+        Assert.Equal("damaged", Assert.Single(_rig.Ledger()).Kind);
+        var copy = Assert.Single(Directory.GetFiles(_rig.RejectedDirectory), f => f != place);
+        Assert.Equal(content, File.ReadAllBytes(copy));
+    }
+
+    /// <summary>What is in quarantine and not in the ledger yet is not copied once more, and needs no room once more.</summary>
+    [Fact]
+    public void A_refused_record_that_cannot_be_noted_in_the_ledger_is_in_quarantine_once()
+    {
+        var path = _rig.Segment(["1", "bad", "2", "bad too"], ["3"]);
+        Transport.Refuses = value => value.StartsWith("bad", StringComparison.Ordinal);
+        Directory.CreateDirectory(_rig.LedgerPath);
+        _rig.Start();
+        _rig.Drain(60);
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        Assert.InRange(Transport.Sent.Count, 10, 200); // it was tried
+        Assert.Equal(["bad", "bad too"], _rig.Quarantined());
+        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+        Fill(4 * MiB);
+
+        Directory.Delete(_rig.LedgerPath);
+        _rig.Drain(60);
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        Assert.Equal(["bad", "bad too"], _rig.Quarantined());
+        Assert.Equal(["rejected", "rejected"], _rig.Ledger().Select(e => e.Kind));
+        Assert.True(_rig.Saved(path).IsDone);
+    }
+
+    [Theory]
+    [InlineData("damage")]
+    [InlineData("tail")]
+    [InlineData("growing tail")]
+    public void Damage_that_cannot_be_noted_in_the_ledger_is_in_quarantine_once(string what)
+    {
+        var path = Damaged(out var position, out _);
+        if (what != "damage")
+        {
+            var content = File.ReadAllBytes(path)[..(int)(position + 2_000)];
+            File.Delete(path);
+            File.WriteAllBytes(path, content); // nobody can tell whether the writer of a copy lives
+            File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3));
+        }
+
+        _rig.Start();
+        Directory.CreateDirectory(_rig.LedgerPath);
+        for (var i = 0; i < 20; i++)
+        {
+            if (what == "growing tail")
+            {
+                File.AppendAllText(path, "more");
+                File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3));
+            }
+
+            Run(1);
+        }
+
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        var copy = Assert.Single(Directory.GetFiles(_rig.RejectedDirectory));
+        var bytes = new FileInfo(copy).Length;
+        Directory.Delete(_rig.LedgerPath);
+        Run(20);
+        Assert.Equal(copy, Assert.Single(Directory.GetFiles(_rig.RejectedDirectory)));
+        Assert.Equal(LogState.Idle, _rig.Status.State);
+        var entry = Assert.Single(_rig.Ledger());
+        Assert.Equal((position, position + bytes), (entry.Position, entry.EndPosition));
+        _rig.Time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Null(_rig.Space!.WhyNot(_rig.RejectedDirectory, 0)); // and looks
+        Assert.InRange(_rig.Space.Bytes, 1, 8192);
     }
 
     [Fact]

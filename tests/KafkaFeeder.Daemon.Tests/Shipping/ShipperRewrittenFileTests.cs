@@ -236,6 +236,150 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
+    /// <summary>
+    /// As a log that is copied and cut, or cp over it with a longer one: nobody saw it short. Where it was read to there may be the
+    /// middle of a batch, or by chance the start of one. Each text is a batch.
+    /// </summary>
+    [Theory]
+    [InlineData("4 5 6")]
+    [InlineData("four five sixth")]
+    [InlineData("long-enough-to-reach-past-all-that-was-read-of-the-first-content-so-there-is-the-middle-of-a-batch 3 4")]
+    [InlineData("1 4 5 6")] // it begins as before
+    [InlineData("1 four five sixth")]
+    [InlineData("1 long-enough-to-reach-past-all-that-was-read-of-the-first-content-so-there-is-the-middle-of-a-batch 3 4")]
+    public void An_open_file_that_is_written_over_and_has_grown_past_what_was_read_is_shipped(string texts)
+    {
+        using var other = new ShippingRig();
+        var first = other.Segment(["1"], ["2"]);
+        var batches = texts.Split(' ');
+        var path = _rig.Segment([.. batches.Select(b => new[] { b })]);
+        var whole = File.ReadAllBytes(path);
+        File.Delete(path); // and not to be known as its writer's, so it stays open: that may live
+        var begin = batches[0] == "1" ? (int)ShippingRig.BatchesOf(first)[1].Position : 0;
+        File.WriteAllBytes(path, [.. whole.AsSpan(0, begin), .. File.ReadAllBytes(first).AsSpan(begin)]);
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Turn(3);
+        Assert.Equal(["1", "2"], Transport.Topic);
+        WriteOver(path, whole);
+        _rig.Shipper!.RunOnce(); // it is not time to look at sizes yet
+        DrainReplaced();
+        Assert.Equal(batches.Where(b => b != "1"), Transport.Topic.Skip(2));
+        Assert.Empty(_rig.Ledger());
+        Assert.Equal(1, _rig.Status.CheckpointResets);
+        _rig.Time.Advance(TimeSpan.FromDays(2));
+        DrainReplaced();
+        Assert.True(_rig.Saved(path).IsDone);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
+    /// <summary>What the new content has where the next batch was to begin is no batch, and none that was torn.</summary>
+    [Theory]
+    [InlineData(1)] // it ends in the middle of a batch
+    [InlineData(3)]
+    public void In_a_file_that_is_written_over_nothing_is_called_damaged_or_torn(int batches)
+    {
+        string[] news = [.. Enumerable.Range(0, batches).Select(i => new string((char)('a' + i), 500))];
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var (path, replacement) = TwoContents(["1", "2"], news);
+        var (second, bytes) = (ShippingRig.BatchesOf(path)[1].Position, new FileInfo(path).Length);
+        _rig.Start();
+        _rig.Turn();
+        Assert.Single(Transport.InFlight);
+        Transport.AnswerAll();
+        WriteOver(path, replacement);
+        DrainReplaced();
+        Assert.Equal(["1", .. news], Transport.Topic);
+        Assert.Equal([("lost", Path.GetFileName(path), second, bytes, AnotherFile)], _rig.Ledger());
+    }
+
+    /// <summary>The middle of a turn, when some of the old content is in memory already.</summary>
+    [Fact]
+    public void In_a_file_that_is_written_over_in_the_middle_of_a_turn_nothing_is_called_damaged()
+    {
+        string[] news = [.. Enumerable.Range(0, 6).Select(i => new string((char)('a' + i), 45_000))];
+        var (path, replacement) = TwoContents([.. Enumerable.Range(1, 5).Select(i => new string((char)('0' + i), 30_000))], news);
+        var before = Transport.Refuses;
+        Transport.Refuses = _ =>
+        {
+            Transport.Refuses = before;
+            WriteOver(path, replacement);
+            return false;
+        };
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        DrainReplaced();
+        Assert.Equal("12", string.Concat(Transport.Topic.Where(v => v[0] < 'a').Select(v => v[0]))); // as far as it was in memory
+        Assert.Equal(news, Transport.Topic.Skip(2));
+        Assert.Equal(["lost"], _rig.Ledger().Select(e => e.Kind));
+    }
+
+    /// <summary>Of the same size, and at another time: nothing is left to be read, so only a look at it tells.</summary>
+    [Fact]
+    public void An_open_file_whose_last_batch_is_replaced_by_one_of_the_same_size_is_read_from_there()
+    {
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(["1"], ["3"]));
+        var path = _rig.Segment(["1"], ["2"]);
+        BecomeCopy(path);
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Turn(3);
+        var content = File.ReadAllBytes(path);
+        var second = (int)ShippingRig.BatchesOf(path)[1].Position;
+        WriteOver(path, [.. content.AsSpan(0, second), .. replacement.AsSpan(second)]);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3"], Transport.Topic);
+        Assert.Equal(1, _rig.Status.PossibleDuplicates);
+    }
+
+    /// <summary>What is on its way has its outcome first, or is accounted for, as it is not there any more.</summary>
+    [Fact]
+    public void A_file_that_is_written_over_while_batches_are_on_their_way_is_read_again_when_they_have_their_outcome()
+    {
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(["four"], ["five"], ["six"]));
+        var path = _rig.Segment(["1"], ["2"]);
+        BecomeCopy(path);
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(2, Transport.InFlight.Count);
+        WriteOver(path, replacement);
+        _rig.Shipper!.RunOnce();
+        _rig.Shipper!.RunOnce();
+        Assert.Equal(2, Transport.InFlight.Count);
+        DrainReplaced();
+        Assert.Equal(["1", "2", "four", "five", "six"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+    }
+
+    /// <summary>The time of the change is noted only when the change was looked at: else nobody would look again.</summary>
+    [Fact]
+    public void A_file_that_is_written_over_and_cannot_be_read_for_a_while_is_shipped_when_it_can_be()
+    {
+        using var other = new ShippingRig();
+        var replacement = File.ReadAllBytes(other.Segment(["4"], ["5"]));
+        var path = _rig.Segment(["1"], ["2"]);
+        BecomeCopy(path); // so it stays open: its writer may live
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Turn(3);
+        WriteOver(path, replacement);
+        using (OtherFile.UnreadableInPlaceOf(path))
+        {
+            _rig.Time.Advance(SegmentWatch.Interval);
+            _rig.Shipper!.RunOnce();
+            Assert.Equal(LogState.Failed, _rig.Status.State);
+        }
+
+        _rig.Time.Advance(SegmentWatch.Interval);
+        _rig.Shipper!.RunOnce();
+        DrainReplaced();
+        Assert.Equal(["1", "2", "4", "5"], Transport.Topic);
+        Assert.Empty(_rig.Ledger());
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
     /// <summary>A reader that stands behind the end would wait there until the file has grown to it, and pass what comes before.</summary>
     [Fact]
     public void An_open_file_that_is_cut_behind_what_was_read_is_read_on_at_its_end()
@@ -349,6 +493,36 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.True(_rig.Saved(path).IsDone);
     }
 
+    /// <summary>Its name is gone, so it cannot be opened anew: it is read again from the start of the tail all the same.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_tail_that_was_passed_of_a_file_whose_name_is_gone_is_shipped_when_its_rest_comes(int batch)
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
+        var content = File.ReadAllBytes(path);
+        var tail = ShippingRig.BatchesOf(path)[batch].Position;
+        Cut(path, tail + 65);
+        _rig.Start();
+        _rig.Turn(3);
+        Assert.Equal(batch, Transport.InFlight.Count); // so it stays open
+        Assert.Equal([("torn", tail, tail + 65)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+        {
+            File.Delete(path);
+            _rig.Time.Advance(SegmentWatch.Interval);
+            _rig.Turn(2);
+            file.Write(content);
+        }
+
+        DrainReplaced();
+        Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
+        Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
+        Assert.Equal(0, _rig.Status.PossibleDuplicates);
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+    }
+
     /// <summary>A writer that was taken for gone takes half a batch back, and goes on: with less than that, or with more.</summary>
     [Theory]
     [InlineData(1, false)]
@@ -402,6 +576,22 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal([("damaged", batches[1].Position, batches[2].Position)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         Assert.True(_rig.Saved(path).IsDone);
         Assert.Equal(0, _rig.Status.CheckpointResets);
+    }
+
+    /// <summary>A segment with a batch of each of the first, and what else its writer might have written from its start.</summary>
+    private (string Path, byte[] Other) TwoContents(string[] first, string[] other)
+    {
+        var path = _rig.Segment([.. first.Concat(other).Select(v => new[] { v })]);
+        var (content, end) = (File.ReadAllBytes(path), ShippingRig.BatchesOf(path)[first.Length].Position);
+        Cut(path, end);
+        return (path, content[(int)end..]);
+    }
+
+    private static void BecomeCopy(string path)
+    {
+        var content = File.ReadAllBytes(path);
+        File.Delete(path);
+        File.WriteAllBytes(path, content);
     }
 
     private static void Cut(string path, long bytes)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping;
@@ -140,9 +141,60 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.Equal(2500, _rig.Saved()!.Segments.Count);
     }
 
-    private void ManySegments(int count = 2500)
+    /// <summary>Segments that were found are saved at once, but not by a log that cannot save: it would do nothing else.</summary>
+    [Fact]
+    public async Task While_saves_fail_a_log_with_found_segments_looks_no_more_often_than_others_and_sends_nothing_more()
     {
-        var path = _rig.Segment(["one record"]);
+        ManySegments(value: new string('x', 1000)); // more than is sent in one turn
+        Transport.AcksAtOnce = true;
+        var away = _rig.CheckpointDirectory + ".away";
+        Directory.Move(_rig.CheckpointDirectory, away);
+        using var stop = new CancellationTokenSource();
+        var run = _rig.Shipper!.RunAsync(_rig.Turns, stop.Token);
+        await PausesIn(TimeSpan.FromSeconds(1));
+        Assert.Equal(LogState.Failed, _rig.Status.State);
+        var sent = Transport.Sent.Count;
+
+        Assert.InRange(await PausesIn(TimeSpan.FromSeconds(10)), 10, 60);
+        Assert.InRange(sent, 1, 2499);
+        Assert.Equal((sent, 0), (Transport.Sent.Count, _rig.Status.InFlightBytes));
+        Assert.InRange(_rig.Status.CheckpointFailures, 2, 10);
+
+        Directory.Move(away, _rig.CheckpointDirectory);
+        await PausesIn(TimeSpan.FromSeconds(20));
+        Assert.Equal(2500, Transport.Topic.Count);
+        await stop.CancelAsync();
+        await run.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(2500, _rig.Saved()!.Segments.Count);
+    }
+
+    /// <summary>Lets so much time pass, from pause to pause of the shipper.</summary>
+    /// <returns>How often it paused.</returns>
+    private async Task<int> PausesIn(TimeSpan time)
+    {
+        var until = _rig.Time.GetUtcNow() + time;
+        var pauses = 0;
+        var patience = Stopwatch.StartNew();
+        while (_rig.Time.GetUtcNow() < until)
+        {
+            Assert.True(patience.Elapsed < TimeSpan.FromMinutes(1), "the shipper does not come to a pause");
+            if (_rig.Time.Next is { } next)
+            {
+                pauses++;
+                _rig.Time.Advance(next);
+            }
+            else
+            {
+                await Task.Yield();
+            }
+        }
+
+        return pauses;
+    }
+
+    private void ManySegments(int count = 2500, string value = "one record")
+    {
+        var path = _rig.Segment([value]);
         for (var i = 1; i < count; i++)
         {
             File.Copy(path, PathOf(i));

@@ -20,14 +20,17 @@ internal sealed partial class OtherFile : IDisposable
         _first = first;
     }
 
-    public static OtherFile InPlaceOf(string path, string other)
+    /// <summary>The same file, with all that the system says of it; but nothing can be read.</summary>
+    public static OtherFile UnreadableInPlaceOf(string path) => InPlaceOf(path, path, FileAccess.Write);
+
+    public static OtherFile InPlaceOf(string path, string other, FileAccess access = FileAccess.Read)
     {
         var first = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var descriptor = Directory.GetFiles("/proc/self/fd")
             .Where(fd => new FileInfo(fd).LinkTarget == path && IsForReading(fd))
             .Select(fd => int.Parse(Path.GetFileName(fd), CultureInfo.InvariantCulture))
             .Single(fd => fd != first.DangerousGetHandle());
-        using var bad = File.OpenHandle(other, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var bad = File.OpenHandle(other, FileMode.Open, access, FileShare.ReadWrite);
         Assert.Equal(descriptor, Duplicate((int)bad.DangerousGetHandle(), descriptor));
         return new OtherFile(descriptor, first);
     }

@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Telemetry;
+using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
@@ -76,12 +77,17 @@ internal sealed class LossBook(
         FeederLog.Lost(logger, segment, confirmed, written, lostReason);
     }
 
-    /// <summary>The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned.</summary>
+    /// <summary>
+    /// The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned. If that fails, what
+    /// is in quarantine already (<see cref="OutboundBatch.InQuarantine"/>) is not copied again by the next try.
+    /// </summary>
+    /// <param name="batch">Whose records.</param>
+    /// <param name="bytes">What those take that are not in quarantine.</param>
     /// <exception cref="IOException">There is no room for so many bytes of them.</exception>
-    public Refusals Rejected(string segment, long position, long endPosition, long bytes)
+    public Refusals Rejected(OutboundBatch batch, long bytes)
     {
         quarantine.Take(bytes);
-        return new(this, segment, position, endPosition);
+        return new(this, batch);
     }
 
     public void Dispose()
@@ -113,17 +119,33 @@ internal sealed class LossBook(
     }
 
     /// <summary>Refused records of one batch: they become safe together.</summary>
-    public sealed class Refusals(LossBook book, string segment, long position, long endPosition)
+    public sealed class Refusals(LossBook book, OutboundBatch batch)
     {
         private readonly List<(LedgerEntry Entry, long Offset, string Reason)> _refused = [];
+        private readonly List<int> _added = [];
 
         /// <summary>One more.</summary>
+        /// <param name="index">Its place in the batch.</param>
+        /// <param name="record">What it is.</param>
+        /// <param name="reason">Why the brokers do not take it.</param>
         /// <exception cref="IOException">It cannot be set aside: do not pass it.</exception>
-        public void Add(in Record record, string reason)
+        public void Add(int index, in Record record, string reason)
         {
-            book.Quarantine.Add(record);
-            var text = $"offset {record.Offset}: {reason}";
-            _refused.Add((new(LedgerKind.Rejected, book.Directory, segment, position, endPosition, 1, text), record.Offset, reason));
+            if (batch.InQuarantine?.Contains(index) is not true)
+            {
+                book.Quarantine.Add(record);
+                _added.Add(index);
+            }
+
+            var entry = new LedgerEntry(
+                LedgerKind.Rejected,
+                book.Directory,
+                batch.SegmentName,
+                batch.Position,
+                batch.EndPosition,
+                1,
+                $"offset {record.Offset}: {reason}");
+            _refused.Add((entry, record.Offset, reason));
         }
 
         /// <summary>Forces the records to the disk, then the entries in the ledger.</summary>
@@ -131,10 +153,11 @@ internal sealed class LossBook(
         public void Commit()
         {
             book.Quarantine.Sync();
+            (batch.InQuarantine ??= []).UnionWith(_added);
             book.Ledger.Add([.. _refused.Select(r => r.Entry)]);
             foreach (var (_, offset, reason) in _refused)
             {
-                book.LogRejected(segment, offset, reason);
+                book.LogRejected(batch.SegmentName, offset, reason);
             }
         }
     }

@@ -111,11 +111,11 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         {
             try
             {
-                return !File.Exists(copy) || FileExtents.BeginAlike(segment, position, end, copy);
+                return !Path.Exists(copy) || FileExtents.BeginAlike(segment, position, end, copy);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                return false; // somebody else's, or damaged itself
+                return false; // somebody else's, no file, or damaged itself
             }
         }
     }

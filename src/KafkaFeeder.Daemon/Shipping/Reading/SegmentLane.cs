@@ -210,6 +210,7 @@ internal sealed class SegmentLane : IDisposable
                 ModifiedTicks = modified,
                 PassedTailAt = plan.PassedTailAt,
                 CutTo = plan.CutTo,
+                LastBatch = start is { LastBatchPosition: { } at, LastBatchCrc: not 0 } ? (at, start.LastBatchCrc) : null,
             };
             Bytes = bytes;
             WrittenBytes = Math.Max(EndPosition, written);
@@ -231,10 +232,15 @@ internal sealed class SegmentLane : IDisposable
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
     public LaneStatus Read(DateTimeOffset now, LossBook book)
     {
-        var isAtItsEnd = IsAtItsEnd();
-        if (_reading!.PassedTailAt is not null && !IsUnlinked)
+        if (IsRewritten)
         {
-            IsReadToEnd = true; // if the file has grown, it is opened again and read from the start of that batch
+            return LaneStatus.End;
+        }
+
+        var isAtItsEnd = IsAtItsEnd();
+        if (_reading!.PassedTailAt is not null)
+        {
+            IsReadToEnd = true; // if the file has grown, it is read again from the start of that batch: TryFinish
             return LaneStatus.End;
         }
 
@@ -265,7 +271,13 @@ internal sealed class SegmentLane : IDisposable
             return LaneStatus.Waiting;
         }
 
-        switch (Reader.TryReadTail())
+        var tail = Reader.TryReadTail();
+        if (tail != SegmentReadStatus.NeedMore && NoticesRewritten())
+        {
+            return LaneStatus.End;
+        }
+
+        switch (tail)
         {
             case SegmentReadStatus.Searching:
                 return LaneStatus.Searching;
@@ -314,7 +326,7 @@ internal sealed class SegmentLane : IDisposable
 
         var isOther = Head is { } head && HeadOf(Reader.File) != head;
         _reading!.ModifiedTicks = stat.Modified.UtcTicks;
-        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < EndPosition);
+        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < EndPosition || IsLastBatchGone());
         if (!isOther && stat.Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(Reader.File);
@@ -345,7 +357,7 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
     public bool TryFinish()
     {
-        if (PendingCount > 0)
+        if (PendingCount > 0 || IsRewritten)
         {
             return false;
         }
@@ -353,14 +365,48 @@ internal sealed class SegmentLane : IDisposable
         Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(Reader!.File).Bytes, EndPosition);
         if (Bytes > EndPosition)
         {
+            if (_reading!.PassedTailAt is { } tail)
+            {
+                ReadTailAgain(tail); // the rest of that batch may have come
+            }
+
             IsReadToEnd = false;
-            IsRewritten = _reading!.PassedTailAt is not null && !IsUnlinked; // the rest of that batch may have come: it is read from its start
             return false;
         }
 
         LookAtHead(); // while the file is open
         Close();
         return true;
+    }
+
+    /// <summary>
+    /// The file is read on from the start of a tail that was passed, of which nothing was sent. It is opened anew for that; if its name
+    /// is gone, what is open is read from there.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read; nothing of the lane has changed.</exception>
+    private void ReadTailAgain(long tail)
+    {
+        if (!IsUnlinked)
+        {
+            IsRewritten = true;
+            return;
+        }
+
+        var passed = _reading!;
+        var start = Watermark with { Position = tail, LastBatchPosition = null };
+        var reader = new SegmentReader(Reader!.File, Reader.Path, tail, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
+        passed.Reader!.DropBuffer(); // the file is the new reader's now
+        _saved = _saved with { Watermark = start };
+        _reading = new Reading
+        {
+            Reader = reader,
+            Tracker = new AcknowledgementTracker(start),
+            WrittenBytes = passed.WrittenBytes,
+            Identity = passed.Identity,
+            ModifiedTicks = passed.ModifiedTicks,
+            CutTo = passed.CutTo,
+            LastBatch = passed.LastBatch,
+        };
     }
 
     /// <summary>Reads a batch once more, to send it again.</summary>
@@ -501,8 +547,15 @@ internal sealed class SegmentLane : IDisposable
 
     private LaneStatus? TakeNext(LossBook book)
     {
-        _reading!.IsBuffered = true;
-        switch (Reader!.TryRead())
+        var isFirst = !_reading!.IsBuffered;
+        _reading.IsBuffered = true;
+        var read = Reader!.TryRead();
+        if (read != SegmentReadStatus.NeedMore && (isFirst || read != SegmentReadStatus.Batch) && NoticesRewritten())
+        {
+            return LaneStatus.End;
+        }
+
+        switch (read)
         {
             case SegmentReadStatus.Batch:
                 Take();
@@ -514,6 +567,31 @@ internal sealed class SegmentLane : IDisposable
                 return LaneStatus.Searching;
             default:
                 return null;
+        }
+    }
+
+    /// <summary>
+    /// Whether other content was written into the file since its last batch was read, so that what is read now may be the middle of
+    /// a batch, or what comes before it may never be read. Asked with the first bytes that are read in a turn, and before anything is
+    /// called damage: the file may have been cut, and have grown past what was read, since anybody looked. It costs one small read.
+    /// <para>
+    /// It is not seen while within one turn the new content has a batch where the last one that was read ends; nor if the last batch
+    /// stands as before, or its header does, and what lies before it is another: but for the first, which
+    /// <see cref="LookAtSize"/> compares. Nor of a file without a name: nothing could open it anew.
+    /// </para>
+    /// </summary>
+    private bool NoticesRewritten() => IsRewritten = !IsUnlinked && IsLastBatchGone();
+
+    /// <summary>What cannot be read is told when the file is opened anew.</summary>
+    private bool IsLastBatchGone()
+    {
+        try
+        {
+            return _reading!.LastBatch is { } last && HeaderAt(Reader!.File, last.Position)?.StoredCrc != last.Crc;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true;
         }
     }
 
@@ -553,6 +631,7 @@ internal sealed class SegmentLane : IDisposable
 
         Grow(batch.EndPosition);
         tracker.Add(batch);
+        reading.LastBatch = (batch.Position, batch.StoredCrc);
         reading.Current = batch;
         if (header.IsControl || header.RecordsCount == 0)
         {
@@ -614,10 +693,11 @@ internal sealed class SegmentLane : IDisposable
         // Of a tail that was passed nothing was sent: PassTail.
         var passedTail = saved.LastBatchCrc == 0 ? saved.LastBatchPosition : null;
         var confirmed = passedTail ?? from;
+        var replaced = Math.Min(confirmed, saved.LastBatchPosition ?? confirmed); // if the last batch is gone, another one there is new
         if (bytes < from)
         {
             // The bytes between the last whole batch and the end were confirmed; the rest of that batch may come back.
-            return Intact(file, path, Math.Min(confirmed, bytes)) is not { } whole ? null
+            return Intact(file, path, Math.Min(replaced, bytes)) is not { } whole ? null
                 : new OpenPlan(
                     whole,
                     new SegmentReset(
@@ -652,7 +732,7 @@ internal sealed class SegmentLane : IDisposable
             return new OpenPlan(saved, null, Account) { PassedTailAt = last };
         }
 
-        return Intact(file, path, confirmed) is not { } intact ? null
+        return Intact(file, path, replaced) is not { } intact ? null
             : passedTail is not null ? new OpenPlan(
                 intact,
                 new SegmentReset(
@@ -745,6 +825,9 @@ internal sealed class SegmentLane : IDisposable
 
         /// <summary>Before it, what is no whole batch had been one that was confirmed, until the file was cut.</summary>
         public long CutTo { get; init; }
+
+        /// <summary>Where the batch that was read last begins, and its CRC as stored; null: none was.</summary>
+        public (long Position, uint Crc)? LastBatch { get; set; }
 
         /// <summary>While it is opened.</summary>
         public IntactSearch? Intact { get; set; }

@@ -45,11 +45,11 @@ public sealed class LossBookTests : IDisposable
     {
         using var reader = SegmentReader.Open(SomeLog.Segment(_folder.Path, records));
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
-        var refused = book.Rejected("20261121_100000_3600_UTC-orders.szn", 0, 100, bytes: 100);
+        var refused = book.Rejected(SomeBatch.Of(0, 0, records), bytes: 100);
         var each = new RecordBatchDecoder().Decode(reader.Batch.Span);
-        while (each.MoveNext())
+        for (var index = 0; each.MoveNext(); index++)
         {
-            refused.Add(each.Current, "too large");
+            refused.Add(index, each.Current, "too large");
         }
 
         refused.Commit();
