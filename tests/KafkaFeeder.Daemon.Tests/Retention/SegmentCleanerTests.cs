@@ -47,6 +47,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
         Assert.Equal([young], _folder.FilesIn("logs"));
         Assert.NotEqual(old, young);
         Assert.Equal(1, _status.CleanedSegments);
+        Assert.StartsWith($"Cleaned {old}: ", Assert.Single(_lines.Of(601)), StringComparison.Ordinal);
     }
 
     [Fact]
