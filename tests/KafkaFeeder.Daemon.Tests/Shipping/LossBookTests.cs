@@ -56,7 +56,8 @@ public sealed class LossBookTests : IDisposable
         }
 
         Assert.Equal([501, 502, 503, 503, 504, 505], _log.All.Select(l => l.Id));
-        Assert.All(_log.All.Where(l => l.Id <= 503), l => Assert.StartsWith($"{_folder.File(segment)}: ", l.Text, StringComparison.Ordinal));
+        var start = $"{_folder.File(segment)}: ";
+        Assert.All(_log.All.Where(l => l.Id <= 503), l => Assert.StartsWith(start, l.Text, StringComparison.Ordinal));
         Assert.StartsWith($"orders: {_folder.File(Refused)}: ", Assert.Single(_log.Of(504)), StringComparison.Ordinal);
         Assert.StartsWith($"orders in {_folder.Path}: 1 more ", Assert.Single(_log.Of(505)), StringComparison.Ordinal);
     }

@@ -237,7 +237,8 @@ public sealed class StatusServerTests : IAsyncLifetime
         var status = new FeederStatus(TimeProvider.System);
         var log = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
         JsonElement Json() => JsonDocument.Parse(StatusJson.Of(status, [log])).RootElement.GetProperty("logs")[0];
-        Assert.All(["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(JsonValueKind.Null, Json().GetProperty(name).ValueKind));
+        Assert.All(
+            ["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(JsonValueKind.Null, Json().GetProperty(name).ValueKind));
         log.LookedAt = TimeProvider.System.GetTimestamp();
         Assert.All(["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(0, Json().GetProperty(name).GetInt64()));
     }
@@ -246,7 +247,8 @@ public sealed class StatusServerTests : IAsyncLifetime
     public void The_metrics_of_many_logs_come_in_parts()
     {
         var status = new FeederStatus(TimeProvider.System);
-        var logs = Enumerable.Range(0, 1000).Select(i => new LogStatus(SomeLog.In($"/logs/{i}"), $"/logs/{i}", TimeProvider.System)).ToList();
+        var logs = Enumerable.Range(0, 1000).Select(i => new LogStatus(SomeLog.In($"/logs/{i}"), $"/logs/{i}", TimeProvider.System))
+            .ToList();
         var parts = MetricsText.Parts(status, logs).ToList();
         Assert.All(parts, p => Assert.InRange(p.Length, 1, 20 << 10));
         Assert.EndsWith("\n", parts[^1], StringComparison.Ordinal);

@@ -94,7 +94,7 @@ public sealed class UnfinishedTests : IDisposable
         }
     }
 
-    /// <summary>A batch that claims more than the file has is waited for; but a whole one behind it proves that it claims too much.</summary>
+    /// <summary>A batch that claims more than the file has is waited for; a whole one behind it proves that it claims too much.</summary>
     [Theory]
     [MemberData(nameof(Files))]
     public void A_length_that_claims_too_much_is_damage_if_a_whole_batch_lies_behind(string name)
