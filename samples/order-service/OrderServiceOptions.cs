@@ -28,7 +28,11 @@ internal sealed record OrderServiceOptions
     public static RootCommand Command(TimeProvider time, Func<OrderServiceOptions, int> run)
     {
         var directory = new Option<string>("--dir") { Description = "where the segments go", Required = true };
-        var component = new Option<string>("--component") { Description = "the log's name in their names", DefaultValueFactory = _ => "orders" };
+        var component = new Option<string>("--component")
+        {
+            Description = "the log's name in their names",
+            DefaultValueFactory = _ => "orders",
+        };
         Option<long> count = AtLeast("--count", 1_000_000L, 1, "events in all");
         Option<int> producers = AtLeast("--producers", 1, 1, "threads that log; each numbers its events from 1");
         Option<double> rate = AtLeast("--rate", 0.0, 0, "events a second in all; 0: as fast as it goes");
@@ -38,7 +42,8 @@ internal sealed record OrderServiceOptions
             Description = "tells this run's events from others' (default: the time)",
             DefaultValueFactory = _ => time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
         };
-        var command = new RootCommand("Logs numbered business events through the KafkaLog sink. Exits with 0 only if every event was written.")
+        var command = new RootCommand(
+            "Logs numbered business events through the KafkaLog sink. Exits with 0 only if every event was written.")
         {
             directory, component, count, producers, rate, interval, runName,
         };

@@ -53,7 +53,10 @@ int Serve(OrderServiceOptions options)
     }
 
     TimeSpan took = time.GetElapsedTime(started);
-    Print($"run={options.Run}: {sink.WrittenEvents:N0} of {options.Count:N0} orders written to {options.Directory} by {options.Producers} producers in {took.TotalSeconds:F1} s ({sink.WrittenEvents / took.TotalSeconds:N0}/s), {sink.LostEvents:N0} lost");
+    Console.WriteLine(string.Create(
+        CultureInfo.InvariantCulture,
+        $"run={options.Run}: {sink.WrittenEvents:N0} of {options.Count:N0} orders written to {options.Directory} by {options.Producers} "
+            + $"producers in {took.TotalSeconds:F1} s ({sink.WrittenEvents / took.TotalSeconds:N0}/s), {sink.LostEvents:N0} lost"));
     return sink.WrittenEvents == options.Count && sink.LostEvents == 0 ? 0 : 1;
 }
 

@@ -79,6 +79,7 @@ public sealed class TenantTests : IDisposable
         Start();
         _daemon!.Until(() => Logs() is [{ Topic: "orders", Shipped: 10 }], "the log goes to where the file in its own directory says");
         UntilFault("the file in the log's own directory holds, this entry does nothing");
+        Assert.Equal([("orders", 10L)], Logs());
     }
 
     [Theory]

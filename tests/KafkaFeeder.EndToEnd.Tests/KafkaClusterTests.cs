@@ -32,6 +32,10 @@ public abstract class KafkaClusterTests(ClusterFixture fixture)
         await cluster.StartNodeAsync(1);
         await cluster.WaitInSyncAsync();
         await cluster.CreateTopicAsync("after-the-restarts");
+
+        using var producer = new ProducerBuilder<Null, string>(cluster.Configure<ProducerConfig>()).Build();
+        var delivered = await producer.ProduceAsync("after-the-restarts", new Message<Null, string> { Value = "back" });
+        Assert.Equal(PersistenceStatus.Persisted, delivered.Status);
     }
 }
 

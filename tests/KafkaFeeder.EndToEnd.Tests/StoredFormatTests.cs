@@ -22,6 +22,14 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
     [MemberData(nameof(Codecs))]
     public async Task A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType codec)
     {
+        var (stored, read) = await SendAndReadAsync(codec);
+        Assert.NotEmpty(stored);
+        Assert.Equal(stored, read);
+    }
+
+    /// <summary>The records of a segment as it lies on disk, and as they are read from the topic that it was sent to.</summary>
+    private protected async Task<(List<Stored> Stored, List<Stored> Read)> SendAndReadAsync(CompressionType codec)
+    {
         var (cluster, topic) = await TopicAsync(
             $"stored-{codec}".ToLowerInvariant(), configs: new Dictionary<string, string> { ["max.message.bytes"] = "4000000" });
         var segment = SampleSegment.ByWriter(codec, magicOfBroker);
@@ -29,17 +37,20 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
         await RawProducer.SendAsync(cluster, topic, segment.Path);
 
         var records = cluster.ReadTopic(topic, expected: segment.Records.Count);
-        foreach (var (expected, found) in segment.Records.Zip(records))
-        {
-            Assert.Equal((expected.Offset, expected.Key, expected.Value), (found.Offset, Base64(found.Key), Base64(found.Value)));
-            Assert.True(magicOfBroker == 0 || expected.Timestamp == found.Timestamp);
-            Assert.Equal(
-                expected.Headers,
-                string.Join(' ', found.Headers.Select(h => h.Value is null ? h.Key : $"{h.Key}={Convert.ToBase64String(h.Value)}")));
-        }
+        return (
+            [.. segment.Records.Select(r => new Stored(r.Offset, TimestampOf(r.Timestamp), r.Key, r.Value, r.Headers))],
+            [.. records.Select(r => new Stored(
+                r.Offset,
+                TimestampOf(r.Timestamp),
+                Base64(r.Key),
+                Base64(r.Value),
+                string.Join(' ', r.Headers.Select(h => h.Value is null ? h.Key : $"{h.Key}={Convert.ToBase64String(h.Value)}"))))]);
 
-        Assert.Equal(segment.Records.Count, records.Count);
+        long TimestampOf(long timestamp) => magicOfBroker == 0 ? 0 : timestamp; // that broker keeps none
     }
+
+    /// <summary>A record; bytes as base64.</summary>
+    private protected sealed record Stored(long Offset, long Timestamp, string? Key, string? Value, string Headers);
 
     [Fact]
     public async Task The_daemon_ships_segments_of_every_magic_and_of_the_original()
@@ -95,8 +106,12 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
 public sealed class ModernStoredFormatTests(ModernClusterFixture fixture) : StoredFormatTests(fixture, 2)
 {
     [Fact]
-    public Task A_segment_of_zstd_sent_as_it_lies_is_taken_and_read_back() =>
-        A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType.Zstd);
+    public async Task A_segment_of_zstd_sent_as_it_lies_is_taken_and_read_back()
+    {
+        var (stored, read) = await SendAndReadAsync(CompressionType.Zstd);
+        Assert.NotEmpty(stored);
+        Assert.Equal(stored, read);
+    }
 }
 
 /// <summary>Magic 0.</summary>

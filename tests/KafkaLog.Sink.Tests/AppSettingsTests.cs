@@ -59,7 +59,8 @@ public class AppSettingsTests
     {
         using var folder = new TempFolder();
         using (Logger logger = Read($$"""
-            { "Serilog": { "AuditTo": [ { "Name": "KafkaLog", "Args": { "directory": "{{folder.Path}}", "component": "audit", "keyTemplate": "c-{Customer}" } } ] } }
+            { "Serilog": { "AuditTo": [ { "Name": "KafkaLog", "Args": {
+              "directory": "{{folder.Path}}", "component": "audit", "keyTemplate": "c-{Customer}" } } ] } }
             """))
         {
             logger.Information("Order of {Customer}", "nina");

@@ -14,7 +14,8 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// directory /var/log/apps
 /// generation 42
 /// possible-duplicates 0
-/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|- [uncopied] [batch HEX] [sent P]
+/// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|-
+///     [uncopied] [batch HEX] [sent P]                                            (one line)
 /// removed NAME
 /// crc32c HEX
 /// </code>

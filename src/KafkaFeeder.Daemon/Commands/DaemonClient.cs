@@ -1,6 +1,8 @@
 using System.Net.Sockets;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Commands;
 
@@ -10,51 +12,93 @@ namespace KafkaFeeder.Daemon.Commands;
 /// </summary>
 internal static class DaemonClient
 {
+    /// <summary>The largest answer that is read, in bytes: the status of some 50,000 logs.</summary>
+    private const int MaxAnswerBytes = 64 << 20;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>Sends a GET.</summary>
     /// <param name="options">conf.yaml, which says where the daemon is.</param>
     /// <param name="path">As "/healthz".</param>
-    /// <param name="isWell">True for an answer that says so (2xx).</param>
-    /// <param name="text">The answer, or why there is none, as a sentence.</param>
+    /// <param name="answer">The answer, or why there is none.</param>
+    /// <param name="patience">How long the whole answer may take; null: 5 s.</param>
     /// <returns>False if no daemon answers.</returns>
-    public static bool TryGet(FeederOptions options, string path, out bool isWell, out string text)
+    public static bool TryGet(FeederOptions options, string path, out DaemonAnswer answer, TimeSpan? patience = null)
     {
-        isWell = false;
         var socket = new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
-        var place = socket;
-        try
+        var isLocal = File.Exists(socket);
+        if (!isLocal && options.Status.AskAt is null)
         {
-            using var local = new SocketsHttpHandler { ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation) };
-            using var remote = new SocketsHttpHandler();
-            var isLocal = File.Exists(socket);
-            if (!isLocal && options.Status.AskAt is null)
-            {
-                text = $"No daemon answers: there is no {socket} that you may use, and status.listen is off.";
-                return false;
-            }
-
-            place = isLocal ? socket : options.Status.AskAt!.ToString();
-            using var client = new HttpClient(isLocal ? local : remote) { Timeout = Patience };
-            using var answer = client.GetAsync(new Uri($"http://{(isLocal ? "localhost" : place)}{path}")).GetAwaiter().GetResult();
-            if (answer.Headers.TryGetValues(StateMark.Header, out var marks)
-                && !StateMark.IsSame(marks.First(), StateMark.Of(options.CheckpointDir)))
-            {
-                text = $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on {place}. "
-                    + "If both are to run, give each a status.listen of its own.";
-                return false;
-            }
-
-            text = answer.Content.ReadAsStringAsync().GetAwaiter().GetResult();
-            isWell = answer.IsSuccessStatusCode;
-            return true;
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-        {
-            text = $"No daemon answers at {place}: {(e.InnerException ?? e).Message}";
+            answer = new(socket, $"No daemon answers: there is no {socket} that you may use, and status.listen is off.", false);
             return false;
         }
+
+        var place = isLocal ? socket : options.Status.AskAt!.ToString();
+        var mark = StateMark.Of(options.CheckpointDir);
+        var limit = patience ?? Patience;
+        try
+        {
+            var (isOurs, isWell, text) = GetAsync(isLocal ? socket : null, isLocal ? "localhost" : place, path, place, mark, limit)
+                .GetAwaiter().GetResult();
+            answer = new(place, text, isWell);
+            return isOurs;
+        }
+        catch (OperationCanceledException)
+        {
+            answer = new(place, $"No daemon answers at {place}: there is no whole answer within {limit.TotalSeconds} s", false);
+        }
+        catch (HttpRequestException e) when (!isLocal && IsStrange(e.HttpRequestError))
+        {
+            answer = new(place, DaemonAnswer.Strange(place, (e.InnerException ?? e).Message.TrimEnd('.')), false);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            answer = new(place, $"No daemon answers at {place}: {(e.InnerException ?? e).Message}", false);
+        }
+
+        return false;
     }
+
+    private static async Task<(bool IsOurs, bool IsWell, string Text)> GetAsync(
+        string? socket, string host, string path, string place, string mark, TimeSpan limit)
+    {
+        // No proxy, and no way to elsewhere: it is this host's daemon that is asked.
+        using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
+        if (socket is not null)
+        {
+            handler.ConnectCallback = (_, cancellation) => ConnectAsync(socket, cancellation);
+        }
+
+        using var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        using var end = new CancellationTokenSource(limit);
+        using var answer = await client.GetAsync(new Uri($"http://{host}{path}"), HttpCompletionOption.ResponseHeadersRead, end.Token)
+            .ConfigureAwait(false);
+        if (!answer.Headers.TryGetValues(StateMark.Header, out var marks))
+        {
+            return (false, false, DaemonAnswer.Strange(place, $"HTTP {(int)answer.StatusCode} without the header {StateMark.Header}"));
+        }
+
+        if (!StateMark.IsSame(marks.First(), mark))
+        {
+            return (false, false, $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on "
+                + $"{place}. If both are to run, give each a status.listen of its own.");
+        }
+
+        try
+        {
+            await answer.Content.LoadIntoBufferAsync(MaxAnswerBytes, end.Token).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
+        {
+            return (false, false, DaemonAnswer.Strange(place, $"the answer has more than {Words.Bytes(MaxAnswerBytes)}"));
+        }
+
+        return (true, answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(end.Token).ConfigureAwait(false));
+    }
+
+    /// <summary>Somebody took the connection, and what came is no HTTP, or not all of it.</summary>
+    private static bool IsStrange(HttpRequestError error) => error is HttpRequestError.InvalidResponse or HttpRequestError.ResponseEnded
+        or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded;
 
     private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
     {

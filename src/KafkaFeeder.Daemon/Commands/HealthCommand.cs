@@ -16,21 +16,21 @@ internal static class HealthCommand
             return ExitCode.Failed;
         }
 
-        if (!DaemonClient.TryGet(options, "/healthz", out var isWell, out var text))
+        if (!DaemonClient.TryGet(options, "/healthz", out var answer))
         {
-            Console.Error.WriteLine(text);
+            Console.Error.WriteLine(answer.Text);
             return ExitCode.Failed;
         }
 
         try
         {
-            Console.Out.Write(text);
+            Console.Out.Write(answer.Text);
         }
         catch (OutputException e)
         {
             Console.Error.WriteLine(e.Message);
         }
 
-        return isWell ? ExitCode.Ok : ExitCode.Failed;
+        return answer.IsWell ? ExitCode.Ok : ExitCode.Failed;
     }
 }

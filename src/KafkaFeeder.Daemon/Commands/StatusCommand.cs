@@ -22,26 +22,55 @@ internal static class StatusCommand
             return ExitCode.Usage;
         }
 
-        if (DaemonClient.TryGet(options, "/status.json", out var isWell, out var text) && isWell)
+        var problem = "";
+        if (DaemonClient.TryGet(options, "/status.json", out var answer) && answer.IsWell)
         {
-            return Show(text, asJson);
+            if (TryTell(answer.Text, out var text, out var isTroubled))
+            {
+                Console.Out.Write(asJson ? answer.Text : text);
+                return isTroubled ? ExitCode.Failed : ExitCode.Ok;
+            }
+
+            problem = DaemonAnswer.Strange(answer.Place, "it is not the status that this version knows");
+        }
+        else
+        {
+            problem = answer.Text.Trim();
         }
 
         if (asJson)
         {
-            var answer = new JsonObject { ["error"] = text.Trim(), ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) };
-            Console.WriteLine(answer.ToJsonString(Indented));
+            var saved = new JsonObject { ["error"] = problem, ["checkpoints"] = new JsonArray([.. Checkpoints(options)]) };
+            Console.WriteLine(saved.ToJsonString(Indented));
         }
         else
         {
-            Console.Error.WriteLine($"{text.Trim()}\nWhat the checkpoints say:");
+            Console.Error.WriteLine($"{problem}\nWhat the checkpoints say:");
             ShowCheckpoints(options);
         }
 
         return ExitCode.NotRunning;
     }
 
-    private static int Show(string answer, bool asJson)
+    /// <summary>False for what is not the status of a daemon.</summary>
+    private static bool TryTell(string answer, out string text, out bool isTroubled)
+    {
+        var lines = new StringWriter();
+        try
+        {
+            isTroubled = Tell(answer, lines);
+            text = lines.ToString();
+            return true;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            isTroubled = false;
+            text = "";
+            return false;
+        }
+    }
+
+    private static bool Tell(string answer, StringWriter lines)
     {
         using var json = JsonDocument.Parse(answer);
         var logs = json.RootElement.GetProperty("logs").EnumerateArray().ToList();
@@ -49,22 +78,15 @@ internal static class StatusCommand
         var unclaimed = json.RootElement.TryGetProperty("unclaimed", out var segments)
             ? segments.EnumerateArray().Select(u => u.GetProperty("text").GetString()).ToList()
             : []; // a daemon of an earlier version
-        if (asJson)
+        Table(logs, lines);
+        faults.ForEach(fault => lines.WriteLine($"configuration: {fault}"));
+        unclaimed.ForEach(lines.WriteLine);
+        if (json.RootElement.TryGetProperty("quarantine", out var quarantine) && quarantine.GetProperty("full").GetString() is { } full)
         {
-            Console.Out.Write(answer);
-        }
-        else
-        {
-            Table(logs);
-            faults.ForEach(fault => Console.WriteLine($"configuration: {fault}"));
-            unclaimed.ForEach(Console.WriteLine);
-            if (json.RootElement.TryGetProperty("quarantine", out var quarantine) && quarantine.GetProperty("full").GetString() is { } full)
-            {
-                Console.WriteLine($"quarantine is full: {Quote.Plain(full, ConfigFault.MaxPathShown)}");
-            }
+            lines.WriteLine($"quarantine is full: {Quote.Plain(full, ConfigFault.MaxPathShown)}");
         }
 
-        return faults.Count > 0 || unclaimed.Count > 0 || logs.Any(IsTroubled) ? ExitCode.Failed : ExitCode.Ok;
+        return faults.Count > 0 || unclaimed.Count > 0 || logs.Any(IsTroubled);
     }
 
     private static bool IsTroubled(JsonElement log) =>
@@ -74,9 +96,9 @@ internal static class StatusCommand
     private static long Open(JsonElement log, string name) =>
         log.TryGetProperty("unacknowledged", out var open) ? open.GetProperty(name).GetInt64() : 0;
 
-    private static void Table(List<JsonElement> logs)
+    private static void Table(List<JsonElement> logs, StringWriter lines)
     {
-        Console.WriteLine($"{"LOG",-24} {"STATE",-9} {"LAG",12} {"SHIPPED",14} {"MAYBE TWICE",11} "
+        lines.WriteLine($"{"LOG",-24} {"STATE",-9} {"LAG",12} {"SHIPPED",14} {"MAYBE TWICE",11} "
             + $"{"REFUSED",8} {"DAMAGED",10} {"TORN",8} {"LOST",10}  POSITION");
         foreach (var log in logs)
         {
@@ -86,7 +108,7 @@ internal static class StatusCommand
                 : "?"; // it was not looked at
             string Size(string name) => Number(name) is "?" ? "?" : Number(name) + " B";
 
-            Console.WriteLine(
+            lines.WriteLine(
                 $"{Text("component"),-24} {Text("state"),-9} {Size("lagBytes"),12} {Number("shippedRecords"),14} "
                 + $"{Number("possibleDuplicates"),11} "
                 + $"{Number("rejectedRecords"),8} {Number("damagedBytes") + " B",10} {Number("tornBytes") + " B",8} "
@@ -94,14 +116,14 @@ internal static class StatusCommand
                 + Text("position"));
             if (Open(log, "incidents") > 0)
             {
-                Console.WriteLine(
+                lines.WriteLine(
                     $"  not acknowledged: {Open(log, "rejectedRecords")} records refused, {Open(log, "damagedBytes")} B damaged, "
                     + $"{Open(log, "lostBytes")} B lost. See ledger.jsonl, then: kafkafeeder acknowledge --log {Text("component")}");
             }
 
             if (Text("error") is { Length: > 0 } error)
             {
-                Console.WriteLine($"  {Quote.Plain(error, ConfigFault.MaxPathShown)}");
+                lines.WriteLine($"  {Quote.Plain(error, ConfigFault.MaxPathShown)}");
             }
         }
     }

@@ -118,7 +118,7 @@ internal sealed class SegmentCleaner(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            FeederLog.NotCleaned(logger, saved.Name, e.Message);
+            FeederLog.NotCleaned(logger, Path.Combine(log.Directory, saved.Name), e.Message);
         }
     }
 
@@ -206,14 +206,15 @@ internal sealed class SegmentCleaner(
             return; // another file has taken the name
         }
 
+        var path = Path.Combine(log.Directory, saved.Name);
         if (FileCalls.UnlinkAt(directory, saved.Name, 0) != 0)
         {
-            FeederLog.NotCleaned(logger, saved.Name, Errors.Text(System.Runtime.InteropServices.Marshal.GetLastPInvokeError()));
+            FeederLog.NotCleaned(logger, path, Errors.Text(System.Runtime.InteropServices.Marshal.GetLastPInvokeError()));
             return;
         }
 
         log.OnCleaned();
-        FeederLog.Cleaned(logger, saved.Name, age);
+        FeederLog.Cleaned(logger, path, age);
     }
 
     private static SegmentStat StatOf(FileFacts facts) => new(facts.Id.Device, facts.Id.Inode, facts.Bytes, facts.Modified);

@@ -42,7 +42,8 @@ internal sealed class RefusalRun
         var ofTopic = rejected.Where(r => r.Why == RejectionKind.Topic).ToList();
         _inRow.UnionWith(ofTopic.Select(r => (batch.SegmentName, batch.Position, r.Index)));
         return ofTopic.Count > 0 && _inRow.Count >= Most
-            ? $"{_inRow.Count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to take none of this log (is it compacted, and the records have no key?)"
+            ? $"{_inRow.Count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to take none of this log (is it "
+                + "compacted, and the records have no key?)"
             : null;
     }
 }

@@ -190,7 +190,8 @@ internal sealed class ShipperFleet(
         var log = status.Options;
         if (!LogLock.TryTake(status.Directory, log.Component, out var held))
         {
-            throw new IOException($"another kafkafeeder ships {log.Component} in {status.Directory}: two of them would ship everything twice; stop one of them");
+            throw new IOException($"another kafkafeeder ships {log.Component} in {status.Directory}: two of them would ship everything "
+                + "twice; stop one of them");
         }
 
         using var locked = held;
@@ -207,15 +208,19 @@ internal sealed class ShipperFleet(
 
     private void Failed(LogStatus status, Exception e, RestartPolicy restarts, TimeSpan pause)
     {
-        var reason = e is IOException or UnauthorizedAccessException ? e.Message : $"{e.GetType().Name}: {e.Message}";
+        var isOfTheFiles = e is IOException or UnauthorizedAccessException;
+        var reason = isOfTheFiles ? e.Message : $"{e.GetType().Name}: {e.Message}";
         var next = $"{reason}; failed {Words.Count(restarts.Failures, "time", "times")} in a row, next try in {Words.Age(pause)}";
         status.Error = next;
         status.State = restarts.IsHeld ? LogState.Held : LogState.Failed;
-        FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", e is IOException or UnauthorizedAccessException ? next : $"{next}\n{e}");
+        FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", isOfTheFiles ? next : $"{next}\n{e}");
     }
 
     /// <summary>A log's place: its state, and the task that ships it.</summary>
-    [SuppressMessage("Design", "CA1001", Justification = "A CancellationTokenSource without a timer holds nothing to dispose; Stop may come at any time.")]
+    [SuppressMessage(
+        "Design",
+        "CA1001",
+        Justification = "A CancellationTokenSource without a timer holds nothing to dispose; Stop may come at any time.")]
     private sealed class Berth(LogStatus status)
     {
         private readonly CancellationTokenSource _stop = new();

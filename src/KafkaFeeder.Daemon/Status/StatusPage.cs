@@ -17,8 +17,10 @@ internal static class StatusPage
 
     public const string Style =
         """
-        :root { color-scheme: light dark; --line: #c8c8c8; --quiet: #595959; --bad: #b00020; --on-bad: #fff; --good: #1b6e2e; --warn: #7a4b00; }
-        @media (prefers-color-scheme: dark) { :root { --line: #4a4a4a; --quiet: #b0b0b0; --bad: #ff8a80; --on-bad: #000; --good: #8fd19e; --warn: #ffcc80; } }
+        :root { color-scheme: light dark; --line: #c8c8c8; --quiet: #595959;
+          --bad: #b00020; --on-bad: #fff; --good: #1b6e2e; --warn: #7a4b00; }
+        @media (prefers-color-scheme: dark) { :root { --line: #4a4a4a; --quiet: #b0b0b0;
+          --bad: #ff8a80; --on-bad: #000; --good: #8fd19e; --warn: #ffcc80; } }
         body { font: 16px/1.45 system-ui, sans-serif; margin: 1.5rem; }
         h1 { font-size: 1.4rem; margin: 0; }
         a:focus-visible, [tabindex]:focus-visible { outline: 3px solid; outline-offset: 2px; }
@@ -150,7 +152,10 @@ internal static class StatusPage
             <table>
             <caption>Logs, those in trouble first</caption>
             <thead>
-            <tr><th scope="col">Log</th><th scope="col">Topic</th><th scope="col">State</th><th scope="col">Lag</th><th scope="col">Oldest unshipped</th><th scope="col">Rate</th><th scope="col">Shipped in this run</th><th scope="col">Refused</th><th scope="col">Damaged</th><th scope="col">Torn</th><th scope="col">Lost</th><th scope="col">Confirmed up to</th><th scope="col">What to know, what to do</th></tr>
+            <tr><th scope="col">Log</th><th scope="col">Topic</th><th scope="col">State</th><th scope="col">Lag</th>
+            <th scope="col">Oldest unshipped</th><th scope="col">Rate</th><th scope="col">Shipped in this run</th>
+            <th scope="col">Refused</th><th scope="col">Damaged</th><th scope="col">Torn</th><th scope="col">Lost</th>
+            <th scope="col">Confirmed up to</th><th scope="col">What to know, what to do</th></tr>
             </thead>
             <tbody>
 
@@ -182,7 +187,9 @@ internal static class StatusPage
             html.Add($"<td class=\"number\">?<br><small>not looked at</small></td>");
         }
 
-        var age = !log.IsLookedAt ? "?" : log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped)) : "–";
+        var age = !log.IsLookedAt ? "?"
+            : log.OldestUnshipped > 0 ? Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(log.OldestUnshipped))
+            : "–";
         html.Add($"<td class=\"number\">{age}</td>");
         html.Add($"<td class=\"number\">{Words.Bytes(log.BytesPerSecond)}/s</td>");
         html.Add($"<td class=\"number\">{log.ShippedRecords}<br><small>records, {Words.Bytes(log.ShippedBytes)}</small></td>");
@@ -264,7 +271,8 @@ internal static class StatusPage
 
         html.Add($"""
             </p>
-            <p>Also: <a href="/status.json">status.json</a>, <a href="/metrics">metrics</a>, <a href="/healthz">healthz</a>, <a href="/readyz">readyz</a>.</p>
+            <p>Also: <a href="/status.json">status.json</a>, <a href="/metrics">metrics</a>, <a href="/healthz">healthz</a>,
+            <a href="/readyz">readyz</a>.</p>
             </footer>
             </body>
             </html>

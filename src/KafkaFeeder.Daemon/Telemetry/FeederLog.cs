@@ -69,7 +69,8 @@ internal static partial class FeederLog
     [LoggerMessage(
         207,
         LogLevel.Warning,
-        "shipper.memory_limit is {Limit}, and {Logs} logs with {Segments} segments need {Needed}: the process will take more than the limit")]
+        "shipper.memory_limit is {Limit}, and {Logs} logs with {Segments} segments need {Needed}: the process will take more than the "
+            + "limit")]
     public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, long segments, string needed);
 
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
@@ -187,8 +188,9 @@ internal static partial class FeederLog
     [LoggerMessage(
         505,
         LogLevel.Error,
-        "{Component}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in ledger.jsonl")]
-    public static partial void RejectedMore(ILogger logger, string component, long count);
+        "{Component} in {Directory}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in "
+            + "ledger.jsonl")]
+    public static partial void RejectedMore(ILogger logger, string component, string directory, long count);
 
     [LoggerMessage(506, LogLevel.Error, "Quarantine is full: {Reason}")]
     public static partial void QuarantineFull(ILogger logger, string reason);

@@ -31,14 +31,23 @@ internal static class BatchCheck
         HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
 
     /// <summary>
-    /// Whether a writer may still make a batch of what begins with these bytes. What it has not copied yet is zeros, so a length may
-    /// still be too small, and a CRC be wrong.
+    /// Why no writer makes a batch of what begins with these bytes, as many as are there; null if one may. What it has not copied yet
+    /// is zeros, so a length may still be too small, and a CRC be wrong.
     /// </summary>
-    public static bool CanBegin(ReadOnlySpan<byte> head, int maxBatchBytes) =>
-        head.Length < RecordBatchHeader.LogOverhead
-        || (BinaryPrimitives.ReadInt32BigEndian(head[8..]) is var length && length >= 0
-            && length <= maxBatchBytes - RecordBatchHeader.LogOverhead
-            && (head.Length <= RecordBatchHeader.MagicPosition || head[RecordBatchHeader.MagicPosition] <= 2));
+    public static string? FaultOfStart(ReadOnlySpan<byte> head, int maxBatchBytes)
+    {
+        if (head.Length < RecordBatchHeader.LogOverhead)
+        {
+            return null;
+        }
+
+        var most = maxBatchBytes - RecordBatchHeader.LogOverhead;
+        var length = BinaryPrimitives.ReadInt32BigEndian(head[8..]);
+        return length < 0 || length > most ? $"batch length is {length}, expected at most {most}"
+            : head.Length > RecordBatchHeader.MagicPosition && head[RecordBatchHeader.MagicPosition] is > 2 and var magic
+                ? FaultOfMagic(magic)
+            : null;
+    }
 
     private static bool HasPossibleLength(in RecordBatchHeader header, int maxBatchBytes) =>
         header.TotalBytes >= RecordBatchHeader.BytesOf(header.Magic) && header.TotalBytes <= maxBatchBytes;

@@ -243,9 +243,9 @@ public sealed class SegmentReader : IDisposable
         {
             Damage = new SegmentDamage(Position, next, false, fault ?? "a batch claims more bytes than lie before the next one");
         }
-        else if (fault is not null && !BatchCheck.CanBegin(Fill(RecordBatchHeader.Bytes), _maxBatchBytes))
+        else if (BatchCheck.FaultOfStart(Fill(RecordBatchHeader.Bytes), _maxBatchBytes) is { } proof)
         {
-            Damage = new SegmentDamage(Position, WrittenEnd, false, fault);
+            Damage = new SegmentDamage(Position, WrittenEnd, false, proof);
         }
 
         DropBuffer();

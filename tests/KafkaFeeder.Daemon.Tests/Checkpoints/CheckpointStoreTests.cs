@@ -207,7 +207,8 @@ public sealed class CheckpointStoreTests : IDisposable
         Open();
         Save("orders", At(First, 1));
         var bytes = Bytes();
-        Assert.Throws<CheckpointException>(() => { _ = _store!.SaveAsync(_store.Of("/logs", "orders"), Change(At("20261121_100000_3600_UTC-payments.szn", 1))); });
+        var ofAnother = Change(At("20261121_100000_3600_UTC-payments.szn", 1));
+        Assert.Throws<CheckpointException>(() => { _ = _store!.SaveAsync(_store.Of("/logs", "orders"), ofAnother); });
         Assert.Equal(bytes, Bytes());
         Save("orders", At(First, 2));
         Assert.Equal([(First, 2L)], Segments("orders"));

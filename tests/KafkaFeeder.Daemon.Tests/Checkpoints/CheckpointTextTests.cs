@@ -37,17 +37,17 @@ public sealed class CheckpointTextTests
     [Fact]
     public void It_reads_like_this()
     {
-        var body = """
-            kafkafeeder-checkpoint 2 full
-            component orders
-            directory %2Fvar%2Flog%2Fmy%20apps%2F%C5%BE
-            generation 42
-            possible-duplicates 7
-            segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 records 11 bytes 500 done head 01020304 last 400:deadbeef missing -
-            segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing 1000 uncopied batch 0badcafe
-            segment 20261121_120000_3600_UTC-orders.szn position 9 record 0 offset 0 records 0 bytes 9 done head - last - missing - uncopied
-
-            """;
+        const string body = "kafkafeeder-checkpoint 2 full\n"
+            + "component orders\n"
+            + "directory %2Fvar%2Flog%2Fmy%20apps%2F%C5%BE\n"
+            + "generation 42\n"
+            + "possible-duplicates 7\n"
+            + "segment 20261121_100000_3600_UTC-orders.szn position 500 record 0 offset 12 records 11 bytes 500 done "
+            + "head 01020304 last 400:deadbeef missing -\n"
+            + "segment 20261121_110000_3600_UTC-orders.szn position 61 record 3 offset 4 records 4 bytes 900 open "
+            + "head - last - missing 1000 uncopied batch 0badcafe\n"
+            + "segment 20261121_120000_3600_UTC-orders.szn position 9 record 0 offset 0 records 0 bytes 9 done "
+            + "head - last - missing - uncopied\n";
         Assert.Equal(WithCrc(body), Encoding.UTF8.GetString(CheckpointText.Write(Some)));
     }
 
@@ -74,7 +74,8 @@ public sealed class CheckpointTextTests
         var line = $"segment {Name} position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing -{end}\n";
         var frame = "kafkafeeder-checkpoint 2 full\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\n" + line;
         Assert.Equal(
-            new SegmentCheckpoint(Name.AsSegment(), new Watermark(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
+            new SegmentCheckpoint(
+                Name.AsSegment(), new Watermark(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
             Assert.Single(CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(frame))).Checkpoint.Segments));
     }
 

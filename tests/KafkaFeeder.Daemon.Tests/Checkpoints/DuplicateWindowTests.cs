@@ -30,7 +30,10 @@ public sealed class DuplicateWindowTests
     {
         var sent = new Dictionary<string, SentMark> { [Name("a")] = new(500, 3, 12) };
         var confirmed =
-            Confirmed() with { Segments = [new SegmentCheckpoint(Name("a").AsSegment(), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)] };
+            Confirmed() with
+            {
+                Segments = [new SegmentCheckpoint(Name("a").AsSegment(), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)],
+            };
         Assert.Equal(new DuplicateWindow(6, $", segment {Name("a")} positions 100..500"), DuplicateWindow.Between(confirmed, sent));
     }
 

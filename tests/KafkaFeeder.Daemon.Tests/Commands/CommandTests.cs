@@ -4,6 +4,8 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
@@ -264,10 +266,13 @@ public sealed class CommandTests : IDisposable
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
-        Configure("127.0.0.1:1", other.LocalEndpoint.ToString()!);
+        var address = other.LocalEndpoint.ToString()!;
+        Configure("127.0.0.1:1", address);
         _folder.Write("logs/kafkafeeder.yaml", "topics: { order: { topic: t, broker: kafka } }\n");
         Segment("orders");
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        var socket = new StateDirectory(_folder.File("state/checkpoint"), _folder.File("state/journal")).StatusSocketPath;
+        daemon.Until(() => File.Exists(socket), "it has its socket"); // who asks before waits 5 s for the other, which never answers
         daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "health is well");
         daemon.Until(
             () => Run("status").Output.Contains("unclaimed segments: 1 file", StringComparison.Ordinal),
@@ -276,8 +281,9 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(ExitCode.Failed, Run("status", "--json").ExitCode);
 
         Assert.Equal(0, daemon.Stop());
-        Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had", daemon.Errors, StringComparison.Ordinal);
+        Assert.Contains($"status.listen {address} cannot be had", daemon.Errors, StringComparison.Ordinal);
         Assert.Contains("[WRN] unclaimed segments: 1 file", daemon.Errors, StringComparison.Ordinal);
+        other.Stop();
         Assert.Equal(ExitCode.Failed, Run("health").ExitCode);
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Options;
+using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using Xunit;
@@ -154,7 +155,7 @@ public class HostileFileTests
     }
 
     [Fact]
-    public void Random_text_never_throws()
+    public void Random_text_never_throws_and_is_read_or_has_a_fault()
     {
         string[] words =
         [
@@ -170,9 +171,13 @@ public class HostileFileTests
 
         Prop.ForAll(texts, text =>
         {
-            ConfigLoader.LoadText(text, "conf.yaml", []);
-            Load.Logs(text);
-            Load.Logs("topics:\n  a:\n    " + text);
+            var faults = new List<ConfigFault>();
+            Assert.Equal(ConfigLoader.LoadText(text, "conf.yaml", faults) is null, faults.Count > 0);
+            Assert.All([text, "topics:\n  a:\n    " + text], t =>
+            {
+                var parsed = Load.Logs(t);
+                Assert.True(parsed.FileReadable || parsed.Faults.Count > 0);
+            });
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(3_000));
     }
 }

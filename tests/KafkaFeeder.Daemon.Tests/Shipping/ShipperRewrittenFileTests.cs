@@ -37,7 +37,8 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Time.Advance(TimeSpan.FromDays(2)); // nothing in an empty file tells whether its writer lives
         _rig.Drain(10);
         Assert.Equal(0, _rig.Status.CheckpointFailures);
-        Assert.Equal((true, position, 0), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Equal(
+            (true, position, 0), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
         Assert.Equal([("lost", position, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         Assert.Equal(LogState.Idle, _rig.Status.State);
     }
@@ -573,7 +574,8 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Start();
         DrainReplaced();
         Assert.Equal(["1", "3", "4"], Transport.Topic);
-        Assert.Equal([("damaged", batches[1].Position, batches[2].Position)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
+        Assert.Equal(
+            [("damaged", batches[1].Position, batches[2].Position)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         Assert.True(_rig.Saved(path).IsDone);
         Assert.Equal(0, _rig.Status.CheckpointResets);
     }
@@ -604,7 +606,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
 
     private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
 
-    /// <summary>A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.</summary>
+    /// <summary>
+    /// A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.
+    /// </summary>
     private (string Path, long Position) HalfConfirmed(int before)
     {
         _rig.Log = _rig.Log with { OnReject = RejectAction.Hold };

@@ -98,8 +98,8 @@ public sealed class StatusServerTests : IAsyncLifetime
             kept.Add(new TcpClient("127.0.0.1", _client.BaseAddress!.Port));
         }
 
-        Assert.True(DaemonClient.TryGet(_options, "/healthz", out var isWell, out var text));
-        Assert.Equal((true, "ok\n"), (isWell, text));
+        Assert.True(DaemonClient.TryGet(_options, "/healthz", out var answer));
+        Assert.Equal((true, "ok\n"), (answer.IsWell, answer.Text));
         kept.ForEach(c => c.Dispose());
     }
 
@@ -107,15 +107,15 @@ public sealed class StatusServerTests : IAsyncLifetime
     public async Task A_socket_that_a_killed_daemon_left_is_replaced()
     {
         var options = _options with { CheckpointDir = _folder.File("second"), Status = new StatusOptions { Listen = null } };
-        Assert.False(DaemonClient.TryGet(options, "/healthz", out _, out var reason));
-        Assert.StartsWith("No daemon answers", reason, StringComparison.Ordinal);
+        Assert.False(DaemonClient.TryGet(options, "/healthz", out var none));
+        Assert.StartsWith("No daemon answers", none.Text, StringComparison.Ordinal);
 
         Directory.CreateDirectory(options.CheckpointDir);
         var socket = new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
         await File.WriteAllTextAsync(socket, "");
         await using var second = new StatusServer(options, _status, socket, _lines, _time);
         await second.StartAsync(CancellationToken.None);
-        Assert.True(DaemonClient.TryGet(options, "/healthz", out _, out _));
+        Assert.True(DaemonClient.TryGet(options, "/healthz", out _));
     }
 
     /// <summary>As somebody asks who may not go to the socket: two daemons with the same status.listen are no rare mistake.</summary>
@@ -124,17 +124,17 @@ public sealed class StatusServerTests : IAsyncLifetime
     {
         File.Delete(_socket);
         var own = _options with { Status = new StatusOptions { Listen = IPEndPoint.Parse(_client.BaseAddress!.Authority) } };
-        Assert.True(DaemonClient.TryGet(own, "/healthz", out _, out _));
+        Assert.True(DaemonClient.TryGet(own, "/healthz", out _));
         Directory.CreateSymbolicLink(_folder.File("link"), own.CheckpointDir);
-        Assert.True(DaemonClient.TryGet(own with { CheckpointDir = _folder.File("link") }, "/healthz", out _, out _));
+        Assert.True(DaemonClient.TryGet(own with { CheckpointDir = _folder.File("link") }, "/healthz", out _));
 
         var other = own with { CheckpointDir = _folder.File("other") };
-        Assert.False(DaemonClient.TryGet(other, "/healthz", out var isWell, out var text));
-        Assert.False(isWell);
+        Assert.False(DaemonClient.TryGet(other, "/healthz", out var answer));
+        Assert.False(answer.IsWell);
         Assert.StartsWith(
             $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on "
                 + $"{own.Status.Listen}",
-            text,
+            answer.Text,
             StringComparison.Ordinal);
     }
 
@@ -227,7 +227,8 @@ public sealed class StatusServerTests : IAsyncLifetime
         var status = new FeederStatus(TimeProvider.System);
         var log = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
         JsonElement Json() => JsonDocument.Parse(StatusJson.Of(status, [log])).RootElement.GetProperty("logs")[0];
-        Assert.All(["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(JsonValueKind.Null, Json().GetProperty(name).ValueKind));
+        Assert.All(
+            ["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(JsonValueKind.Null, Json().GetProperty(name).ValueKind));
         log.LookedAt = TimeProvider.System.GetTimestamp();
         Assert.All(["lagBytes", "segments", "oldestUnshipped"], name => Assert.Equal(0, Json().GetProperty(name).GetInt64()));
     }
@@ -236,7 +237,8 @@ public sealed class StatusServerTests : IAsyncLifetime
     public void The_metrics_of_many_logs_come_in_parts()
     {
         var status = new FeederStatus(TimeProvider.System);
-        var logs = Enumerable.Range(0, 1000).Select(i => new LogStatus(SomeLog.In($"/logs/{i}"), $"/logs/{i}", TimeProvider.System)).ToList();
+        var logs = Enumerable.Range(0, 1000).Select(i => new LogStatus(SomeLog.In($"/logs/{i}"), $"/logs/{i}", TimeProvider.System))
+            .ToList();
         var parts = MetricsText.Parts(status, logs).ToList();
         Assert.All(parts, p => Assert.InRange(p.Length, 1, 20 << 10));
         Assert.EndsWith("\n", parts[^1], StringComparison.Ordinal);

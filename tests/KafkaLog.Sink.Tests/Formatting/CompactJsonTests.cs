@@ -32,7 +32,8 @@ public class CompactJsonTests
 
     [Fact]
     public void Tokens_with_a_format_are_rendered_in_their_order() => Assert.Equal(
-        """{"@t":"2016-06-07T03:44:57.8532799Z","@mt":"{A} costs {B:0.00} or {C:l} {D:000}","@r":["3.20","text","007"],"A":1,"B":3.2,"C":"text","D":7}""",
+        """{"@t":"2016-06-07T03:44:57.8532799Z","@mt":"{A} costs {B:0.00} or {C:l} {D:000}","@r":["3.20","text","007"],"A":1,"""
+            + "\"B\":3.2,\"C\":\"text\",\"D\":7}",
         Render(l => l.Information("{A} costs {B:0.00} or {C:l} {D:000}", 1, 3.2, "text", 7)));
 
     [Fact]

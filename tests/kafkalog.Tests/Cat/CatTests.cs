@@ -212,6 +212,37 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
+    public async Task A_follower_says_that_it_waits_at_a_batch_that_is_not_whole_and_passes_it_when_it_is_proven_damage()
+    {
+        using var writer = SomeSegment.Writer(_folder);
+        SomeSegment.Append(writer, 0, 10);
+        var path = _folder.Segments().Single();
+        var positions = SomeSegment.BatchPositions(path);
+        using (var file = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            RandomAccess.Write(file, [0, 1, 0, 0], positions[1] + 8); // the length of the second batch: more than there is
+        }
+
+        using var follower = Kafkalog.Start("cat", "-f", path);
+        await follower.WaitForErrorAsync("\n");
+        Assert.Equal(
+            $"kafkalog: {path}: waiting at position {positions[1]}: the {positions[2] - positions[1]} bytes there are no whole batch yet, "
+                + "and its writer lives\n",
+            follower.ErrorsSoFar());
+
+        SomeSegment.Append(writer, 10, 1);
+        await follower.WaitForOutputAsync("v10\n");
+        follower.SendSigterm();
+        var run = follower.WaitForEnd();
+        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(["v0", "v1", "v2", "v3", "v4", "v10"], run.Lines);
+        Assert.Equal(
+            $"kafkalog: {path}: damage at bytes {positions[1]}..{positions[2] - 1}: a batch claims more bytes than lie before the next one",
+            run.Errors.Split('\n')[1]);
+        Assert.Equal(3, run.Errors.Split('\n').Length);
+    }
+
+    [Fact]
     public void A_follower_of_a_renamed_segment_ends_with_it()
     {
         var renamed = _folder.File("renamed");

@@ -145,8 +145,10 @@ public sealed class PipeTests : IDisposable
     [Fact]
     public void A_tee_whose_reader_is_gone_ends_and_the_records_are_written()
     {
+        var gone = _folder.File("gone");
         using var shell = Kafkalog.Shell(
-            $"(echo a; sleep 0.3; echo b; sleep 0.3; echo c) | \"$K\" pipe --dir '{_folder.Path}' --component c --tee | head -n 1");
+            $"(echo a; until [ -e '{gone}' ]; do sleep 0.02; done; echo b; echo c) "
+                + $"| \"$K\" pipe --dir '{_folder.Path}' --component c --tee | (head -n 1; exec <&-; touch '{gone}')");
         Assert.Contains("--tee ends", shell.WaitForEnd().Errors);
         Assert.Equal(["a", "b", "c"], SomeSegment.ReadAll(_folder).Select(r => r.Value));
     }

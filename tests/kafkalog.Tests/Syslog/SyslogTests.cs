@@ -254,7 +254,8 @@ public sealed partial class SyslogTests : IDisposable
             global(workDirectory="{_sockets.Path}" maxMessageSize="64k")
             module(load="imuxsock" SysSock.Use="off")
             input(type="imuxsock" Socket="{input}" CreatePath="on" RateLimit.Interval="0")
-            action(type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp" TCP_Framing="{framing}" template="{template}" action.resumeRetryCount="-1")
+            action(type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp" TCP_Framing="{framing}" template="{template}"
+                   action.resumeRetryCount="-1")
 
             """);
         using var rsyslogd = SystemProgram.Start("rsyslogd", "-n", "-f", _sockets.File("rsyslog.conf"), "-i", _sockets.File("pid"));
@@ -289,7 +290,8 @@ public sealed partial class SyslogTests : IDisposable
             events { }
             http {
               access_log syslog:server={{target}},facility=local7,tag=web,severity=info;
-              client_body_temp_path {{_sockets.File("a")}}; proxy_temp_path {{_sockets.File("b")}}; fastcgi_temp_path {{_sockets.File("c")}};
+              client_body_temp_path {{_sockets.File("a")}}; proxy_temp_path {{_sockets.File("b")}};
+              fastcgi_temp_path {{_sockets.File("c")}};
               uwsgi_temp_path {{_sockets.File("e")}}; scgi_temp_path {{_sockets.File("f")}};
               server { listen 127.0.0.1:{{httpPort}}; location / { return 200 "hello"; } }
             }

@@ -30,7 +30,8 @@ internal static class CatCommand
           the same log, as it comes. A file that has no segment's name ends with its writer.
         Damage:
           A line on standard error with the bytes; what is behind it is printed. A last batch that its writer has not finished,
-          which lives or may live, is no damage: a line on standard error tells how many bytes are not printed.
+          which lives or may live, is no damage: a line on standard error tells how many bytes are not printed. With -f it
+          tells once where it waits, when a batch has not become whole in 2 s; a sound batch behind it makes it damage.
 
         Exit codes:
           0  printed; also when interrupted, or when nobody reads the output any more

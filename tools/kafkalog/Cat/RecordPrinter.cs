@@ -72,6 +72,8 @@ internal sealed class RecordPrinter(
         var name = SegmentName.TryParse(Path.GetFileName(path));
         var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
         using var scan = new SegmentScan(path, time);
+        var standstill = new Standstill(time);
+        long? toldOf = null;
         while (!cancellation.IsCancellationRequested)
         {
             if (!TakeWhatIsThere(scan))
@@ -82,9 +84,29 @@ internal sealed class RecordPrinter(
             // In this order: what was written before the writer went, or the next segment came, is read after it.
             var next = name is null ? null : SegmentFiles.NextOf(directory, name);
             var writer = scan.ProbeWriter();
-            switch (FollowDecision.Of(writer, scan.IsFinal(writer), name is not null, next is not null))
+            var isFinal = scan.IsFinal(writer);
+            switch (FollowDecision.Of(writer, isFinal, name is not null, next is not null))
             {
                 case FollowStep.Wait:
+                    if (standstill.IsDue(scan.Position, scan.Bytes) && scan.NextUnfinished() is var found)
+                    {
+                        if (found != ScanStep.End)
+                        {
+                            if (!Take(scan, found))
+                            {
+                                return null;
+                            }
+
+                            continue;
+                        }
+
+                        if (scan.WrittenEnd > scan.Position && toldOf != scan.Position)
+                        {
+                            toldOf = scan.Position;
+                            TellWaiting(scan, writer, isFinal);
+                        }
+                    }
+
                     if (!Wait())
                     {
                         return null;
@@ -190,6 +212,15 @@ internal sealed class RecordPrinter(
         var why = hasNothing ? "there is no whole batch in the file"
             : $"its writer {(writer == WriterState.Alive ? "lives" : "may live")}, and has not finished a batch of them";
         Complaints.Say($"{scan.Path}: {scan.WrittenEnd - scan.Position} bytes at the end are not printed: {why}");
+    }
+
+    private void TellWaiting(SegmentScan scan, WriterState writer, bool isFinal)
+    {
+        output.Flush();
+        Complaints.Say(
+            $"{scan.Path}: waiting at position {scan.Position}: the {scan.WrittenEnd - scan.Position} bytes there are no whole batch"
+                + (isFinal ? ", and nothing more is written to the file: they are passed when the next segment is there"
+                    : $" yet, and its writer {(writer == WriterState.Alive ? "lives" : "may live")}"));
     }
 
     private void Tell(string path, SegmentDamage damage)

@@ -79,7 +79,7 @@ internal sealed class SegmentScan : IDisposable
 
         if (!IsFinal())
         {
-            return Taken(_reader.TryReadUnfinished());
+            return NextUnfinished();
         }
 
         step = NextThere(); // its writer may have written and gone since we looked
@@ -88,6 +88,11 @@ internal sealed class SegmentScan : IDisposable
 
     /// <summary>The same, but at the end nothing is said of a tail that is not whole.</summary>
     public ScanStep NextThere() => Taken(_reader.TryRead());
+
+    /// <summary>
+    /// At the end, while its writer may live: damage that no living writer explains is passed, and the end is what may become a batch.
+    /// </summary>
+    public ScanStep NextUnfinished() => Taken(_reader.TryReadUnfinished());
 
     private ScanStep Taken(SegmentReadStatus status)
     {

@@ -39,8 +39,8 @@ internal static class InspectionText
             : inspection.UnfinishedBytes > 0 ? "sound so far" : "sound";
         var offsets = inspection.FirstOffset is { } first ? Invariant($", offsets {first}..{inspection.LastOffset}") : "";
         var unfinished = inspection.IsFinal ? "" : Invariant($", {inspection.UnfinishedBytes:N0} bytes after these are not finished yet");
-        return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records{offsets}{lives}{unfinished}")
-            + (prepared.Length > 0 ? ", " + prepared : "");
+        return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records")
+            + offsets + lives + unfinished + (prepared.Length > 0 ? ", " + prepared : "");
     }
 
     /// <summary>Tells that a new file has not all of the old one; false: it has.</summary>

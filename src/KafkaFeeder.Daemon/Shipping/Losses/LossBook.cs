@@ -36,14 +36,15 @@ internal sealed class LossBook(
         if (damage.IsTornTail)
         {
             ledger.Add(LedgerKind.Torn, directory, segment, damage.Position, damage.EndPosition, 0, damage.Reason);
-            FeederLog.TornTail(logger, segment, damage.Position, damage.EndPosition);
+            FeederLog.TornTail(logger, PathOf(segment), damage.Position, damage.EndPosition);
             return true;
         }
 
         var uncopied = quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
         var reason = uncopied is null ? damage.Reason : $"{damage.Reason}; {uncopied}";
         ledger.Add(LedgerKind.Damaged, directory, segment, damage.Position, damage.EndPosition, 0, reason);
-        FeederLog.Damage(logger, segment, damage.Position, damage.EndPosition, damage.Reason, uncopied ?? "copied to quarantine");
+        FeederLog.Damage(
+            logger, PathOf(segment), damage.Position, damage.EndPosition, damage.Reason, uncopied ?? "copied to quarantine");
         return uncopied is null;
     }
 
@@ -51,7 +52,7 @@ internal sealed class LossBook(
     public void Lost(string segment, long position, long endPosition, string reason)
     {
         ledger.Add(LedgerKind.Lost, directory, segment, position, endPosition, 0, reason);
-        FeederLog.Lost(logger, segment, position, endPosition, reason);
+        FeederLog.Lost(logger, PathOf(segment), position, endPosition, reason);
     }
 
     /// <summary>
@@ -65,7 +66,8 @@ internal sealed class LossBook(
     /// <param name="lostReason">Why what was not confirmed is lost.</param>
     public void Cut(string segment, long bytes, long confirmed, long written, string lostReason)
     {
-        const string Reason = "the file has shrunk behind what was confirmed; the bytes had been shipped, or are in an entry before this one";
+        const string Reason =
+            "the file has shrunk behind what was confirmed; the bytes had been shipped, or are in an entry before this one";
         var vanished = new LedgerEntry(LedgerKind.Vanished, directory, segment, bytes, confirmed, 0, Reason);
         if (written <= confirmed)
         {
@@ -74,7 +76,7 @@ internal sealed class LossBook(
         }
 
         ledger.Add([vanished, new LedgerEntry(LedgerKind.Lost, directory, segment, confirmed, written, 0, lostReason)]);
-        FeederLog.Lost(logger, segment, confirmed, written, lostReason);
+        FeederLog.Lost(logger, PathOf(segment), confirmed, written, lostReason);
     }
 
     /// <summary>
@@ -96,6 +98,9 @@ internal sealed class LossBook(
         quarantine.Dispose();
     }
 
+    /// <summary>For the log: directories hold segments of the same name.</summary>
+    private string PathOf(string segment) => Path.Combine(directory, segment);
+
     /// <summary>The first at once, then one line in a while with how many there were.</summary>
     private void LogRejected(string segment, long offset, string reason)
     {
@@ -106,14 +111,14 @@ internal sealed class LossBook(
         }
 
         LogRejectedSince();
-        FeederLog.Rejected(logger, component, segment, offset, reason);
+        FeederLog.Rejected(logger, component, PathOf(segment), offset, reason);
     }
 
     private void LogRejectedSince()
     {
         if (_rejectedSince > 0)
         {
-            FeederLog.RejectedMore(logger, component, _rejectedSince);
+            FeederLog.RejectedMore(logger, component, directory, _rejectedSince);
             _rejectedSince = 0;
         }
     }

@@ -12,7 +12,9 @@ namespace KafkaFeeder.Daemon.Shipping.Losses;
 /// <param name="options">The limits.</param>
 internal sealed class QuarantineRoom(string root, QuarantineOptions options)
 {
-    /// <summary>What of the file system is left free for checkpoints and the ledger: a snapshot of 100,000 segments, and the next.</summary>
+    /// <summary>
+    /// What of the file system is left free for checkpoints and the ledger: a snapshot of 100,000 segments, and the next.
+    /// </summary>
     public const long ReservedBytes = 64 << 20;
 
     private readonly Dictionary<string, Share> _logs = new(StringComparer.Ordinal);

@@ -105,7 +105,8 @@ internal sealed class AcknowledgementTracker
     {
         if (position != EndPosition)
         {
-            throw new InvalidOperationException($"A batch at position {position} was added behind position {EndPosition}: what lies between would never be confirmed.");
+            throw new InvalidOperationException(
+                $"A batch at position {position} was added behind position {EndPosition}: what lies between would never be confirmed.");
         }
     }
 

@@ -5,7 +5,8 @@ namespace KafkaFeeder.Daemon.Shipping.Reading;
 /// <summary>What came and what went between two ordered lists of names. Costs one pass over both. Pure.</summary>
 internal static class NameDifference
 {
-    public static (List<SegmentName> Came, List<SegmentName> Went) Between(IReadOnlyList<SegmentName> before, IReadOnlyList<SegmentName> now)
+    public static (List<SegmentName> Came, List<SegmentName> Went) Between(
+        IReadOnlyList<SegmentName> before, IReadOnlyList<SegmentName> now)
     {
         List<SegmentName> came = [];
         List<SegmentName> went = [];

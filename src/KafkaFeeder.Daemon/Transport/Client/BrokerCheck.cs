@@ -39,7 +39,8 @@ internal static class BrokerCheck
             }
             catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
             {
-                problems.Add($"{options.SourceFile}: kafka_brokers.{group.Key}.properties: {options.BrokerGroups[group.Key].WithoutSecrets(e.Message)}");
+                var reason = options.BrokerGroups[group.Key].WithoutSecrets(e.Message);
+                problems.Add($"{options.SourceFile}: kafka_brokers.{group.Key}.properties: {reason}");
                 continue;
             }
 

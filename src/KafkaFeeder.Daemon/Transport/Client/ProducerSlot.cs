@@ -162,5 +162,6 @@ internal sealed class ProducerSlot : IDisposable
         _health.Acknowledged();
     }
 
-    private void OnLog(LogMessage message) => FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, _group.WithoutSecrets(message.Message));
+    private void OnLog(LogMessage message) =>
+        FeederLog.ClientLibrary(_logger, _group.Name, message.Facility, _group.WithoutSecrets(message.Message));
 }

@@ -23,7 +23,8 @@ public sealed class LedgerTests : IDisposable
         new Ledger(LedgerPath, _time).Add(LedgerKind.Torn, "/var/log", "a.szn", 5, 9, 0, "a \"reason\"\nof two lines");
         var line = Assert.Single(File.ReadAllLines(LedgerPath));
         Assert.Equal(
-            """{"time":"2026-11-21T10:00:00+00:00","kind":"torn","directory":"/var/log","segment":"a.szn","position":5,"endPosition":9,"records":0,"reason":"a \"reason\"\nof two lines"}""",
+            """{"time":"2026-11-21T10:00:00+00:00","kind":"torn","directory":"/var/log","segment":"a.szn","position":5,"""
+                + "\"endPosition\":9,\"records\":0,\"reason\":\"a \\\"reason\\\"\\nof two lines\"}",
             line);
     }
 

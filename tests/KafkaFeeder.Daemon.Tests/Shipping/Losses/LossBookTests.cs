@@ -11,6 +11,8 @@ namespace KafkaFeeder.Daemon.Tests.Shipping.Losses;
 
 public sealed class LossBookTests : IDisposable
 {
+    private const string Refused = "20261121_100000_3600_UTC-orders.szn";
+
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
     private readonly LogLines _log = new();
@@ -20,10 +22,7 @@ public sealed class LossBookTests : IDisposable
     [Fact]
     public void Refused_records_are_a_line_in_ten_seconds_and_those_between_are_counted()
     {
-        var status = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, _time);
-        var space = new QuarantineSpace(_folder.Path, new QuarantineOptions(), _log, _time, _ => 1L << 40);
-        var quarantine = new Quarantine(_folder.File("rejected"), "orders", space);
-        using (var book = new LossBook(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, status.Directory, status.Options.Component, _log, _time))
+        using (var book = Book())
         {
             Refuse(book, 3);
             Refuse(book, 2);
@@ -41,11 +40,40 @@ public sealed class LossBookTests : IDisposable
         Assert.Equal(13, File.ReadAllLines(_folder.File("ledger.jsonl")).Length);
     }
 
+    /// <summary>Logs of one name are in many directories, and so are segments: each line says which it is about.</summary>
+    [Fact]
+    public void Each_line_names_the_directory()
+    {
+        var segment = Path.GetFileName(SomeLog.Segment(_folder.Path));
+        using (var book = Book())
+        using (var file = File.OpenHandle(_folder.File(segment)))
+        {
+            book.Damaged(file, segment, new SegmentDamage(10, 20, IsTornTail: true, "cut"));
+            book.Damaged(file, segment, new SegmentDamage(10, 20, IsTornTail: false, "bad CRC"));
+            book.Lost(segment, 20, 30, "deleted");
+            book.Cut(segment, 5, 10, 20, "cut");
+            Refuse(book, 2);
+        }
+
+        Assert.Equal([501, 502, 503, 503, 504, 505], _log.All.Select(l => l.Id));
+        var start = $"{_folder.File(segment)}: ";
+        Assert.All(_log.All.Where(l => l.Id <= 503), l => Assert.StartsWith(start, l.Text, StringComparison.Ordinal));
+        Assert.StartsWith($"orders: {_folder.File(Refused)}: ", Assert.Single(_log.Of(504)), StringComparison.Ordinal);
+        Assert.StartsWith($"orders in {_folder.Path}: 1 more ", Assert.Single(_log.Of(505)), StringComparison.Ordinal);
+    }
+
+    private LossBook Book()
+    {
+        var space = new QuarantineSpace(_folder.Path, new QuarantineOptions(), _log, _time, _ => 1L << 40);
+        var quarantine = new Quarantine(_folder.File("rejected"), "orders", space);
+        return new LossBook(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, _folder.Path, "orders", _log, _time);
+    }
+
     private void Refuse(LossBook book, int records)
     {
         using var reader = SegmentReader.Open(SomeLog.Segment(_folder.Path, records));
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
-        var refused = book.Rejected(SomeBatch.Of(0, 0, records), bytes: 100);
+        var refused = book.Rejected(SomeBatch.Of(0, 0, records, Refused), bytes: 100);
         var each = new RecordBatchDecoder().Decode(reader.Batch.Span);
         for (var index = 0; each.MoveNext(); index++)
         {

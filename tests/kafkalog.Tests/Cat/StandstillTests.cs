@@ -1,0 +1,57 @@
+using KafkaFeeder.Tests;
+using KafkaLog.Tool.Cat;
+
+namespace KafkaLog.Tool.Tests.Cat;
+
+public sealed class StandstillTests
+{
+    private readonly ManualTime _time = new();
+
+    [Fact]
+    public void What_is_not_whole_is_looked_at_after_two_seconds_and_then_ever_more_rarely()
+    {
+        var still = new Standstill(_time);
+        var looks = new List<int>();
+        for (var second = 0; second < 250; second++)
+        {
+            if (still.IsDue(100, 130))
+            {
+                looks.Add(second);
+            }
+
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal([2, 6, 14, 30, 62, 122, 182, 242], looks);
+    }
+
+    [Fact]
+    public void It_is_looked_at_soon_again_when_more_has_come()
+    {
+        var still = new Standstill(_time);
+        Assert.False(still.IsDue(100, 130));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.True(still.IsDue(100, 130));
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.False(still.IsDue(100, 130));
+        Assert.True(still.IsDue(100, 131));
+    }
+
+    [Fact]
+    public void Where_it_goes_on_or_nothing_is_there_nothing_is_due()
+    {
+        var still = new Standstill(_time);
+        for (var position = 0; position < 10; position++)
+        {
+            Assert.False(still.IsDue(position, 130));
+            _time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        Assert.False(still.IsDue(130, 130));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.False(still.IsDue(130, 130));
+        Assert.False(still.IsDue(130, 131)); // only now does something stand there
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.True(still.IsDue(130, 131));
+    }
+}
