@@ -46,7 +46,7 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
 
     private string? Text((int Count, long Bytes)? removed) => removed is not { } r ? null
         : $"{Count(r.Count)} with {Words.Bytes(r.Bytes)} not shipped {(r.Count == 1 ? "was" : "were")} removed from {status.Directory} while "
-            + "being read; shipped from the open files, lost if kafkafeeder stops before";
+            + "being read; shipped from the open files, lost if kafkafeeder, or the shipping of this log, stops before";
 
     private static string? Text((int Count, string Error)? unreadable) => unreadable is not { } u ? null
         : $"{Count(u.Count)} that {(u.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {u.Error}";

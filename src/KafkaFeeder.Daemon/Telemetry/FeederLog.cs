@@ -117,7 +117,7 @@ internal static partial class FeederLog
         310,
         LogLevel.Warning,
         "{Component} in {Directory}: {Segments} with {Bytes} not shipped were removed while they are read. They are shipped from the open "
-            + "files, and lost if kafkafeeder stops before")]
+            + "files, and lost if kafkafeeder, or the shipping of this log, stops before")]
     public static partial void SegmentsRemoved(ILogger logger, string component, string directory, string segments, string bytes);
 
     [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]

@@ -32,7 +32,7 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.Contains("1 segment with", _rig.Status.Error, StringComparison.Ordinal);
         Assert.Contains("removed from " + _rig.Logs + " while being read", _rig.Status.Error, StringComparison.Ordinal);
         Assert.Equal((bytes, bytes, bytes), (_rig.Status.LagBytes, _rig.Status.MissingBytes, _rig.Status.RemovedBytes));
-        Assert.Contains("lost if kafkafeeder stops before", Assert.Single(_rig.Lines.Of(RemovedEvent)), StringComparison.Ordinal);
+        Assert.Contains("stops before", Assert.Single(_rig.Lines.Of(RemovedEvent)), StringComparison.Ordinal);
 
         _rig.Drain(5);
         Assert.Equal(["1", "2"], _rig.Transport.Topic);
@@ -142,6 +142,80 @@ public sealed class AbsentSegmentsTests : IDisposable
         _rig.Time.Advance(RepeatLimit.Interval);
         _rig.Turn();
         Assert.Equal(2, _rig.Lines.Of(MissingEvent).Length);
+    }
+
+    /// <summary>What came after it was found is in no checkpoint, as long as it may be read.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_was_written_to_a_removed_segment_after_it_was_found_is_lost_too(bool growsAfter)
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"], ["4"]);
+        var whole = File.ReadAllBytes(path);
+        var second = (int)ShippingRig.BatchesOf(path)[1].Position;
+        File.Delete(path); // and not to be known as its writer's: that may live
+        File.WriteAllBytes(path, whole[..second]);
+        _rig.Start();
+        _rig.Turn();
+        using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        file.Write(whole.AsSpan(second, growsAfter ? 10 : whole.Length - second));
+        file.Flush();
+        Look();
+        File.Delete(path);
+        Look();
+        if (growsAfter)
+        {
+            file.Write(whole.AsSpan(second + 10));
+            file.Flush();
+            Look();
+        }
+
+        Assert.Equal(whole.Length, _rig.Status.MissingBytes);
+        _rig.Turn(2);
+        _rig.Crash();
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(whole.Length, _rig.Status.MissingBytes);
+        _rig.Time.Advance(MissingPolicy.PatienceWithDirectory);
+        _rig.Drain(5);
+        Assert.Equal([("lost", 0, whole.Length)], _rig.Ledger().Select(e => (e.Kind, (int)e.Position, (int)e.EndPosition)));
+    }
+
+    [Fact]
+    public void A_segment_over_whose_name_another_file_is_moved_is_removed()
+    {
+        var path = _rig.Segment(["1"], ["2"]);
+        var content = File.ReadAllBytes(path);
+        _rig.Start();
+        _rig.Turn();
+        File.WriteAllBytes(path + ".new", content);
+        File.Move(path + ".new", path, overwrite: true);
+        Look();
+        Assert.Equal(content.Length, _rig.Status.RemovedBytes);
+        _rig.Drain(5);
+        Assert.Equal(0, _rig.Status.RemovedBytes);
+        Assert.Equal(["1", "2"], _rig.Transport.Topic);
+    }
+
+    [Fact]
+    public void It_is_said_when_the_first_of_them_is_lost()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        _rig.Segment(["first"]);
+        var paths = Enumerable.Range(0, 2).Select(i => _rig.Segment([$"{i}"])).ToList();
+        _rig.Segment(["last"]);
+        _rig.Start();
+        _rig.Turn();
+        File.Delete(paths[0]);
+        Look();
+        var firstGone = _rig.Time.GetUtcNow();
+        _rig.Time.Advance(TimeSpan.FromSeconds(50));
+        File.Delete(paths[1]);
+        _rig.Turn();
+        var lostAt = (firstGone + MissingPolicy.Patience).ToString("HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Contains($"2 segments with", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.EndsWith($"lost if not back by {lostAt}Z", _rig.Status.Error, StringComparison.Ordinal);
     }
 
     /// <summary>The directory is listed every few seconds.</summary>

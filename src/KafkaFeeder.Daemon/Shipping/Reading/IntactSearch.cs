@@ -19,6 +19,9 @@ internal sealed class IntactSearch(SafeFileHandle file, string path, long limit)
     /// <summary>What was found so far.</summary>
     public Watermark Found { get; private set; }
 
+    /// <summary>True if a whole batch stands there, which ends after the limit; known when all was looked at.</summary>
+    public bool IsFollowedByBatch { get; private set; }
+
     /// <summary>Whether it is this file that is searched.</summary>
     public bool IsOf(SafeFileHandle other)
     {
@@ -48,7 +51,8 @@ internal sealed class IntactSearch(SafeFileHandle file, string path, long limit)
                     break;
                 case SegmentReadStatus.Searching:
                     return false;
-                default:
+                case var read:
+                    IsFollowedByBatch = read == SegmentReadStatus.Batch;
                     _isDone = true;
                     break;
             }

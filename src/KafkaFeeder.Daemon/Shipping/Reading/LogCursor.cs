@@ -80,14 +80,14 @@ internal sealed class LogCursor : IDisposable
     /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
     public SegmentLane? FirstWithLag => _lanes.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
 
-    /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and until when it is waited for.</summary>
+    /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and when the first is lost.</summary>
     public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
     {
         get
         {
             var lanes = _missing.Where(l => l.LosableBytes > 0).ToList();
-            return lanes.Count == 0 ? null
-                : (lanes.Count, lanes.Sum(l => l.LosableBytes), lanes.Min(l => l.MissingSince!.Value), lanes.Max(l => l.MissingSince!.Value) + Patience);
+            var since = lanes.Count == 0 ? default : lanes.Min(l => l.MissingSince!.Value);
+            return lanes.Count == 0 ? null : (lanes.Count, lanes.Sum(l => l.LosableBytes), since, since + Patience);
         }
     }
 
@@ -408,7 +408,7 @@ internal sealed class LogCursor : IDisposable
     {
         if (lane.IsUnlinked)
         {
-            lane.IsUnlinked = !IsOpenFile(lane); // another file of its name is looked at when this one is read to its end
+            RelinkIfBack(lane);
         }
 
         if (_missing.Remove(lane))
@@ -420,7 +420,14 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private bool IsOpenFile(SegmentLane lane) => _watch.FactsOf(lane.Name) is { } facts && facts.Id == FileFacts.Of(lane.File).Id;
+    /// <summary>Another file of its name is looked at when this one is read to its end.</summary>
+    private void RelinkIfBack(SegmentLane lane)
+    {
+        if (_watch.FactsOf(lane.Name) is { } facts && facts.Id == FileFacts.Of(lane.File).Id)
+        {
+            lane.Relink();
+        }
+    }
 
     /// <summary>
     /// A segment that was done is there again. If it is the same file nothing happens; else it is read. What cannot be looked
@@ -463,7 +470,8 @@ internal sealed class LogCursor : IDisposable
     {
         if (lane.IsOpen)
         {
-            lane.IsUnlinked = true;
+            lane.Unlink();
+            _changed.Add(lane);
             return;
         }
 
@@ -533,7 +541,18 @@ internal sealed class LogCursor : IDisposable
 
     private void RecheckOpen(SegmentLane lane)
     {
+        if (!lane.IsUnlinked && _watch.FactsOf(lane.Name) is { } named && named.Id != FileFacts.Of(lane.File).Id)
+        {
+            Vanished(lane); // another file has taken its name
+        }
+
+        var written = lane.WrittenBytes;
         lane.LookAtSize(_book);
+        if (lane.IsUnlinked && lane.WrittenBytes != written)
+        {
+            _changed.Add(lane);
+        }
+
         if (lane.IsRewritten)
         {
             CloseRewritten(lane);
@@ -734,10 +753,17 @@ internal sealed class LogCursor : IDisposable
     private void CloseRewritten(SegmentLane lane)
     {
         _unread.Remove(lane.Name);
-        if (lane.PendingCount == 0)
+        if (lane.PendingCount == 0 && lane.IsUnlinked)
         {
+            var reset = lane.ReadWrittenOver(_book);
+            _changed.Add(lane);
+            _onReset(lane, reset);
+            _unread.Set(lane);
+        }
+        else if (lane.PendingCount == 0)
+        {
+            lane.CloseRewritten(_book);
             _open.Remove(lane);
-            lane.CloseRewritten();
             BeginToWait(lane);
         }
     }

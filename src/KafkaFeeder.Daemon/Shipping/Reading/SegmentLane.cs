@@ -38,6 +38,8 @@ internal sealed class SegmentLane : IDisposable
 
     private SegmentCheckpoint _saved; // what a checkpoint says, or said when it was opened
     private Reading? _reading; // of a hundred thousand that wait, few are read
+    private bool _isWrittenOver; // since it was opened last: what was read last is not there any more, and the file is as long
+    private bool _mayHaveSentNew; // it was read on after it was written over, before anybody saw that
 
     /// <summary>A segment that was found.</summary>
     /// <param name="name">Its name.</param>
@@ -105,7 +107,7 @@ internal sealed class SegmentLane : IDisposable
     public bool IsRewritten { get; private set; }
 
     /// <summary>True if its name went from the directory while it is open, and the same file has not come back under it.</summary>
-    public bool IsUnlinked { get; set; }
+    public bool IsUnlinked { get; private set; }
 
     /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>
     public DateTimeOffset? MissingSince
@@ -253,7 +255,7 @@ internal sealed class SegmentLane : IDisposable
         if (writer == WriterState.Alive)
         {
             Bytes = isAtItsEnd ? Reader.Position : Reader.WrittenEnd; // less than its length while its writer has prepared space
-            WrittenBytes = Reader.Position; // a batch that is half written may be taken back by its writer
+            WrittenBytes = IsUnlinked ? WrittenBytes : Reader.Position; // a batch that is half written may be taken back by its writer
             return LaneStatus.Waiting;
         }
 
@@ -313,7 +315,7 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>
     /// Looks at the size of the open file, and whether it still is the same. What certainly was written is what is read; more may
-    /// be taken back.
+    /// be taken back. Of a file without a name all counts, since no later run can read it.
     /// </summary>
     /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
     public void LookAtSize(LossBook book)
@@ -326,13 +328,30 @@ internal sealed class SegmentLane : IDisposable
 
         var isOther = Head is { } head && HeadOf(Reader.File) != head;
         _reading!.ModifiedTicks = stat.Modified.UtcTicks;
-        IsRewritten = !IsUnlinked && (isOther || stat.Bytes < EndPosition || IsLastBatchGone());
+        IsRewritten = isOther || stat.Bytes < EndPosition || FindsLastBatchGone();
         if (!isOther && stat.Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(Reader.File);
-            SawSize((bytes, written > 0 ? Math.Min(written, WrittenBytes) : 0, null), book);
+            SawSize((bytes, written > 0 && !IsUnlinked ? Math.Min(written, WrittenBytes) : written, null), book);
         }
     }
+
+    /// <summary>Its name is gone from the directory: what is not shipped of it before the daemon stops is lost.</summary>
+    public void Unlink()
+    {
+        IsUnlinked = true;
+        try
+        {
+            WrittenBytes = IsRewritten ? WrittenBytes : Math.Max(WrittenBytes, SegmentWatch.SizeOf(Reader!.File).Written);
+        }
+        catch (IOException)
+        {
+            // It is looked at again.
+        }
+    }
+
+    /// <summary>The same file is back under its name.</summary>
+    public void Relink() => IsUnlinked = false;
 
     /// <summary>A size was looked at, and of what was not read the head.</summary>
     /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
@@ -392,20 +411,42 @@ internal sealed class SegmentLane : IDisposable
             return;
         }
 
-        var passed = _reading!;
-        var start = Watermark with { Position = tail, LastBatchPosition = null };
-        var reader = new SegmentReader(Reader!.File, Reader.Path, tail, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
-        passed.Reader!.DropBuffer(); // the file is the new reader's now
+        ReadOpenFileFrom(Watermark with { Position = tail, LastBatchPosition = null }, isSameContent: true);
+    }
+
+    /// <summary>
+    /// Other content was written into a file whose name is gone, and nothing of it is pending. Nobody can open it anew, so what is
+    /// open is read from its start.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be read, or a loss cannot be accounted for; nothing of the lane has changed.</exception>
+    public SegmentReset ReadWrittenOver(LossBook book)
+    {
+        BookWrittenOver(book);
+        _saved = _saved with { Head = null, SentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition) };
+        ReadOpenFileFrom(default, isSameContent: false);
+        IsRewritten = IsReadToEnd = _isWrittenOver = false;
+        return new SegmentReset(
+            "it was written over, and its name is gone: reading what is open from its start; what is sent again counts as possible duplicates",
+            IsGoingBack: true);
+    }
+
+    private void ReadOpenFileFrom(Watermark start, bool isSameContent)
+    {
+        var before = _reading!;
+        var file = Reader!.File;
+        var reader = new SegmentReader(file, Reader.Path, start.Position, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
+        var identity = isSameContent ? before.Identity : IdentityOf(file);
+        before.Reader!.DropBuffer(); // the file is the new reader's now
         _saved = _saved with { Watermark = start };
         _reading = new Reading
         {
             Reader = reader,
             Tracker = new AcknowledgementTracker(start),
-            WrittenBytes = passed.WrittenBytes,
-            Identity = passed.Identity,
-            ModifiedTicks = passed.ModifiedTicks,
-            CutTo = passed.CutTo,
-            LastBatch = passed.LastBatch,
+            WrittenBytes = isSameContent ? before.WrittenBytes : SegmentWatch.SizeOf(file).Written,
+            Identity = identity,
+            ModifiedTicks = before.ModifiedTicks,
+            CutTo = isSameContent ? before.CutTo : 0,
+            LastBatch = isSameContent ? before.LastBatch : null,
         };
     }
 
@@ -478,14 +519,27 @@ internal sealed class SegmentLane : IDisposable
     /// Other content was written into the file, and nothing of it is pending: opening it anew tells what is lost, and where to go
     /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
     /// </summary>
-    public void CloseRewritten()
+    /// <exception cref="IOException">A loss cannot be accounted for; nothing of the lane has changed.</exception>
+    public void CloseRewritten(LossBook book)
     {
+        if (_isWrittenOver)
+        {
+            BookWrittenOver(book);
+        }
+
         var sentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition); // of a tail nothing was sent
-        IsUnlinked = false;
+        _mayHaveSentNew = true;
         IsReadToEnd = false;
         IsRewritten = false;
         Close();
         _saved = _saved with { SentTo = sentTo };
+    }
+
+    /// <summary>Of the old content nothing is left that was not read.</summary>
+    private void BookWrittenOver(LossBook book)
+    {
+        LostIfAny(book, EndPosition, "the file was written over before they were shipped");
+        WrittenBytes = Math.Min(WrittenBytes, EndPosition);
     }
 
     /// <summary>All records of a batch of it are settled. One that is not pending changes nothing.</summary>
@@ -504,7 +558,7 @@ internal sealed class SegmentLane : IDisposable
     public void Dispose() => Close();
 
     private void LookAtHead() =>
-        Head ??= Reader is { } reader && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+        Head ??= Reader is { } reader && !IsRewritten && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
 
     /// <summary>
     /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
@@ -577,17 +631,26 @@ internal sealed class SegmentLane : IDisposable
     /// <para>
     /// It is not seen while within one turn the new content has a batch where the last one that was read ends; nor if the last batch
     /// stands as before, or its header does, and what lies before it is another: but for the first, which
-    /// <see cref="LookAtSize"/> compares. Nor of a file without a name: nothing could open it anew.
+    /// <see cref="LookAtSize"/> compares.
     /// </para>
     /// </summary>
-    private bool NoticesRewritten() => IsRewritten = !IsUnlinked && IsLastBatchGone();
+    private bool NoticesRewritten() => IsRewritten = FindsLastBatchGone();
 
-    /// <summary>What cannot be read is told when the file is opened anew.</summary>
-    private bool IsLastBatchGone()
+    /// <summary>
+    /// A file that is shorter than what was read was cut, and what is left of it may be what was read; one that is not was written over.
+    /// What cannot be read is told when the file is opened anew.
+    /// </summary>
+    private bool FindsLastBatchGone()
     {
         try
         {
-            return _reading!.LastBatch is { } last && HeaderAt(Reader!.File, last.Position)?.StoredCrc != last.Crc;
+            if (_reading!.LastBatch is not { } last || HeaderAt(Reader!.File, last.Position)?.StoredCrc == last.Crc)
+            {
+                return false;
+            }
+
+            _isWrittenOver = SegmentHandle.Stat(Reader!.File).Bytes >= EndPosition;
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -629,6 +692,11 @@ internal sealed class SegmentLane : IDisposable
             }
         }
 
+        if (batch is { Position: 0, Bytes: >= RecordBatchHeader.Bytes })
+        {
+            LookAtFirstBatch();
+        }
+
         Grow(batch.EndPosition);
         tracker.Add(batch);
         reading.LastBatch = (batch.Position, batch.StoredCrc);
@@ -637,6 +705,19 @@ internal sealed class SegmentLane : IDisposable
         {
             tracker.Settle(batch); // not data: nothing to send
             reading.Current = null;
+        }
+    }
+
+    /// <summary>What the file begins with is known before anything of it is sent.</summary>
+    private void LookAtFirstBatch()
+    {
+        try
+        {
+            Head ??= HeadOf(Reader!.File);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is looked at when a checkpoint is saved.
         }
     }
 
@@ -697,7 +778,7 @@ internal sealed class SegmentLane : IDisposable
         if (bytes < from)
         {
             // The bytes between the last whole batch and the end were confirmed; the rest of that batch may come back.
-            return Intact(file, path, Math.Min(replaced, bytes)) is not { } whole ? null
+            return Intact(file, path, Math.Min(replaced, bytes))?.Found is not { } whole ? null
                 : new OpenPlan(
                     whole,
                     new SegmentReset(
@@ -711,6 +792,11 @@ internal sealed class SegmentLane : IDisposable
         }
 
         void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
+        if (_isWrittenOver)
+        {
+            return FromStart(saved, Account);
+        }
+
         if (saved.LastBatchPosition is not { } last || IsSameBatch(file, last))
         {
             return IsHalfConfirmedBatchThere(file, bytes)
@@ -732,7 +818,13 @@ internal sealed class SegmentLane : IDisposable
             return new OpenPlan(saved, null, Account) { PassedTailAt = last };
         }
 
-        return Intact(file, path, replaced) is not { } intact ? null
+        if (Intact(file, path, replaced) is not { } search)
+        {
+            return null;
+        }
+
+        var intact = search.Found;
+        return passedTail is null && search.IsFollowedByBatch ? FromStart(saved, Account)
             : passedTail is not null ? new OpenPlan(
                 intact,
                 new SegmentReset(
@@ -753,8 +845,23 @@ internal sealed class SegmentLane : IDisposable
             };
     }
 
+    /// <summary>
+    /// Where the last batch was that was confirmed there is another one: the file was written over, and of what lies before that nobody
+    /// can tell whether it was confirmed.
+    /// </summary>
+    private static OpenPlan FromStart(Watermark saved, Action<LossBook> account) => new(
+        default,
+        new SegmentReset(
+            $"it was written over: other batches stand before position {saved.Position} than those that were confirmed; reading it from its "
+                + "start; what is sent again counts as possible duplicates",
+            IsGoingBack: true),
+        account)
+    {
+        ConfirmedBefore = saved.Record > 0 ? saved.Position + 1 : saved.Position,
+    };
+
     /// <summary>Where the last whole batch before a position ends. Null: it is still being searched.</summary>
-    private Watermark? Intact(SafeFileHandle file, string path, long limit)
+    private IntactSearch? Intact(SafeFileHandle file, string path, long limit)
     {
         if (_reading?.Intact is { } other && (!other.IsOf(file) || other.Limit != limit))
         {
@@ -763,14 +870,15 @@ internal sealed class SegmentLane : IDisposable
 
         _reading ??= new Reading();
         var search = _reading.Intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, limit);
-        return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? search.Found : null;
+        return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? search : null;
     }
 
     private void Apply(OpenPlan plan)
     {
         _saved = plan.IsOther
-            ? _saved with { Watermark = plan.Start, Head = null, HasUncopied = false, SentTo = 0 }
+            ? _saved with { Watermark = plan.Start, Head = null, HasUncopied = false, SentTo = _mayHaveSentNew ? _saved.SentTo : 0 }
             : _saved with { Watermark = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.ConfirmedBefore) };
+        _isWrittenOver = _mayHaveSentNew = false;
     }
 
     private void LostIfAny(LossBook book, long from, string reason)
