@@ -136,7 +136,7 @@ public sealed class TenantTests : IDisposable
         SwapFor(TimeSpan.FromSeconds(7));
         Rounds(2);
         Assert.True(File.Exists(victims));
-        Assert.DoesNotContain("Cleaned", _daemon.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Deleted ", _daemon.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,7 +156,7 @@ public sealed class TenantTests : IDisposable
         Rounds(3);
 
         Assert.Equal(51, Logs().Count);
-        Assert.DoesNotContain("is configured no more", _daemon.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("is no longer configured", _daemon.Errors, StringComparison.Ordinal);
         Assert.InRange(_daemon.Errors.Split('\n').Length, 1, 500);
         Assert.InRange(Directory.GetFiles($"/proc/{_daemon.Id}/fd").Length, 1, 500);
     }
@@ -173,7 +173,7 @@ public sealed class TenantTests : IDisposable
         Assert.Single(Logs());
         Sh(0, "chmod 2770 logs/victim");
         Rounds(2);
-        Assert.DoesNotContain("is configured no more", _daemon.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("is no longer configured", _daemon.Errors, StringComparison.Ordinal);
     }
 
     [Fact]

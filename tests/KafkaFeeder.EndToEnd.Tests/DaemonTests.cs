@@ -182,7 +182,7 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
         await daemon.UntilAsync(() => daemon.Segments().Length == 1, "the segment without a writer is deleted");
         await Task.Delay(TimeSpan.FromSeconds(4), TimeProvider.System);
         Assert.Single(daemon.Segments());
-        Assert.Contains("Cleaned ", daemon.Output, StringComparison.Ordinal);
+        Assert.Contains("Deleted ", daemon.Output, StringComparison.Ordinal);
     }
 }
 

@@ -95,7 +95,7 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         await daemon.UntilAsync(
             () => manager.Status.EndsWith($"{MoreThanAPipeHolds} faults in kafkafeeder.yaml files", StringComparison.Ordinal),
             "it says how it goes");
-        Assert.Contains("the watcher hangs: ", daemon.Output, StringComparison.Ordinal);
+        Assert.Contains("the watcher is stalled: ", daemon.Output, StringComparison.Ordinal);
         Assert.Equal(0, await daemon.StopAsync());
     }
 

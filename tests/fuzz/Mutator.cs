@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using KafkaLog.Format;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 

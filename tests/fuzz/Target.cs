@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using KafkaLog.Format;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;

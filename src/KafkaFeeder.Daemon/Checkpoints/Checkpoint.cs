@@ -60,7 +60,7 @@ internal sealed record CheckpointChange
 
 /// <summary>What Kafka has confirmed of one segment.</summary>
 /// <param name="Segment">The segment.</param>
-/// <param name="Watermark">Everything before it is confirmed.</param>
+/// <param name="Acknowledged">Everything before it is acknowledged, or accounted for.</param>
 /// <param name="Bytes">The size that was seen last.</param>
 /// <param name="IsDone">True if the writer is gone and all of it is confirmed: it may be cleaned.</param>
 /// <param name="Head">CRC-32C of the first bytes, which hold the segment's identity; null while there are none.</param>
@@ -71,7 +71,7 @@ internal sealed record CheckpointChange
 /// </param>
 internal sealed record SegmentCheckpoint(
     SegmentName Segment,
-    Watermark Watermark,
+    AcknowledgedPosition Acknowledged,
     long Bytes,
     bool IsDone,
     uint? Head,
@@ -81,15 +81,15 @@ internal sealed record SegmentCheckpoint(
 {
     // There may be a hundred thousand, so it is small, and smaller as long as nothing is confirmed.
     private readonly long _missingSince = TicksOf(MissingSince);
-    private readonly Confirmed? _confirmed = Confirmed.Of(Watermark, SentTo);
+    private readonly Confirmed? _confirmed = Confirmed.Of(Acknowledged, SentTo);
 
     /// <summary>The segment's file name.</summary>
     public string Name => Segment.FileName;
 
     /// <summary>Everything before it is confirmed.</summary>
-    public Watermark Watermark
+    public AcknowledgedPosition Acknowledged
     {
-        get => _confirmed?.Watermark ?? default;
+        get => _confirmed?.Acknowledged ?? default;
         init => _confirmed = Confirmed.Of(value, SentTo);
     }
 
@@ -97,7 +97,7 @@ internal sealed record SegmentCheckpoint(
     public long SentTo
     {
         get => (_confirmed as ConfirmedAgain)?.SentTo ?? 0;
-        init => _confirmed = Confirmed.Of(Watermark, value);
+        init => _confirmed = Confirmed.Of(Acknowledged, value);
     }
 
     /// <summary>Since when no regular file of this name is in the directory; null while there is one.</summary>
@@ -117,11 +117,11 @@ internal sealed record SegmentCheckpoint(
     {
         var fault =
             Segment.Component != component ? "is not a segment of this log"
-            : Watermark.Position < 0 || Watermark.NextOffset < 0 || Watermark.Record < 0 || Watermark.LastBatchPosition < 0
-                || Watermark.Records < 0 || SentTo < 0 ? "has a negative number"
-            : Watermark.Position > Bytes ? $"is confirmed to position {Watermark.Position}, beyond its size of {Bytes}"
-            : IsDone && (Watermark.Position != Bytes || Watermark.Record != 0)
-                ? $"is called done at position {Watermark.Position}, record {Watermark.Record} of {Bytes} bytes"
+            : Acknowledged.Position < 0 || Acknowledged.NextOffset < 0 || Acknowledged.Record < 0 || Acknowledged.LastBatchPosition < 0
+                || Acknowledged.Records < 0 || SentTo < 0 ? "has a negative number"
+            : Acknowledged.Position > Bytes ? $"is confirmed to position {Acknowledged.Position}, beyond its size of {Bytes}"
+            : IsDone && (Acknowledged.Position != Bytes || Acknowledged.Record != 0)
+                ? $"is called done at position {Acknowledged.Position}, record {Acknowledged.Record} of {Bytes} bytes"
             : null;
         if (fault is not null)
         {
@@ -131,13 +131,13 @@ internal sealed record SegmentCheckpoint(
 
     private static long TicksOf(DateTimeOffset? time) => time?.UtcTicks ?? 0;
 
-    private record Confirmed(Watermark Watermark)
+    private record Confirmed(AcknowledgedPosition Acknowledged)
     {
-        public static Confirmed? Of(Watermark watermark, long sentTo) =>
+        public static Confirmed? Of(AcknowledgedPosition watermark, long sentTo) =>
             sentTo != 0 ? new ConfirmedAgain(watermark, sentTo) : watermark == default ? null : new Confirmed(watermark);
     }
 
-    private sealed record ConfirmedAgain(Watermark Watermark, long SentTo) : Confirmed(Watermark);
+    private sealed record ConfirmedAgain(AcknowledgedPosition Acknowledged, long SentTo) : Confirmed(Acknowledged);
 }
 
 /// <summary>A checkpoint cannot be used.</summary>

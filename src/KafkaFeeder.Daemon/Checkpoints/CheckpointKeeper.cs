@@ -104,11 +104,14 @@ internal sealed class CheckpointKeeper : IDisposable
         _isDirty = true;
     }
 
-    /// <summary>Something was confirmed, so there is something to save.</summary>
-    public void Touch(long confirmedBytes)
+    /// <summary>The checkpoint has changed otherwise than by an acknowledgement.</summary>
+    public void MarkChanged() => _isDirty = true;
+
+    /// <summary>So many bytes more are acknowledged.</summary>
+    public void MarkAcknowledged(long bytes)
     {
         _isDirty = true;
-        _unsavedBytes += confirmedBytes;
+        _unsavedBytes += bytes;
     }
 
     /// <summary>Records may be stored twice: they are sent again, and the brokers may have them.</summary>
@@ -220,7 +223,7 @@ internal sealed class CheckpointKeeper : IDisposable
     private static string PlaceOf(Checkpoint start)
     {
         var open = start.Segments.Where(s => !s.IsDone).MinBy(s => s.Name, StringComparer.Ordinal);
-        return open is not null ? $"{open.Name}:{open.Watermark.Position}"
+        return open is not null ? $"{open.Name}:{open.Acknowledged.Position}"
             : start.Segments.Count > 0 ? "the end: all that is known is shipped"
             : "the start";
     }

@@ -165,7 +165,7 @@ internal static class CheckpointText
 
     private static void Append(StringBuilder text, SegmentCheckpoint s)
     {
-        var mark = s.Watermark;
+        var mark = s.Acknowledged;
         text.Append(
             CultureInfo.InvariantCulture, $"segment {s.Name} position {mark.Position} record {mark.Record} offset {mark.NextOffset} ");
         text.Append(CultureInfo.InvariantCulture, $"records {mark.Records} bytes {s.Bytes} {(s.IsDone ? "done" : "open")} head ");
@@ -257,7 +257,7 @@ internal static class CheckpointText
         var sentTo = words.TryTake("sent") ? Number(words.Next()) : 0;
         return new SegmentCheckpoint(
             name,
-            new Watermark(
+            new AcknowledgedPosition(
                 position,
                 record,
                 offset,

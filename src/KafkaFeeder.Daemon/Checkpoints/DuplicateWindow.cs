@@ -23,7 +23,7 @@ internal readonly record struct DuplicateWindow(long Records, string Where)
     /// <param name="sent">The journal, by segment.</param>
     public static DuplicateWindow Between(Checkpoint confirmed, IReadOnlyDictionary<string, SentMark> sent)
     {
-        var marks = confirmed.Segments.ToDictionary(s => s.Name, s => s.Watermark, StringComparer.Ordinal);
+        var marks = confirmed.Segments.ToDictionary(s => s.Name, s => s.Acknowledged, StringComparer.Ordinal);
         var stretches = sent
             .Select(s => (Segment: s.Key, From: marks.GetValueOrDefault(s.Key), To: s.Value))
             .Where(s => s.To.Records > s.From.Records)

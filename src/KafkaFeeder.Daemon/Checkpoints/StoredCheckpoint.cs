@@ -58,8 +58,8 @@ internal sealed class StoredCheckpoint(string directory, string component)
     {
         lock (_lock)
         {
-            var left = _segments.Where(s => !s.IsDone && s.Bytes > s.Watermark.Position);
-            return left.Aggregate((0L, 0L), (sum, s) => (sum.Item1 + 1, sum.Item2 + s.Bytes - s.Watermark.Position));
+            var left = _segments.Where(s => !s.IsDone && s.Bytes > s.Acknowledged.Position);
+            return left.Aggregate((0L, 0L), (sum, s) => (sum.Item1 + 1, sum.Item2 + s.Bytes - s.Acknowledged.Position));
         }
     }
 

@@ -24,12 +24,12 @@ internal static class CommandLine
 
             Without a command it runs the daemon: kafkafeeder -c conf.yaml
 
-            Exit codes: 0 all well; 1 something is wrong, as the message says; 2 wrong command line or conf.yaml;
-            3 status: no daemon answers; 4 drain: something is left to ship; 74 standard output cannot be written; 75 another
-            daemon uses the state directory.
+            Exit codes: 0 success; 1 a problem, described in the message; 2 invalid command line or conf.yaml; 3 status: no daemon
+            answers; 4 drain: something is left to ship; 74 cannot write to standard output; 75 another daemon uses the state
+            directory.
 
-            Signals: SIGTERM and SIGINT wait for acknowledgements (shipper.drain_timeout) and stop; SIGHUP and SIGUSR1
-            read every kafkafeeder.yaml anew; SIGUSR2 writes the state of each log to the log.
+            Signals: SIGTERM and SIGINT wait for acknowledgements (up to shipper.drain_timeout), then stop; SIGHUP and SIGUSR1
+            reload every kafkafeeder.yaml; SIGUSR2 writes the state of each log to the daemon's own log.
             """);
         root.Options.OfType<VersionOption>().Single().Validators.Clear(); // beside other options it is as good
         root.Options.Add(configuration);
@@ -39,33 +39,33 @@ internal static class CommandLine
         var run = new Command("run", "Run the daemon in the foreground until it is told to stop.");
         run.SetAction(parsed => RunCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(verbose)));
 
-        var offline = new Option<bool>("--offline") { Description = "Do not ask the brokers." };
+        var offline = new Option<bool>("--offline") { Description = "Do not connect to the brokers." };
         var check = new Command(
             "check",
-            "Validate conf.yaml and every kafkafeeder.yaml below log_dir, and ask the brokers for the topics. Exit 0 if all is well, 1 "
-                + "if not, 2 if conf.yaml is wrong.");
+            "Validate conf.yaml and every kafkafeeder.yaml below log_dir, and look up the topics on the brokers. Exit 0 if all is well, 1 "
+                + "if not, 2 if conf.yaml is invalid.");
         check.Options.Add(offline);
         check.SetAction(parsed => CheckCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(offline)));
 
         var json = new Option<bool>("--json") { Description = "Print the daemon's answer as JSON." };
         var status = new Command(
             "status",
-            "Show every log of the running daemon: state, lag, what may be doubled, what to do. Exit 0 if all is well, 1 if a log is "
-                + "in trouble, 3 if no daemon answers (then what the checkpoints say is shown).");
+            "Show each log of the running daemon: state, lag, possible duplicates, what to do. Exit 0 if all is well, 1 if a log needs "
+                + "attention, 3 if no daemon answers (what the checkpoints say is then shown).");
         status.Options.Add(json);
         status.SetAction(parsed => StatusCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(json)));
 
         var timeout = new Option<TimeSpan>("--timeout")
         {
-            Description = "Give up after so long, as 10s or 5m; a bare number is seconds.",
+            Description = "Give up after this time, for example 10s or 5m; a bare number is seconds.",
             HelpName = "DURATION",
             DefaultValueFactory = _ => TimeSpan.FromSeconds(300),
             CustomParser = Duration,
         };
         var drain = new Command(
             "drain",
-            "Ship all there is and exit 0; or exit 4 and say what is left, when the time is over or a signal comes. The daemon must "
-                + "not run.");
+            "Ship everything on disk and exit 0. If the time runs out or a signal comes first, report what is left and exit 4. The daemon "
+                + "must not be running.");
         drain.Options.Add(timeout);
         drain.SetAction(
             parsed => DrainCommand.Execute(
@@ -73,15 +73,15 @@ internal static class CommandLine
 
         var health = new Command(
             "health",
-            "Ask the running daemon whether its loops come round, as a container's HEALTHCHECK does. Exit 0 if so, 1 if not or if no "
-                + "daemon answers. Brokers that are away are no ill health.");
+            "Check that the daemon is making progress, for a container's HEALTHCHECK. Exit 0 if it is, 1 if it is not or does not answer. "
+                + "Unreachable brokers do not count as unhealthy.");
         health.SetAction(parsed => HealthCommand.Execute(parsed.GetValue(configuration)!));
 
-        var log = new Option<string?>("--log") { Description = "Only of the logs of this component.", HelpName = "COMPONENT" };
+        var log = new Option<string?>("--log") { Description = "Only logs of this component.", HelpName = "COMPONENT" };
         var acknowledge = new Command(
             "acknowledge",
-            "Say that somebody has looked at what was refused, damaged or lost: status, its page and health count it as open until "
-            + "then. It becomes an entry of the ledger; the daemon may run or not.");
+            "Mark refused, damaged or lost data as seen. Until then, status, the status page and health report it as open. The ledger gets an "
+            + "entry; the daemon may be running or not.");
         acknowledge.Options.Add(log);
         acknowledge.SetAction(parsed => AcknowledgeCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(log)));
 

@@ -90,7 +90,7 @@ internal static class StatusCommand
     }
 
     private static bool IsTroubled(JsonElement log) =>
-        log.GetProperty("state").GetString() is "held" or "failed" or "retrying" || Open(log, "incidents") > 0;
+        !log.TryGetProperty("needsAttention", out var needs) || needs.GetBoolean(); // a daemon of an earlier version does not say
 
     /// <summary>What nobody has acknowledged; 0 from a daemon of an earlier version.</summary>
     private static long Open(JsonElement log, string name) =>
@@ -98,7 +98,7 @@ internal static class StatusCommand
 
     private static void Table(List<JsonElement> logs, StringWriter lines)
     {
-        lines.WriteLine($"{"LOG",-24} {"STATE",-9} {"LAG",12} {"SHIPPED",14} {"MAYBE TWICE",11} "
+        lines.WriteLine($"{"LOG",-24} {"STATE",-9} {"LAG",12} {"SHIPPED",14} {"POSSIBLE DUPLICATES",19} "
             + $"{"REFUSED",8} {"DAMAGED",10} {"TORN",8} {"LOST",10}  POSITION");
         foreach (var log in logs)
         {
@@ -110,7 +110,7 @@ internal static class StatusCommand
 
             lines.WriteLine(
                 $"{Text("component"),-24} {Text("state"),-9} {Size("lagBytes"),12} {Number("shippedRecords"),14} "
-                + $"{Number("possibleDuplicates"),11} "
+                + $"{Number("possibleDuplicates"),19} "
                 + $"{Number("rejectedRecords"),8} {Number("damagedBytes") + " B",10} {Number("tornBytes") + " B",8} "
                 + $"{Number("lostBytes") + " B",10}  "
                 + Text("position"));
@@ -161,7 +161,7 @@ internal static class StatusCommand
     private static JsonObject Summary(Checkpoint checkpoint)
     {
         var open = checkpoint.Segments.Where(s => !s.IsDone).OrderBy(s => s.Name, StringComparer.Ordinal).ToList();
-        var rest = open.Count > 0 ? $", from {open[0].Name} position {open[0].Watermark.Position} on" : "";
+        var rest = open.Count > 0 ? $", from {open[0].Name} position {open[0].Acknowledged.Position} on" : "";
         return new JsonObject
         {
             ["component"] = checkpoint.Component,

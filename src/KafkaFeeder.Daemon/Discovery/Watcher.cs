@@ -33,7 +33,7 @@ internal sealed class Watcher(
     private TaskCompletionSource? _asked;
 
     /// <summary>Scans at once, and from then on by the interval.</summary>
-    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
+    public async Task RunAsync(LoopProgress turns, CancellationToken stopping)
     {
         try
         {
@@ -45,14 +45,14 @@ internal sealed class Watcher(
         }
     }
 
-    private async Task ScanByIntervalAsync(LoopTurns turns, CancellationToken stopping)
+    private async Task ScanByIntervalAsync(LoopProgress turns, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
-            turns.Turned();
+            turns.MadeProgress();
             RunOnce(() =>
             {
-                turns.Turned();
+                turns.MadeProgress();
                 stopping.ThrowIfCancellationRequested();
             });
             turns.SleepsFor(options.Watcher.Interval);

@@ -52,8 +52,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
         checkpoints.Loops = Status.Loops;
         _ledger = new Ledger(state.LedgerPath, time);
-        Fleet = new ShipperFleet(options, state, checkpoints, _transports, _ledger, Status.Logs, Status.Loops, logger, time);
-        Status.Quarantine = Fleet.Quarantine;
+        Shippers = new ShipperManager(options, state, checkpoints, _transports, _ledger, Status.Logs, Status.Loops, logger, time);
+        Status.Quarantine = Shippers.Quarantine;
         var directories = new PlannedDirectories();
         _watcher = new Watcher(options, directories, checkpoints, Found, logger, time);
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Cleanable(checkpoints, directories), logger, time);
@@ -65,7 +65,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
     public FeederStatus Status { get; }
 
-    public ShipperFleet Fleet { get; }
+    public ShipperManager Shippers { get; }
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -87,7 +87,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             Launch("the cleaner", _cleaner.RunAsync),
             Launch("the ledger", _ledger.RunAsync),
             Launch("the memory guard", GuardMemoryAsync),
-            Launch("the quarantine", Fleet.Quarantine.RunAsync));
+            Launch("the quarantine", Shippers.Quarantine.RunAsync));
         _supervision =
             Task.Run(() => KeepRunningAsync("the supervisor", _supervisor.RunAsync, _ => { }, _stopped.Token), CancellationToken.None);
     }
@@ -103,7 +103,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(false);
-        await Fleet.StopAsync().ConfigureAwait(false);
+        await Shippers.StopAsync().ConfigureAwait(false);
         await _stopped.CancelAsync().ConfigureAwait(false);
         await _supervision.ConfigureAwait(false);
         LogStopped(Status.Logs.All);
@@ -113,7 +113,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     {
         Status.Faults = found.Faults;
         Status.Unclaimed = found.Unclaimed;
-        Fleet.Apply(found.Logs);
+        Shippers.Apply(found.Logs);
         Status.Scanned();
     }
 
@@ -157,7 +157,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     }
 
     /// <summary>Begins a loop. It is supervised from here on, even before it has run for the first time.</summary>
-    private Task Launch(string name, Func<LoopTurns, CancellationToken, Task> loop)
+    private Task Launch(string name, Func<LoopProgress, CancellationToken, Task> loop)
     {
         var turns = Status.Loops.Enter(name);
         return Task.Run(
@@ -171,13 +171,13 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             CancellationToken.None);
     }
 
-    private async Task GuardMemoryAsync(LoopTurns turns, CancellationToken stopping)
+    private async Task GuardMemoryAsync(LoopProgress turns, CancellationToken stopping)
     {
         var guard = new MemoryGuard(_options.Shipper.MemoryLimitBytes);
         var began = _time.GetTimestamp();
         while (!stopping.IsCancellationRequested)
         {
-            turns.Turned();
+            turns.MadeProgress();
             if (guard.Look(Environment.WorkingSet, _time.GetElapsedTime(began)))
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

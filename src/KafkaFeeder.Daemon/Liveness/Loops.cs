@@ -9,7 +9,7 @@ internal sealed class Loops(TimeProvider time)
 {
     private readonly long _origin = time.GetTimestamp();
     private readonly Lock _lock = new();
-    private readonly HashSet<LoopTurns> _loops = [];
+    private readonly HashSet<LoopProgress> _loops = [];
 
     /// <summary>Time since this was made: the clock of <see cref="LoopState.Due"/>.</summary>
     public TimeSpan Now => time.GetElapsedTime(_origin);
@@ -17,9 +17,9 @@ internal sealed class Loops(TimeProvider time)
     /// <summary>A loop begins: from now on it has to turn, until it is disposed of.</summary>
     /// <param name="name">As a sentence's subject: "the watcher".</param>
     /// <param name="kind">What it means if it hangs.</param>
-    public LoopTurns Enter(string name, LoopKind kind = LoopKind.Other)
+    public LoopProgress Enter(string name, LoopKind kind = LoopKind.Other)
     {
-        var turns = new LoopTurns(this, name, kind);
+        var turns = new LoopProgress(this, name, kind);
         lock (_lock)
         {
             _loops.Add(turns);
@@ -46,7 +46,7 @@ internal sealed class Loops(TimeProvider time)
         }
     }
 
-    internal void Leave(LoopTurns turns)
+    internal void Leave(LoopProgress turns)
     {
         lock (_lock)
         {
@@ -56,7 +56,7 @@ internal sealed class Loops(TimeProvider time)
 }
 
 /// <summary>One loop's own record of its progress. Written by that loop; disposed of when it ends.</summary>
-internal sealed class LoopTurns(Loops loops, string name, LoopKind kind) : IDisposable
+internal sealed class LoopProgress(Loops loops, string name, LoopKind kind) : IDisposable
 {
     private long _dueTicks = loops.Now.Ticks;
 
@@ -64,7 +64,7 @@ internal sealed class LoopTurns(Loops loops, string name, LoopKind kind) : IDisp
     public LoopState State => new(name, TimeSpan.FromTicks(Interlocked.Read(ref _dueTicks)), kind);
 
     /// <summary>A turn begins, or has got one step further: a directory looked at, a segment deleted.</summary>
-    public void Turned() => SleepsFor(TimeSpan.Zero);
+    public void MadeProgress() => SleepsFor(TimeSpan.Zero);
 
     /// <summary>The turn is done, and the next begins by itself after so long, or earlier.</summary>
     public void SleepsFor(TimeSpan pause) => Interlocked.Exchange(ref _dueTicks, (loops.Now + pause).Ticks);
@@ -74,7 +74,7 @@ internal sealed class LoopTurns(Loops loops, string name, LoopKind kind) : IDisp
     {
         while (!stopping.IsCancellationRequested)
         {
-            Turned();
+            MadeProgress();
             turn();
             SleepsFor(pause);
             await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);

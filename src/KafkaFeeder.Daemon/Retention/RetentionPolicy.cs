@@ -39,7 +39,7 @@ internal static class RetentionPolicy
     public static RetentionVerdict Judge(SegmentCheckpoint saved, SegmentStat stat, TimeSpan? retention, DateTimeOffset now) =>
         retention is not { } keep ? RetentionVerdict.KeptForEver
         : !saved.IsDone ? RetentionVerdict.NotShipped
-        : stat.Bytes != saved.Bytes || saved.Watermark.Position < stat.Bytes ? RetentionVerdict.Grown
+        : stat.Bytes != saved.Bytes || saved.Acknowledged.Position < stat.Bytes ? RetentionVerdict.Grown
         : now - stat.Modified <= keep ? RetentionVerdict.TooYoung
         : saved.HasUncopied ? RetentionVerdict.NotCopied
         : RetentionVerdict.Delete;

@@ -9,6 +9,7 @@ using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
@@ -41,7 +42,7 @@ internal sealed class Shipper : IDisposable
     private readonly ShipperOptions _options;
     private readonly IBatchTransport _transport;
     private readonly CheckpointKeeper _keeper;
-    private readonly LossBook _book;
+    private readonly LossRecorder _book;
     private readonly LogStatus _status;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -61,7 +62,7 @@ internal sealed class Shipper : IDisposable
     private long _turnBegan;
 
     public Shipper(
-        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set, LossBook book,
+        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set, LossRecorder book,
         LogStatus status, ILogger logger, TimeProvider time)
     {
         _options = options;
@@ -96,13 +97,13 @@ internal sealed class Shipper : IDisposable
         : LongPause;
 
     /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
-    public async Task RunAsync(LoopTurns turns, CancellationToken stopping)
+    public async Task RunAsync(LoopProgress turns, CancellationToken stopping)
     {
         try
         {
             while (!stopping.IsCancellationRequested)
             {
-                turns.Turned();
+                turns.MadeProgress();
                 var isBusy = RunOnce();
                 _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongestPause.Ticks));
                 if (!isBusy)
@@ -156,7 +157,7 @@ internal sealed class Shipper : IDisposable
 
         LogUncertain();
         _cursor.DropBuffers();
-        TouchIfChanged();
+        MarkIfChanged();
         if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes) || MaySaveFound)
         {
             BeginSave();
@@ -183,23 +184,23 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private async Task WindDownAsync(LoopTurns turns)
+    private async Task WindDownAsync(LoopProgress turns)
     {
         var began = _time.GetTimestamp();
         var isSound = TakeLastOutcomes();
         while (isSound && !_window.IsEmpty && _time.GetElapsedTime(began) < _options.DrainTimeout)
         {
-            turns.Turned();
+            turns.MadeProgress();
             await Pause.ForAsync(_outcomes.Reader, LongPause, _time, CancellationToken.None).ConfigureAwait(false);
             isSound = TakeLastOutcomes();
         }
 
         await _keeper.WhenSavedAsync().ConfigureAwait(false);
         TakeSaved();
-        TouchIfChanged();
+        MarkIfChanged();
         while (!_keeper.IsClean || (_cursor.HasFound && _time.GetElapsedTime(began) < _options.DrainTimeout))
         {
-            turns.Turned();
+            turns.MadeProgress();
             BeginSave();
             await _keeper.WhenSavedAsync().ConfigureAwait(false);
             TakeSaved();
@@ -262,7 +263,7 @@ internal sealed class Shipper : IDisposable
                 }
                 else
                 {
-                    _keeper.Touch(0); // a batch without data was passed
+                    _keeper.MarkChanged(); // a batch without data was passed
                 }
             }
             else
@@ -275,7 +276,7 @@ internal sealed class Shipper : IDisposable
 
         if (sent)
         {
-            _transport.Push();
+            _transport.SendNow();
             _window.Complete();
         }
 
@@ -288,7 +289,7 @@ internal sealed class Shipper : IDisposable
         !_state.IsRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
         && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _cursor.PendingCount > MaxPendingSegments, _transport.BrokersAnswer);
 
-    private void KeepForLater(SegmentLane lane)
+    private void KeepForLater(SegmentProgress lane)
     {
         if (lane.Current is { } batch)
         {
@@ -297,7 +298,7 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
-    private void SendOrKeep(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
+    private void SendOrKeep(SegmentProgress lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
         try
         {
@@ -310,7 +311,7 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Send(SegmentLane lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
+    private void Send(SegmentProgress lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
         _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
         if (batch.WasConfirmed && !batch.WasSent)
@@ -360,7 +361,7 @@ internal sealed class Shipper : IDisposable
 
     private void SendAgain(OutboundBatch batch)
     {
-        var lane = (SegmentLane)batch.Origin;
+        var lane = (SegmentProgress)batch.Origin;
         if (lane.ReadAgain(batch) is not { } bytes)
         {
             AccountForChanged(lane, batch);
@@ -385,7 +386,7 @@ internal sealed class Shipper : IDisposable
 
     private static int SettledOf(OutboundBatch batch) => batch.Settled?.Count(s => s) ?? 0;
 
-    private void AccountForChanged(SegmentLane lane, OutboundBatch batch)
+    private void AccountForChanged(SegmentProgress lane, OutboundBatch batch)
     {
         var bytes = SegmentHandle.Stat(lane.File).Bytes;
         if (bytes < batch.EndPosition)
@@ -413,7 +414,7 @@ internal sealed class Shipper : IDisposable
             any = true;
             _state.Answered();
             _window.Returned(outcome.Batch);
-            var lane = (SegmentLane)outcome.Batch.Origin;
+            var lane = (SegmentProgress)outcome.Batch.Origin;
             if (outcome.Kind == OutcomeKind.Acknowledged)
             {
                 Acknowledged(lane, outcome.Batch);
@@ -428,7 +429,7 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>If what happened cannot be dealt with now, the batch is sent, and fails, once more.</summary>
-    private void NotAcknowledgedOrRecover(SegmentLane lane, BatchOutcome outcome)
+    private void NotAcknowledgedOrRecover(SegmentProgress lane, BatchOutcome outcome)
     {
         try
         {
@@ -441,7 +442,7 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Acknowledged(SegmentLane lane, OutboundBatch batch)
+    private void Acknowledged(SegmentProgress lane, OutboundBatch batch)
     {
         _status.AddShipped(batch.RecordsCount, batch.Bytes);
         _window.Grow(batch.Bytes);
@@ -458,14 +459,14 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Settle(SegmentLane lane, OutboundBatch batch)
+    private void Settle(SegmentProgress lane, OutboundBatch batch)
     {
         lane.Settle(batch);
-        _keeper.Touch(batch.Bytes);
+        _keeper.MarkAcknowledged(batch.Bytes);
         _cursor.Confirmed(lane);
     }
 
-    private void NotAcknowledged(SegmentLane lane, BatchOutcome outcome)
+    private void NotAcknowledged(SegmentProgress lane, BatchOutcome outcome)
     {
         var batch = outcome.Batch;
         if (outcome.PossiblyPersistedRecords > 0)
@@ -504,7 +505,7 @@ internal sealed class Shipper : IDisposable
         }
 
         _cursor.Confirmed(lane); // records at its front may be settled now
-        _keeper.Touch(0);
+        _keeper.MarkChanged();
         if (ShippingState.NeedsProbe(kind))
         {
             _window.Shrink();
@@ -518,7 +519,7 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
-    private string? HoldInstead(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private string? HoldInstead(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         batch.IsAnyTaken |= SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
         if (Log.OnReject == RejectAction.Hold)
@@ -539,7 +540,7 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>How far a refused record is ahead of the clock, if it is little enough to wait for; null if none is.</summary>
-    private TimeSpan? AheadOfTime(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private TimeSpan? AheadOfTime(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var refused = rejected.Where(r => r.Why == RejectionKind.Timestamp).Select(r => r.Index).ToHashSet();
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -555,7 +556,7 @@ internal sealed class Shipper : IDisposable
         return ahead;
     }
 
-    private void SetAsideOrKeep(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private void SetAsideOrKeep(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         try
         {
@@ -568,7 +569,7 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void SetAside(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private void SetAside(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
         var refused = _book.Rejected(batch, BytesOf(lane, batch, rejected));
@@ -587,7 +588,7 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>What these records take in quarantine; those that are there already take nothing more.</summary>
-    private static long BytesOf(SegmentLane lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private static long BytesOf(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var refused = rejected.Select(r => r.Index).Where(i => batch.InQuarantine?.Contains(i) is not true).ToHashSet();
         var bytes = 0L;
@@ -595,7 +596,7 @@ internal sealed class Shipper : IDisposable
         return bytes;
     }
 
-    private static void Decode(SegmentLane lane, OutboundBatch batch, RecordAction action)
+    private static void Decode(SegmentProgress lane, OutboundBatch batch, RecordAction action)
     {
         var bytes = lane.ReadAgain(batch) ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
         try
@@ -629,7 +630,7 @@ internal sealed class Shipper : IDisposable
     /// <summary>Whether everything is on disk. What may arrive twice by sending again is counted before it does.</summary>
     private bool SaveAll()
     {
-        TouchIfChanged();
+        MarkIfChanged();
         if (!_keeper.IsClean && !_keeper.IsSaving && !_keeper.HasFailed)
         {
             BeginSave();
@@ -638,11 +639,11 @@ internal sealed class Shipper : IDisposable
         return _keeper.IsClean || _keeper.HasFailed; // after a failure nothing is sent before a save succeeds: MayAdd
     }
 
-    private void TouchIfChanged()
+    private void MarkIfChanged()
     {
         if (_cursor.HasChanges)
         {
-            _keeper.Touch(0);
+            _keeper.MarkChanged();
         }
     }
 
@@ -685,7 +686,7 @@ internal sealed class Shipper : IDisposable
         _pause = LongPause;
     }
 
-    private void OnReset(SegmentLane lane, SegmentReset reset)
+    private void OnReset(SegmentProgress lane, SegmentReset reset)
     {
         _status.AddCheckpointReset();
         if (reset.IsGoingBack)
@@ -693,7 +694,7 @@ internal sealed class Shipper : IDisposable
             _keeper.GoBack(lane.Name.FileName, lane.StartMark);
         }
 
-        _keeper.Touch(0);
+        _keeper.MarkChanged();
         FeederLog.SegmentReset(_logger, Log.Component, lane.Name.FileName, reset.What);
     }
 
@@ -711,7 +712,7 @@ internal sealed class Shipper : IDisposable
         _status.Segments = _cursor.Count;
         _status.QuarantineBytes = _book.QuarantineBytes;
         _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
-        _status.Position = first is null ? "" : $"{first.Name}:{first.Watermark.Position}";
+        _status.Position = first is null ? "" : $"{first.Name}:{first.Acknowledged.Position}";
         (_status.State, _status.Error) = _state.Judge(new ShippingFacts(
             _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));
         _status.LookedAt = began; // last: who reads it first reads a state that is no older

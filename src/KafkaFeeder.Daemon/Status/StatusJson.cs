@@ -71,6 +71,7 @@ internal static class StatusJson
         json.WriteString("topic", log.Options.Topic);
         json.WriteString("broker", log.Options.Broker);
         json.WriteString("state", log.State.ToString().ToLowerInvariant());
+        json.WriteBoolean("needsAttention", log.NeedsAttention);
         json.WriteString("error", log.Error);
         json.WriteString("position", log.Position);
         WriteOfFiles(json, log, "segments", log.Segments);

@@ -96,12 +96,12 @@ internal static class StatusPage
     {
         if (late.Count > 0)
         {
-            html.Add($"<h2 class=\"bad\">Hanging</h2>\n<ul>\n");
+            html.Add($"<h2 class=\"bad\">Stalled</h2>\n<ul>\n");
             foreach (var loop in late.Take(MaxFaults))
             {
                 html.Add(
-                    $"<li class=\"bad\">{loop.Name} has not come round for {Words.Age(loop.By)}: see what it waits for, a disk or a "
-                        + $"mount; or start the daemon anew</li>\n");
+                    $"<li class=\"bad\">{loop.Name} has made no progress for {Words.Age(loop.By)}: see what it is waiting for, such as a "
+                        + $"disk or a mount, or restart the daemon</li>\n");
             }
 
             html.Add($"</ul>\n");
@@ -109,8 +109,8 @@ internal static class StatusPage
 
         if (status.Faults.Count > 0)
         {
-            html.Add($"<h2 class=\"bad\">Faults in the logs' configuration</h2>\n<p>Until these are repaired, the last good settings "
-                + $"hold; what never had any is not shipped.</p>\n<ul>\n");
+            html.Add($"<h2 class=\"bad\">Errors in the logs' configuration</h2>\n<p>Until these are corrected, the last good settings "
+                + $"apply. A log that never had any is not shipped.</p>\n<ul>\n");
             foreach (var fault in status.Faults.Take(MaxFaults))
             {
                 html.Add($"<li class=\"bad\">{fault.ToString()}</li>\n");
@@ -131,7 +131,7 @@ internal static class StatusPage
             return;
         }
 
-        html.Add($"<h2 class=\"bad\">Segments that nobody ships</h2>\n<p>Correct the component's name in a kafkafeeder.yaml, add an "
+        html.Add($"<h2 class=\"bad\">Unclaimed segments, which are not shipped</h2>\n<p>Correct the component's name in a kafkafeeder.yaml, add an "
             + $"entry, or move them away.</p>\n<ul>\n");
         foreach (var segments in status.Unclaimed.Take(MaxFaults))
         {
@@ -155,7 +155,7 @@ internal static class StatusPage
             <tr><th scope="col">Log</th><th scope="col">Topic</th><th scope="col">State</th><th scope="col">Lag</th>
             <th scope="col">Oldest unshipped</th><th scope="col">Rate</th><th scope="col">Shipped in this run</th>
             <th scope="col">Refused</th><th scope="col">Damaged</th><th scope="col">Torn</th><th scope="col">Lost</th>
-            <th scope="col">Confirmed up to</th><th scope="col">What to know, what to do</th></tr>
+            <th scope="col">Acknowledged up to</th><th scope="col">What is wrong, what to do</th></tr>
             </thead>
             <tbody>
 

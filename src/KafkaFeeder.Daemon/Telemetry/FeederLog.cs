@@ -35,41 +35,41 @@ internal static partial class FeederLog
         long rejectedRecords,
         string error);
 
-    [LoggerMessage(105, LogLevel.Error, "{Loop} failed and is tried again: {Error}")]
+    [LoggerMessage(105, LogLevel.Error, "{Loop} failed; retrying: {Error}")]
     public static partial void LoopFailed(ILogger logger, string loop, string error);
 
-    [LoggerMessage(106, LogLevel.Error, "{Loop} hangs: it has not come round for {Late}; {Others} other loops neither")]
+    [LoggerMessage(106, LogLevel.Error, "{Loop} is stalled: no progress for {Late}; {Others} other loops are stalled too")]
     public static partial void LoopLate(ILogger logger, string loop, TimeSpan late, int others);
 
-    [LoggerMessage(107, LogLevel.Information, "Every loop comes round again")]
+    [LoggerMessage(107, LogLevel.Information, "All loops are making progress again")]
     public static partial void LoopsTurn(ILogger logger);
 
-    [LoggerMessage(108, LogLevel.Warning, "The service manager cannot be told anything at NOTIFY_SOCKET: {Problem}")]
+    [LoggerMessage(108, LogLevel.Warning, "Cannot notify the service manager at NOTIFY_SOCKET: {Problem}")]
     public static partial void NotNotified(ILogger logger, string problem);
 
-    [LoggerMessage(201, LogLevel.Error, "{Fault}")]
+    [LoggerMessage(201, LogLevel.Error, "Configuration error: {Fault}")]
     public static partial void ConfigurationFault(ILogger logger, string fault);
 
-    [LoggerMessage(202, LogLevel.Warning, "{Fault}")]
+    [LoggerMessage(202, LogLevel.Warning, "Configuration warning: {Fault}")]
     public static partial void ConfigurationWarning(ILogger logger, string fault);
 
-    [LoggerMessage(203, LogLevel.Information, "Log {Component} in {Directory} goes to topic {Topic} of {Broker}")]
+    [LoggerMessage(203, LogLevel.Information, "Shipping log {Component} in {Directory} to topic {Topic} of {Broker}")]
     public static partial void LogAdded(ILogger logger, string component, string directory, string topic, string broker);
 
     [LoggerMessage(204, LogLevel.Information, "Log {Component} in {Directory} has new settings: topic {Topic} of {Broker}")]
     public static partial void LogChanged(ILogger logger, string component, string directory, string topic, string broker);
 
     [LoggerMessage(
-        205, LogLevel.Information, "Log {Component} in {Directory} is configured no more: it is not shipped, its checkpoint stays")]
+        205, LogLevel.Information, "Log {Component} in {Directory} is no longer configured; shipping stopped, checkpoint kept")]
     public static partial void LogRemoved(ILogger logger, string component, string directory);
 
-    [LoggerMessage(206, LogLevel.Information, "Reloading on {Signal}")]
+    [LoggerMessage(206, LogLevel.Information, "Reloading the configuration on {Signal}")]
     public static partial void Reloading(ILogger logger, string signal);
 
     [LoggerMessage(
         207,
         LogLevel.Warning,
-        "shipper.memory_limit is {Limit}, and {Logs} logs with {Segments} segments need {Needed}: the process will take more than the "
+        "shipper.memory_limit is {Limit}, and {Logs} logs with {Segments} segments need {Needed}: the process will use more than the "
             + "limit")]
     public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, long segments, string needed);
 
@@ -79,52 +79,52 @@ internal static partial class FeederLog
     [LoggerMessage(
         302,
         LogLevel.Warning,
-        "{Component}: the machine was restarted since the last run, so more may arrive twice than the journal says: at most what was sent "
-            + "in the {Interval} before")]
+        "{Component}: the machine was restarted since the last run, so there may be more duplicates than the journal says: at most what was "
+            + "sent in the {Interval} before")]
     public static partial void Rebooted(ILogger logger, string component, TimeSpan interval);
 
-    [LoggerMessage(303, LogLevel.Error, "{Problem}")]
+    [LoggerMessage(303, LogLevel.Error, "Checkpoint unreadable: {Problem}")]
     public static partial void CheckpointUnreadable(ILogger logger, string problem);
 
-    [LoggerMessage(304, LogLevel.Error, "{Component}: the checkpoint cannot be saved, so nothing more is sent until it can: {Error}")]
+    [LoggerMessage(304, LogLevel.Error, "{Component}: cannot save the checkpoint; nothing more is sent until it is saved: {Error}")]
     public static partial void CheckpointNotSaved(ILogger logger, string component, string error);
 
     [LoggerMessage(305, LogLevel.Warning, "{Component}: {Segment}: {What}")]
     public static partial void SegmentReset(ILogger logger, string component, string segment, string what);
 
-    [LoggerMessage(306, LogLevel.Error, "{Component}: {Error}; tried again")]
+    [LoggerMessage(306, LogLevel.Error, "{Component}: {Error}; retrying")]
     public static partial void LogFailed(ILogger logger, string component, string error);
 
-    [LoggerMessage(307, LogLevel.Information, "{Component}: shipping goes on")]
+    [LoggerMessage(307, LogLevel.Information, "{Component}: recovered; shipping continues")]
     public static partial void Recovered(ILogger logger, string component);
 
     [LoggerMessage(
         308,
         LogLevel.Warning,
-        "{Component}: nobody can tell whether the writer of {Segment} lives (a file system without locks between hosts, or a writer that "
-            + "takes none): the segment counts as finished at {FinalAt} if nothing is added to it. So with each such segment of this log")]
+        "{Component}: cannot tell whether the writer of {Segment} is still running (a file system without locks between hosts, or a writer "
+            + "that takes no lock): the segment counts as finished at {FinalAt} unless it grows. The same goes for each such segment of this log")]
     public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
 
     [LoggerMessage(
         309,
         LogLevel.Warning,
-        "{Component} in {Directory}: {Segments} with {Bytes} not shipped are missing: they are lost if they are not back by {Until}. Is the "
-            + "directory mounted?")]
+        "{Component} in {Directory}: {Segments} with {Bytes} not shipped are missing; they will be lost if they are not back by {Until}. "
+            + "Is the directory mounted?")]
     public static partial void SegmentsMissing(
         ILogger logger, string component, string directory, string segments, string bytes, DateTimeOffset until);
 
     [LoggerMessage(
         310,
         LogLevel.Warning,
-        "{Component} in {Directory}: {Segments} with {Bytes} not shipped were removed while they are read. They are shipped from the open "
-            + "files, and lost if kafkafeeder, or the shipping of this log, stops before")]
+        "{Component} in {Directory}: {Segments} with {Bytes} not shipped were removed while being read. They are shipped from the open "
+            + "files, and lost if kafkafeeder, or the shipping of this log, stops first")]
     public static partial void SegmentsRemoved(ILogger logger, string component, string directory, string segments, string bytes);
 
-    [LoggerMessage(401, LogLevel.Information, "Producer: {Description}")]
+    [LoggerMessage(401, LogLevel.Information, "Created producer: {Description}")]
     public static partial void ProducerMade(ILogger logger, string description);
 
     [LoggerMessage(
-        402, LogLevel.Error, "The producer for {Group} is broken and is replaced: {Error}; idempotent from now on: {IsIdempotent}")]
+        402, LogLevel.Error, "The producer for {Group} failed for good and is replaced: {Error}; idempotent from now on: {IsIdempotent}")]
     public static partial void ProducerBroken(ILogger logger, string group, string error, bool isIdempotent);
 
     [LoggerMessage(403, LogLevel.Warning, "Brokers of {Group}: {Kind}: {Error}")]
@@ -133,7 +133,7 @@ internal static partial class FeederLog
     [LoggerMessage(404, LogLevel.Debug, "librdkafka for {Group}: {Facility}: {Message}")]
     public static partial void ClientLibrary(ILogger logger, string group, string facility, string message);
 
-    [LoggerMessage(406, LogLevel.Information, "Brokers of {Group}: records are acknowledged again, after {Duration}")]
+    [LoggerMessage(406, LogLevel.Information, "Brokers of {Group}: records are acknowledged again after {Duration}")]
     public static partial void BrokersAnswer(ILogger logger, string group, string duration);
 
     [LoggerMessage(
@@ -142,11 +142,10 @@ internal static partial class FeederLog
         "{Topic}: requests of {BatchBytes} bytes are refused as too large; smaller ones are sent (max.message.bytes of the topic?)")]
     public static partial void SmallerRequests(ILogger logger, string topic, int batchBytes);
 
-    [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}, tried again in {Wait}: {Error}")]
+    [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}; retrying in {Wait}: {Error}")]
     public static partial void NotAcknowledged(ILogger logger, string component, string kind, TimeSpan wait, string error);
 
-    [LoggerMessage(450, LogLevel.Error, "{Count} more faults in the configuration of logs are not listed here; kafkafeeder status shows "
-        + "more of them")]
+    [LoggerMessage(450, LogLevel.Error, "{Count} more configuration errors are not logged; kafkafeeder status shows more of them")]
     public static partial void MoreFaults(ILogger logger, int count);
 
     [LoggerMessage(451, LogLevel.Warning, "{Segments}: they are not shipped. Name the component in a kafkafeeder.yaml, or move them away")]
@@ -155,25 +154,25 @@ internal static partial class FeederLog
     [LoggerMessage(452, LogLevel.Warning, "{Segment} {What}")]
     public static partial void SegmentKept(ILogger logger, string segment, string what);
 
-    [LoggerMessage(453, LogLevel.Warning, "status.listen {Address} cannot be had: {Problem}. The daemon ships without its page, and "
-        + "tries again every minute")]
+    [LoggerMessage(453, LogLevel.Warning, "Cannot listen on status.listen {Address}: {Problem}. Shipping continues without the status "
+        + "page; retrying every minute")]
     public static partial void StatusUnavailable(ILogger logger, string address, string problem);
 
-    [LoggerMessage(454, LogLevel.Information, "The status is at {Address} now")]
+    [LoggerMessage(454, LogLevel.Information, "Status page available at {Address}")]
     public static partial void StatusAvailable(ILogger logger, string address);
 
-    [LoggerMessage(455, LogLevel.Warning, "The socket {Path} cannot be had: {Problem}. kafkafeeder status and health go to status.listen "
+    [LoggerMessage(455, LogLevel.Warning, "Cannot create the socket {Path}: {Problem}. kafkafeeder status and health use status.listen "
         + "instead")]
     public static partial void SocketUnavailable(ILogger logger, string path, string problem);
 
     [LoggerMessage(
         501,
         LogLevel.Warning,
-        "{Segment}: torn tail, positions {Position} to {EndPosition}: the start of a batch, of which the rest was not written before its "
-            + "writer died, or was cut off; passed until the rest comes")]
+        "{Segment}: torn tail, positions {Position} to {EndPosition}: an incomplete batch, because its writer died or the file was cut; "
+            + "skipped until the rest is written")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
-    [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; {Copied}; passed")]
+    [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; {Copied}; skipped")]
     public static partial void Damage(ILogger logger, string segment, long position, long endPosition, string reason, string copied);
 
     [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition}: {Reason}")]
@@ -182,7 +181,7 @@ internal static partial class FeederLog
     [LoggerMessage(
         504,
         LogLevel.Error,
-        "{Component}: {Segment}: the record at offset {Offset} is refused by the brokers for good ({Reason}); it is in quarantine")]
+        "{Component}: {Segment}: the record at offset {Offset} was refused by the brokers for good ({Reason}); it is in quarantine")]
     public static partial void Rejected(ILogger logger, string component, string segment, long offset, string reason);
 
     [LoggerMessage(
@@ -195,15 +194,15 @@ internal static partial class FeederLog
     [LoggerMessage(506, LogLevel.Error, "Quarantine is full: {Reason}")]
     public static partial void QuarantineFull(ILogger logger, string reason);
 
-    [LoggerMessage(507, LogLevel.Information, "There is room in quarantine again: {Bytes} bytes of {LimitBytes} are taken")]
+    [LoggerMessage(507, LogLevel.Information, "Quarantine has room again: {Bytes} of {LimitBytes} bytes are used")]
     public static partial void QuarantineHasRoom(ILogger logger, long bytes, long limitBytes);
 
-    [LoggerMessage(601, LogLevel.Information, "Cleaned {Segment}: shipped, and last written {Age} ago")]
+    [LoggerMessage(601, LogLevel.Information, "Deleted {Segment}: shipped, and last written {Age} ago")]
     public static partial void Cleaned(ILogger logger, string segment, TimeSpan age);
 
-    [LoggerMessage(602, LogLevel.Error, "{Segment} cannot be deleted: {Error}")]
+    [LoggerMessage(602, LogLevel.Error, "Cannot delete {Segment}: {Error}")]
     public static partial void NotCleaned(ILogger logger, string segment, string error);
 
-    [LoggerMessage(603, LogLevel.Warning, "The clock has jumped by {Jump}: nothing is cleaned this time")]
+    [LoggerMessage(603, LogLevel.Warning, "The clock jumped by {Jump}: nothing is deleted in this round")]
     public static partial void CleaningPaused(ILogger logger, TimeSpan jump);
 }

@@ -26,13 +26,13 @@ internal interface IBatchTransport : IDisposable
     /// <summary>
     /// Sends what is not settled of a batch. The bytes are copied before it returns. Failures to send come as outcomes.
     /// </summary>
-    /// <exception cref="KafkaLog.Format.Records.CorruptBatchException">The records cannot be read; nothing was sent.</exception>
-    /// <exception cref="KafkaLog.Format.Records.UnsupportedBatchException">Their kind is not read by this version; nothing was
+    /// <exception cref="KafkaLog.Format.CorruptBatchException">The records cannot be read; nothing was sent.</exception>
+    /// <exception cref="KafkaLog.Format.UnsupportedBatchException">Their kind is not read by this version; nothing was
     /// sent.</exception>
     void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome);
 
     /// <summary>Nothing more comes for now: what waits for company need not. Returns soon, whatever the brokers do.</summary>
-    void Push();
+    void SendNow();
 }
 
 /// <summary>Gives each log its transport; what logs may share of it they do.</summary>

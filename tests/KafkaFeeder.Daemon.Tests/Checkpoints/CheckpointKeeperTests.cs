@@ -105,7 +105,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         Assert.False(IsDueLater(keeper));
         Assert.True(keeper.IsClean);
 
-        keeper.Touch(1);
+        keeper.MarkAcknowledged(1);
         Assert.False(keeper.IsClean);
         Assert.True(keeper.IsDue(Interval, 1000));
         Assert.Null(Save(keeper));
@@ -117,9 +117,9 @@ public sealed class CheckpointKeeperTests : IDisposable
     public void A_save_is_due_earlier_when_much_was_confirmed()
     {
         using var keeper = Open();
-        keeper.Touch(999);
+        keeper.MarkAcknowledged(999);
         Assert.False(keeper.IsDue(Interval, 1000));
-        keeper.Touch(1);
+        keeper.MarkAcknowledged(1);
         Assert.True(keeper.IsDue(Interval, 1000));
     }
 
@@ -130,7 +130,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         var interval = TimeSpan.FromSeconds(intervalSeconds);
         using var keeper = Open();
-        keeper.Touch(1_000_000);
+        keeper.MarkAcknowledged(1_000_000);
         Directory.CreateDirectory(Obstacle);
         Assert.NotNull(Save(keeper));
         Assert.True(keeper.HasFailed);
@@ -158,8 +158,8 @@ public sealed class CheckpointKeeperTests : IDisposable
     public void An_inconsistent_checkpoint_is_a_failure_that_is_told_and_the_one_on_disk_stays()
     {
         using var keeper = Open();
-        keeper.Touch(1);
-        keeper.BeginSave([new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, -1, null, 0), 500, false, null)], []);
+        keeper.MarkAcknowledged(1);
+        keeper.BeginSave([new SegmentCheckpoint(Name.AsSegment(), new AcknowledgedPosition(500, 0, -1, null, 0), 500, false, null)], []);
         Assert.Contains("negative number", keeper.TakeSaved()!.Error, StringComparison.Ordinal);
         Assert.True(keeper.HasFailed);
         Assert.Null(Save(keeper));
@@ -171,7 +171,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(500, 50, 50));
-            keeper.Touch(1);
+            keeper.MarkAcknowledged(1);
             Assert.Null(Save(keeper, At(500)));
             keeper.GoBack(Name, default);
             Assert.True(keeper.IsGoingBack);
@@ -191,7 +191,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(500, 50, 50));
-            keeper.Touch(1);
+            keeper.MarkAcknowledged(1);
             Assert.Null(Save(keeper, At(500) with { IsDone = true }));
             Assert.Null(Forget(keeper));
         }
@@ -206,7 +206,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         using (var keeper = Open())
         {
             keeper.Sending(Name, new SentMark(500, 50, 50));
-            keeper.Touch(1);
+            keeper.MarkAcknowledged(1);
             Assert.Null(Save(keeper, At(500) with { IsDone = true }));
             keeper.BeginSave([], [Name.AsSegment()]);
             keeper.Sending(Name, new SentMark(100, 10, 10));
@@ -218,7 +218,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     private static SegmentCheckpoint At(long position) =>
-        new(Name.AsSegment(), new Watermark(position, 0, position / 10, null, 0, position / 10), 500, false, null);
+        new(Name.AsSegment(), new AcknowledgedPosition(position, 0, position / 10, null, 0, position / 10), 500, false, null);
 
     /// <summary>Saves; the error, or null.</summary>
     private static string? Save(CheckpointKeeper keeper, params SegmentCheckpoint[] segments)

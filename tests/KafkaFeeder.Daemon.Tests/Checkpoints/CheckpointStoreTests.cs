@@ -257,7 +257,7 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Equal(1, store.Syncs);
         var loaded = CheckpointFiles.Load(_folder.Path, _problems.Add);
         Assert.Equal(500, loaded.Count);
-        Assert.All(loaded.Values, l => Assert.Equal(5, Assert.Single(l.Snapshot().Segments).Watermark.Position));
+        Assert.All(loaded.Values, l => Assert.Equal(5, Assert.Single(l.Snapshot().Segments).Acknowledged.Position));
     }
 
     /// <summary>A clock that, looked at by another thread, holds it until it may go on.</summary>
@@ -282,7 +282,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     private static SegmentCheckpoint At(string name, long position) =>
-        new(name.AsSegment(), new Watermark(position, 0, position, null, 0, position), 1_000, false, null);
+        new(name.AsSegment(), new AcknowledgedPosition(position, 0, position, null, 0, position), 1_000, false, null);
 
     private static CheckpointChange Change(params SegmentCheckpoint[] segments) => new() { Segments = segments, PossibleDuplicates = 3 };
 
@@ -307,5 +307,5 @@ public sealed class CheckpointStoreTests : IDisposable
     private Checkpoint Load(string component) => CheckpointFiles.Load(_folder.Path, _problems.Add)[("/logs", component)].Snapshot();
 
     private List<(string Name, long Position)> Segments(string component) =>
-        [.. Load(component).Segments.OrderBy(s => s.Name, StringComparer.Ordinal).Select(s => (s.Name, s.Watermark.Position))];
+        [.. Load(component).Segments.OrderBy(s => s.Name, StringComparer.Ordinal).Select(s => (s.Name, s.Acknowledged.Position))];
 }

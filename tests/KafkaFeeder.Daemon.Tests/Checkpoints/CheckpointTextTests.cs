@@ -20,17 +20,17 @@ public sealed class CheckpointTextTests
         PossibleDuplicates = 7,
         Segments =
         [
-            new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
+            new SegmentCheckpoint(Name.AsSegment(), new AcknowledgedPosition(500, 0, 12, 400, 0xdeadbeef, 11), 500, true, 0x01020304),
             new SegmentCheckpoint(
                 "20261121_110000_3600_UTC-orders.szn".AsSegment(),
-                new Watermark(61, 3, 4, null, 0, 4, 0x0badcafe),
+                new AcknowledgedPosition(61, 3, 4, null, 0, 4, 0x0badcafe),
                 900,
                 false,
                 null,
                 DateTimeOffset.FromUnixTimeMilliseconds(1_000),
                 HasUncopied: true),
             new SegmentCheckpoint(
-                "20261121_120000_3600_UTC-orders.szn".AsSegment(), new Watermark(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
+                "20261121_120000_3600_UTC-orders.szn".AsSegment(), new AcknowledgedPosition(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
         ],
     };
 
@@ -75,7 +75,7 @@ public sealed class CheckpointTextTests
         var frame = "kafkafeeder-checkpoint 2 full\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\n" + line;
         Assert.Equal(
             new SegmentCheckpoint(
-                Name.AsSegment(), new Watermark(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
+                Name.AsSegment(), new AcknowledgedPosition(61, 3, 4, null, 0, 4, batchCrc), 900, false, null, HasUncopied: hasUncopied),
             Assert.Single(CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(frame))).Checkpoint.Segments));
     }
 
@@ -87,12 +87,12 @@ public sealed class CheckpointTextTests
     public void Where_it_was_before_it_went_back_is_kept_as_long_as_it_matters(long position, long sentTo, string end)
     {
         var segment = new SegmentCheckpoint(
-            Name.AsSegment(), new Watermark(position, 0, 0, null, 0), 900, false, null, HasUncopied: true, SentTo: sentTo);
+            Name.AsSegment(), new AcknowledgedPosition(position, 0, 0, null, 0), 900, false, null, HasUncopied: true, SentTo: sentTo);
         var frame = CheckpointText.Write(Some with { Segments = [segment] });
         Assert.Contains($" missing - uncopied{end}\n", Encoding.UTF8.GetString(frame), StringComparison.Ordinal);
         var read = Assert.Single(CheckpointText.Read(frame).Checkpoint.Segments);
         Assert.Equal(end.Length == 0 ? segment with { SentTo = 0 } : segment, read);
-        Assert.Equal((position, end.Length == 0 ? 0 : sentTo), (read.Watermark.Position, read.SentTo));
+        Assert.Equal((position, end.Length == 0 ? 0 : sentTo), (read.Acknowledged.Position, read.SentTo));
     }
 
     [Fact]
@@ -110,7 +110,7 @@ public sealed class CheckpointTextTests
         var frame = CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body)));
         Assert.True(frame.IsFull);
         Assert.Equal(
-            new SegmentCheckpoint(Name.AsSegment(), new Watermark(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304),
+            new SegmentCheckpoint(Name.AsSegment(), new AcknowledgedPosition(500, 0, 12, 400, 0xdeadbeef, 12), 500, true, 0x01020304),
             Assert.Single(frame.Checkpoint.Segments));
     }
 
@@ -210,11 +210,11 @@ public sealed class CheckpointTextTests
         [
             good with { Segment = "20261121_110000_3600_UTC-payments.szn".AsSegment() },
             good with { Segment = Name.AsSegment() },
-            good with { Watermark = good.Watermark with { Position = -1 } },
-            good with { Watermark = good.Watermark with { Record = -1 } },
-            good with { Watermark = good.Watermark with { NextOffset = -1 } },
-            good with { Watermark = good.Watermark with { LastBatchPosition = -2 } },
-            good with { Watermark = good.Watermark with { Records = -1 } },
+            good with { Acknowledged = good.Acknowledged with { Position = -1 } },
+            good with { Acknowledged = good.Acknowledged with { Record = -1 } },
+            good with { Acknowledged = good.Acknowledged with { NextOffset = -1 } },
+            good with { Acknowledged = good.Acknowledged with { LastBatchPosition = -2 } },
+            good with { Acknowledged = good.Acknowledged with { Records = -1 } },
             good with { Bytes = 60 },
             good with { IsDone = true },
         ])
@@ -245,7 +245,7 @@ public sealed class CheckpointTextTests
                     var bytes = ((long)Take() << 30) + Take();
                     long? last = Take() % 2 == 0 ? null : Take();
                     var mark =
-                        new Watermark(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
+                        new AcknowledgedPosition(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
                     return new SegmentCheckpoint(
                         $"2026112{i}_100000_3600_UTC-a.B-c_9.szn".AsSegment(),
                         mark,

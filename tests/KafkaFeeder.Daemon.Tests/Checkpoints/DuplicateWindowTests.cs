@@ -32,7 +32,7 @@ public sealed class DuplicateWindowTests
         var confirmed =
             Confirmed() with
             {
-                Segments = [new SegmentCheckpoint(Name("a").AsSegment(), new Watermark(100, 0, 3, null, 0, 6), 500, false, null)],
+                Segments = [new SegmentCheckpoint(Name("a").AsSegment(), new AcknowledgedPosition(100, 0, 3, null, 0, 6), 500, false, null)],
             };
         Assert.Equal(new DuplicateWindow(6, $", segment {Name("a")} positions 100..500"), DuplicateWindow.Between(confirmed, sent));
     }
@@ -58,7 +58,7 @@ public sealed class DuplicateWindowTests
         Segments = [
             .. segments.Select(
                 s => new SegmentCheckpoint(
-                    Name(s.Name).AsSegment(), new Watermark(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
+                    Name(s.Name).AsSegment(), new AcknowledgedPosition(100, 0, s.NextOffset, null, 0, s.NextOffset), 100, s.IsDone, null))],
     };
 
     private static Dictionary<string, SentMark> Sent(params (string Name, long NextOffset)[] segments) =>

@@ -17,8 +17,8 @@ public sealed class JournalTests : IDisposable
         Directory = "/var/log",
         Segments =
         [
-            new SegmentCheckpoint(First.AsSegment(), new Watermark(300, 0, 30, null, 0, 30), 300, true, null),
-            new SegmentCheckpoint(Second.AsSegment(), new Watermark(100, 0, 10, null, 0, 10), 900, false, null),
+            new SegmentCheckpoint(First.AsSegment(), new AcknowledgedPosition(300, 0, 30, null, 0, 30), 300, true, null),
+            new SegmentCheckpoint(Second.AsSegment(), new AcknowledgedPosition(100, 0, 10, null, 0, 10), 900, false, null),
         ],
     };
 

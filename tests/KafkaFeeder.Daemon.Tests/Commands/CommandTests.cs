@@ -281,7 +281,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(ExitCode.Failed, Run("status", "--json").ExitCode);
 
         Assert.Equal(0, daemon.Stop());
-        Assert.Contains($"status.listen {address} cannot be had", daemon.Errors, StringComparison.Ordinal);
+        Assert.Contains($"Cannot listen on status.listen {address}", daemon.Errors, StringComparison.Ordinal);
         Assert.Contains("[WRN] unclaimed segments: 1 file", daemon.Errors, StringComparison.Ordinal);
         other.Stop();
         Assert.Equal(ExitCode.Failed, Run("health").ExitCode);

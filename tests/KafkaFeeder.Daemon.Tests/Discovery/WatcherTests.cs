@@ -47,7 +47,7 @@ public sealed class WatcherTests : IDisposable
     {
         var directory = Path.Combine(_folder.File("logs"), "orders");
         SegmentCheckpoint At(string name, long position, bool isDone = false) =>
-            new(name.AsSegment(), new Watermark(position, 0, 1, null, 0, 1), 500, isDone, null);
+            new(name.AsSegment(), new AcknowledgedPosition(position, 0, 1, null, 0, 1), 500, isDone, null);
         await _checkpoints.SaveAsync(_checkpoints.Of(directory, "orders"), new CheckpointChange
         {
             Segments =

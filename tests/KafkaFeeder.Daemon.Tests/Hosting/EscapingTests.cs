@@ -22,7 +22,7 @@ public sealed class EscapingTests
             status: { listen: off }
             """);
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", folder.File("conf.yaml"));
-        daemon.Until(() => daemon.Errors.Contains("goes to topic t", StringComparison.Ordinal), "the log is found");
+        daemon.Until(() => daemon.Errors.Contains("to topic t of", StringComparison.Ordinal), "the log is found");
         Assert.Equal(0, daemon.Stop());
 
         Assert.Contains("\\u000a2026-11-24T10:00:00.000+00:00 [ERR] forged\\u001b[31m goes to "

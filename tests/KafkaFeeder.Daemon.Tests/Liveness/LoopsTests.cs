@@ -21,7 +21,7 @@ public sealed class LoopsTests
         Assert.Empty(_loops.Late(Limit));
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal([new LateLoop("it", TimeSpan.FromSeconds(11))], _loops.Late(Limit));
-        loop.Turned();
+        loop.MadeProgress();
         Assert.Empty(_loops.Late(Limit));
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.Single(_loops.Late(Limit));
@@ -45,7 +45,7 @@ public sealed class LoopsTests
     {
         using var loop = _loops.Enter("it");
         loop.SleepsFor(TimeSpan.FromHours(1));
-        loop.Turned();
+        loop.MadeProgress();
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.Single(_loops.Late(Limit));
     }
@@ -56,7 +56,7 @@ public sealed class LoopsTests
         using var first = _loops.Enter("the shipper of orders");
         using var second = _loops.Enter("the shipper of orders");
         _time.Advance(TimeSpan.FromSeconds(11));
-        first.Turned();
+        first.MadeProgress();
         Assert.Single(_loops.Late(Limit));
     }
 }

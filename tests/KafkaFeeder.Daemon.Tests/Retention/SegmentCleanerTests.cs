@@ -50,7 +50,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
         Assert.Equal([young], _folder.FilesIn("logs"));
         Assert.NotEqual(old, young);
         Assert.Equal(1, _status.CleanedSegments);
-        Assert.StartsWith($"Cleaned {old}: ", Assert.Single(_lines.Of(601)), StringComparison.Ordinal);
+        Assert.StartsWith($"Deleted {old}: ", Assert.Single(_lines.Of(601)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
         File.WriteAllBytes(path, bytes);
         File.SetLastWriteTimeUtc(path, (_time.GetUtcNow() - age).UtcDateTime);
         var headCrc = Crc32C.Compute(bytes.AsSpan(0, RecordBatchHeader.Bytes));
-        _saved.Add(new SegmentCheckpoint(name.AsSegment(), new Watermark { Position = 100 }, 100, IsDone: true, headCrc));
+        _saved.Add(new SegmentCheckpoint(name.AsSegment(), new AcknowledgedPosition { Position = 100 }, 100, IsDone: true, headCrc));
         return path;
     }
 

@@ -299,7 +299,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         }
 
         Assert.Equal(["1", "2", "3", "and one more"], Transport.InFlight.SelectMany(s => s.Values));
-        Assert.Equal(0, _rig.Saved(path).Watermark.Records); // before it was sent
+        Assert.Equal(0, _rig.Saved(path).Acknowledged.Records); // before it was sent
         Assert.Equal(4, _rig.Status.PossibleDuplicates);
         _rig.Crash();
         _rig.Start();
@@ -517,7 +517,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Turn();
         Transport.AnswerAll();
         _rig.Turn();
-        Assert.Equal(second, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(second, _rig.Saved(path).Acknowledged.Position);
         _rig.Crash();
 
         File.Move(replacement, path, overwrite: true);
@@ -572,7 +572,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal((0, 0), (_rig.Status.Segments, _rig.Status.LagBytes));
         var saved = _rig.Saved(path);
         Assert.NotNull(saved.MissingSince);
-        Assert.Equal(confirmed, saved.Watermark.Position);
+        Assert.Equal(confirmed, saved.Acknowledged.Position);
 
         _rig.Crash();
         _rig.Start();
@@ -816,7 +816,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Turn();
         Transport.AnswerAll();
         _rig.Turn();
-        var confirmed = _rig.Saved(path).Watermark.Position;
+        var confirmed = _rig.Saved(path).Acknowledged.Position;
         Assert.InRange(confirmed, 1, new FileInfo(path).Length - 1);
         _rig.Crash();
         return (path, TakeName(path, what), confirmed);

@@ -58,12 +58,12 @@ public sealed class ShipperFileFaultTests : IDisposable
         {
             Transport.Answer(Transport.InFlight[0]);
             _rig.Turn();
-            Assert.Equal((batches[1].Position, null), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Head));
+            Assert.Equal((batches[1].Position, null), (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Head));
         }
 
         Transport.Answer(Transport.InFlight[0]);
         _rig.Turn();
-        Assert.Equal(batches[2].Position, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(batches[2].Position, _rig.Saved(path).Acknowledged.Position);
         Assert.NotNull(_rig.Saved(path).Head);
         _rig.Drain(3);
         Assert.Equal(["1", "2", "3"], Transport.Topic);
@@ -304,7 +304,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Turn();
         Transport.AnswerAll();
         _rig.Turn();
-        var confirmed = _rig.Saved(path).Watermark.Position;
+        var confirmed = _rig.Saved(path).Acknowledged.Position;
         _rig.Crash();
         File.Delete(path);
         _rig.Start();
@@ -520,7 +520,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Turn(2);
         var (first, second) = (ShippingRig.BatchesOf(path)[1].Position, ShippingRig.BatchesOf(path)[2].Position);
         var whole = File.ReadAllBytes(path);
-        Assert.Equal(first, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(first, _rig.Saved(path).Acknowledged.Position);
         _rig.Crash();
         var cut = whole[..(int)second];
         File.WriteAllBytes(path, cut);
@@ -673,7 +673,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         var entry = Assert.Single(_rig.Ledger());
         Assert.Equal(("damaged", batches[1].Position, batches[2].Position), (entry.Kind, entry.Position, entry.EndPosition));
         Assert.StartsWith("2147483647 records", entry.Reason, StringComparison.Ordinal);
-        Assert.Equal(2, _rig.Saved(path).Watermark.Records);
+        Assert.Equal(2, _rig.Saved(path).Acknowledged.Records);
     }
 
     /// <summary>In a segment without an identity nothing tells what the offset was.</summary>
@@ -734,7 +734,7 @@ public sealed class ShipperFileFaultTests : IDisposable
 
         _rig.Turn();
         _rig.Crash();
-        Assert.Equal(batches[2], _rig.Saved(path).Watermark.Position);
+        Assert.Equal(batches[2], _rig.Saved(path).Acknowledged.Position);
         return (path, batches, new FileInfo(path).Length);
     }
 

@@ -36,7 +36,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal(LogState.Held, _rig.Status.State);
         Assert.Contains(_rig.RejectedDirectory, _rig.Status.Error, StringComparison.Ordinal);
         Assert.Contains("quarantine.max_per_log", _rig.Status.Error, StringComparison.Ordinal);
-        Assert.Equal((0, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Equal((0, 1), (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record));
         Assert.Empty(_rig.Quarantined());
         Assert.InRange(_rig.Lines.Of(506).Length, 1, 7);
         Assert.Empty(_rig.Lines.Of(507));
@@ -177,7 +177,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal(LogState.Failed, _rig.Status.State);
         Assert.InRange(Transport.Sent.Count, 10, 200); // it was tried
         Assert.Equal(["bad", "bad too"], _rig.Quarantined());
-        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(0, _rig.Saved(path).Acknowledged.Position);
         Fill(4 * MiB);
 
         Directory.Delete(_rig.LedgerPath);
@@ -285,7 +285,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal([false, true, true], damaged.Select(p => _rig.Saved(p).HasUncopied));
         var later = _rig.Segment(["later"]);
         Run(10);
-        Assert.Equal((0, 1), (_rig.Saved(refused).Watermark.Position, _rig.Saved(refused).Watermark.Record));
+        Assert.Equal((0, 1), (_rig.Saved(refused).Acknowledged.Position, _rig.Saved(refused).Acknowledged.Record));
         Assert.DoesNotContain("later", Transport.Topic);
 
         Clean();

@@ -38,7 +38,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Drain(10);
         Assert.Equal(0, _rig.Status.CheckpointFailures);
         Assert.Equal(
-            (true, position, 0), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+            (true, position, 0), (_rig.Saved(path).IsDone, _rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record));
         Assert.Equal([("lost", position, bytes)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         Assert.Equal(LogState.Idle, _rig.Status.State);
     }
@@ -62,7 +62,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
         DrainReplaced();
         Assert.True(_rig.Saved(path).IsDone);
-        Assert.Equal(before + 3, _rig.Saved(path).Watermark.Records);
+        Assert.Equal(before + 3, _rig.Saved(path).Acknowledged.Records);
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Drain(5);
         Assert.Equal(["1", "2"], Transport.Topic);
         Assert.Equal(0, _rig.Status.CheckpointFailures);
-        Assert.Equal((true, 2L), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.NextOffset));
+        Assert.Equal((true, 2L), (_rig.Saved(path).IsDone, _rig.Saved(path).Acknowledged.NextOffset));
         Assert.Empty(_rig.Ledger());
     }
 
@@ -440,7 +440,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(["1", "2", "3", "4", "5", "3", "4", "5"], Transport.Topic);
         Assert.Equal(3, _rig.Status.PossibleDuplicates);
         Assert.Equal(["vanished"], _rig.Ledger().Select(e => e.Kind));
-        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Acknowledged.Position));
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
@@ -471,7 +471,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
         Assert.Equal(0, _rig.Status.PossibleDuplicates);
         Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
-        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Acknowledged.Position));
     }
 
     /// <summary>What was sent before a tail has no outcome yet, so the file is open when the rest of the tail comes.</summary>
@@ -522,7 +522,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(["1", "2", "3", "4", "5"], Transport.Topic);
         Assert.Equal("torn", Assert.Single(_rig.Ledger()).Kind);
         Assert.Equal(0, _rig.Status.PossibleDuplicates);
-        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Watermark.Position));
+        Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Acknowledged.Position));
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
@@ -620,7 +620,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Drain(20);
         _rig.Crash();
         var position = ShippingRig.BatchesOf(path)[before].Position;
-        Assert.Equal((position, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Equal((position, 1), (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record));
         return (path, position);
     }
 

@@ -2,6 +2,7 @@ using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Daemon.Transport;
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using Xunit;
 
@@ -49,11 +50,11 @@ public sealed class ShipperTests : IDisposable
         Transport.Acknowledge(sent[2]);
         Transport.Acknowledge(sent[1]);
         _rig.Turn(3);
-        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(0, _rig.Saved(path).Acknowledged.Position);
 
         Transport.Acknowledge(sent[0]);
         _rig.Turn(3);
-        Assert.Equal(batches[2].Position + batches[2].Header.TotalBytes, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(batches[2].Position + batches[2].Header.TotalBytes, _rig.Saved(path).Acknowledged.Position);
     }
 
     [Fact]
@@ -126,7 +127,7 @@ public sealed class ShipperTests : IDisposable
         }
 
         Assert.Equal(kind == nameof(OutcomeKind.Retriable) ? 60 : 3 + 19, Transport.Sent.Count); // one batch asks whether it is over
-        Assert.Equal(0, _rig.Saved()?.Segments[0].Watermark.Position ?? 0);
+        Assert.Equal(0, _rig.Saved()?.Segments[0].Acknowledged.Position ?? 0);
         _rig.Drain(3);
         Assert.Equal(["1", "2", "3", "4"], Transport.Topic);
         Assert.True(_rig.Saved(path).IsDone);
@@ -298,7 +299,7 @@ public sealed class ShipperTests : IDisposable
         ShippingRig.Append(writer, "3");
         _rig.Drain(5);
         Assert.Equal(["1", "2", "3"], Transport.Topic);
-        Assert.Equal(["orders: shipping goes on"], _rig.Lines.Of(Recovered));
+        Assert.Equal(["orders: recovered; shipping continues"], _rig.Lines.Of(Recovered));
 
         Transport.Refuses = value => value == "bad"; // a record that is set aside ends what it began
         ShippingRig.Append(writer, "bad");
@@ -535,7 +536,7 @@ public sealed class ShipperTests : IDisposable
         Assert.Equal(LogState.Held, _rig.Status.State);
         Assert.Empty(_rig.Quarantined());
         Assert.Empty(_rig.Ledger());
-        Assert.Equal((0, 1), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record));
+        Assert.Equal((0, 1), (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record));
 
         Transport.Refuses = _ => false;
         _rig.Drain();
@@ -552,7 +553,7 @@ public sealed class ShipperTests : IDisposable
         _rig.Start();
         _rig.Drain();
         Assert.Equal(LogState.Failed, _rig.Status.State);
-        Assert.Equal(0, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(0, _rig.Saved(path).Acknowledged.Position);
 
         Directory.Delete(_rig.LedgerPath);
         _rig.Drain();
@@ -574,7 +575,7 @@ public sealed class ShipperTests : IDisposable
         await shipper.RunAsync(_rig.Turns, new CancellationToken(canceled: true)).WaitAsync(TimeSpan.FromSeconds(20));
 
         Assert.Equal(LogState.Stopped, _rig.Status.State);
-        Assert.Equal(ShippingRig.BatchesOf(path)[1].Position, _rig.Saved(path).Watermark.Position);
+        Assert.Equal(ShippingRig.BatchesOf(path)[1].Position, _rig.Saved(path).Acknowledged.Position);
     }
 
     [Fact]
@@ -627,7 +628,7 @@ public sealed class ShipperTests : IDisposable
         Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 3);
         _rig.Turn();
         Assert.Equal(
-            (0, 3, 3), (_rig.Saved(path).Watermark.Position, _rig.Saved(path).Watermark.Record, _rig.Saved(path).Watermark.NextOffset));
+            (0, 3, 3), (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record, _rig.Saved(path).Acknowledged.NextOffset));
         _rig.Crash();
         Transport.Sent.Clear();
 

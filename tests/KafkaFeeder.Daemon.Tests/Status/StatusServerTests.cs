@@ -78,13 +78,13 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal("stalled: the watcher has made no progress for 5 min\n", await _client.GetStringAsync("/healthz"));
-        watcher.Turned();
+        watcher.MadeProgress();
         _time.Advance(TimeSpan.FromMinutes(7));
-        watcher.Turned();
+        watcher.MadeProgress();
         var answer = await _client.GetAsync("/healthz");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         Assert.Equal("stalled: the shipper of orders has made no progress for 5 min\n", await answer.Content.ReadAsStringAsync());
-        shipper.Turned();
+        shipper.MadeProgress();
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
     }
 
@@ -155,7 +155,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         await using var server = new StatusServer(options, _status, _folder.File("second"), _lines, _time);
         await server.StartAsync(CancellationToken.None);
         Assert.Null(server.Address);
-        Assert.Contains($"status.listen {other.LocalEndpoint} cannot be had: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);
+        Assert.Contains($"Cannot listen on status.listen {other.LocalEndpoint}: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);
 
         other.Stop();
         await Eventually.HoldsAsync(

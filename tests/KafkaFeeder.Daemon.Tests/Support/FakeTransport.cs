@@ -51,7 +51,7 @@ internal sealed class FakeTransport : IBatchTransport
     /// <summary>What they told us that they have, by segment and offset.</summary>
     public HashSet<(string Segment, long Offset)> Acknowledged { get; } = [];
 
-    public void Push()
+    public void SendNow()
     {
     }
 

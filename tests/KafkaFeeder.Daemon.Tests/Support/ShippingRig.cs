@@ -70,7 +70,7 @@ internal sealed class ShippingRig : IDisposable
     public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // as files are stamped by the system's clock
 
     /// <summary>Where the shipper notes its turns.</summary>
-    public LoopTurns Turns { get; }
+    public LoopProgress Turns { get; }
 
     public FakeTransport Transport { get; } = new();
 
@@ -125,7 +125,7 @@ internal sealed class ShippingRig : IDisposable
         Assert.True(opening.IsCompleted); // the store commits inline
         var keeper = opening.GetAwaiter().GetResult();
         Space = new QuarantineSpace(_state.RejectedRoot, Quarantine, Lines, Time, _ => FreeBytes);
-        var book = new LossBook(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Logs, Log.Component, Lines, Time);
+        var book = new LossRecorder(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Logs, Log.Component, Lines, Time);
         var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
         return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, Lines, Time);
     }
@@ -265,9 +265,9 @@ internal sealed class ShippingRig : IDisposable
             }
 
             foreach (var (position, header) in BatchesOf(path).Where(
-                b => b.Position <= segment.Watermark.Position && !damaged.Contains((segment.Name, b.Position))))
+                b => b.Position <= segment.Acknowledged.Position && !damaged.Contains((segment.Name, b.Position))))
             {
-                var records = position < segment.Watermark.Position ? header.RecordsCount : segment.Watermark.Record;
+                var records = position < segment.Acknowledged.Position ? header.RecordsCount : segment.Acknowledged.Record;
                 for (var i = 0; i < records; i++)
                 {
                     if (!Transport.Acknowledged.Contains((segment.Name, header.BaseOffset + i)))
@@ -275,7 +275,7 @@ internal sealed class ShippingRig : IDisposable
                         quarantined ??= [.. Quarantined()];
                         Assert.True(
                             quarantined.Contains(ValuesOf(path)[(int)header.BaseOffset + i]),
-                            $"The checkpoint is at {segment.Watermark}, but offset {header.BaseOffset + i} of {segment.Name} is neither "
+                            $"The checkpoint is at {segment.Acknowledged}, but offset {header.BaseOffset + i} of {segment.Name} is neither "
                                 + "acknowledged nor in quarantine.");
                     }
                 }

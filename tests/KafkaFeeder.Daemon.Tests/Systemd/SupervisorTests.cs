@@ -50,7 +50,7 @@ public sealed class SupervisorTests : IDisposable
         Assert.Contains("EXTEND_TIMEOUT_USEC=30000000", Look());
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.DoesNotContain("EXTEND_TIMEOUT_USEC=30000000", Look());
-        watcher.Turned();
+        watcher.MadeProgress();
         Assert.Contains("EXTEND_TIMEOUT_USEC=30000000", Look());
     }
 
@@ -63,7 +63,7 @@ public sealed class SupervisorTests : IDisposable
         var fed = 0;
         for (var second = 0; second < 3_600; second++)
         {
-            watcher.Turned();
+            watcher.MadeProgress();
             fed += Look().Count(m => m == "WATCHDOG=1");
             _time.Advance(TimeSpan.FromSeconds(1));
         }
@@ -81,10 +81,10 @@ public sealed class SupervisorTests : IDisposable
         var words = new List<string>();
         for (var second = 0; second <= 120; second++)
         {
-            watcher.Turned();
+            watcher.MadeProgress();
             if (second is 0 or 100)
             {
-                shipper.Turned();
+                shipper.MadeProgress();
             }
 
             var messages = Look();
@@ -108,7 +108,7 @@ public sealed class SupervisorTests : IDisposable
         var words = new List<string>();
         for (var second = 0; second <= 120; second++)
         {
-            turning.Turned();
+            turning.MadeProgress();
             var messages = Look();
             fed += messages.Count(m => m == "WATCHDOG=1");
             words.AddRange(messages.Where(m => m.StartsWith("STATUS=", StringComparison.Ordinal)));
@@ -128,7 +128,7 @@ public sealed class SupervisorTests : IDisposable
         var fed = 0;
         for (var second = 0; second <= 120; second++)
         {
-            turning.Turned();
+            turning.MadeProgress();
             fed += Look().Count(m => m == "WATCHDOG=1");
             _time.Advance(TimeSpan.FromSeconds(1));
         }

@@ -72,7 +72,7 @@ internal static class CatCommand
                 result.AddError("--key is for text: --json always has the key.");
             }
         });
-        command.SetAction(arguments => Complaints.Guard(() =>
+        command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             var range = new RecordRange(arguments.GetValue(from), arguments.GetValue(to));
             using IRecordFormat format = arguments.GetValue(json)
@@ -126,10 +126,10 @@ internal static class CatCommand
             printer.Print(file);
             return true;
         }
-        catch (Exception e) when (Complaints.IsUnreadable(e) && e is not OutputClosedException)
+        catch (Exception e) when (ErrorOutput.IsUnreadable(e) && e is not OutputClosedException)
         {
             output.Flush();
-            Complaints.Say(e.Message);
+            ErrorOutput.Say(e.Message);
             return false;
         }
     }

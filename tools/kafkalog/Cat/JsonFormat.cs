@@ -4,14 +4,13 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 using KafkaLog.Format.Records;
+using KafkaLog.Tool.Reading;
 
 namespace KafkaLog.Tool.Cat;
 
 /// <summary>A JSON object a line. Keys, values and headers are strings, bytes that are not UTF-8 replaced; or all of them base64.</summary>
 internal sealed class JsonFormat(bool isBase64) : IRecordFormat
 {
-    private const long NoTimestamp = -1;
-
     private readonly Utf8JsonWriter _json = new(Stream.Null, new JsonWriterOptions
     {
         SkipValidation = true,
@@ -43,13 +42,9 @@ internal sealed class JsonFormat(bool isBase64) : IRecordFormat
 
     public void Dispose() => _json.Dispose();
 
-    /// <summary>Null where there is none: magic 0 has no timestamps.</summary>
-    public static long? TimestampOf(in RecordBatchHeader header, long timestamp) =>
-        header.Magic == 0 && timestamp == NoTimestamp ? null : timestamp;
-
     private void WriteTimestamp(in RecordBatchHeader header, long timestamp)
     {
-        if (TimestampOf(header, timestamp) is { } time)
+        if (RecordTimestamp.Of(header, timestamp) is { } time)
         {
             _json.WriteNumber("timestamp"u8, time);
             _json.WriteString("timestampType"u8, header.IsLogAppendTime ? "LogAppendTime"u8 : "CreateTime"u8);

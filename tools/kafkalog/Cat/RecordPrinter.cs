@@ -1,3 +1,4 @@
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
@@ -183,7 +184,7 @@ internal sealed class RecordPrinter(
             {
                 var record = records.Current;
                 var offset = record.Offset;
-                if (range.Contains(offset, JsonFormat.TimestampOf(header, record.Timestamp)))
+                if (range.Contains(offset, RecordTimestamp.Of(header, record.Timestamp)))
                 {
                     format.Write(header, record, offset, output);
                     output.FlushIfFull();
@@ -211,13 +212,13 @@ internal sealed class RecordPrinter(
         output.Flush();
         var why = hasNothing ? "there is no whole batch in the file"
             : $"its writer {(writer == WriterState.Alive ? "lives" : "may live")}, and has not finished a batch of them";
-        Complaints.Say($"{scan.Path}: {scan.WrittenEnd - scan.Position} bytes at the end are not printed: {why}");
+        ErrorOutput.Say($"{scan.Path}: {scan.WrittenEnd - scan.Position} bytes at the end are not printed: {why}");
     }
 
     private void TellWaiting(SegmentScan scan, WriterState writer, bool isFinal)
     {
         output.Flush();
-        Complaints.Say(
+        ErrorOutput.Say(
             $"{scan.Path}: waiting at position {scan.Position}: the {scan.WrittenEnd - scan.Position} bytes there are no whole batch"
                 + (isFinal ? ", and nothing more is written to the file: they are passed when the next segment is there"
                     : $" yet, and its writer {(writer == WriterState.Alive ? "lives" : "may live")}"));
@@ -227,7 +228,7 @@ internal sealed class RecordPrinter(
     {
         HasMetDamage = true;
         output.Flush(); // so that the line stands where the records are missing
-        Complaints.Say(
+        ErrorOutput.Say(
             $"{path}: {(damage.IsTornTail ? "torn tail" : "damage")} at bytes {damage.Position}..{damage.EndPosition - 1}: "
                 + $"{damage.Reason}");
     }

@@ -5,8 +5,6 @@ using KafkaLog.Format.Compression;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Reading;
-using KafkaLog.Tool.Recovering;
-using KafkaLog.Tool.Verifying;
 using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Converting;
@@ -58,7 +56,7 @@ internal static class ConvertCommand
         {
             file, output, magic, codec, batchBytes,
         };
-        command.SetAction(arguments => Complaints.Guard(() =>
+        command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             var source = SegmentFiles.Followed(arguments.GetRequiredValue(file));
             var created = arguments.GetRequiredValue(output);

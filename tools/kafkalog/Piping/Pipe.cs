@@ -10,7 +10,7 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
     // The most that a pipe may hold when the program is told to stop; the kernel's default limit is 1 MiB.
     private const int MaxLeftBytes = 16 << 20;
 
-    private readonly OccasionalNotice _longLines = new(Complaints.Say, time);
+    private readonly OccasionalNotice _longLines = new(ErrorOutput.Say, time);
     private bool _copies = copies;
 
     /// <summary>Reads until the end of the input, or until it is told to stop; then what lies in the pipe is still taken.</summary>
@@ -78,7 +78,7 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
         catch (IOException e)
         {
             _copies = false;
-            Complaints.Say($"--tee ends: {e.Message}. The records are written all the same.");
+            ErrorOutput.Say($"--tee ends: {e.Message}. The records are written all the same.");
         }
     }
 }

@@ -8,8 +8,6 @@ namespace KafkaLog.Tool.Piping;
 /// <summary><c>kafkalog pipe</c>.</summary>
 internal static class PipeCommand
 {
-    public const int MaxMaxLineBytes = 16 << 20;
-
     public const string MoreHelp = """
         What it does:
           Each line of standard input becomes a record: its value is the line without the newline, its timestamp the time of
@@ -44,14 +42,14 @@ internal static class PipeCommand
         {
             HelpName = "SIZE",
             Description = "The most of a line that goes into one record [default: 900KiB]",
-            CustomParser = ArgumentParsers.Size(1, MaxMaxLineBytes),
+            CustomParser = ArgumentParsers.Size(1, ContinuedHeader.MaxMaxLineBytes),
         };
         var tee = new Option<bool>("--tee") { Description = "Copy the input to standard output, behind its writing" };
         var command = new Command("pipe", "Write standard input as a log, a record a line.");
         writerArguments.AddTo(command);
         command.Add(maxLine);
         command.Add(tee);
-        command.SetAction(arguments => Complaints.Guard(() =>
+        command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             var writer = writerArguments.CreateWriter(arguments, stop);
             var maxLineBytes = arguments.GetResult(maxLine) is null

@@ -23,9 +23,9 @@ internal static class FileLoop
                 write(found);
                 code = isSound(found) ? ExitCode.Good : ExitCode.Bad;
             }
-            catch (Exception e) when (Complaints.IsUnreadable(e) && e is not OutputException) // of all files, so it is said once
+            catch (Exception e) when (ErrorOutput.IsUnreadable(e) && e is not OutputException) // of all files, so it is said once
             {
-                Complaints.Say(e.Message);
+                ErrorOutput.Say(e.Message);
             }
 
             worst = Math.Max(worst, code);

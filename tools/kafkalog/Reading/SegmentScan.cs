@@ -1,3 +1,4 @@
+using KafkaLog.Format;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;

@@ -4,8 +4,8 @@ using KafkaFeeder.CommandLine;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Reading;
-using KafkaLog.Tool.Verifying;
 using Microsoft.Win32.SafeHandles;
+using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Recovering;
 
@@ -44,7 +44,7 @@ internal static class RecoverCommand
         var damaged = new Option<string?>("--damaged") { HelpName = "FILE2", Description = "Where the damaged bytes go; must not exist" };
         var force = new Option<bool>("--force") { Description = "Also while the writer lives, or may live" };
         var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
-        command.SetAction(arguments => Complaints.Guard(() => Run(
+        command.SetAction(arguments => ErrorOutput.Guard(() => Run(
             SegmentFiles.Followed(arguments.GetRequiredValue(file)),
             arguments.GetRequiredValue(output),
             arguments.GetValue(damaged),

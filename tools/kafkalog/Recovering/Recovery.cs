@@ -2,6 +2,7 @@ using System.Buffers;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.Reading;
 using Microsoft.Win32.SafeHandles;
+using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Recovering;
 

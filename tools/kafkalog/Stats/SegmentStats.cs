@@ -1,6 +1,5 @@
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
-using KafkaLog.Tool.Cat;
 using KafkaLog.Tool.Reading;
 
 namespace KafkaLog.Tool.Stats;
@@ -106,7 +105,7 @@ internal sealed class SegmentStats : IInspector
         RecordsWithKey += record.HasKey ? 1 : 0;
         RecordsWithHeaders += record.HeadersCount > 0 ? 1 : 0;
         Tombstones += record.HasValue ? 0 : 1;
-        if (JsonFormat.TimestampOf(_header, record.Timestamp) is { } timestamp)
+        if (RecordTimestamp.Of(_header, record.Timestamp) is { } timestamp)
         {
             FirstTimestamp = Math.Min(FirstTimestamp ?? timestamp, timestamp);
             LastTimestamp = Math.Max(LastTimestamp ?? timestamp, timestamp);

@@ -31,7 +31,7 @@ internal static class StatsCommand
             new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
         var json = new Option<bool>("--json") { Description = "An object a line for each file" };
         var command = new Command("stats", "Tell what segments are made of.") { paths, json };
-        command.SetAction(arguments => Complaints.Guard(() =>
+        command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             using var output = new CheckedOutput();
             return FileLoop.Run(

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using KafkaLog.Tool.Reading;
-using KafkaLog.Tool.Verifying;
 
 namespace KafkaLog.Tool.Stats;
 

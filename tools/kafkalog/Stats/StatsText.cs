@@ -1,6 +1,5 @@
 using System.Globalization;
 using KafkaLog.Tool.Reading;
-using KafkaLog.Tool.Verifying;
 
 namespace KafkaLog.Tool.Stats;
 

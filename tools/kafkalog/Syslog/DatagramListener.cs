@@ -19,7 +19,7 @@ internal sealed class DatagramListener(Socket socket, Intake intake, int maxMess
     // What is taken after the signal to stop: more than a receive buffer of the usual size holds.
     private const int MaxLeftMessages = 100_000;
 
-    private readonly OccasionalNotice _errors = new(Complaints.Say, time);
+    private readonly OccasionalNotice _errors = new(ErrorOutput.Say, time);
     private readonly byte[] _datagram = new byte[MaxDatagramBytes];
 
     /// <summary>Receives until it is told to stop; then what is there is still taken.</summary>

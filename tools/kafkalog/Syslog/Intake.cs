@@ -20,7 +20,7 @@ internal sealed class Intake : IDisposable
     public Intake(PatientWriter writer, TimeProvider time)
     {
         _writer = writer;
-        _longMessages = new OccasionalNotice(Complaints.Say, time);
+        _longMessages = new OccasionalNotice(ErrorOutput.Say, time);
         _thread = new Thread(Run) { Name = "intake" };
         _thread.Start();
     }

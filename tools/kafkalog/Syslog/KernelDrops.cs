@@ -54,7 +54,7 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
         {
             if (InodeOf(sockets[i].Socket) is { } inode && Count(inode) is { } drops && drops > _told[i])
             {
-                Complaints.Say(
+                ErrorOutput.Say(
                     $"the kernel dropped {drops - _told[i]} datagrams of {sockets[i].Name}, {drops} in all: they came faster than they "
                         + "were written. TCP and unix sockets wait instead.");
                 _told[i] = drops;

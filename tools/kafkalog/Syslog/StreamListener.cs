@@ -14,7 +14,7 @@ internal sealed class StreamListener(Socket listener, Intake intake, int maxMess
     private const int MaxLeftBytes = 16 << 20;
 
     private readonly ConcurrentDictionary<Task, bool> _connections = new();
-    private readonly OccasionalNotice _full = new(Complaints.Say, time);
+    private readonly OccasionalNotice _full = new(ErrorOutput.Say, time);
 
     /// <summary>Accepts and receives until it is told to stop; then what is there is still taken.</summary>
     public async Task RunAsync(CancellationToken stop)

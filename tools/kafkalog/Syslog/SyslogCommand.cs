@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Net;
 using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
-using KafkaLog.Tool.Piping;
 using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Syslog;
@@ -58,7 +57,7 @@ internal static class SyslogCommand
         {
             HelpName = "SIZE",
             Description = "The most of a message that goes into one record [default: 64KiB]",
-            CustomParser = ArgumentParsers.Size(1, PipeCommand.MaxMaxLineBytes),
+            CustomParser = ArgumentParsers.Size(1, ContinuedHeader.MaxMaxLineBytes),
         };
         var maxConnections = new Option<long>("--max-connections")
         {
@@ -81,7 +80,7 @@ internal static class SyslogCommand
                 result.AddError("nothing to listen on: expected --udp, --tcp, --unix-dgram or --unix-stream.");
             }
         });
-        command.SetAction(arguments => Complaints.Guard(() =>
+        command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             var options = new SyslogServerOptions
             {

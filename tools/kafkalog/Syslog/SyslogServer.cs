@@ -46,7 +46,7 @@ internal sealed class SyslogServer(SyslogServerOptions options, PatientWriter wr
             streams.AddRange(options.UnixStream.Select(path => SyslogSockets.OpenUnix(path, SocketType.Stream)));
             foreach (var socket in datagrams.Concat(streams))
             {
-                Complaints.Say($"listening on {NameOf(socket)}");
+                ErrorOutput.Say($"listening on {NameOf(socket)}");
             }
 
             await ServeAsync(datagrams, streams, new KernelDrops(counted, time), stop);

@@ -32,7 +32,7 @@ internal static class VerifyCommand
             new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
         var json = new Option<bool>("--json") { Description = "An object a line for each file" };
         var command = new Command("verify", "Check every batch and every record of segments.") { paths, json };
-        command.SetAction(arguments => Complaints.Guard(() =>
+        command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             using var output = new CheckedOutput();
             return FileLoop.Run(

@@ -1,3 +1,4 @@
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
@@ -32,8 +33,8 @@ internal sealed class PatientWriter : IDisposable
         _durability = durability;
         _stop = stop;
         _pace = new RetryPace(_time);
-        _failures = new OccasionalNotice(Complaints.Say, _time);
-        _background = new OccasionalNotice(Complaints.Say, _time);
+        _failures = new OccasionalNotice(ErrorOutput.Say, _time);
+        _background = new OccasionalNotice(ErrorOutput.Say, _time);
         _writer = new LogWriter(options with { OnError = TellBackground });
     }
 
@@ -145,7 +146,7 @@ internal sealed class PatientWriter : IDisposable
         _pace.Reset();
         if (_isFailureSaid)
         {
-            Complaints.Say($"written again, after {_time.GetElapsedTime(_failingSince).TotalSeconds:0} s.");
+            ErrorOutput.Say($"written again, after {_time.GetElapsedTime(_failingSince).TotalSeconds:0} s.");
             _isFailureSaid = false;
         }
     }

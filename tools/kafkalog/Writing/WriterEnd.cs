@@ -13,7 +13,7 @@ internal static class WriterEnd
             return ExitCode.Good;
         }
 
-        Complaints.Say(writer.LostRecords > 0
+        ErrorOutput.Say(writer.LostRecords > 0
             ? $"{writer.LostRecords} records that were read could not be written before the end and are lost."
             : "The last records are written, but could not be forced to the disk.");
         return ExitCode.Bad;

@@ -74,7 +74,7 @@ internal sealed class Ledger
     public LedgerAccount AccountOf(string directory, string component) => _tally.Of(directory, component);
 
     /// <summary>Notices what another process has added, every few seconds.</summary>
-    public Task RunAsync(LoopTurns turns, CancellationToken stopping) => turns.RepeatAsync(CatchUp, LookInterval, _time, stopping);
+    public Task RunAsync(LoopProgress turns, CancellationToken stopping) => turns.RepeatAsync(CatchUp, LookInterval, _time, stopping);
 
     /// <summary>Counts what has come to the file since it was last read.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>

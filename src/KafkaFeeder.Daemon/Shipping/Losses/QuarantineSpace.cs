@@ -74,7 +74,7 @@ internal sealed class QuarantineSpace
     }
 
     /// <summary>Looks every few seconds.</summary>
-    public Task RunAsync(LoopTurns turns, CancellationToken stopping) =>
+    public Task RunAsync(LoopProgress turns, CancellationToken stopping) =>
         turns.RepeatAsync(LookIfDue, LookInterval, _time, stopping);
 
     /// <summary>What lies there of a log, by the directory of its quarantine.</summary>

@@ -17,10 +17,10 @@ internal sealed class AcknowledgementTracker
     // Made with the first batch: of a hundred thousand segments that wait, few are being read.
     private LinkedList<Entry>? _entries;
     private Dictionary<OutboundBatch, LinkedListNode<Entry>>? _byBatch;
-    private Watermark _settled;
+    private AcknowledgedPosition _settled;
 
     /// <summary>A tracker for a segment that was confirmed up to <paramref name="start"/> before.</summary>
-    public AcknowledgementTracker(Watermark start)
+    public AcknowledgementTracker(AcknowledgedPosition start)
     {
         _settled = start;
         EndPosition = start.Position;
@@ -40,7 +40,7 @@ internal sealed class AcknowledgementTracker
     public IEnumerable<OutboundBatch> Pending => (_entries ?? []).Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
 
     /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
-    public Watermark Watermark =>
+    public AcknowledgedPosition Acknowledged =>
         _entries?.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }
             ? _settled with
             {
@@ -95,8 +95,8 @@ internal sealed class AcknowledgementTracker
         {
             var entry = first.Value;
             _settled = entry.Batch is { } batch
-                ? new Watermark(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
-                : new Watermark(entry.EndPosition, 0, entry.NextOffset, entry.Tail, 0, WholeRecords);
+                ? new AcknowledgedPosition(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
+                : new AcknowledgedPosition(entry.EndPosition, 0, entry.NextOffset, entry.Tail, 0, WholeRecords);
             _entries.RemoveFirst();
         }
     }

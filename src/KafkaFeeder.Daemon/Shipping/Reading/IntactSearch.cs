@@ -17,7 +17,7 @@ internal sealed class IntactSearch(SafeFileHandle file, string path, long limit)
     public long Limit => limit;
 
     /// <summary>What was found so far.</summary>
-    public Watermark Found { get; private set; }
+    public AcknowledgedPosition Found { get; private set; }
 
     /// <summary>True if a whole batch stands there, which ends after the limit; known when all was looked at.</summary>
     public bool IsFollowedByBatch { get; private set; }
@@ -43,7 +43,7 @@ internal sealed class IntactSearch(SafeFileHandle file, string path, long limit)
             {
                 case SegmentReadStatus.Batch when _reader.Position <= limit:
                     var records = Found.Records + _reader.Header.RecordsCount;
-                    Found = new Watermark(
+                    Found = new AcknowledgedPosition(
                         _reader.Position, 0, _reader.NextOffset, _reader.BatchPosition, _reader.Header.StoredCrc, records);
                     break;
                 case SegmentReadStatus.Corrupt when _reader.Damage!.EndPosition <= limit:

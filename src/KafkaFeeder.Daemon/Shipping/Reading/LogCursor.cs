@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 
@@ -17,20 +18,20 @@ internal sealed class LogCursor : IDisposable
     private const int MaxFoundToSave = 1000;
 
     private readonly string _directory;
-    private readonly LossBook _book;
+    private readonly LossRecorder _book;
     private readonly TimeProvider _time;
-    private readonly Action<SegmentLane, SegmentReset> _onReset;
+    private readonly Action<SegmentProgress, SegmentReset> _onReset;
     private readonly SegmentSet _set;
     private readonly SegmentWatch _watch;
-    private readonly SegmentTable<SegmentLane> _lanes = new(l => l.Name);
+    private readonly SegmentTable<SegmentProgress> _lanes = new(l => l.Name);
     private readonly SegmentTable<SegmentCheckpoint> _done = new(s => s.Segment);
-    private readonly SegmentTable<SegmentLane> _unread = new(l => l.Name);
-    private readonly List<SegmentLane> _waiting = []; // until the next turn
-    private readonly HashSet<SegmentLane> _open = [];
-    private readonly HashSet<SegmentLane> _missing = [];
+    private readonly SegmentTable<SegmentProgress> _unread = new(l => l.Name);
+    private readonly List<SegmentProgress> _waiting = []; // until the next turn
+    private readonly HashSet<SegmentProgress> _open = [];
+    private readonly HashSet<SegmentProgress> _missing = [];
     private readonly HashSet<SegmentName> _taken = []; // names that are there, but of what is no segment
-    private readonly Queue<SegmentLane> _found = new(); // to be saved, some with each save
-    private readonly HashSet<SegmentLane> _changed = [];
+    private readonly Queue<SegmentProgress> _found = new(); // to be saved, some with each save
+    private readonly HashSet<SegmentProgress> _changed = [];
     private readonly List<SegmentCheckpoint> _changedDone = [];
     private readonly List<SegmentName> _removed = [];
     private readonly HashSet<SegmentName> _missingDone = [];
@@ -46,7 +47,7 @@ internal sealed class LogCursor : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="onReset">Called when a file is not as the checkpoint says.</param>
     public LogCursor(
-        string directory, SegmentSet set, Checkpoint? start, LossBook book, TimeProvider time, Action<SegmentLane, SegmentReset> onReset)
+        string directory, SegmentSet set, Checkpoint? start, LossRecorder book, TimeProvider time, Action<SegmentProgress, SegmentReset> onReset)
     {
         _directory = directory;
         _book = book;
@@ -63,7 +64,7 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>The segments that are not done, in order.</summary>
-    public IReadOnlyCollection<SegmentLane> Lanes => _lanes;
+    public IReadOnlyCollection<SegmentProgress> Lanes => _lanes;
 
     /// <summary>Segments that are there.</summary>
     public int Count => _set.Names.Count - _taken.Count;
@@ -75,10 +76,10 @@ internal sealed class LogCursor : IDisposable
     public long LagBytes => _closedLagBytes + _open.Sum(l => l.LagBytes);
 
     /// <summary>A segment of which nobody can tell whether its writer lives; null: none was found so far.</summary>
-    public SegmentLane? Uncertain { get; private set; }
+    public SegmentProgress? Uncertain { get; private set; }
 
     /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
-    public SegmentLane? FirstWithLag => _lanes.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
+    public SegmentProgress? FirstWithLag => _lanes.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
 
     /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and when the first is lost.</summary>
     public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
@@ -172,7 +173,7 @@ internal sealed class LogCursor : IDisposable
     /// <param name="goesOn">Asked between steps that give no batch; false: enough for this turn.</param>
     /// <exception cref="IOException">A segment cannot be read; nothing was consumed.</exception>
     /// <exception cref="UnsupportedBatchException">A segment holds what this version does not read.</exception>
-    public SegmentLane? TryReadNext(Func<bool> goesOn)
+    public SegmentProgress? TryReadNext(Func<bool> goesOn)
     {
         var now = _time.GetUtcNow();
         while (_unread.First is { } lane)
@@ -189,15 +190,15 @@ internal sealed class LogCursor : IDisposable
 
             switch (lane.Read(now, _book))
             {
-                case LaneStatus.Batch:
+                case ReadOutcome.Batch:
                     return lane;
-                case LaneStatus.Passed:
+                case ReadOutcome.Passed:
                     _changed.Add(lane);
                     break;
-                case LaneStatus.Searching:
+                case ReadOutcome.Searching:
                     WaitSearching(lane);
                     break;
-                case LaneStatus.Waiting:
+                case ReadOutcome.Waiting:
                     Uncertain ??= lane.WaitsUntil is null ? null : lane;
                     Wait(lane);
                     break;
@@ -225,7 +226,7 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>To be called when something of a segment was confirmed: closes it when that was the last.</summary>
-    public void Confirmed(SegmentLane lane)
+    public void Confirmed(SegmentProgress lane)
     {
         _changed.Add(lane);
         if (lane.IsRewritten)
@@ -292,7 +293,7 @@ internal sealed class LogCursor : IDisposable
         _removed.Add(done);
     }
 
-    private void Forget(SegmentLane missing)
+    private void Forget(SegmentProgress missing)
     {
         _missing.Remove(missing);
         _lanes.Remove(missing.Name);
@@ -312,7 +313,7 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
-        var lane = new SegmentLane(saved);
+        var lane = new SegmentProgress(saved);
         _lanes.Set(lane);
         if (saved.MissingSince is null)
         {
@@ -325,7 +326,7 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>A segment that is there is to be read.</summary>
-    private void BeginToWait(SegmentLane lane)
+    private void BeginToWait(SegmentProgress lane)
     {
         _unread.Set(lane);
         _closedLagBytes += lane.LagBytes;
@@ -398,13 +399,13 @@ internal sealed class LogCursor : IDisposable
     {
         _taken.Remove(name);
         var (bytes, written, head) = _watch.SizeOf(name);
-        var lane = new SegmentLane(name, bytes, written, head);
+        var lane = new SegmentProgress(name, bytes, written, head);
         _lanes.Set(lane);
         _found.Enqueue(lane);
         BeginToWait(lane);
     }
 
-    private void CameBack(SegmentLane lane)
+    private void CameBack(SegmentProgress lane)
     {
         if (lane.IsUnlinked)
         {
@@ -421,7 +422,7 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>Another file of its name is looked at when this one is read to its end.</summary>
-    private void RelinkIfBack(SegmentLane lane)
+    private void RelinkIfBack(SegmentProgress lane)
     {
         if (_watch.FactsOf(lane.Name) is { } facts && facts.Id == FileFacts.Of(lane.File).Id)
         {
@@ -466,7 +467,7 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>A name is gone. What is open is read to its end; what is not is waited for, since it may come back.</summary>
-    private void Vanished(SegmentLane lane)
+    private void Vanished(SegmentProgress lane)
     {
         if (lane.IsOpen)
         {
@@ -495,7 +496,7 @@ internal sealed class LogCursor : IDisposable
         foreach (var lane in _missing.Where(l => l.LosableBytes > 0 && now - l.MissingSince >= patience))
         {
             var what = _taken.Contains(lane.Name) ? "something else took its name" : "the segment was removed";
-            _book.Lost(lane.Name.FileName, lane.Watermark.Position, lane.WrittenBytes, $"{what} before it was shipped");
+            _book.Lost(lane.Name.FileName, lane.Acknowledged.Position, lane.WrittenBytes, $"{what} before it was shipped");
             lane.WasLost();
             _changed.Add(lane);
         }
@@ -539,7 +540,7 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void RecheckOpen(SegmentLane lane)
+    private void RecheckOpen(SegmentProgress lane)
     {
         if (!lane.IsUnlinked && _watch.FactsOf(lane.Name) is { } named && named.Id != FileFacts.Of(lane.File).Id)
         {
@@ -592,7 +593,7 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void LookAtSize(SegmentLane lane)
+    private void LookAtSize(SegmentProgress lane)
     {
         if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane, bytes))
         {
@@ -604,11 +605,11 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>Whether another file has its name: its size says nothing of what was written to the first one. Opening it tells.</summary>
-    private bool IsAnother(SegmentLane lane, long bytes)
+    private bool IsAnother(SegmentProgress lane, long bytes)
     {
         try
         {
-            return lane.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentLane.HasHead(_watch.PathOf(lane.Name), head);
+            return lane.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentProgress.HasHead(_watch.PathOf(lane.Name), head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -629,7 +630,7 @@ internal sealed class LogCursor : IDisposable
         }
 
         _done.Remove(name);
-        var lane = new SegmentLane(done with { IsDone = false });
+        var lane = new SegmentProgress(done with { IsDone = false });
         _lanes.Set(lane);
         _changed.Add(lane);
         BeginToWait(lane);
@@ -650,7 +651,7 @@ internal sealed class LogCursor : IDisposable
 
         try
         {
-            if (!SegmentLane.HasHead(_watch.PathOf(name), head))
+            if (!SegmentProgress.HasHead(_watch.PathOf(name), head))
             {
                 return true;
             }
@@ -682,7 +683,7 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>False if it cannot be read now: it is no segment at all (a link, a FIFO), or its name went in this moment.</summary>
-    private bool TryOpen(SegmentLane lane)
+    private bool TryOpen(SegmentProgress lane)
     {
         if (lane.IsOpen)
         {
@@ -724,9 +725,9 @@ internal sealed class LogCursor : IDisposable
     /// Its name is that of what is no segment. What is known of it is waited for, as if it had gone; if nothing is, it only is
     /// looked at again and again.
     /// </summary>
-    private void Taken(SegmentLane lane, string what)
+    private void Taken(SegmentProgress lane, string what)
     {
-        var isKnown = lane.LosableBytes > 0 || lane.Watermark != default;
+        var isKnown = lane.LosableBytes > 0 || lane.Acknowledged != default;
         _onReset(lane, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
         _taken.Add(lane.Name);
         Vanished(lane);
@@ -737,20 +738,20 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>It goes on in the next turn.</summary>
-    private void WaitSearching(SegmentLane lane)
+    private void WaitSearching(SegmentProgress lane)
     {
         _isSearching = true;
         Wait(lane);
     }
 
-    private void Wait(SegmentLane lane)
+    private void Wait(SegmentProgress lane)
     {
         _unread.Remove(lane.Name);
         _waiting.Add(lane);
     }
 
     /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
-    private void CloseRewritten(SegmentLane lane)
+    private void CloseRewritten(SegmentProgress lane)
     {
         _unread.Remove(lane.Name);
         if (lane.PendingCount == 0 && lane.IsUnlinked)
@@ -768,7 +769,7 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void Finish(SegmentLane lane)
+    private void Finish(SegmentProgress lane)
     {
         if (!lane.TryFinish())
         {

@@ -9,7 +9,7 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// <summary>
 /// The client transport of one log: decodes the records of a batch and gives them to Confluent.Kafka, which partitions,
 /// batches, compresses, and speaks every security protocol and old brokers. The producers are shared with other logs; which
-/// size of requests the log's topic takes is its own. Send and Push are called by one thread, outcomes come on others.
+/// size of requests the log's topic takes is its own. Send and SendNow are called by one thread, outcomes come on others.
 /// </summary>
 internal sealed class ClientTransport(SharedProducers producers, bool isStrict, ThreadLocal<RecordBatchDecoder> decoder, ILogger logger)
     : IBatchTransport
@@ -46,7 +46,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
     {
         var messages = Decode(batch, stored, log, out var bytes, out var unsendable);
-        CollectionPace.Allocated(bytes + (messages.Count * (long)CollectionPace.RecordBytes));
+        GarbageCollectionPacing.Allocated(bytes + (messages.Count * (long)GarbageCollectionPacing.RecordBytes));
         batch.CostBytes = bytes + ((long)messages.Count * RecordOverheadBytes);
         var size = _size;
         var slot = batch.IsIsolated ? producers.Of(ProducerShape.Single) : SlotOf(size);
@@ -85,7 +85,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         delivery.HandedOver();
     }
 
-    public void Push() => Shared.Push();
+    public void SendNow() => Shared.SendNow();
 
     /// <summary>What has no outcome yet is taken back, or it would be sent beside what the next shipper of the log sends.</summary>
     public void Dispose()

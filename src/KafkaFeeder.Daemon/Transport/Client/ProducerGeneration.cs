@@ -64,7 +64,7 @@ internal sealed class ProducerGeneration : IDisposable
     public void Produce(string topic, Message<byte[]?, RecordSlot> message) => _producer.Produce(topic, message, OnReport);
 
     /// <summary>Sends at once what lingers; returns when all is delivered, or very soon.</summary>
-    public void Push() => _producer.Flush(PushTime);
+    public void SendNow() => _producer.Flush(PushTime);
 
     public void Acknowledged() => _onAcknowledged();
 

@@ -63,7 +63,7 @@ internal sealed class ProducerSlot : IDisposable
     /// Without idempotence a window must go out as one request, or a retry could change its order. So the client is told to
     /// linger long, and here, when the window is complete, to linger no more.
     /// </summary>
-    public void Push()
+    public void SendNow()
     {
         ProducerGeneration? generation;
         lock (_lock)
@@ -77,7 +77,7 @@ internal sealed class ProducerSlot : IDisposable
             generation.Retain();
         }
 
-        generation.Push();
+        generation.SendNow();
         generation.Release();
     }
 

@@ -10,7 +10,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping.Reading;
 
 public sealed class AcknowledgementTrackerTests
 {
-    private static readonly Watermark Start = new(1000, 0, 100, 900, 3, 100);
+    private static readonly AcknowledgedPosition Start = new(1000, 0, 100, 900, 3, 100);
 
     [Fact]
     public void A_batch_that_failed_holds_the_watermark_whatever_is_acknowledged_behind_it()
@@ -21,11 +21,11 @@ public sealed class AcknowledgementTrackerTests
 
         tracker.Settle(batches[0]);
         tracker.Settle(batches[2]);
-        Assert.Equal(new Watermark(20, 0, 2, 0, batches[0].StoredCrc, 2), tracker.Watermark);
+        Assert.Equal(new AcknowledgedPosition(20, 0, 2, 0, batches[0].StoredCrc, 2), tracker.Acknowledged);
         Assert.Equal([batches[1]], tracker.Pending);
 
         tracker.Settle(batches[1]);
-        Assert.Equal(new Watermark(60, 0, 6, 40, batches[2].StoredCrc, 6), tracker.Watermark);
+        Assert.Equal(new AcknowledgedPosition(60, 0, 6, 40, batches[2].StoredCrc, 6), tracker.Acknowledged);
         Assert.Equal(0, tracker.PendingCount);
     }
 
@@ -39,11 +39,11 @@ public sealed class AcknowledgementTrackerTests
         batch.Settle(1);
         batch.Settle(3);
 
-        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102, BatchCrc = batch.StoredCrc }, tracker.Watermark);
+        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102, BatchCrc = batch.StoredCrc }, tracker.Acknowledged);
         batch.Settle(2);
-        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104, BatchCrc = batch.StoredCrc }, tracker.Watermark);
+        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104, BatchCrc = batch.StoredCrc }, tracker.Acknowledged);
         tracker.Settle(batch);
-        Assert.Equal(new Watermark(1040, 0, 104, 1000, batch.StoredCrc, 104), tracker.Watermark);
+        Assert.Equal(new AcknowledgedPosition(1040, 0, 104, 1000, batch.StoredCrc, 104), tracker.Acknowledged);
     }
 
     [Fact]
@@ -56,9 +56,9 @@ public sealed class AcknowledgementTrackerTests
         tracker.Add(second);
         second.Settle(0);
 
-        Assert.Equal(Start, tracker.Watermark);
+        Assert.Equal(Start, tracker.Acknowledged);
         tracker.Settle(first);
-        Assert.Equal(new Watermark(1010, 1, 102, 1000, first.StoredCrc, 102, second.StoredCrc), tracker.Watermark);
+        Assert.Equal(new AcknowledgedPosition(1010, 1, 102, 1000, first.StoredCrc, 102, second.StoredCrc), tracker.Acknowledged);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class AcknowledgementTrackerTests
     {
         var tracker = new AcknowledgementTracker(Start);
         tracker.AddPassed(1000, 1234, 100);
-        Assert.Equal(new Watermark(1234, 0, 100, null, 0, 100), tracker.Watermark);
+        Assert.Equal(new AcknowledgedPosition(1234, 0, 100, null, 0, 100), tracker.Acknowledged);
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class AcknowledgementTrackerTests
         var tracker = new AcknowledgementTracker(Start);
         Assert.Throws<InvalidOperationException>(() => tracker.Add(SomeBatch.Of(1001, 100, 1)));
         Assert.Throws<InvalidOperationException>(() => tracker.AddPassed(999, 1100, 100));
-        Assert.Equal(Start, tracker.Watermark);
+        Assert.Equal(Start, tracker.Acknowledged);
         Assert.Equal(1000, tracker.EndPosition);
     }
 
@@ -89,7 +89,7 @@ public sealed class AcknowledgementTrackerTests
         var tracker = new AcknowledgementTracker(Start);
         var model = new Model();
         var settledBefore = new Queue<OutboundBatch>();
-        var last = tracker.Watermark;
+        var last = tracker.Acknowledged;
         foreach (var action in actions)
         {
             var which = action / 8;
@@ -122,8 +122,8 @@ public sealed class AcknowledgementTrackerTests
                     break;
             }
 
-            var now = tracker.Watermark;
-            Assert.Equal(model.Watermark, now);
+            var now = tracker.Acknowledged;
+            Assert.Equal(model.Acknowledged, now);
             Assert.True((now.Position, now.Record).CompareTo((last.Position, last.Record)) >= 0, $"went back from {last} to {now}");
             Assert.All(model.Unsettled, b => Assert.True(now.Position <= b.Position));
             Assert.Equal(model.Unsettled, tracker.Pending);
@@ -144,7 +144,7 @@ public sealed class AcknowledgementTrackerTests
 
         public long NextOffset => _all.Count == 0 ? Start.NextOffset : _all[^1].NextOffset;
 
-        public Watermark Watermark
+        public AcknowledgedPosition Acknowledged
         {
             get
             {
@@ -166,8 +166,8 @@ public sealed class AcknowledgementTrackerTests
                     }
 
                     mark = batch is null
-                        ? new Watermark(end, 0, nextOffset, null, 0, mark.Records)
-                        : new Watermark(end, 0, nextOffset, batch.Position, batch.StoredCrc, mark.Records + batch.RecordsCount);
+                        ? new AcknowledgedPosition(end, 0, nextOffset, null, 0, mark.Records)
+                        : new AcknowledgedPosition(end, 0, nextOffset, batch.Position, batch.StoredCrc, mark.Records + batch.RecordsCount);
                 }
 
                 return mark;

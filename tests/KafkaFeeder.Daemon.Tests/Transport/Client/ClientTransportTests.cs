@@ -177,7 +177,7 @@ public sealed class ClientTransportTests : IDisposable
         BatchOutcome? outcome;
         while (!_outcomes.TryTake(out outcome, TimeSpan.FromMilliseconds(20)))
         {
-            transport.Push();
+            transport.SendNow();
         }
 
         return outcome;
@@ -189,7 +189,7 @@ public sealed class ClientTransportTests : IDisposable
         var batch = SomeBatch.Of(0, 0, 1);
         batch.IsIsolated = isIsolated;
         transport.Send(batch, reader.Batch.Span, Log, _outcomes.Add);
-        transport.Push();
+        transport.SendNow();
     }
 
     /// <summary>A batch of this record, read.</summary>

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping.Losses;
 
-public sealed class LossBookTests : IDisposable
+public sealed class LossRecorderTests : IDisposable
 {
     private const string Refused = "20261121_100000_3600_UTC-orders.szn";
 
@@ -62,14 +62,14 @@ public sealed class LossBookTests : IDisposable
         Assert.StartsWith($"orders in {_folder.Path}: 1 more ", Assert.Single(_log.Of(505)), StringComparison.Ordinal);
     }
 
-    private LossBook Book()
+    private LossRecorder Book()
     {
         var space = new QuarantineSpace(_folder.Path, new QuarantineOptions(), _log, _time, _ => 1L << 40);
         var quarantine = new Quarantine(_folder.File("rejected"), "orders", space);
-        return new LossBook(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, _folder.Path, "orders", _log, _time);
+        return new LossRecorder(new Ledger(_folder.File("ledger.jsonl"), _time), quarantine, _folder.Path, "orders", _log, _time);
     }
 
-    private void Refuse(LossBook book, int records)
+    private void Refuse(LossRecorder book, int records)
     {
         using var reader = SegmentReader.Open(SomeLog.Segment(_folder.Path, records));
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());

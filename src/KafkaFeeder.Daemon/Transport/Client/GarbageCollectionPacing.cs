@@ -5,7 +5,7 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// grow to many times what is alive, and no setting that can be made while running keeps it from that. Nearly all that
 /// is alive are the records on the way, so a collection takes milliseconds.
 /// </summary>
-internal static class CollectionPace
+internal static class GarbageCollectionPacing
 {
     /// <summary>Managed bytes that a record on the way takes beside its own.</summary>
     public const int RecordBytes = 300;

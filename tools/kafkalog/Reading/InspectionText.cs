@@ -1,9 +1,8 @@
 using System.Globalization;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
-using KafkaLog.Tool.Reading;
 
-namespace KafkaLog.Tool.Verifying;
+namespace KafkaLog.Tool.Reading;
 
 /// <summary>What was found in a file, for people: a line for each damage, and a line for the file.</summary>
 internal static class InspectionText
@@ -51,7 +50,7 @@ internal static class InspectionText
             return false;
         }
 
-        Complaints.Say(Invariant(
+        ErrorOutput.Say(Invariant(
             $"{inspection.Path}: {inspection.UnfinishedBytes:N0} bytes at the end are not in {created}: its writer has not finished them"));
         return true;
     }

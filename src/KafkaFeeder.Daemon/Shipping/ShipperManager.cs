@@ -17,7 +17,7 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// One shipper for each log, each on its own. A log whose settings change is stopped (its acknowledgements waited for)
 /// and started with the new ones; no other log notices. A shipper that fails is started again, alone. Thread-safe.
 /// </summary>
-internal sealed class ShipperFleet(
+internal sealed class ShipperManager(
     FeederOptions options,
     StateDirectory state,
     CheckpointStore checkpoints,
@@ -30,7 +30,7 @@ internal sealed class ShipperFleet(
 {
     private const long MiB = 1 << 20;
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Directory, string Component), Berth> _berths = [];
+    private readonly Dictionary<(string Directory, string Component), RunningLog> _running = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
     private readonly DirectoryListings _listings = new(time);
     private readonly InFlightBudget _budget = new(
@@ -59,12 +59,12 @@ internal sealed class ShipperFleet(
         lock (_lock)
         {
             _isStopping = true;
-            foreach (var berth in _berths.Values)
+            foreach (var running in _running.Values)
             {
-                berth.Stop();
+                running.Stop();
             }
 
-            running = [.. _berths.Values.Select(b => b.Running), .. _leaving.Values];
+            running = [.. _running.Values.Select(b => b.Running), .. _leaving.Values];
         }
 
         await Task.WhenAll(running).ConfigureAwait(false);
@@ -85,14 +85,14 @@ internal sealed class ShipperFleet(
             }
 
             var wanted = logs.ToDictionary(l => l.Key);
-            foreach (var (key, berth) in _berths.ToList())
+            foreach (var (key, running) in _running.ToList())
             {
                 if (!wanted.ContainsKey(key))
                 {
-                    berth.Stop();
-                    _berths.Remove(key);
-                    registry.Remove(berth.Status);
-                    _leaving[key] = berth.Running; // if it is put back, the next one waits for it
+                    running.Stop();
+                    _running.Remove(key);
+                    registry.Remove(running.Status);
+                    _leaving[key] = running.Running; // if it is put back, the next one waits for it
                     said.Add(() => FeederLog.LogRemoved(logger, key.Component, key.Directory));
                 }
             }
@@ -108,11 +108,11 @@ internal sealed class ShipperFleet(
 
     private void LookAtMemory(List<Action> said)
     {
-        var count = _berths.Count;
-        var segments = _berths.Values.Sum(b => b.Status.Segments);
+        var count = _running.Count;
+        var segments = _running.Values.Sum(b => b.Status.Segments);
         _budget.Segments = segments;
         var needed = InFlightBudget.NeededFor(count, segments);
-        var areCounted = _berths.Values.All(b => b.Status.IsLookedAt || b.Status.State == LogState.Failed);
+        var areCounted = _running.Values.All(b => b.Status.IsLookedAt || b.Status.State == LogState.Failed);
         if (!_isMemoryTold && areCounted && needed > options.Shipper.MemoryLimitBytes)
         {
             _isMemoryTold = true;
@@ -124,9 +124,9 @@ internal sealed class ShipperFleet(
 
     private void Apply(PlannedLog log, List<Action> said)
     {
-        if (_berths.TryGetValue(log.Key, out var berth))
+        if (_running.TryGetValue(log.Key, out var running))
         {
-            var options = berth.Status.Options;
+            var options = running.Status.Options;
             if (options.HasSameSettings(log.Options))
             {
                 return;
@@ -135,11 +135,11 @@ internal sealed class ShipperFleet(
             said.Add(() => FeederLog.LogChanged(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
             if (options.GoesLike(log.Options))
             {
-                berth.Status.Options = log.Options; // nothing of what is sent already is concerned
+                running.Status.Options = log.Options; // nothing of what is sent already is concerned
                 return;
             }
 
-            berth.Stop();
+            running.Stop();
         }
         else
         {
@@ -147,46 +147,46 @@ internal sealed class ShipperFleet(
         }
 
         _leaving.Remove(log.Key, out var left);
-        var before = berth?.Running ?? left ?? Task.CompletedTask;
-        var next = new Berth(new LogStatus(log.Options, log.Directory, time, ledger.AccountOf(log.Directory, log.Options.Component)));
+        var before = running?.Running ?? left ?? Task.CompletedTask;
+        var next = new RunningLog(new LogStatus(log.Options, log.Directory, time, ledger.AccountOf(log.Directory, log.Options.Component)));
         next.Running = Task.Run(() => RunAsync(next, before));
-        _berths[log.Key] = next;
+        _running[log.Key] = next;
         registry.Set(next.Status);
     }
 
-    private async Task RunAsync(Berth berth, Task before)
+    private async Task RunAsync(RunningLog running, Task before)
     {
         await before.ConfigureAwait(false); // two shippers never share a checkpoint
-        var stopping = berth.Stopping;
+        var stopping = running.Stopping;
         var restarts = new RestartPolicy();
-        using var turns = loops.Enter($"the shipper of {berth.Status.Options.Component}", LoopKind.Log);
+        using var turns = loops.Enter($"the shipper of {running.Status.Options.Component}", LoopKind.Log);
         while (!stopping.IsCancellationRequested)
         {
             var began = time.GetTimestamp();
             TimeSpan pause;
             try
             {
-                turns.Turned();
-                await ShipAsync(berth, turns).ConfigureAwait(false);
+                turns.MadeProgress();
+                await ShipAsync(running, turns).ConfigureAwait(false);
                 return;
             }
             catch (Exception e)
             {
                 // Whatever it is, it is this log's alone: the others go on, and so does this one after a pause.
                 pause = restarts.Failed(time.GetElapsedTime(began));
-                Failed(berth.Status, e, restarts, pause);
+                Failed(running.Status, e, restarts, pause);
             }
 
             turns.SleepsFor(pause);
             await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
         }
 
-        berth.Status.State = LogState.Stopped;
+        running.Status.State = LogState.Stopped;
     }
 
-    private async Task ShipAsync(Berth berth, LoopTurns turns)
+    private async Task ShipAsync(RunningLog running, LoopProgress turns)
     {
-        var status = berth.Status;
+        var status = running.Status;
         var log = status.Options;
         if (!LogLock.TryTake(status.Directory, log.Component, out var held))
         {
@@ -200,10 +200,10 @@ internal sealed class ShipperFleet(
                 checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time)
             .ConfigureAwait(false);
         var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
-        var book = new LossBook(ledger, quarantine, status.Directory, log.Component, logger, time);
+        var book = new LossRecorder(ledger, quarantine, status.Directory, log.Component, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
         using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, set, book, status, logger, time);
-        await shipper.RunAsync(turns, berth.Stopping).ConfigureAwait(false);
+        await shipper.RunAsync(turns, running.Stopping).ConfigureAwait(false);
     }
 
     private void Failed(LogStatus status, Exception e, RestartPolicy restarts, TimeSpan pause)
@@ -221,7 +221,7 @@ internal sealed class ShipperFleet(
         "Design",
         "CA1001",
         Justification = "A CancellationTokenSource without a timer holds nothing to dispose; Stop may come at any time.")]
-    private sealed class Berth(LogStatus status)
+    private sealed class RunningLog(LogStatus status)
     {
         private readonly CancellationTokenSource _stop = new();
 

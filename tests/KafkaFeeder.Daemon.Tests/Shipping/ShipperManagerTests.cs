@@ -19,7 +19,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 /// <summary>Shippers on their real loops: what happens when one fails, is removed, is put back, gets other settings.</summary>
-public sealed class ShipperFleetTests : IAsyncDisposable
+public sealed class ShipperManagerTests : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
@@ -28,9 +28,9 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     private readonly StateDirectory _state;
     private readonly CheckpointStore _checkpoints;
     private readonly Brokers _brokers = new();
-    private readonly List<ShipperFleet> _fleets = [];
+    private readonly List<ShipperManager> _managers = [];
 
-    public ShipperFleetTests()
+    public ShipperManagerTests()
     {
         _logs = Directory.CreateDirectory(_folder.File("logs")).FullName;
         _state = new StateDirectory(_folder.File("checkpoint"), _folder.File("journal"));
@@ -40,9 +40,9 @@ public sealed class ShipperFleetTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var fleet in _fleets)
+        foreach (var manager in _managers)
         {
-            await fleet.StopAsync();
+            await manager.StopAsync();
         }
 
         _checkpoints.Dispose();
@@ -54,11 +54,11 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     {
         Segment("1", "2", "3");
         _brokers.ThrowsAt = "3";
-        var fleet = Fleet();
-        fleet.Apply([Planned()]);
-        await Eventually.HoldsAsync(() => fleet.Logs.All[0].State == LogState.Failed);
-        Assert.Contains("as the test says", fleet.Logs.All[0].Error, StringComparison.Ordinal);
-        Assert.Equal(2, _checkpoints.Of(_logs, "orders").Snapshot().Segments.Single().Watermark.Records);
+        var manager = Manager();
+        manager.Apply([Planned()]);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].State == LogState.Failed);
+        Assert.Contains("as the test says", manager.Logs.All[0].Error, StringComparison.Ordinal);
+        Assert.Equal(2, _checkpoints.Of(_logs, "orders").Snapshot().Segments.Single().Acknowledged.Records);
         Assert.Equal(["1", "2"], _brokers.Topic);
     }
 
@@ -68,12 +68,12 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         var time = new ManualTime();
         Segment("1");
         _brokers.ThrowsAt = "1";
-        var fleet = Fleet(time: time);
-        fleet.Apply([Planned()]);
+        var manager = Manager(time: time);
+        manager.Apply([Planned()]);
         foreach (var (failures, wait) in ((string, int)[])[("1 time", 5), ("2 times", 10), ("3 times", 20)])
         {
             await Eventually.HoldsAsync(
-                () => fleet.Logs.All[0].Error?.Contains(
+                () => manager.Logs.All[0].Error?.Contains(
                     $"failed {failures} in a row, next try in {wait} s", StringComparison.Ordinal) == true);
             await Eventually.HoldsAsync(() => time.Next == TimeSpan.FromSeconds(wait)); // it waits
             var opened = _brokers.Opened;
@@ -91,12 +91,12 @@ public sealed class ShipperFleetTests : IAsyncDisposable
         Segment("1");
         Segment("2");
         var lines = new LogLines();
-        var fleet = Fleet(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 2) - 1);
-        fleet.Apply([Planned()]);
+        var manager = Manager(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 2) - 1);
+        manager.Apply([Planned()]);
         Assert.Empty(lines.Of(207));
-        await Eventually.HoldsAsync(() => fleet.Logs.All[0].Segments == 2);
-        fleet.Apply([Planned()]);
-        fleet.Apply([Planned()]);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].Segments == 2);
+        manager.Apply([Planned()]);
+        manager.Apply([Planned()]);
         Assert.Matches("1 logs with 2 segments need [0-9]+MiB:", Assert.Single(lines.Of(207)));
     }
 
@@ -105,11 +105,11 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     {
         Segment("1");
         var lines = new LogLines();
-        var fleet = Fleet(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 0) - 1);
-        fleet.Apply([Planned()]);
+        var manager = Manager(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 0) - 1);
+        manager.Apply([Planned()]);
         Assert.Empty(lines.Of(207)); // it is too small for any number of them
-        await Eventually.HoldsAsync(() => fleet.Logs.All[0].IsLookedAt);
-        fleet.Apply([Planned()]);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].IsLookedAt);
+        manager.Apply([Planned()]);
         Assert.Contains("1 logs with 1 segments need", Assert.Single(lines.Of(207)), StringComparison.Ordinal);
     }
 
@@ -118,10 +118,10 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     {
         new Ledger(_state.LedgerPath, TimeProvider.System).Add(
             LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
-        var fleet = Fleet();
-        fleet.Apply([Planned()]);
-        Assert.Equal((50, true), (fleet.Logs.All[0].LostBytes, fleet.Logs.All[0].HasIncidents));
-        await fleet.StopAsync();
+        var manager = Manager();
+        manager.Apply([Planned()]);
+        Assert.Equal((50, true), (manager.Logs.All[0].LostBytes, manager.Logs.All[0].HasIncidents));
+        await manager.StopAsync();
     }
 
     [Fact]
@@ -129,16 +129,16 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     {
         Segment("1", "2", "3");
         _brokers.Answers = false;
-        var fleet = Fleet();
-        fleet.Apply([Planned()]);
+        var manager = Manager();
+        manager.Apply([Planned()]);
         await Eventually.HoldsAsync(() => _brokers.InFlight == 3);
-        fleet.Apply([]);
-        fleet.Apply([Planned()]);
+        manager.Apply([]);
+        manager.Apply([Planned()]);
         Assert.Equal(1, _brokers.Opened); // the first still waits for its acknowledgements
         _brokers.Answers = true;
-        await Eventually.HoldsAsync(() => fleet.Logs.All[0].State == LogState.Idle && _brokers.Opened == 2);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].State == LogState.Idle && _brokers.Opened == 2);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
-        Assert.Null(fleet.Logs.All[0].LastError); // nor did it try, and find the log's lock taken
+        Assert.Null(manager.Logs.All[0].LastError); // nor did it try, and find the log's lock taken
     }
 
     [Fact]
@@ -146,15 +146,15 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     {
         Segment("1");
         _brokers.Answers = false;
-        var fleet = Fleet();
-        fleet.Apply([Planned()]);
+        var manager = Manager();
+        manager.Apply([Planned()]);
         await Eventually.HoldsAsync(() => _brokers.InFlight == 1);
-        fleet.Apply([]);
-        var stopping = fleet.StopAsync();
+        manager.Apply([]);
+        var stopping = manager.StopAsync();
         Assert.False(stopping.IsCompleted);
         _brokers.Answers = true;
         await stopping.WaitAsync(Limit);
-        Assert.True(Assert.Single(_checkpoints.Of(_logs, "orders").Snapshot().Segments).Watermark.Records == 1);
+        Assert.True(Assert.Single(_checkpoints.Of(_logs, "orders").Snapshot().Segments).Acknowledged.Records == 1);
     }
 
     [Fact]
@@ -162,18 +162,18 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     {
         Segment("1", "2", "3");
         _brokers.Answers = false;
-        var fleet = Fleet();
-        fleet.Apply([Planned()]);
+        var manager = Manager();
+        manager.Apply([Planned()]);
         await Eventually.HoldsAsync(() => _brokers.InFlight == 3);
         for (var hours = 1; hours < 5; hours++)
         {
             var retention = TimeSpan.FromHours(hours);
-            fleet.Apply([Planned(l => l with { Retention = retention })]);
-            Assert.Equal(retention, fleet.Logs.All[0].Options.Retention);
+            manager.Apply([Planned(l => l with { Retention = retention })]);
+            Assert.Equal(retention, manager.Logs.All[0].Options.Retention);
         }
 
         _brokers.Answers = true;
-        await Eventually.HoldsAsync(() => fleet.Logs.All[0].State == LogState.Idle);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].State == LogState.Idle);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
         Assert.Equal(1, _brokers.Opened);
     }
@@ -182,14 +182,14 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     public async Task Two_daemons_with_checkpoints_of_their_own_do_not_ship_one_log_twice()
     {
         Segment("1", "2");
-        var first = Fleet();
+        var first = Manager();
         first.Apply([Planned()]);
         await Eventually.HoldsAsync(() => first.Logs.All[0].State == LogState.Idle);
 
         var state = new StateDirectory(_folder.File("checkpoint2"), _folder.File("journal2"));
         state.Create();
         using var checkpoints = CheckpointStore.Open(state.CheckpointDirectory, _ => { });
-        var second = Fleet(state, checkpoints);
+        var second = Manager(state, checkpoints);
         second.Apply([Planned()]);
         await Eventually.HoldsAsync(() => second.Logs.All[0].State == LogState.Failed);
         Assert.Contains("another kafkafeeder ships orders", second.Logs.All[0].Error, StringComparison.Ordinal);
@@ -201,22 +201,22 @@ public sealed class ShipperFleetTests : IAsyncDisposable
     public void While_a_log_line_is_written_others_may_look()
     {
         var lines = new LogLines();
-        var fleet = Fleet(logger: lines);
+        var manager = Manager(logger: lines);
         var mayLook = new List<bool>();
         lines.OnLine = id =>
         {
             if (id is 203 or 204 or 205) // added, changed, removed
             {
-                mayLook.Add(Task.Run(() => fleet.Logs.All.Count).Wait(TimeSpan.FromSeconds(5)));
+                mayLook.Add(Task.Run(() => manager.Logs.All.Count).Wait(TimeSpan.FromSeconds(5)));
             }
         };
-        fleet.Apply([Planned()]);
-        fleet.Apply([Planned(log => log with { Topic = "another" })]);
-        fleet.Apply([]);
+        manager.Apply([Planned()]);
+        manager.Apply([Planned(log => log with { Topic = "another" })]);
+        manager.Apply([]);
         Assert.Equal([true, true, true], mayLook);
     }
 
-    private ShipperFleet Fleet(
+    private ShipperManager Manager(
         StateDirectory? state = null, CheckpointStore? checkpoints = null, TimeProvider? time = null, ILogger? logger = null,
         long memoryLimit = 1L << 30)
     {
@@ -233,7 +233,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
                 MemoryLimitBytes = memoryLimit,
             },
         };
-        var fleet = new ShipperFleet(
+        var manager = new ShipperManager(
             options,
             state ?? _state,
             checkpoints ?? _checkpoints,
@@ -243,8 +243,8 @@ public sealed class ShipperFleetTests : IAsyncDisposable
             new Loops(TimeProvider.System),
             logger ?? NullLogger.Instance,
             time ?? TimeProvider.System);
-        _fleets.Add(fleet);
-        return fleet;
+        _managers.Add(manager);
+        return manager;
     }
 
     private PlannedLog Planned(Func<LogOptions, LogOptions>? change = null)
@@ -364,7 +364,7 @@ public sealed class ShipperFleetTests : IAsyncDisposable
                     Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
             }
 
-            public void Push()
+            public void SendNow()
             {
             }
 

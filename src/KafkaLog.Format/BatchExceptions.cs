@@ -1,4 +1,4 @@
-namespace KafkaLog.Format.Records;
+namespace KafkaLog.Format;
 
 /// <summary>The bytes of a batch are not what its header says. Trying again does not help.</summary>
 public sealed class CorruptBatchException : Exception

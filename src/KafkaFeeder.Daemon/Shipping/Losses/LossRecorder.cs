@@ -11,7 +11,7 @@ namespace KafkaFeeder.Daemon.Shipping.Losses;
 /// Accounts for everything of one log that does not reach Kafka as it was: quarantine first, then the ledger, then the
 /// counters and the log. Only when a call has returned may the watermark pass.
 /// </summary>
-internal sealed class LossBook(
+internal sealed class LossRecorder(
     Ledger ledger, Quarantine quarantine, string directory, string component, ILogger logger, TimeProvider time) : IDisposable
 {
     private Ledger Ledger => ledger;
@@ -124,7 +124,7 @@ internal sealed class LossBook(
     }
 
     /// <summary>Refused records of one batch: they become safe together.</summary>
-    public sealed class Refusals(LossBook book, OutboundBatch batch)
+    public sealed class Refusals(LossRecorder book, OutboundBatch batch)
     {
         private readonly List<(LedgerEntry Entry, long Offset, string Reason)> _refused = [];
         private readonly List<int> _added = [];

@@ -1,9 +1,10 @@
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 
 namespace KafkaLog.Tool.CommandLine;
 
 /// <summary>Lines on standard error.</summary>
-internal static class Complaints
+internal static class ErrorOutput
 {
     /// <summary>Names of files stand in it, so it is written as for a terminal.</summary>
     public static void Say(string what) => Console.Error.WriteLine($"kafkalog: {TerminalText.Of(what)}");

@@ -1,9 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using KafkaLog.Format.Segments;
-using KafkaLog.Tool.Reading;
 
-namespace KafkaLog.Tool.Verifying;
+namespace KafkaLog.Tool.Reading;
 
 /// <summary>What was found in a file, for programs: an object on a line.</summary>
 internal static class InspectionJson

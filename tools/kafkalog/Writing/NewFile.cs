@@ -1,7 +1,7 @@
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
 
-namespace KafkaLog.Tool.Recovering;
+namespace KafkaLog.Tool.Writing;
 
 /// <summary>A file that is made new and is there whole or not at all: unless it is completed it is deleted.</summary>
 internal sealed class NewFile : IDisposable
@@ -56,7 +56,7 @@ internal sealed class NewFile : IDisposable
     {
         if (SegmentName.TryParse(System.IO.Path.GetFileName(created)) is { } name && FolderOf(source) == FolderOf(created))
         {
-            Complaints.Say(
+            ErrorOutput.Say(
                 $"warning: {created} has the name of a segment of {name.Component} and lies beside {source}: a daemon that ships this "
                     + "directory would ship it too. Give it another name or directory.");
         }

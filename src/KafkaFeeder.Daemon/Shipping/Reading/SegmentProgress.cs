@@ -4,6 +4,7 @@ using System.Globalization;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Transport;
+using KafkaLog.Format;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -12,9 +13,9 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>What a lane has for its caller.</summary>
-internal enum LaneStatus
+internal enum ReadOutcome
 {
-    /// <summary>A batch: <see cref="SegmentLane.Current"/> and its bytes.</summary>
+    /// <summary>A batch: <see cref="SegmentProgress.Current"/> and its bytes.</summary>
     Batch,
 
     /// <summary>Nothing yet: its writer lives.</summary>
@@ -31,7 +32,7 @@ internal enum LaneStatus
 }
 
 /// <summary>One segment that is not done: where it is read, and what of it is confirmed. Not thread-safe.</summary>
-internal sealed class SegmentLane : IDisposable
+internal sealed class SegmentProgress : IDisposable
 {
     // Some 10 ms: other logs, and the watchdog, wait for no search.
     private const long SearchBytesPerTurn = 16 << 20;
@@ -46,11 +47,11 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="bytes">Its length.</param>
     /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
     /// <param name="head">See <see cref="HeadOfUnread"/>.</param>
-    public SegmentLane(SegmentName name, long bytes, long writtenBytes, uint? head)
+    public SegmentProgress(SegmentName name, long bytes, long writtenBytes, uint? head)
         : this(new SegmentCheckpoint(name, default, writtenBytes, false, head)) => Bytes = bytes;
 
     /// <summary>A segment that the checkpoint knows.</summary>
-    public SegmentLane(SegmentCheckpoint saved)
+    public SegmentProgress(SegmentCheckpoint saved)
     {
         _saved = saved;
         Bytes = saved.Bytes;
@@ -64,7 +65,7 @@ internal sealed class SegmentLane : IDisposable
     public int PendingCount => _reading?.Tracker?.PendingCount ?? 0;
 
     /// <summary>What is confirmed.</summary>
-    public Watermark Watermark => _reading?.Tracker?.Watermark ?? _saved.Watermark;
+    public AcknowledgedPosition Acknowledged => _reading?.Tracker?.Acknowledged ?? _saved.Acknowledged;
 
     /// <summary>The size that was seen last.</summary>
     public long Bytes { get; private set; }
@@ -122,10 +123,10 @@ internal sealed class SegmentLane : IDisposable
     public bool IsOpen => Reader is not null;
 
     /// <summary>Bytes that are there and not confirmed.</summary>
-    public long LagBytes => Math.Max(0, Bytes - Watermark.Position);
+    public long LagBytes => Math.Max(0, Bytes - Acknowledged.Position);
 
     /// <summary>Bytes that were there, and are not confirmed, when there is no file any more.</summary>
-    public long LosableBytes => Math.Max(0, WrittenBytes - Watermark.Position);
+    public long LosableBytes => Math.Max(0, WrittenBytes - Acknowledged.Position);
 
     /// <summary>The batch that was read.</summary>
     public OutboundBatch? Current => _reading?.Current;
@@ -137,12 +138,12 @@ internal sealed class SegmentLane : IDisposable
     public SafeFileHandle File => Reader!.File;
 
     /// <summary>Where reading began, as a journal notes it.</summary>
-    public SentMark StartMark => new(_saved.Watermark.Position, _saved.Watermark.NextOffset, _saved.Watermark.Records);
+    public SentMark StartMark => new(_saved.Acknowledged.Position, _saved.Acknowledged.NextOffset, _saved.Acknowledged.Records);
 
     private SegmentReader? Reader => _reading?.Reader;
 
     /// <summary>The byte behind the last that was read.</summary>
-    private long EndPosition => _reading?.Tracker?.EndPosition ?? _saved.Watermark.Position;
+    private long EndPosition => _reading?.Tracker?.EndPosition ?? _saved.Acknowledged.Position;
 
     /// <summary>What a checkpoint says of it. What is confirmed is saved though its head cannot be read: that is asked again.</summary>
     public SegmentCheckpoint Snapshot(bool isDone = false)
@@ -161,10 +162,10 @@ internal sealed class SegmentLane : IDisposable
 
     private SegmentCheckpoint AsOfNow(bool isDone)
     {
-        var bytes = Math.Max(WrittenBytes, Watermark.Position);
+        var bytes = Math.Max(WrittenBytes, Acknowledged.Position);
         return _reading?.Tracker is null && _saved.Bytes == bytes && _saved.IsDone == isDone
             ? _saved
-            : _saved with { Watermark = Watermark, Bytes = bytes, IsDone = isDone, ComparedAt = 0 };
+            : _saved with { Acknowledged = Acknowledged, Bytes = bytes, IsDone = isDone, ComparedAt = 0 };
     }
 
     /// <summary>
@@ -176,7 +177,7 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="reset">What is not as the checkpoint says; null if all is.</param>
     /// <returns>False if it is still being searched where it is whole: ask again soon, others meanwhile.</returns>
     /// <exception cref="IOException">It cannot be opened, or a loss cannot be accounted for.</exception>
-    public bool TryOpen(string directory, LossBook book, out SegmentReset? reset)
+    public bool TryOpen(string directory, LossRecorder book, out SegmentReset? reset)
     {
         reset = null;
         var path = Path.Combine(directory, Name.FileName);
@@ -207,7 +208,7 @@ internal sealed class SegmentLane : IDisposable
             _reading = new Reading
             {
                 Reader = reader,
-                Tracker = new AcknowledgementTracker(_saved.Watermark),
+                Tracker = new AcknowledgementTracker(_saved.Acknowledged),
                 Identity = identity,
                 ModifiedTicks = modified,
                 PassedTailAt = plan.PassedTailAt,
@@ -232,18 +233,18 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="book">Accounts for damage before it is passed.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
-    public LaneStatus Read(DateTimeOffset now, LossBook book)
+    public ReadOutcome Read(DateTimeOffset now, LossRecorder book)
     {
         if (IsRewritten)
         {
-            return LaneStatus.End;
+            return ReadOutcome.End;
         }
 
         var isAtItsEnd = IsAtItsEnd();
         if (_reading!.PassedTailAt is not null)
         {
             IsReadToEnd = true; // if the file has grown, it is read again from the start of that batch: TryFinish
-            return LaneStatus.End;
+            return ReadOutcome.End;
         }
 
         if (!isAtItsEnd && TakeNext(book) is { } first)
@@ -256,7 +257,7 @@ internal sealed class SegmentLane : IDisposable
         {
             Bytes = isAtItsEnd ? Reader.Position : Reader.WrittenEnd; // less than its length while its writer has prepared space
             WrittenBytes = IsUnlinked ? WrittenBytes : Reader.Position; // a batch that is half written may be taken back by its writer
-            return LaneStatus.Waiting;
+            return ReadOutcome.Waiting;
         }
 
         // The writer may have written and gone between our read and the test of its lock.
@@ -270,22 +271,22 @@ internal sealed class SegmentLane : IDisposable
         _reading!.WaitsUntil = writer == WriterState.Unknown ? SegmentFinality.FinalAt(IsUnlinked ? null : Name, stat.Modified) : null;
         if (!SegmentFinality.IsFinal(writer, IsUnlinked ? null : Name, stat.Modified, now))
         {
-            return LaneStatus.Waiting;
+            return ReadOutcome.Waiting;
         }
 
         var tail = Reader.TryReadTail();
         if (tail != SegmentReadStatus.NeedMore && NoticesRewritten())
         {
-            return LaneStatus.End;
+            return ReadOutcome.End;
         }
 
         switch (tail)
         {
             case SegmentReadStatus.Searching:
-                return LaneStatus.Searching;
+                return ReadOutcome.Searching;
             case SegmentReadStatus.Corrupt when Reader.Damage!.EndPosition < stat.Bytes:
                 Pass(Reader.Damage, book); // there is a whole batch behind it
-                return LaneStatus.Passed;
+                return ReadOutcome.Passed;
             case SegmentReadStatus.Corrupt:
                 PassTail(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
                 break;
@@ -293,7 +294,7 @@ internal sealed class SegmentLane : IDisposable
 
         IsReadToEnd = true;
         Reader.DropBuffer();
-        return LaneStatus.End;
+        return ReadOutcome.End;
     }
 
     /// <summary>
@@ -301,7 +302,7 @@ internal sealed class SegmentLane : IDisposable
     /// already is on its way and is not lost by this.
     /// </summary>
     /// <exception cref="IOException">It could not be accounted for; ask again.</exception>
-    private void BookIfCut(long bytes, LossBook book)
+    private void BookIfCut(long bytes, LossRecorder book)
     {
         var from = Math.Max(bytes, EndPosition);
         if (WrittenBytes > from)
@@ -310,7 +311,7 @@ internal sealed class SegmentLane : IDisposable
             WrittenBytes = from;
         }
 
-        Bytes = Math.Max(bytes, Watermark.Position);
+        Bytes = Math.Max(bytes, Acknowledged.Position);
     }
 
     /// <summary>
@@ -318,7 +319,7 @@ internal sealed class SegmentLane : IDisposable
     /// be taken back. Of a file without a name all counts, since no later run can read it.
     /// </summary>
     /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
-    public void LookAtSize(LossBook book)
+    public void LookAtSize(LossRecorder book)
     {
         var stat = SegmentHandle.Stat(Reader!.File);
         if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _reading!.ModifiedTicks))
@@ -355,7 +356,7 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>A size was looked at, and of what was not read the head.</summary>
     /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
-    public void SawSize((long Bytes, long Written, uint? Head) size, LossBook book)
+    public void SawSize((long Bytes, long Written, uint? Head) size, LossRecorder book)
     {
         var before = Bytes;
         BookIfCut(size.Bytes, book);
@@ -371,7 +372,7 @@ internal sealed class SegmentLane : IDisposable
     }
 
     /// <summary>What was lost of it is accounted for: it is nobody's any more.</summary>
-    public void WasLost() => Bytes = WrittenBytes = Watermark.Position;
+    public void WasLost() => Bytes = WrittenBytes = Acknowledged.Position;
 
     /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
     public bool TryFinish()
@@ -411,7 +412,7 @@ internal sealed class SegmentLane : IDisposable
             return;
         }
 
-        ReadOpenFileFrom(Watermark with { Position = tail, LastBatchPosition = null }, isSameContent: true);
+        ReadOpenFileFrom(Acknowledged with { Position = tail, LastBatchPosition = null }, isSameContent: true);
     }
 
     /// <summary>
@@ -419,7 +420,7 @@ internal sealed class SegmentLane : IDisposable
     /// open is read from its start.
     /// </summary>
     /// <exception cref="IOException">It cannot be read, or a loss cannot be accounted for; nothing of the lane has changed.</exception>
-    public SegmentReset ReadWrittenOver(LossBook book)
+    public SegmentReset ReadWrittenOver(LossRecorder book)
     {
         BookWrittenOver(book);
         _saved = _saved with { Head = null, SentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition) };
@@ -430,14 +431,14 @@ internal sealed class SegmentLane : IDisposable
             IsGoingBack: true);
     }
 
-    private void ReadOpenFileFrom(Watermark start, bool isSameContent)
+    private void ReadOpenFileFrom(AcknowledgedPosition start, bool isSameContent)
     {
         var before = _reading!;
         var file = Reader!.File;
         var reader = new SegmentReader(file, Reader.Path, start.Position, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
         var identity = isSameContent ? before.Identity : IdentityOf(file);
         before.Reader!.DropBuffer(); // the file is the new reader's now
-        _saved = _saved with { Watermark = start };
+        _saved = _saved with { Acknowledged = start };
         _reading = new Reading
         {
             Reader = reader,
@@ -488,7 +489,7 @@ internal sealed class SegmentLane : IDisposable
         {
             using var own = Reader is null ? SegmentHandle.OpenForReading(Path.Combine(directory, Name.FileName)) : null;
             Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
-            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? Reader!.File, head, Watermark.Position)], out var header)
+            return RecordBatchHeader.TryRead(head[..RandomAccess.Read(own ?? Reader!.File, head, Acknowledged.Position)], out var header)
                 && header.BaseTimestamp > 0 ? header.BaseTimestamp : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -520,7 +521,7 @@ internal sealed class SegmentLane : IDisposable
     /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
     /// </summary>
     /// <exception cref="IOException">A loss cannot be accounted for; nothing of the lane has changed.</exception>
-    public void CloseRewritten(LossBook book)
+    public void CloseRewritten(LossRecorder book)
     {
         if (_isWrittenOver)
         {
@@ -536,7 +537,7 @@ internal sealed class SegmentLane : IDisposable
     }
 
     /// <summary>Of the old content nothing is left that was not read.</summary>
-    private void BookWrittenOver(LossBook book)
+    private void BookWrittenOver(LossRecorder book)
     {
         LostIfAny(book, EndPosition, "the file was written over before they were shipped");
         WrittenBytes = Math.Min(WrittenBytes, EndPosition);
@@ -558,7 +559,7 @@ internal sealed class SegmentLane : IDisposable
     public void Dispose() => Close();
 
     private void LookAtHead() =>
-        Head ??= Reader is { } reader && !IsRewritten && Watermark.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
+        Head ??= Reader is { } reader && !IsRewritten && Acknowledged.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
 
     /// <summary>
     /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
@@ -599,26 +600,26 @@ internal sealed class SegmentLane : IDisposable
     /// </summary>
     private bool IsAtItsEnd() => !_reading!.IsBuffered && SegmentHandle.Stat(Reader!.File).Bytes == Reader.Position;
 
-    private LaneStatus? TakeNext(LossBook book)
+    private ReadOutcome? TakeNext(LossRecorder book)
     {
         var isFirst = !_reading!.IsBuffered;
         _reading.IsBuffered = true;
         var read = Reader!.TryRead();
         if (read != SegmentReadStatus.NeedMore && (isFirst || read != SegmentReadStatus.Batch) && NoticesRewritten())
         {
-            return LaneStatus.End;
+            return ReadOutcome.End;
         }
 
         switch (read)
         {
             case SegmentReadStatus.Batch:
                 Take();
-                return LaneStatus.Batch;
+                return ReadOutcome.Batch;
             case SegmentReadStatus.Corrupt:
                 Pass(Reader.Damage!, book);
-                return LaneStatus.Passed;
+                return ReadOutcome.Passed;
             case SegmentReadStatus.Searching:
-                return LaneStatus.Searching;
+                return ReadOutcome.Searching;
             default:
                 return null;
         }
@@ -684,9 +685,9 @@ internal sealed class SegmentLane : IDisposable
             BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
             WasConfirmed = reader.BatchPosition < _saved.SentTo,
         };
-        if (batch.Position == _saved.Watermark.Position)
+        if (batch.Position == _saved.Acknowledged.Position)
         {
-            for (var i = 0; i < Math.Min(_saved.Watermark.Record, header.RecordsCount); i++)
+            for (var i = 0; i < Math.Min(_saved.Acknowledged.Record, header.RecordsCount); i++)
             {
                 batch.Settle(i); // confirmed by the run before this one
             }
@@ -723,9 +724,9 @@ internal sealed class SegmentLane : IDisposable
 
     /// <summary>Accounts for damage, so that it may be passed.</summary>
     /// <exception cref="IOException">It could not be accounted for: do not pass it.</exception>
-    public void Account(SegmentDamage damage, LossBook book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
+    public void Account(SegmentDamage damage, LossRecorder book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
 
-    private void Pass(SegmentDamage damage, LossBook book)
+    private void Pass(SegmentDamage damage, LossRecorder book)
     {
         Account(damage, book);
         Reader!.Pass(damage);
@@ -737,7 +738,7 @@ internal sealed class SegmentLane : IDisposable
     /// The end of the file is no whole batch. If the file grows after all it is read from there: so the checkpoint says that the
     /// batch in front is that one, which it is not. What of it was confirmed before the file was cut is no loss.
     /// </summary>
-    private void PassTail(SegmentDamage tail, LossBook book)
+    private void PassTail(SegmentDamage tail, LossRecorder book)
     {
         if (tail.EndPosition > _reading!.CutTo)
         {
@@ -753,7 +754,7 @@ internal sealed class SegmentLane : IDisposable
     /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
-        var saved = _saved.Watermark;
+        var saved = _saved.Acknowledged;
         var from = saved.Position;
         if (Head is { } head && HeadOf(file) != head)
         {
@@ -791,7 +792,7 @@ internal sealed class SegmentLane : IDisposable
                 };
         }
 
-        void Account(LossBook book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
+        void Account(LossRecorder book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
         if (_isWrittenOver)
         {
             return FromStart(saved, Account);
@@ -849,7 +850,7 @@ internal sealed class SegmentLane : IDisposable
     /// Where the last batch was that was confirmed there is another one: the file was written over, and of what lies before that nobody
     /// can tell whether it was confirmed.
     /// </summary>
-    private static OpenPlan FromStart(Watermark saved, Action<LossBook> account) => new(
+    private static OpenPlan FromStart(AcknowledgedPosition saved, Action<LossRecorder> account) => new(
         default,
         new SegmentReset(
             $"it was written over: other batches stand before position {saved.Position} than those that were confirmed; reading it from its "
@@ -876,12 +877,12 @@ internal sealed class SegmentLane : IDisposable
     private void Apply(OpenPlan plan)
     {
         _saved = plan.IsOther
-            ? _saved with { Watermark = plan.Start, Head = null, HasUncopied = false, SentTo = _mayHaveSentNew ? _saved.SentTo : 0 }
-            : _saved with { Watermark = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.ConfirmedBefore) };
+            ? _saved with { Acknowledged = plan.Start, Head = null, HasUncopied = false, SentTo = _mayHaveSentNew ? _saved.SentTo : 0 }
+            : _saved with { Acknowledged = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.ConfirmedBefore) };
         _isWrittenOver = _mayHaveSentNew = false;
     }
 
-    private void LostIfAny(LossBook book, long from, string reason)
+    private void LostIfAny(LossRecorder book, long from, string reason)
     {
         if (WrittenBytes > from)
         {
@@ -893,14 +894,14 @@ internal sealed class SegmentLane : IDisposable
 
     private bool IsSameBatch(SafeFileHandle file, long position) =>
         HeaderAt(file, position) is { } header
-        && header.StoredCrc == _saved.Watermark.LastBatchCrc && position + header.TotalBytes == _saved.Watermark.Position;
+        && header.StoredCrc == _saved.Acknowledged.LastBatchCrc && position + header.TotalBytes == _saved.Acknowledged.Position;
 
     /// <summary>False if the batch of which some records are confirmed is gone, or another stands in its place.</summary>
     private bool IsHalfConfirmedBatchThere(SafeFileHandle file, long bytes) =>
-        _saved.Watermark is { Record: 0 }
-        || (_saved.Watermark.BatchCrc is { } crc
-            ? HeaderAt(file, _saved.Watermark.Position)?.StoredCrc == crc
-            : bytes > _saved.Watermark.Position);
+        _saved.Acknowledged is { Record: 0 }
+        || (_saved.Acknowledged.BatchCrc is { } crc
+            ? HeaderAt(file, _saved.Acknowledged.Position)?.StoredCrc == crc
+            : bytes > _saved.Acknowledged.Position);
 
     private static RecordBatchHeader? HeaderAt(SafeFileHandle file, long position)
     {
@@ -917,7 +918,7 @@ internal sealed class SegmentLane : IDisposable
         /// <summary>What was read, and what of it is confirmed.</summary>
         public AcknowledgementTracker? Tracker { get; init; }
 
-        /// <summary>See <see cref="SegmentLane.WrittenBytes"/>.</summary>
+        /// <summary>See <see cref="SegmentProgress.WrittenBytes"/>.</summary>
         public long WrittenBytes { get; set; }
 
         public string Identity { get; set; } = "";
@@ -955,7 +956,7 @@ internal sealed class SegmentLane : IDisposable
     /// <param name="Start">Where reading begins.</param>
     /// <param name="Reset">Why not where the checkpoint says; null: there.</param>
     /// <param name="Account">Accounts for what is not there any more.</param>
-    private sealed record OpenPlan(Watermark Start, SegmentReset? Reset, Action<LossBook> Account)
+    private sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset, Action<LossRecorder> Account)
     {
         public bool IsOther { get; init; }
 

@@ -13,7 +13,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// The CRC as stored of the batch that <paramref name="Record"/> counts in: of another one none is settled. Null if unknown.
 /// </param>
 [StructLayout(LayoutKind.Auto)] // there may be a hundred thousand
-internal readonly record struct Watermark(
+internal readonly record struct AcknowledgedPosition(
     long Position, int Record, long NextOffset, long? LastBatchPosition, uint LastBatchCrc, long Records = 0, uint? BatchCrc = null)
 {
     private readonly long _afterLastBatchPosition = LastBatchPosition + 1 ?? 0; // 0: unknown
@@ -29,6 +29,6 @@ internal readonly record struct Watermark(
     public long BatchOffset => Math.Max(0, NextOffset - Record);
 
     /// <summary>The same place, with no record of the next batch settled.</summary>
-    public Watermark WithoutRecord() =>
+    public AcknowledgedPosition WithoutRecord() =>
         this with { Record = 0, NextOffset = BatchOffset, Records = Math.Max(0, Records - Record), BatchCrc = null };
 }

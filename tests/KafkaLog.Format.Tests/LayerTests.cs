@@ -1,0 +1,20 @@
+using KafkaFeeder.Tests;
+using KafkaLog.Format.Segments;
+using Xunit;
+
+namespace KafkaLog.Format.Tests;
+
+/// <summary>The folders of the library are layers: each needs only those that are listed.</summary>
+public sealed class LayerTests
+{
+    private const string Layers = """
+        Segments    -> . Records Compression Checksums Native
+        Records     -> . Compression Checksums
+        Compression -> . Checksums
+        Checksums   -> Native
+        """;
+
+    [Fact]
+    public void The_folders_of_the_library_need_each_other_as_they_are_meant_to() =>
+        NamespaceArrows.AssertAre(typeof(LogWriter), "KafkaLog.Format", Layers);
+}
