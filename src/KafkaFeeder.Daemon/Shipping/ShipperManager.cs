@@ -55,7 +55,7 @@ internal sealed class ShipperManager(
     /// <summary>Stops reading everywhere, and returns when all is acknowledged and saved, or the drain time-out is over.</summary>
     public async Task StopAsync()
     {
-        Task[] running;
+        Task[] tasks;
         lock (_lock)
         {
             _isStopping = true;
@@ -64,10 +64,10 @@ internal sealed class ShipperManager(
                 running.Stop();
             }
 
-            running = [.. _running.Values.Select(b => b.Running), .. _leaving.Values];
+            tasks = [.. _running.Values.Select(b => b.Running), .. _leaving.Values];
         }
 
-        await Task.WhenAll(running).ConfigureAwait(false);
+        await Task.WhenAll(tasks).ConfigureAwait(false);
     }
 
     private void Apply(IReadOnlyList<PlannedLog> logs, List<Action> said)

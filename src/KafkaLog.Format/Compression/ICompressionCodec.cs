@@ -12,8 +12,8 @@ public interface ICompressionCodec
     void Compress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination);
 
     /// <summary>Decompresses a whole block.</summary>
-    /// <exception cref="Records.CorruptBatchException">The block is damaged, or larger than <paramref name="maxBytes"/>.</exception>
-    /// <exception cref="Records.UnsupportedBatchException">The codec's native library is not installed.</exception>
+    /// <exception cref="CorruptBatchException">The block is damaged, or larger than <paramref name="maxBytes"/>.</exception>
+    /// <exception cref="UnsupportedBatchException">The codec's native library is not installed.</exception>
     void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes);
 }
 

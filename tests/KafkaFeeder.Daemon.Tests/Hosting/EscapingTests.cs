@@ -25,8 +25,8 @@ public sealed class EscapingTests
         daemon.Until(() => daemon.Errors.Contains("to topic t of", StringComparison.Ordinal), "the log is found");
         Assert.Equal(0, daemon.Stop());
 
-        Assert.Contains("\\u000a2026-11-24T10:00:00.000+00:00 [ERR] forged\\u001b[31m goes to "
-            + "topic", daemon.Errors, StringComparison.Ordinal);
+        Assert.Contains("\\u000a2026-11-24T10:00:00.000+00:00 [ERR] forged\\u001b[31m to "
+            + "topic t", daemon.Errors, StringComparison.Ordinal);
         Assert.All(daemon.Errors.Split('\n'), line => Assert.DoesNotMatch("^2026-11-24T10:00:00.000", line));
         Assert.DoesNotContain('\u001b', daemon.Errors);
 

@@ -32,7 +32,7 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.Contains("1 segment with", _rig.Status.Error, StringComparison.Ordinal);
         Assert.Contains("removed from " + _rig.Logs + " while being read", _rig.Status.Error, StringComparison.Ordinal);
         Assert.Equal((bytes, bytes, bytes), (_rig.Status.LagBytes, _rig.Status.MissingBytes, _rig.Status.RemovedBytes));
-        Assert.Contains("stops before", Assert.Single(_rig.Lines.Of(RemovedEvent)), StringComparison.Ordinal);
+        Assert.Contains("stops first", Assert.Single(_rig.Lines.Of(RemovedEvent)), StringComparison.Ordinal);
 
         _rig.Drain(5);
         Assert.Equal(["1", "2"], _rig.Transport.Topic);

@@ -48,6 +48,6 @@ public sealed class BrokerHealthTests
         _health.Acknowledged();
         _health.Acknowledged();
         Assert.Equal((true, null), (_health.Answers, _health.LastError));
-        Assert.Equal(["Brokers of kafka: records are acknowledged again, after 90 s"], _log.All.Skip(1).Select(l => l.Text));
+        Assert.Equal(["Brokers of kafka: records are acknowledged again after 90 s"], _log.All.Skip(1).Select(l => l.Text));
     }
 }
