@@ -12,9 +12,9 @@ public sealed class LayerTests
         Hosting          -> Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd Signals Telemetry Liveness Options Options.Faults Options.Values Files
         Discovery        -> Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
         Retention        -> Checkpoints Telemetry Liveness Files
-        Shipping         -> Discovery Shipping.Reading Shipping.Losses Transport Checkpoints Status Telemetry Liveness Options Options.Values
+        Shipping         -> Discovery Shipping.Reading Shipping.Losses Transport Checkpoints Status Telemetry Liveness Options
         Shipping.Reading -> Shipping.Losses Transport Checkpoints Files
-        Shipping.Losses  -> Transport Checkpoints Telemetry Liveness Options Options.Values Files
+        Shipping.Losses  -> Transport Checkpoints Telemetry Liveness Options Files
         Transport        -> Options
         Transport.Client -> Transport Telemetry Options
         Checkpoints      -> Telemetry Liveness Files

@@ -13,7 +13,7 @@ internal static class CheckCommand
     /// <summary>What brokers say is not ours, and some of it is long.</summary>
     private const int MaxShown = 16 * 1024;
 
-    public static int Execute(string configuration, bool offline)
+    public static int Execute(string configuration, bool offline, bool show)
     {
         if (Startup.LoadOptions(configuration) is not { } options)
         {
@@ -24,6 +24,11 @@ internal static class CheckCommand
         foreach (var warning in options.Warnings)
         {
             Console.WriteLine($"warning: {warning}");
+        }
+
+        if (show)
+        {
+            Show(options, found);
         }
 
         List<string> problems = [.. found.Faults.Select(f => f.ToString()), .. found.Unclaimed.Select(u => u.ToString())];
@@ -47,6 +52,25 @@ internal static class CheckCommand
         Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: "
             + $"{(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    /// <summary>Every setting with its value; of each log as a section, since it has settings of the same names.</summary>
+    private static void Show(FeederOptions options, FoundLogs found)
+    {
+        Write($"# {options.SourceFile}", EffectiveConfiguration.Of(options));
+        foreach (var log in found.Logs)
+        {
+            Write($"# log {log.Options.Component} in {log.Directory}", EffectiveConfiguration.Of(log.Options));
+        }
+
+        static void Write(string title, IEnumerable<KeyValuePair<string, string>> settings)
+        {
+            Console.WriteLine(Quote.Plain(title, MaxShown));
+            foreach (var (key, value) in settings)
+            {
+                Console.WriteLine(Quote.Plain($"{key}: {value}", MaxShown));
+            }
+        }
     }
 
     /// <summary>What the checkpoints have as not shipped of logs that nothing names any more.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Units;
 
 namespace KafkaFeeder.Daemon.Commands;
 
@@ -45,7 +46,10 @@ internal static class CommandLine
             "Validate conf.yaml and every kafkafeeder.yaml below log_dir, and look up the topics on the brokers. Exit 0 if all is well, 1 "
                 + "if not, 2 if conf.yaml is invalid.");
         check.Options.Add(offline);
-        check.SetAction(parsed => CheckCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(offline)));
+        var show = new Option<bool>("--show") { Description = "Print every setting in force, defaults included and secrets hidden." };
+        check.Options.Add(show);
+        check.SetAction(
+            parsed => CheckCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(offline), parsed.GetValue(show)));
 
         var json = new Option<bool>("--json") { Description = "Print the daemon's answer as JSON." };
         var status = new Command(

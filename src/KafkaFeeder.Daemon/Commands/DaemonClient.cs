@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Commands;

@@ -22,8 +22,8 @@ namespace KafkaFeeder.Daemon.Hosting;
 /// </summary>
 internal sealed class Feeder : IHostedService, IAsyncDisposable
 {
+    private static readonly TimeSpan LongestRestartPause = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan DrainLook = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(5);
 
     /// <summary>A hundred thousand segments that are found take 10 MB more in this time.</summary>
     private static readonly TimeSpan MemoryLookInterval = TimeSpan.FromMilliseconds(500);
@@ -203,8 +203,10 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private async Task KeepRunningAsync(
         string name, Func<CancellationToken, Task> loop, Action<TimeSpan> onPause, CancellationToken stopping)
     {
+        var restarts = new RestartPolicy(LongestRestartPause);
         while (!stopping.IsCancellationRequested)
         {
+            var began = _time.GetTimestamp();
             try
             {
                 await loop(stopping).ConfigureAwait(false);
@@ -213,8 +215,9 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             {
                 // A loop that ends is a daemon that looks alive and does nothing: say it, and go on.
                 FeederLog.LoopFailed(_logger, name, e is IOException or UnauthorizedAccessException ? e.Message : e.ToString());
-                onPause(RestartPause);
-                await Pause.ForAsync(RestartPause, TimeProvider.System, stopping).ConfigureAwait(false);
+                var pause = restarts.Failed(_time.GetElapsedTime(began));
+                onPause(pause);
+                await Pause.ForAsync(pause, _time, stopping).ConfigureAwait(false);
             }
         }
     }

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Units;
 using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Options;

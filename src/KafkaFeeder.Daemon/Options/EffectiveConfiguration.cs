@@ -1,9 +1,9 @@
 using System.Globalization;
-using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Units;
 
 namespace KafkaFeeder.Daemon.Options;
 
-/// <summary>The settings as they are in force, for the log and the status page: defaults filled in, secrets hidden.</summary>
+/// <summary>The settings in force, for <c>kafkafeeder check --show</c>: defaults filled in, secrets hidden.</summary>
 public static class EffectiveConfiguration
 {
     /// <summary>Key path and value, in the order of the documentation.</summary>

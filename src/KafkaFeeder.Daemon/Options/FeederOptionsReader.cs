@@ -2,6 +2,7 @@ using System.Net;
 using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Options.Yaml;
+using KafkaFeeder.Units;
 using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Options;

@@ -3,12 +3,12 @@ using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Shipping.Losses;
 using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Units;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -29,6 +29,7 @@ internal sealed class ShipperManager(
     TimeProvider time)
 {
     private const long MiB = 1 << 20;
+    private static readonly TimeSpan LongestRestartPause = TimeSpan.FromMinutes(10);
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Directory, string Component), RunningLog> _running = [];
     private readonly Dictionary<(string Directory, string Component), Task> _leaving = [];
@@ -158,7 +159,7 @@ internal sealed class ShipperManager(
     {
         await before.ConfigureAwait(false); // two shippers never share a checkpoint
         var stopping = running.Stopping;
-        var restarts = new RestartPolicy();
+        var restarts = new RestartPolicy(LongestRestartPause);
         using var turns = loops.Enter($"the shipper of {running.Status.Options.Component}", LoopKind.Log);
         while (!stopping.IsCancellationRequested)
         {

@@ -1,5 +1,4 @@
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Segments;

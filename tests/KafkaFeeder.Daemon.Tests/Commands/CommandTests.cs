@@ -5,7 +5,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Commands;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
@@ -200,6 +199,21 @@ public sealed class CommandTests : IDisposable
             _folder.File("state/journal"), "/proc/nothing/journal", StringComparison.Ordinal));
         Assert.Contains("journal_dir /proc/nothing/journal cannot be made: ", Run("check", "--offline").Errors, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.File("state/checkpoint")));
+    }
+
+    [Fact]
+    public void Check_shows_every_setting_in_force_with_its_default()
+    {
+        _folder.Write("logs/kafkafeeder.yaml", Entry);
+        Configure("127.0.0.1:1", properties: "sasl.username: someone, sasl.password: topsecret");
+        var (exitCode, output, _) = Run("check", "--offline", "--show");
+        Assert.Equal(ExitCode.Ok, exitCode);
+        Assert.StartsWith($"# {_folder.File("conf.yaml")}\nlog_dir: {_folder.File("logs")}\n", output, StringComparison.Ordinal);
+        Assert.Contains("\nwatcher.interval: 1s\n", output, StringComparison.Ordinal); // as it is set
+        Assert.Contains("\nshipper.memory_limit: 96MiB\n", output, StringComparison.Ordinal); // by default
+        Assert.Contains($"\n# log orders in {_folder.File("logs")}\ntopic: ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("topsecret", output, StringComparison.Ordinal);
+        Assert.EndsWith("all well\n", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Units;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Options;

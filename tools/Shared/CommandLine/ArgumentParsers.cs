@@ -1,21 +1,25 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
+using KafkaFeeder.Units;
 
 namespace KafkaFeeder.CommandLine;
 
 /// <summary>Option values with a form of their own. What is wrong is said, what is right is shown.</summary>
 internal static class ArgumentParsers
 {
-    /// <summary>10s, 500ms, 2m, 1h; a bare number is seconds. Above 0.</summary>
+    /// <summary>What a timer can wait for.</summary>
+    private static readonly TimeSpan LongestDuration = TimeSpan.FromDays(20);
+
+    /// <summary>See <see cref="DurationText"/>; a bare number is seconds. Above 0.</summary>
     public static TimeSpan Duration(ArgumentResult result)
     {
         var text = result.Tokens[^1].Value;
-        if (TryParseDuration(text, out var duration))
+        if (DurationText.TryParse(text, TimeSpan.FromSeconds(1), out var duration) && duration > TimeSpan.Zero && duration <= LongestDuration)
         {
             return duration;
         }
 
-        result.AddError($"{Name(result)} is \"{text}\"; it must be a duration above 0 such as 10s, 500ms, 2m or 1h.");
+        result.AddError($"{Name(result)} is \"{text}\"; it must be {DurationText.Expected}, above 0 and at most {DurationText.Format(LongestDuration)}.");
         return default;
     }
 
@@ -42,12 +46,12 @@ internal static class ArgumentParsers
     public static Func<ArgumentResult, long> Size(long minimum, long maximum) => result =>
     {
         var text = result.Tokens[^1].Value;
-        if (TryParseSize(text, out var bytes) && bytes >= minimum && bytes <= maximum)
+        if (SizeText.TryParse(text, out var bytes) && bytes >= minimum && bytes <= maximum)
         {
             return bytes;
         }
 
-        result.AddError($"{Name(result)} is \"{text}\"; it must be a size such as 8MiB, 500KB or 4096, from {minimum} to {maximum} bytes.");
+        result.AddError($"{Name(result)} is \"{text}\"; it must be {SizeText.Expected}, from {minimum} to {maximum} bytes.");
         return default;
     };
 
@@ -84,53 +88,6 @@ internal static class ArgumentParsers
         }
 
         return [.. found];
-    }
-
-    private static bool TryParseDuration(string text, out TimeSpan duration)
-    {
-        duration = default;
-        var digits = text.TakeWhile(c => char.IsAsciiDigit(c) || c == '.').Count();
-        double? unit = text[digits..] switch
-        {
-            "ms" => 0.001,
-            "" or "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => null,
-        };
-        if (unit is null || !double.TryParse(text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-            || number <= 0 || number * unit.Value > TimeSpan.FromDays(20).TotalSeconds)
-        {
-            return false;
-        }
-
-        duration = TimeSpan.FromSeconds(number * unit.Value);
-        return true;
-    }
-
-    private static bool TryParseSize(string text, out long bytes)
-    {
-        bytes = 0;
-        var digits = text.TakeWhile(c => char.IsAsciiDigit(c) || c == '.').Count();
-        long? unit = text[digits..].ToUpperInvariant() switch
-        {
-            "" or "B" => 1,
-            "KIB" => 1L << 10,
-            "MIB" => 1L << 20,
-            "GIB" => 1L << 30,
-            "KB" => 1_000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            _ => null,
-        };
-        if (unit is null || !decimal.TryParse(text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-            || number > long.MaxValue / unit.Value)
-        {
-            return false;
-        }
-
-        bytes = (long)(number * unit.Value);
-        return true;
     }
 
     private static string Name(ArgumentResult result) => (result.Parent as OptionResult)?.Option.Name ?? "The value";

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Units;
 
 namespace KafkaFeeder.Daemon.Options.Yaml;
 

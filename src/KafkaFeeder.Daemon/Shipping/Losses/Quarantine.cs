@@ -1,7 +1,7 @@
 using System.Globalization;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
-using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Units;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using Microsoft.Win32.SafeHandles;

@@ -1,6 +1,6 @@
 using KafkaFeeder.Daemon.Options;
-using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Telemetry;
+using KafkaFeeder.Units;
 
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 

@@ -1,6 +1,5 @@
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Shipping.Losses;
-using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Tests.Support;
 using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;

@@ -1,14 +1,14 @@
-using KafkaFeeder.Daemon.Shipping;
+using KafkaFeeder.Daemon.Liveness;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Shipping;
+namespace KafkaFeeder.Daemon.Tests.Liveness;
 
 public sealed class RestartPolicyTests
 {
     [Fact]
     public void Each_failure_is_waited_out_longer_and_after_four_the_log_is_held()
     {
-        var policy = new RestartPolicy();
+        var policy = new RestartPolicy(TimeSpan.FromMinutes(10));
         var waits = new List<(double Seconds, bool IsHeld)>();
         for (var i = 0; i < 10; i++)
         {
@@ -23,7 +23,7 @@ public sealed class RestartPolicyTests
     [Fact]
     public void A_run_that_lasted_begins_again()
     {
-        var policy = new RestartPolicy();
+        var policy = new RestartPolicy(TimeSpan.FromMinutes(10));
         for (var i = 0; i < 6; i++)
         {
             policy.Failed(TimeSpan.Zero);

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace KafkaFeeder.Daemon.Options.Values;
+namespace KafkaFeeder.Units;
 
 /// <summary><c>8MiB</c>, <c>500KB</c>, or a bare number of bytes. KB is 1000 bytes, KiB 1024.</summary>
 internal static class SizeText

@@ -1,16 +1,16 @@
-namespace KafkaFeeder.Daemon.Shipping;
+namespace KafkaFeeder.Daemon.Liveness;
 
 /// <summary>
-/// How long to wait before a shipper that failed is started again: longer each time, since each try may send again what the
+/// How long to wait before a loop that failed is started again: longer each time, since each try of a shipper may send again what the
 /// last one could not account for. A run that lasted counts as a success. Pure.
 /// </summary>
-internal sealed class RestartPolicy
+/// <param name="longest">The longest wait.</param>
+internal sealed class RestartPolicy(TimeSpan longest)
 {
     private static readonly TimeSpan First = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Lasting = TimeSpan.FromMinutes(30);
 
-    /// <summary>After so many failures one after the other the log is held: somebody has to look.</summary>
+    /// <summary>After so many failures in a row a log is held: somebody has to look.</summary>
     private const int FailuresBeforeHeld = 4;
 
     private int _failures;
@@ -27,6 +27,6 @@ internal sealed class RestartPolicy
     {
         _failures = lasted >= Lasting ? 1 : _failures + 1;
         var wait = First * Math.Pow(2, Math.Min(_failures - 1, 10));
-        return wait < Longest ? wait : Longest;
+        return wait < longest ? wait : longest;
     }
 }

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 
-namespace KafkaFeeder.Daemon.Options.Values;
+namespace KafkaFeeder.Units;
 
 /// <summary>
 /// <c>500ms</c>, <c>1s</c>, <c>90m</c>, <c>24h</c>, <c>7d</c>, <c>1h30m</c> (the original took Go's durations), or

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace KafkaFeeder.Daemon.Options.Values;
+namespace KafkaFeeder.Units;
 
 /// <summary>Digits with an optional fraction, nothing else: no sign, no exponent, no separators.</summary>
 internal static class UnsignedNumber
