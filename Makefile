@@ -1,6 +1,7 @@
 # make build   out/bin/: kafkafeeder, hole-checker, kafkalog and the sample application
 # make demo    a million events through a real Kafka while a broker and the daemon are killed
 # make test    all tests; ends with the line "tests: N passed, N failed"
+# make test-unit  of these, what takes about a minute: no other processes, no brokers
 # make pack    the NuGet packages of the format and the sink, in out/packages
 # make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
 # make deb     the Debian packages, in out/deb: packaging/deb/README.md
@@ -12,7 +13,7 @@
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker tools/kafkalog:kafkalog samples/order-service:order-service
 
-.PHONY: build demo test fuzz pack bench bench-daemon deb deb-test release clean
+.PHONY: build demo test test-unit fuzz pack bench bench-daemon deb deb-test release clean
 
 build:
 	@scripts/setup run
@@ -25,6 +26,10 @@ demo: build
 test:
 	@scripts/setup run kafka test
 	@tests/run
+
+test-unit:
+	@scripts/setup run
+	@tests/run unit
 
 pack:
 	@scripts/pack

@@ -12,6 +12,7 @@ namespace KafkaFeeder.Daemon.Tests;
 /// Three real users on one host: the daemon's, and two applications that do not trust each other, an attacker and a victim.
 /// Each log's directory is its application's, mode 2770, of the daemon's group, as README has it. Needs root.
 /// </summary>
+[Trait("lane", "slow")]
 public sealed class TenantTests : IDisposable
 {
     private const int Daemon = 64_990;

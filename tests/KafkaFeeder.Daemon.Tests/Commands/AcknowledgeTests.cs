@@ -12,6 +12,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Commands;
 
 /// <summary>kafkafeeder acknowledge and the ledger, as processes: nobody listens at port 1 of this host.</summary>
+[Trait("lane", "slow")]
 public sealed class AcknowledgeTests : IDisposable
 {
     private const string Strace = "/usr/bin/strace";

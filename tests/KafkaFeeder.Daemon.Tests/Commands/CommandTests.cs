@@ -13,6 +13,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Commands;
 
 /// <summary>The commands as processes, with brokers that are not there: nobody listens at port 1 of this host.</summary>
+[Trait("lane", "slow")]
 public sealed class CommandTests : IDisposable
 {
     private const string Entry = "topics: { orders: { topic: t, broker: kafka } }\n";

@@ -12,6 +12,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Commands;
 
 /// <summary><c>status</c> and <c>health</c> where a program that is no kafkafeeder listens at status.listen.</summary>
+[Trait("lane", "slow")]
 public sealed class StrangerAtThePortTests : IDisposable
 {
     private readonly TempFolder _folder = new();

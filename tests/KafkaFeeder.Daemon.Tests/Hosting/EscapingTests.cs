@@ -5,6 +5,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Hosting;
 
 /// <summary>The daemon as a process, with a directory whose name forges lines and drives a terminal.</summary>
+[Trait("lane", "slow")]
 public sealed class EscapingTests
 {
     [Fact]

@@ -7,6 +7,7 @@ using Xunit;
 namespace KafkaLog.Format.Tests.Segments;
 
 /// <summary>What a writer does by itself: with its real thread, the real clock, and nobody who calls it meanwhile.</summary>
+[Trait("lane", "slow")]
 public sealed class LogWriterThreadTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);

@@ -13,6 +13,7 @@ namespace KafkaLog.Format.Tests.Segments;
 /// a batch of magic 2. Our own files tell the low 31 bits of the offset by the sequence, which is.
 /// </para>
 /// </summary>
+[Trait("lane", "slow")]
 public sealed class SegmentDamageTests
 {
     /// <summary>Set to anything: each byte takes all 255 other values. Minutes.</summary>

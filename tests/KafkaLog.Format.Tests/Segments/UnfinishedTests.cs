@@ -10,6 +10,7 @@ namespace KafkaLog.Format.Tests.Segments;
 /// <see cref="SegmentReader.TryReadUnfinished"/>: what lies at the end of a file whose writer may live is waited for, unless no
 /// living writer explains it.
 /// </summary>
+[Trait("lane", "slow")]
 public sealed class UnfinishedTests : IDisposable
 {
     private readonly TempFolder _folder = new();

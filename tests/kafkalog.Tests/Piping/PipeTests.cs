@@ -41,6 +41,21 @@ public sealed class PipeTests : IDisposable
         }
     }
 
+    /// <summary>As in conf.yaml.</summary>
+    [Theory]
+    [InlineData("7d", 7 * 24 * 3600)]
+    [InlineData("1h30m", 5400)]
+    [InlineData("90m", 5400)]
+    public void An_interval_is_a_duration(string interval, int seconds)
+    {
+        using var pipe = Start("--interval", interval);
+        Send(pipe, "one\n");
+        pipe.Input.Close();
+        var run = pipe.WaitForEnd();
+        Assert.Equal((0, ""), (run.ExitCode, run.Errors));
+        Assert.Contains($"_{seconds}_UTC-", Assert.Single(_folder.Segments()), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_line_that_is_too_long_becomes_several_records_and_is_told()
     {

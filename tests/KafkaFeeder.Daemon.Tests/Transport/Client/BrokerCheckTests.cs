@@ -7,6 +7,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Transport.Client;
 
 /// <summary>How long <c>kafkafeeder check</c> waits for brokers.</summary>
+[Trait("lane", "slow")]
 public sealed class BrokerCheckTests
 {
     private const string NobodyThere = "127.0.0.1:1";

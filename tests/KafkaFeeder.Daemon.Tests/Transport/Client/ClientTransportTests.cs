@@ -12,6 +12,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Transport.Client;
 
 /// <summary>The real client and the brokers of its own library, in this process.</summary>
+[Trait("lane", "slow")]
 public sealed class ClientTransportTests : IDisposable
 {
     private const int SmallerRequests = 407;
