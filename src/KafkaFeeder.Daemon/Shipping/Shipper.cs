@@ -177,10 +177,10 @@ internal sealed class Shipper : IDisposable
 
     private void LogUncertain()
     {
-        if (!_isUncertaintyLogged && _cursor.Uncertain is { WaitsUntil: { } finalAt } lane)
+        if (!_isUncertaintyLogged && _cursor.Uncertain is { WaitsUntil: { } finalAt } segment)
         {
             _isUncertaintyLogged = true;
-            FeederLog.WriterUnknown(_logger, Log.Component, lane.Name.FileName, finalAt);
+            FeederLog.WriterUnknown(_logger, Log.Component, segment.Name.FileName, finalAt);
         }
     }
 
@@ -243,15 +243,15 @@ internal sealed class Shipper : IDisposable
                 _resends.Dequeue();
                 SendAgainOrRecover(again);
             }
-            else if (_cursor.TryReadNext(HasTime) is { } lane)
+            else if (_cursor.TryReadNext(HasTime) is { } segment)
             {
                 if (_keeper.IsGoingBack)
                 {
-                    KeepForLater(lane); // its segment was just found to be another than the checkpoint says
+                    KeepForLater(segment); // its segment was just found to be another than the checkpoint says
                     break;
                 }
 
-                if (lane.Current is { } batch)
+                if (segment.Current is { } batch)
                 {
                     if (!_window.Fits(batch, IsStrict))
                     {
@@ -259,7 +259,7 @@ internal sealed class Shipper : IDisposable
                         break;
                     }
 
-                    SendOrKeep(lane, batch, lane.CurrentBytes);
+                    SendOrKeep(segment, batch, segment.CurrentBytes);
                 }
                 else
                 {
@@ -289,20 +289,20 @@ internal sealed class Shipper : IDisposable
         !_state.IsRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
         && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _cursor.PendingCount > MaxPendingSegments, _transport.BrokersAnswer);
 
-    private void KeepForLater(SegmentProgress lane)
+    private void KeepForLater(SegmentProgress segment)
     {
-        if (lane.Current is { } batch)
+        if (segment.Current is { } batch)
         {
             _resends.Enqueue(batch);
         }
     }
 
     /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
-    private void SendOrKeep(SegmentProgress lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
+    private void SendOrKeep(SegmentProgress segment, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
         try
         {
-            Send(lane, batch, bytes);
+            Send(segment, batch, bytes);
         }
         catch
         {
@@ -311,7 +311,7 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Send(SegmentProgress lane, OutboundBatch batch, ReadOnlySpan<byte> bytes)
+    private void Send(SegmentProgress segment, OutboundBatch batch, ReadOnlySpan<byte> bytes)
     {
         _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
         if (batch.WasConfirmed && !batch.WasSent)
@@ -335,8 +335,8 @@ internal sealed class Shipper : IDisposable
         catch (CorruptBatchException e)
         {
             _window.Withdraw(batch);
-            lane.Account(new(batch.Position, batch.EndPosition, false, e.Message), _book);
-            Settle(lane, batch);
+            segment.Account(new(batch.Position, batch.EndPosition, false, e.Message), _book);
+            Settle(segment, batch);
         }
         catch
         {
@@ -361,11 +361,11 @@ internal sealed class Shipper : IDisposable
 
     private void SendAgain(OutboundBatch batch)
     {
-        var lane = (SegmentProgress)batch.Origin;
-        if (lane.ReadAgain(batch) is not { } bytes)
+        var segment = (SegmentProgress)batch.Origin;
+        if (segment.ReadAgain(batch) is not { } bytes)
         {
-            AccountForChanged(lane, batch);
-            Settle(lane, batch);
+            AccountForChanged(segment, batch);
+            Settle(segment, batch);
             return;
         }
 
@@ -376,7 +376,7 @@ internal sealed class Shipper : IDisposable
                 _status.AddResent(batch.RecordsCount - SettledOf(batch));
             }
 
-            SendOrKeep(lane, batch, bytes.AsSpan(0, (int)batch.Bytes));
+            SendOrKeep(segment, batch, bytes.AsSpan(0, (int)batch.Bytes));
         }
         finally
         {
@@ -386,16 +386,16 @@ internal sealed class Shipper : IDisposable
 
     private static int SettledOf(OutboundBatch batch) => batch.Settled?.Count(s => s) ?? 0;
 
-    private void AccountForChanged(SegmentProgress lane, OutboundBatch batch)
+    private void AccountForChanged(SegmentProgress segment, OutboundBatch batch)
     {
-        var bytes = SegmentHandle.Stat(lane.File).Bytes;
+        var bytes = SegmentHandle.Stat(segment.File).Bytes;
         if (bytes < batch.EndPosition)
         {
             _book.Lost(batch.SegmentName, batch.Position, batch.EndPosition, $"the file was cut to {bytes} bytes before they were shipped");
             return;
         }
 
-        lane.Account(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), _book);
+        segment.Account(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), _book);
     }
 
     private void AddPossibleDuplicates(long records)
@@ -414,14 +414,14 @@ internal sealed class Shipper : IDisposable
             any = true;
             _state.Answered();
             _window.Returned(outcome.Batch);
-            var lane = (SegmentProgress)outcome.Batch.Origin;
+            var segment = (SegmentProgress)outcome.Batch.Origin;
             if (outcome.Kind == OutcomeKind.Acknowledged)
             {
-                Acknowledged(lane, outcome.Batch);
+                Acknowledged(segment, outcome.Batch);
             }
             else
             {
-                NotAcknowledgedOrRecover(lane, outcome);
+                NotAcknowledgedOrRecover(segment, outcome);
             }
         }
 
@@ -429,11 +429,11 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>If what happened cannot be dealt with now, the batch is sent, and fails, once more.</summary>
-    private void NotAcknowledgedOrRecover(SegmentProgress lane, BatchOutcome outcome)
+    private void NotAcknowledgedOrRecover(SegmentProgress segment, BatchOutcome outcome)
     {
         try
         {
-            NotAcknowledged(lane, outcome);
+            NotAcknowledged(segment, outcome);
         }
         catch
         {
@@ -442,13 +442,13 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Acknowledged(SegmentProgress lane, OutboundBatch batch)
+    private void Acknowledged(SegmentProgress segment, OutboundBatch batch)
     {
         _status.AddShipped(batch.RecordsCount, batch.Bytes);
         _window.Grow(batch.Bytes);
         _refusals.Taken();
         EndTrouble();
-        Settle(lane, batch);
+        Settle(segment, batch);
     }
 
     private void EndTrouble()
@@ -459,14 +459,14 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Settle(SegmentProgress lane, OutboundBatch batch)
+    private void Settle(SegmentProgress segment, OutboundBatch batch)
     {
-        lane.Settle(batch);
+        segment.Settle(batch);
         _keeper.MarkAcknowledged(batch.Bytes);
-        _cursor.Confirmed(lane);
+        _cursor.Confirmed(segment);
     }
 
-    private void NotAcknowledged(SegmentProgress lane, BatchOutcome outcome)
+    private void NotAcknowledged(SegmentProgress segment, BatchOutcome outcome)
     {
         var batch = outcome.Batch;
         if (outcome.PossiblyPersistedRecords > 0)
@@ -484,27 +484,27 @@ internal sealed class Shipper : IDisposable
                 kind = OutcomeKind.Retriable;
                 hasProgressed = true;
             }
-            else if (HoldInstead(lane, batch, rejected) is { } reason)
+            else if (HoldInstead(segment, batch, rejected) is { } reason)
             {
                 kind = OutcomeKind.Held;
                 outcome = outcome with { Error = reason };
             }
             else
             {
-                SetAsideOrKeep(lane, batch, rejected);
+                SetAsideOrKeep(segment, batch, rejected);
                 hasProgressed = kind != OutcomeKind.Held;
                 if (batch.LeadingSettled == batch.RecordsCount)
                 {
                     var shipped = batch.RecordsCount - rejected.Count;
                     _status.AddShipped(shipped, batch.Bytes * shipped / batch.RecordsCount);
                     EndTrouble();
-                    Settle(lane, batch);
+                    Settle(segment, batch);
                     return;
                 }
             }
         }
 
-        _cursor.Confirmed(lane); // records at its front may be settled now
+        _cursor.Confirmed(segment); // records at its front may be settled now
         _keeper.MarkChanged();
         if (ShippingState.NeedsProbe(kind))
         {
@@ -519,7 +519,7 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
-    private string? HoldInstead(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private string? HoldInstead(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         batch.IsAnyTaken |= SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
         if (Log.OnReject == RejectAction.Hold)
@@ -527,25 +527,25 @@ internal sealed class Shipper : IDisposable
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}); on_reject: hold";
         }
 
-        if (_book.NoRoomFor(BytesOf(lane, batch, rejected)) is { } noRoom)
+        if (_book.NoRoomFor(BytesOf(segment, batch, rejected)) is { } noRoom)
         {
             return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}), and {noRoom}";
         }
 
         var refused = _refusals.Add(batch, rejected, batch.IsAnyTaken);
         return refused is not null ? refused
-            : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(lane, batch, rejected) is { } ahead
+            : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(segment, batch, rejected) is { } ahead
                 ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock ({rejected[0].Reason}): it is sent again until the brokers take it"
             : null;
     }
 
     /// <summary>How far a refused record is ahead of the clock, if it is little enough to wait for; null if none is.</summary>
-    private TimeSpan? AheadOfTime(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private TimeSpan? AheadOfTime(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var refused = rejected.Where(r => r.Why == RejectionKind.Timestamp).Select(r => r.Index).ToHashSet();
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
         TimeSpan? ahead = null;
-        Decode(lane, batch, (index, record) =>
+        Decode(segment, batch, (index, record) =>
         {
             var by = TimeSpan.FromMilliseconds(Math.Max(0, record.Timestamp - now));
             if (refused.Contains(index) && by > TimeSpan.Zero && by <= LongestAhead)
@@ -556,11 +556,11 @@ internal sealed class Shipper : IDisposable
         return ahead;
     }
 
-    private void SetAsideOrKeep(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private void SetAsideOrKeep(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         try
         {
-            SetAside(lane, batch, rejected);
+            SetAside(segment, batch, rejected);
         }
         catch
         {
@@ -569,11 +569,11 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void SetAside(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private void SetAside(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
-        var refused = _book.Rejected(batch, BytesOf(lane, batch, rejected));
-        Decode(lane, batch, (index, record) =>
+        var refused = _book.Rejected(batch, BytesOf(segment, batch, rejected));
+        Decode(segment, batch, (index, record) =>
         {
             if (reasons.TryGetValue(index, out var reason))
             {
@@ -588,17 +588,17 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>What these records take in quarantine; those that are there already take nothing more.</summary>
-    private static long BytesOf(SegmentProgress lane, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    private static long BytesOf(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var refused = rejected.Select(r => r.Index).Where(i => batch.InQuarantine?.Contains(i) is not true).ToHashSet();
         var bytes = 0L;
-        Decode(lane, batch, (index, record) => bytes += refused.Contains(index) ? Quarantine.BytesOf(record) : 0);
+        Decode(segment, batch, (index, record) => bytes += refused.Contains(index) ? Quarantine.BytesOf(record) : 0);
         return bytes;
     }
 
-    private static void Decode(SegmentProgress lane, OutboundBatch batch, RecordAction action)
+    private static void Decode(SegmentProgress segment, OutboundBatch batch, RecordAction action)
     {
-        var bytes = lane.ReadAgain(batch) ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
+        var bytes = segment.ReadAgain(batch) ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
         try
         {
             var records = new RecordBatchDecoder().Decode(bytes.AsSpan(0, (int)batch.Bytes));
@@ -616,9 +616,9 @@ internal sealed class Shipper : IDisposable
     private void PrepareResends()
     {
         _resends.Clear();
-        foreach (var lane in _cursor.Lanes.Where(l => l.PendingCount > 0))
+        foreach (var segment in _cursor.Unfinished.Where(s => s.PendingCount > 0))
         {
-            foreach (var batch in lane.Pending)
+            foreach (var batch in segment.Pending)
             {
                 _resends.Enqueue(batch);
             }
@@ -686,16 +686,16 @@ internal sealed class Shipper : IDisposable
         _pause = LongPause;
     }
 
-    private void OnReset(SegmentProgress lane, SegmentReset reset)
+    private void OnReset(SegmentProgress segment, SegmentReset reset)
     {
         _status.AddCheckpointReset();
         if (reset.IsGoingBack)
         {
-            _keeper.GoBack(lane.Name.FileName, lane.StartMark);
+            _keeper.GoBack(segment.Name.FileName, segment.StartMark);
         }
 
         _keeper.MarkChanged();
-        FeederLog.SegmentReset(_logger, Log.Component, lane.Name.FileName, reset.What);
+        FeederLog.SegmentReset(_logger, Log.Component, segment.Name.FileName, reset.What);
     }
 
     private void UpdateStatus(long began, bool now)

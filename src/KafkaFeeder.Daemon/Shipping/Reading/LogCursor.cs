@@ -23,9 +23,9 @@ internal sealed class LogCursor : IDisposable
     private readonly Action<SegmentProgress, SegmentReset> _onReset;
     private readonly SegmentSet _set;
     private readonly SegmentWatch _watch;
-    private readonly SegmentTable<SegmentProgress> _lanes = new(l => l.Name);
+    private readonly SegmentTable<SegmentProgress> _segments = new(s => s.Name);
     private readonly SegmentTable<SegmentCheckpoint> _done = new(s => s.Segment);
-    private readonly SegmentTable<SegmentProgress> _unread = new(l => l.Name);
+    private readonly SegmentTable<SegmentProgress> _unread = new(s => s.Name);
     private readonly List<SegmentProgress> _waiting = []; // until the next turn
     private readonly HashSet<SegmentProgress> _open = [];
     private readonly HashSet<SegmentProgress> _missing = [];
@@ -64,31 +64,31 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>The segments that are not done, in order.</summary>
-    public IReadOnlyCollection<SegmentProgress> Lanes => _lanes;
+    public IReadOnlyCollection<SegmentProgress> Unfinished => _segments;
 
     /// <summary>Segments that are there.</summary>
     public int Count => _set.Names.Count - _taken.Count;
 
     /// <summary>Segments that are held open though all of them was read: their outcomes are waited for.</summary>
-    public int PendingCount => _open.Count(l => l.IsReadToEnd);
+    public int PendingCount => _open.Count(s => s.IsReadToEnd);
 
     /// <summary>Bytes that are there and not confirmed.</summary>
-    public long LagBytes => _closedLagBytes + _open.Sum(l => l.LagBytes);
+    public long LagBytes => _closedLagBytes + _open.Sum(s => s.LagBytes);
 
     /// <summary>A segment of which nobody can tell whether its writer lives; null: none was found so far.</summary>
     public SegmentProgress? Uncertain { get; private set; }
 
     /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
-    public SegmentProgress? FirstWithLag => _lanes.FirstOrDefault(l => l.MissingSince is null && l.LagBytes > 0);
+    public SegmentProgress? FirstWithLag => _segments.FirstOrDefault(s => s.MissingSince is null && s.LagBytes > 0);
 
     /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and when the first is lost.</summary>
     public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
     {
         get
         {
-            var lanes = _missing.Where(l => l.LosableBytes > 0).ToList();
-            var since = lanes.Count == 0 ? default : lanes.Min(l => l.MissingSince!.Value);
-            return lanes.Count == 0 ? null : (lanes.Count, lanes.Sum(l => l.LosableBytes), since, since + Patience);
+            var segments = _missing.Where(s => s.LosableBytes > 0).ToList();
+            var since = segments.Count == 0 ? default : segments.Min(s => s.MissingSince!.Value);
+            return segments.Count == 0 ? null : (segments.Count, segments.Sum(s => s.LosableBytes), since, since + Patience);
         }
     }
 
@@ -101,10 +101,10 @@ internal sealed class LogCursor : IDisposable
         get
         {
             var (count, bytes) = (0, 0L);
-            foreach (var lane in _open.Where(l => l.IsUnlinked && l.LagBytes > 0))
+            foreach (var segment in _open.Where(s => s.IsUnlinked && s.LagBytes > 0))
             {
                 count++;
-                bytes += lane.LagBytes;
+                bytes += segment.LagBytes;
             }
 
             return count == 0 ? null : (count, bytes);
@@ -147,9 +147,9 @@ internal sealed class LogCursor : IDisposable
     /// <exception cref="UnauthorizedAccessException">The directory may not be read.</exception>
     public void Refresh()
     {
-        foreach (var lane in _waiting.Where(l => _lanes.Find(l.Name) == l && l.MissingSince is null))
+        foreach (var segment in _waiting.Where(s => _segments.Find(s.Name) == s && s.MissingSince is null))
         {
-            _unread.Set(lane);
+            _unread.Set(segment);
         }
 
         _waiting.Clear();
@@ -176,9 +176,9 @@ internal sealed class LogCursor : IDisposable
     public SegmentProgress? TryReadNext(Func<bool> goesOn)
     {
         var now = _time.GetUtcNow();
-        while (_unread.First is { } lane)
+        while (_unread.First is { } segment)
         {
-            if (!TryOpen(lane))
+            if (!TryOpen(segment))
             {
                 if (!goesOn())
                 {
@@ -188,22 +188,22 @@ internal sealed class LogCursor : IDisposable
                 continue;
             }
 
-            switch (lane.Read(now, _book))
+            switch (segment.Read(now, _book))
             {
                 case ReadOutcome.Batch:
-                    return lane;
+                    return segment;
                 case ReadOutcome.Passed:
-                    _changed.Add(lane);
+                    _changed.Add(segment);
                     break;
                 case ReadOutcome.Searching:
-                    WaitSearching(lane);
+                    WaitSearching(segment);
                     break;
                 case ReadOutcome.Waiting:
-                    Uncertain ??= lane.WaitsUntil is null ? null : lane;
-                    Wait(lane);
+                    Uncertain ??= segment.WaitsUntil is null ? null : segment;
+                    Wait(segment);
                     break;
                 default:
-                    Finish(lane);
+                    Finish(segment);
                     break;
             }
 
@@ -219,23 +219,23 @@ internal sealed class LogCursor : IDisposable
     /// <summary>Between turns nothing is held in memory of what is on disk: a log that waits costs no more than its place.</summary>
     public void DropBuffers()
     {
-        foreach (var lane in _open)
+        foreach (var segment in _open)
         {
-            lane.DropBuffer();
+            segment.DropBuffer();
         }
     }
 
     /// <summary>To be called when something of a segment was confirmed: closes it when that was the last.</summary>
-    public void Confirmed(SegmentProgress lane)
+    public void Confirmed(SegmentProgress segment)
     {
-        _changed.Add(lane);
-        if (lane.IsRewritten)
+        _changed.Add(segment);
+        if (segment.IsRewritten)
         {
-            CloseRewritten(lane);
+            CloseRewritten(segment);
         }
-        else if (lane.IsReadToEnd)
+        else if (segment.IsReadToEnd)
         {
-            Finish(lane);
+            Finish(segment);
         }
     }
 
@@ -251,9 +251,9 @@ internal sealed class LogCursor : IDisposable
             _changed.Add(found);
         }
 
-        var segments = _changed.Where(l => _lanes.Find(l.Name) == l).Select(l => l.Snapshot()).ToList();
+        var segments = _changed.Where(s => _segments.Find(s.Name) == s).Select(s => s.Snapshot()).ToList();
         segments.AddRange(_changedDone.Where(d => ReferenceEquals(_done.Find(d.Segment), d)));
-        var removed = _removed.Where(name => !_done.Contains(name) && !_lanes.Contains(name)).ToList();
+        var removed = _removed.Where(name => !_done.Contains(name) && !_segments.Contains(name)).ToList();
         _changed.Clear();
         _changedDone.Clear();
         _removed.Clear();
@@ -263,15 +263,15 @@ internal sealed class LogCursor : IDisposable
     /// <summary>What was taken could not be saved: it has to be saved yet.</summary>
     public void GiveBackChanges(CheckpointChange change)
     {
-        foreach (var segment in change.Segments)
+        foreach (var saved in change.Segments)
         {
-            if (_done.Find(segment.Segment) is { } done)
+            if (_done.Find(saved.Segment) is { } done)
             {
                 _changedDone.Add(done);
             }
-            else if (_lanes.Find(segment.Segment) is { } lane)
+            else if (_segments.Find(saved.Segment) is { } segment)
             {
-                _changed.Add(lane);
+                _changed.Add(segment);
             }
         }
 
@@ -280,9 +280,9 @@ internal sealed class LogCursor : IDisposable
 
     public void Dispose()
     {
-        foreach (var lane in _lanes)
+        foreach (var segment in _segments)
         {
-            lane.Dispose();
+            segment.Dispose();
         }
     }
 
@@ -296,7 +296,7 @@ internal sealed class LogCursor : IDisposable
     private void Forget(SegmentProgress missing)
     {
         _missing.Remove(missing);
-        _lanes.Remove(missing.Name);
+        _segments.Remove(missing.Name);
         _removed.Add(missing.Name);
     }
 
@@ -313,23 +313,23 @@ internal sealed class LogCursor : IDisposable
             return;
         }
 
-        var lane = new SegmentProgress(saved);
-        _lanes.Set(lane);
+        var segment = new SegmentProgress(saved);
+        _segments.Set(segment);
         if (saved.MissingSince is null)
         {
-            BeginToWait(lane);
+            BeginToWait(segment);
         }
         else
         {
-            _missing.Add(lane);
+            _missing.Add(segment);
         }
     }
 
     /// <summary>A segment that is there is to be read.</summary>
-    private void BeginToWait(SegmentProgress lane)
+    private void BeginToWait(SegmentProgress segment)
     {
-        _unread.Set(lane);
-        _closedLagBytes += lane.LagBytes;
+        _unread.Set(segment);
+        _closedLagBytes += segment.LagBytes;
     }
 
     /// <summary>Deals with what came and went. If it throws in the middle, it is all looked at again.</summary>
@@ -337,7 +337,7 @@ internal sealed class LogCursor : IDisposable
     {
         _watch.LookAtDirectory();
         var (came, went) = NameDifference.Between(_reconciled, _set.Names);
-        _lanes.Reserve(_lanes.Count + came.Count);
+        _segments.Reserve(_segments.Count + came.Count);
         _unread.Reserve(_unread.Count + came.Count);
         _found.EnsureCapacity(_found.Count + came.Count);
         foreach (var name in came)
@@ -364,9 +364,9 @@ internal sealed class LogCursor : IDisposable
         {
             _taken.Add(name);
         }
-        else if (_lanes.Find(name) is { } lane)
+        else if (_segments.Find(name) is { } segment)
         {
-            CameBack(lane);
+            CameBack(segment);
         }
         else if (_done.Find(name) is { } done)
         {
@@ -382,9 +382,9 @@ internal sealed class LogCursor : IDisposable
     {
         _taken.Remove(name);
         _unreadable.Remove(name);
-        if (_lanes.Find(name) is { } lane)
+        if (_segments.Find(name) is { } segment)
         {
-            Vanished(lane);
+            Vanished(segment);
         }
         else if (_done.Find(name) is { } done && _missingDone.Add(name))
         {
@@ -393,40 +393,40 @@ internal sealed class LogCursor : IDisposable
     }
 
     private bool IsMissing(SegmentName name) =>
-        _missingDone.Contains(name) || (_lanes.Find(name) is { } lane && _missing.Contains(lane));
+        _missingDone.Contains(name) || (_segments.Find(name) is { } segment && _missing.Contains(segment));
 
     private void Found(SegmentName name)
     {
         _taken.Remove(name);
         var (bytes, written, head) = _watch.SizeOf(name);
-        var lane = new SegmentProgress(name, bytes, written, head);
-        _lanes.Set(lane);
-        _found.Enqueue(lane);
-        BeginToWait(lane);
+        var segment = new SegmentProgress(name, bytes, written, head);
+        _segments.Set(segment);
+        _found.Enqueue(segment);
+        BeginToWait(segment);
     }
 
-    private void CameBack(SegmentProgress lane)
+    private void CameBack(SegmentProgress segment)
     {
-        if (lane.IsUnlinked)
+        if (segment.IsUnlinked)
         {
-            RelinkIfBack(lane);
+            RelinkIfBack(segment);
         }
 
-        if (_missing.Remove(lane))
+        if (_missing.Remove(segment))
         {
-            _taken.Remove(lane.Name);
-            lane.MissingSince = null;
-            _changed.Add(lane);
-            BeginToWait(lane);
+            _taken.Remove(segment.Name);
+            segment.MissingSince = null;
+            _changed.Add(segment);
+            BeginToWait(segment);
         }
     }
 
     /// <summary>Another file of its name is looked at when this one is read to its end.</summary>
-    private void RelinkIfBack(SegmentProgress lane)
+    private void RelinkIfBack(SegmentProgress segment)
     {
-        if (_watch.FactsOf(lane.Name) is { } facts && facts.Id == FileFacts.Of(lane.File).Id)
+        if (_watch.FactsOf(segment.Name) is { } facts && facts.Id == FileFacts.Of(segment.File).Id)
         {
-            lane.Relink();
+            segment.Relink();
         }
     }
 
@@ -467,25 +467,25 @@ internal sealed class LogCursor : IDisposable
     }
 
     /// <summary>A name is gone. What is open is read to its end; what is not is waited for, since it may come back.</summary>
-    private void Vanished(SegmentProgress lane)
+    private void Vanished(SegmentProgress segment)
     {
-        if (lane.IsOpen)
+        if (segment.IsOpen)
         {
-            lane.Unlink();
-            _changed.Add(lane);
+            segment.Unlink();
+            _changed.Add(segment);
             return;
         }
 
-        lane.Close(); // a search that goes on
-        if (!_missing.Add(lane))
+        segment.Close(); // a search that goes on
+        if (!_missing.Add(segment))
         {
             return;
         }
 
-        _unread.Remove(lane.Name);
-        _closedLagBytes -= lane.LagBytes;
-        lane.MissingSince = _time.GetUtcNow();
-        _changed.Add(lane);
+        _unread.Remove(segment.Name);
+        _closedLagBytes -= segment.LagBytes;
+        segment.MissingSince = _time.GetUtcNow();
+        _changed.Add(segment);
     }
 
     /// <summary>What has been missing for too long is lost. It is remembered, for the case that it comes back after all.</summary>
@@ -493,12 +493,12 @@ internal sealed class LogCursor : IDisposable
     {
         var now = _time.GetUtcNow();
         var patience = Patience;
-        foreach (var lane in _missing.Where(l => l.LosableBytes > 0 && now - l.MissingSince >= patience))
+        foreach (var segment in _missing.Where(s => s.LosableBytes > 0 && now - s.MissingSince >= patience))
         {
-            var what = _taken.Contains(lane.Name) ? "something else took its name" : "the segment was removed";
-            _book.Lost(lane.Name.FileName, lane.Acknowledged.Position, lane.WrittenBytes, $"{what} before it was shipped");
-            lane.WasLost();
-            _changed.Add(lane);
+            var what = _taken.Contains(segment.Name) ? "something else took its name" : "the segment was removed";
+            _book.Lost(segment.Name.FileName, segment.Acknowledged.Position, segment.WrittenBytes, $"{what} before it was shipped");
+            segment.WasLost();
+            _changed.Add(segment);
         }
     }
 
@@ -509,14 +509,14 @@ internal sealed class LogCursor : IDisposable
     private void Recheck()
     {
         ExceptionDispatchInfo? first = null;
-        foreach (var lane in _open.ToList())
+        foreach (var segment in _open.ToList())
         {
-            Try(RecheckOpen, lane);
+            Try(RecheckOpen, segment);
         }
 
-        foreach (var lane in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
+        foreach (var segment in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
         {
-            CameBack(lane); // it was gone for less than a look at the directory, or something else had its name
+            CameBack(segment); // it was gone for less than a look at the directory, or something else had its name
         }
 
         foreach (var name in _watch.Next(_set.Names))
@@ -540,27 +540,27 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void RecheckOpen(SegmentProgress lane)
+    private void RecheckOpen(SegmentProgress segment)
     {
-        if (!lane.IsUnlinked && _watch.FactsOf(lane.Name) is { } named && named.Id != FileFacts.Of(lane.File).Id)
+        if (!segment.IsUnlinked && _watch.FactsOf(segment.Name) is { } named && named.Id != FileFacts.Of(segment.File).Id)
         {
-            Vanished(lane); // another file has taken its name
+            Vanished(segment); // another file has taken its name
         }
 
-        var written = lane.WrittenBytes;
-        lane.LookAtSize(_book);
-        if (lane.IsUnlinked && lane.WrittenBytes != written)
+        var written = segment.WrittenBytes;
+        segment.LookAtSize(_book);
+        if (segment.IsUnlinked && segment.WrittenBytes != written)
         {
-            _changed.Add(lane);
+            _changed.Add(segment);
         }
 
-        if (lane.IsRewritten)
+        if (segment.IsRewritten)
         {
-            CloseRewritten(lane);
+            CloseRewritten(segment);
         }
-        else if (lane.IsReadToEnd && lane.PendingCount == 0)
+        else if (segment.IsReadToEnd && segment.PendingCount == 0)
         {
-            Finish(lane); // it could not be asked for its size when it was due
+            Finish(segment); // it could not be asked for its size when it was due
         }
     }
 
@@ -574,13 +574,13 @@ internal sealed class LogCursor : IDisposable
         {
             ReopenIfChanged(name, done, looksAtHead: false);
         }
-        else if (_lanes.Find(name) is not { } lane)
+        else if (_segments.Find(name) is not { } segment)
         {
             FoundIfSegment(name);
         }
-        else if (!lane.IsOpen && lane.MissingSince is null)
+        else if (!segment.IsOpen && segment.MissingSince is null)
         {
-            LookAtSize(lane);
+            LookAtSize(segment);
         }
     }
 
@@ -593,23 +593,23 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    private void LookAtSize(SegmentProgress lane)
+    private void LookAtSize(SegmentProgress segment)
     {
-        if (_watch.LengthOf(lane.Name) is { } bytes && bytes != lane.Bytes && !IsAnother(lane, bytes))
+        if (_watch.LengthOf(segment.Name) is { } bytes && bytes != segment.Bytes && !IsAnother(segment, bytes))
         {
-            var before = lane.LagBytes;
-            lane.SawSize(_watch.SizeOf(lane.Name), _book);
-            _closedLagBytes += lane.LagBytes - before;
-            _changed.Add(lane);
+            var before = segment.LagBytes;
+            segment.SawSize(_watch.SizeOf(segment.Name), _book);
+            _closedLagBytes += segment.LagBytes - before;
+            _changed.Add(segment);
         }
     }
 
     /// <summary>Whether another file has its name: its size says nothing of what was written to the first one. Opening it tells.</summary>
-    private bool IsAnother(SegmentProgress lane, long bytes)
+    private bool IsAnother(SegmentProgress segment, long bytes)
     {
         try
         {
-            return lane.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentProgress.HasHead(_watch.PathOf(lane.Name), head);
+            return segment.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentProgress.HasHead(_watch.PathOf(segment.Name), head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -630,10 +630,10 @@ internal sealed class LogCursor : IDisposable
         }
 
         _done.Remove(name);
-        var lane = new SegmentProgress(done with { IsDone = false });
-        _lanes.Set(lane);
-        _changed.Add(lane);
-        BeginToWait(lane);
+        var segment = new SegmentProgress(done with { IsDone = false });
+        _segments.Set(segment);
+        _changed.Add(segment);
+        BeginToWait(segment);
         return true;
     }
 
@@ -676,47 +676,47 @@ internal sealed class LogCursor : IDisposable
             Forget(done.Segment);
         }
 
-        foreach (var lane in _missing.Where(l => l.LosableBytes == 0 && now - l.MissingSince > MissingPolicy.Memory).ToList())
+        foreach (var segment in _missing.Where(s => s.LosableBytes == 0 && now - s.MissingSince > MissingPolicy.Memory).ToList())
         {
-            Forget(lane);
+            Forget(segment);
         }
     }
 
     /// <summary>False if it cannot be read now: it is no segment at all (a link, a FIFO), or its name went in this moment.</summary>
-    private bool TryOpen(SegmentProgress lane)
+    private bool TryOpen(SegmentProgress segment)
     {
-        if (lane.IsOpen)
+        if (segment.IsOpen)
         {
             return true;
         }
 
         try
         {
-            var lag = lane.LagBytes;
-            if (!lane.TryOpen(_directory, _book, out var reset))
+            var lag = segment.LagBytes;
+            if (!segment.TryOpen(_directory, _book, out var reset))
             {
-                WaitSearching(lane);
+                WaitSearching(segment);
                 return false;
             }
 
             _closedLagBytes -= lag;
-            _open.Add(lane);
+            _open.Add(segment);
             if (reset is not null)
             {
-                _changed.Add(lane);
-                _onReset(lane, reset);
+                _changed.Add(segment);
+                _onReset(segment, reset);
             }
 
             return true;
         }
         catch (FileNotFoundException)
         {
-            Vanished(lane);
+            Vanished(segment);
             return false;
         }
         catch (NotASegmentException e)
         {
-            Taken(lane, e.Message);
+            Taken(segment, e.Message);
             return false;
         }
     }
@@ -725,85 +725,85 @@ internal sealed class LogCursor : IDisposable
     /// Its name is that of what is no segment. What is known of it is waited for, as if it had gone; if nothing is, it only is
     /// looked at again and again.
     /// </summary>
-    private void Taken(SegmentProgress lane, string what)
+    private void Taken(SegmentProgress segment, string what)
     {
-        var isKnown = lane.LosableBytes > 0 || lane.Acknowledged != default;
-        _onReset(lane, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
-        _taken.Add(lane.Name);
-        Vanished(lane);
+        var isKnown = segment.LosableBytes > 0 || segment.Acknowledged != default;
+        _onReset(segment, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
+        _taken.Add(segment.Name);
+        Vanished(segment);
         if (!isKnown)
         {
-            Forget(lane);
+            Forget(segment);
         }
     }
 
     /// <summary>It goes on in the next turn.</summary>
-    private void WaitSearching(SegmentProgress lane)
+    private void WaitSearching(SegmentProgress segment)
     {
         _isSearching = true;
-        Wait(lane);
+        Wait(segment);
     }
 
-    private void Wait(SegmentProgress lane)
+    private void Wait(SegmentProgress segment)
     {
-        _unread.Remove(lane.Name);
-        _waiting.Add(lane);
+        _unread.Remove(segment.Name);
+        _waiting.Add(segment);
     }
 
     /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
-    private void CloseRewritten(SegmentProgress lane)
+    private void CloseRewritten(SegmentProgress segment)
     {
-        _unread.Remove(lane.Name);
-        if (lane.PendingCount == 0 && lane.IsUnlinked)
+        _unread.Remove(segment.Name);
+        if (segment.PendingCount == 0 && segment.IsUnlinked)
         {
-            var reset = lane.ReadWrittenOver(_book);
-            _changed.Add(lane);
-            _onReset(lane, reset);
-            _unread.Set(lane);
+            var reset = segment.ReadWrittenOver(_book);
+            _changed.Add(segment);
+            _onReset(segment, reset);
+            _unread.Set(segment);
         }
-        else if (lane.PendingCount == 0)
+        else if (segment.PendingCount == 0)
         {
-            lane.CloseRewritten(_book);
-            _open.Remove(lane);
-            BeginToWait(lane);
+            segment.CloseRewritten(_book);
+            _open.Remove(segment);
+            BeginToWait(segment);
         }
     }
 
-    private void Finish(SegmentProgress lane)
+    private void Finish(SegmentProgress segment)
     {
-        if (!lane.TryFinish())
+        if (!segment.TryFinish())
         {
-            _unread.Remove(lane.Name);
-            if (lane.IsRewritten)
+            _unread.Remove(segment.Name);
+            if (segment.IsRewritten)
             {
-                CloseRewritten(lane);
+                CloseRewritten(segment);
             }
-            else if (!lane.IsReadToEnd)
+            else if (!segment.IsReadToEnd)
             {
-                _unread.Set(lane); // it has grown after all
+                _unread.Set(segment); // it has grown after all
             }
 
             return;
         }
 
-        _open.Remove(lane);
-        _lanes.Remove(lane.Name);
-        _unread.Remove(lane.Name);
-        lane.MissingSince = lane.IsUnlinked ? _time.GetUtcNow() : null;
-        Replace(lane.Snapshot(isDone: true));
-        if (lane.IsUnlinked)
+        _open.Remove(segment);
+        _segments.Remove(segment.Name);
+        _unread.Remove(segment.Name);
+        segment.MissingSince = segment.IsUnlinked ? _time.GetUtcNow() : null;
+        Replace(segment.Snapshot(isDone: true));
+        if (segment.IsUnlinked)
         {
-            _missingDone.Add(lane.Name);
+            _missingDone.Add(segment.Name);
         }
 
         // Another file may have taken its name while it was read.
-        if (!lane.IsUnlinked)
+        if (!segment.IsUnlinked)
         {
-            ReopenIfChanged(lane.Name, _done.Find(lane.Name)!, looksAtHead: false);
+            ReopenIfChanged(segment.Name, _done.Find(segment.Name)!, looksAtHead: false);
         }
-        else if (_watch.LengthOf(lane.Name) is not null)
+        else if (_watch.LengthOf(segment.Name) is not null)
         {
-            CameBack(lane.Name, _done.Find(lane.Name)!);
+            CameBack(segment.Name, _done.Find(segment.Name)!);
         }
     }
 }

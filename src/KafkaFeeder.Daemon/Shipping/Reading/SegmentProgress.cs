@@ -12,7 +12,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
-/// <summary>What a lane has for its caller.</summary>
+/// <summary>What a segment has for its caller.</summary>
 internal enum ReadOutcome
 {
     /// <summary>A batch: <see cref="SegmentProgress.Current"/> and its bytes.</summary>
@@ -170,7 +170,7 @@ internal sealed class SegmentProgress : IDisposable
 
     /// <summary>
     /// Opens the file and makes sure that it still is the one that the checkpoint speaks of. What may fail comes first: if it
-    /// throws, nothing of the lane has changed.
+    /// throws, nothing of the segment has changed.
     /// </summary>
     /// <param name="directory">Where it is.</param>
     /// <param name="book">Accounts for what is not there any more.</param>
@@ -403,7 +403,7 @@ internal sealed class SegmentProgress : IDisposable
     /// The file is read on from the start of a tail that was passed, of which nothing was sent. It is opened anew for that; if its name
     /// is gone, what is open is read from there.
     /// </summary>
-    /// <exception cref="IOException">It cannot be read; nothing of the lane has changed.</exception>
+    /// <exception cref="IOException">It cannot be read; nothing of the segment has changed.</exception>
     private void ReadTailAgain(long tail)
     {
         if (!IsUnlinked)
@@ -419,7 +419,7 @@ internal sealed class SegmentProgress : IDisposable
     /// Other content was written into a file whose name is gone, and nothing of it is pending. Nobody can open it anew, so what is
     /// open is read from its start.
     /// </summary>
-    /// <exception cref="IOException">It cannot be read, or a loss cannot be accounted for; nothing of the lane has changed.</exception>
+    /// <exception cref="IOException">It cannot be read, or a loss cannot be accounted for; nothing of the segment has changed.</exception>
     public SegmentReset ReadWrittenOver(LossRecorder book)
     {
         BookWrittenOver(book);
@@ -520,7 +520,7 @@ internal sealed class SegmentProgress : IDisposable
     /// Other content was written into the file, and nothing of it is pending: opening it anew tells what is lost, and where to go
     /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
     /// </summary>
-    /// <exception cref="IOException">A loss cannot be accounted for; nothing of the lane has changed.</exception>
+    /// <exception cref="IOException">A loss cannot be accounted for; nothing of the segment has changed.</exception>
     public void CloseRewritten(LossRecorder book)
     {
         if (_isWrittenOver)
@@ -751,7 +751,7 @@ internal sealed class SegmentProgress : IDisposable
         Grow(tail.EndPosition);
     }
 
-    /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the lane.</summary>
+    /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the segment.</summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
         var saved = _saved.Acknowledged;
