@@ -14,7 +14,9 @@ internal static class NamespaceArrows
     /// </summary>
     /// <param name="assembly">A type of the assembly to look at.</param>
     /// <param name="root">The namespace that the names in the table are below; itself is <c>.</c>.</param>
-    /// <param name="table">A line for each namespace: its name, <c>-></c>, and those that it may need.</param>
+    /// <param name="table">
+    /// A line for each namespace: its name, <c>-></c>, and those that it may need. A line without <c>-></c> goes on with the one before.
+    /// </param>
     public static void AssertAre(Type assembly, string root, string table)
     {
         var allowed = Parse(table);
@@ -22,8 +24,12 @@ internal static class NamespaceArrows
         var news = found.Where(a => !allowed.GetValueOrDefault(a.From, []).Contains(a.To)).ToList();
         Assert.True(
             news.Count == 0,
-            "These are not in the table of layers:\n" + string.Join('\n', news.Select(a => $"{a.From} -> {a.To}, for example {a.Example}")));
-        var unused = allowed.SelectMany(a => a.Value.Select(to => (From: a.Key, To: to))).Except(found.Select(a => (a.From, a.To))).ToList();
+            "These are not in the table of layers:\n"
+            + string.Join('\n', news.Select(a => $"{a.From} -> {a.To}, for example {a.Example}")));
+        var unused = allowed
+            .SelectMany(a => a.Value.Select(to => (From: a.Key, To: to)))
+            .Except(found.Select(a => (a.From, a.To)))
+            .ToList();
         Assert.True(unused.Count == 0, "Nothing needs these any more:\n" + string.Join('\n', unused.Select(a => $"{a.From} -> {a.To}")));
         Assert.Null(Circle(allowed));
     }
@@ -56,6 +62,9 @@ internal static class NamespaceArrows
 
     public static Dictionary<string, string[]> Parse(string table) => table
         .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .Aggregate(
+            new List<string>(),
+            (whole, line) => line.Contains("->", StringComparison.Ordinal) ? [.. whole, line] : [.. whole[..^1], $"{whole[^1]} {line}"])
         .Select(line => line.Split("->", StringSplitOptions.TrimEntries))
         .ToDictionary(l => l[0], l => l[1].Split(' ', StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal);
 
@@ -65,7 +74,8 @@ internal static class NamespaceArrows
         return
         [
             .. module.GetTypes()
-                .SelectMany(type => Needed(type).Select(to => (From: Layer(type, root), To: to, Example: $"{type.FullName} needs {to.FullName}")))
+                .SelectMany(type => Needed(type)
+                    .Select(to => (From: Layer(type, root), To: to, Example: $"{type.FullName} needs {to.FullName}")))
                 .Where(a => a.From is not null && a.To.Scope == module && Layer(a.To, root) is { } to && to != a.From)
                 .Select(a => (From: a.From!, To: Layer(a.To, root)!, a.Example))
                 .DistinctBy(a => (a.From, a.To)),

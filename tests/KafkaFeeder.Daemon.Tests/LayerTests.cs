@@ -8,8 +8,10 @@ namespace KafkaFeeder.Daemon.Tests;
 public sealed class LayerTests
 {
     private const string Layers = """
-        Commands         -> Hosting Discovery Status Transport.Client Shipping.Losses Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
-        Hosting          -> Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd Signals Telemetry Liveness Options Options.Faults Options.Values Files
+        Commands         -> Hosting Discovery Status Transport.Client Shipping.Losses Checkpoints Telemetry Liveness Options
+                            Options.Faults Options.Values Files
+        Hosting          -> Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd
+                            Signals Telemetry Liveness Options Options.Faults Options.Values Files
         Discovery        -> Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
         Retention        -> Checkpoints Telemetry Liveness Files
         Shipping         -> Discovery Shipping.Reading Shipping.Losses Transport Checkpoints Status Telemetry Liveness Options

@@ -64,7 +64,8 @@ internal sealed class CheckpointKeeper : IDisposable
     /// </summary>
     /// <exception cref="IOException">The state directories cannot be used.</exception>
     public static async Task<CheckpointKeeper> OpenAsync(
-        CheckpointStore store, StateDirectory state, string directory, string component, TimeSpan interval, ILogger logger, TimeProvider time)
+        CheckpointStore store, StateDirectory state, string directory, string component, TimeSpan interval, ILogger logger,
+        TimeProvider time)
     {
         var stored = store.Of(directory, component);
         var start = stored.Snapshot();

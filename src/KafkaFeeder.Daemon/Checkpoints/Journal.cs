@@ -37,7 +37,9 @@ internal sealed class Journal : IDisposable
     public static Journal Restore(string path, Checkpoint checkpoint) => new(
         path,
         checkpoint.Segments.Where(s => !s.IsDone).ToDictionary(
-            s => s.Name, s => new SentMark(s.Acknowledged.Position, s.Acknowledged.NextOffset, s.Acknowledged.Records), StringComparer.Ordinal));
+            s => s.Name,
+            s => new SentMark(s.Acknowledged.Position, s.Acknowledged.NextOffset, s.Acknowledged.Records),
+            StringComparer.Ordinal));
 
     /// <summary>What the run before this one had sent, by segment; and whether the machine was restarted since.</summary>
     public static (IReadOnlyDictionary<string, SentMark> Sent, bool HasRebooted) ReadLast(string path)

@@ -45,7 +45,10 @@ internal static class CheckCommand
 
         if (!offline)
         {
-            problems.AddRange(Librdkafka.TryLoad(out var missing) ? BrokerCheck.Ask(options, [.. found.Logs.Select(l => l.Options)], Console.WriteLine) : [missing!]);
+            problems.AddRange(
+                Librdkafka.TryLoad(out var missing)
+                    ? BrokerCheck.Ask(options, [.. found.Logs.Select(l => l.Options)], Console.WriteLine)
+                    : [missing!]);
         }
 
         problems.ForEach(problem => Console.Error.WriteLine(Quote.Plain(problem, MaxShown)));

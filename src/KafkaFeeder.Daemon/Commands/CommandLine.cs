@@ -84,8 +84,8 @@ internal static class CommandLine
         var log = new Option<string?>("--log") { Description = "Only logs of this component.", HelpName = "COMPONENT" };
         var acknowledge = new Command(
             "acknowledge",
-            "Mark refused, damaged or lost data as seen. Until then, status, the status page and health report it as open. The ledger gets an "
-            + "entry; the daemon may be running or not.");
+            "Mark refused, damaged or lost data as seen. Until then, status, the status page and health report it as open. The ledger gets "
+            + "an entry; the daemon may be running or not.");
         acknowledge.Options.Add(log);
         acknowledge.SetAction(parsed => AcknowledgeCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(log)));
 

@@ -25,7 +25,8 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
         if (_missing.IsDue(missing?.Count ?? 0))
         {
             FeederLog.SegmentsMissing(
-                logger, status.Options.Component, status.Directory, Count(missing!.Value.Count), Words.Bytes(missing.Value.Bytes), missing.Value.Until);
+                logger, status.Options.Component, status.Directory, Count(missing!.Value.Count), Words.Bytes(missing.Value.Bytes),
+                missing.Value.Until);
         }
 
         if (_removed.IsDue(removed?.Count ?? 0))
@@ -41,12 +42,12 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
     private string? Text((int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? missing) => missing is not { } m ? null
         : string.Create(
             CultureInfo.InvariantCulture,
-            $"{Count(m.Count)} with {Words.Bytes(m.Bytes)} not shipped {(m.Count == 1 ? "is" : "are")} missing from {status.Directory} since "
-                + $"{m.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {m.Until:HH:mm:ss}Z");
+            $"{Count(m.Count)} with {Words.Bytes(m.Bytes)} not shipped {(m.Count == 1 ? "is" : "are")} missing from {status.Directory} "
+                + $"since {m.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {m.Until:HH:mm:ss}Z");
 
     private string? Text((int Count, long Bytes)? removed) => removed is not { } r ? null
-        : $"{Count(r.Count)} with {Words.Bytes(r.Bytes)} not shipped {(r.Count == 1 ? "was" : "were")} removed from {status.Directory} while "
-            + "being read; shipped from the open files, lost if kafkafeeder, or the shipping of this log, stops before";
+        : $"{Count(r.Count)} with {Words.Bytes(r.Bytes)} not shipped {(r.Count == 1 ? "was" : "were")} removed from {status.Directory} "
+            + "while being read; shipped from the open files, lost if kafkafeeder, or the shipping of this log, stops before";
 
     private static string? Text((int Count, string Error)? unreadable) => unreadable is not { } u ? null
         : $"{Count(u.Count)} that {(u.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {u.Error}";

@@ -54,7 +54,8 @@ internal sealed class Shipper : IDisposable
     private readonly RepeatLimit _logged;
     private readonly RefusalRun _refusals = new();
     private readonly Queue<OutboundBatch> _resends = new();
-    private readonly Channel<BatchOutcome> _outcomes = Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<BatchOutcome> _outcomes =
+        Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
 
     private bool _isUncertaintyLogged;
     private TimeSpan _pause = ShortPause;
@@ -62,8 +63,8 @@ internal sealed class Shipper : IDisposable
     private long _turnBegan;
 
     public Shipper(
-        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set, LossRecorder book,
-        LogStatus status, ILogger logger, TimeProvider time)
+        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set,
+        LossRecorder book, LogStatus status, ILogger logger, TimeProvider time)
     {
         _options = options;
         _transport = transport;
@@ -93,7 +94,8 @@ internal sealed class Shipper : IDisposable
     /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
         _cursor.HasFound && !_keeper.HasFailed ? ShortPause
-        : _window.IsEmpty && _resends.Count == 0 && !_state.IsRecovering && _keeper.IsClean && _state.Fault is null ? QuietPause.LongestFor(_budget.Logs)
+        : _window.IsEmpty && _resends.Count == 0 && !_state.IsRecovering && _keeper.IsClean && _state.Fault is null
+            ? QuietPause.LongestFor(_budget.Logs)
         : LongPause;
 
     /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
@@ -524,18 +526,21 @@ internal sealed class Shipper : IDisposable
         batch.IsAnyTaken |= SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
         if (Log.OnReject == RejectAction.Hold)
         {
-            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}); on_reject: hold";
+            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused "
+                + $"({rejected[0].Reason}); on_reject: hold";
         }
 
         if (_book.NoRoomFor(BytesOf(segment, batch, rejected)) is { } noRoom)
         {
-            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused ({rejected[0].Reason}), and {noRoom}";
+            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused "
+                + $"({rejected[0].Reason}), and {noRoom}";
         }
 
         var refused = _refusals.Add(batch, rejected, batch.IsAnyTaken);
         return refused is not null ? refused
             : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(segment, batch, rejected) is { } ahead
-                ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock ({rejected[0].Reason}): it is sent again until the brokers take it"
+                ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock "
+                    + $"({rejected[0].Reason}): it is sent again until the brokers take it"
             : null;
     }
 
@@ -598,7 +603,8 @@ internal sealed class Shipper : IDisposable
 
     private static void Decode(SegmentProgress segment, OutboundBatch batch, RecordAction action)
     {
-        var bytes = segment.ReadAgain(batch) ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
+        var bytes = segment.ReadAgain(batch)
+            ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
         try
         {
             var records = new RecordBatchDecoder().Decode(bytes.AsSpan(0, (int)batch.Bytes));
@@ -711,7 +717,8 @@ internal sealed class Shipper : IDisposable
         _status.InFlightBytes = _window.Bytes;
         _status.Segments = _cursor.Count;
         _status.QuarantineBytes = _book.QuarantineBytes;
-        _status.OldestUnshipped = first is null ? 0 : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
+        _status.OldestUnshipped = first is null ? 0
+            : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
         _status.Position = first is null ? "" : $"{first.Name}:{first.Acknowledged.Position}";
         (_status.State, _status.Error) = _state.Judge(new ShippingFacts(
             _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));

@@ -15,7 +15,9 @@ internal sealed class LogRegistry
             {
                 return
                 [
-                    .. _logs.Values.OrderBy(s => s.Directory, StringComparer.Ordinal).ThenBy(s => s.Options.Component, StringComparer.Ordinal),
+                    .. _logs.Values
+                        .OrderBy(s => s.Directory, StringComparer.Ordinal)
+                        .ThenBy(s => s.Options.Component, StringComparer.Ordinal),
                 ];
             }
         }

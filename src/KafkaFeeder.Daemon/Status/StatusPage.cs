@@ -131,8 +131,8 @@ internal static class StatusPage
             return;
         }
 
-        html.Add($"<h2 class=\"bad\">Unclaimed segments, which are not shipped</h2>\n<p>Correct the component's name in a kafkafeeder.yaml, add an "
-            + $"entry, or move them away.</p>\n<ul>\n");
+        html.Add($"<h2 class=\"bad\">Unclaimed segments, which are not shipped</h2>\n<p>Correct the component's name in a "
+            + $"kafkafeeder.yaml, add an entry, or move them away.</p>\n<ul>\n");
         foreach (var segments in status.Unclaimed.Take(MaxFaults))
         {
             html.Add($"<li class=\"bad\">{segments.ToString()}</li>\n");

@@ -79,8 +79,8 @@ internal static partial class FeederLog
     [LoggerMessage(
         302,
         LogLevel.Warning,
-        "{Component}: the machine was restarted since the last run, so there may be more duplicates than the journal says: at most what was "
-            + "sent in the {Interval} before")]
+        "{Component}: the machine was restarted since the last run, so there may be more duplicates than the journal says: at most what "
+            + "was sent in the {Interval} before")]
     public static partial void Rebooted(ILogger logger, string component, TimeSpan interval);
 
     [LoggerMessage(303, LogLevel.Error, "Checkpoint unreadable: {Problem}")]
@@ -102,7 +102,8 @@ internal static partial class FeederLog
         308,
         LogLevel.Warning,
         "{Component}: cannot tell whether the writer of {Segment} is still running (a file system without locks between hosts, or a writer "
-            + "that takes no lock): the segment counts as finished at {FinalAt} unless it grows. The same goes for each such segment of this log")]
+            + "that takes no lock): the segment counts as finished at {FinalAt} unless it grows. The same goes for each such segment of "
+            + "this log")]
     public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
 
     [LoggerMessage(

@@ -242,6 +242,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         _store?.Dispose();
         _store = CheckpointStore.Open(_state.CheckpointDirectory, _ => { }, commitsInline: true);
-        return CheckpointKeeper.OpenAsync(_store, _state, _folder.Path, "orders", Interval, NullLogger.Instance, _time).GetAwaiter().GetResult();
+        return CheckpointKeeper.OpenAsync(_store, _state, _folder.Path, "orders", Interval, NullLogger.Instance, _time)
+            .GetAwaiter().GetResult();
     }
 }

@@ -30,7 +30,12 @@ public sealed class CheckpointTextTests
                 DateTimeOffset.FromUnixTimeMilliseconds(1_000),
                 HasUncopied: true),
             new SegmentCheckpoint(
-                "20261121_120000_3600_UTC-orders.szn".AsSegment(), new AcknowledgedPosition(9, 0, 0, null, 0), 9, true, null, HasUncopied: true),
+                "20261121_120000_3600_UTC-orders.szn".AsSegment(),
+                new AcknowledgedPosition(9, 0, 0, null, 0),
+                9,
+                true,
+                null,
+                HasUncopied: true),
         ],
     };
 
@@ -244,8 +249,8 @@ public sealed class CheckpointTextTests
                     var isDone = Take() % 2 == 0;
                     var bytes = ((long)Take() << 30) + Take();
                     long? last = Take() % 2 == 0 ? null : Take();
-                    var mark =
-                        new AcknowledgedPosition(isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
+                    var mark = new AcknowledgedPosition(
+                        isDone ? bytes : bytes / 2, isDone ? 0 : Take(), Take(), last, last is null ? 0 : (uint)Take());
                     return new SegmentCheckpoint(
                         $"2026112{i}_100000_3600_UTC-a.B-c_9.szn".AsSegment(),
                         mark,

@@ -32,7 +32,10 @@ public sealed class DuplicateWindowTests
         var confirmed =
             Confirmed() with
             {
-                Segments = [new SegmentCheckpoint(Name("a").AsSegment(), new AcknowledgedPosition(100, 0, 3, null, 0, 6), 500, false, null)],
+                Segments =
+                [
+                    new SegmentCheckpoint(Name("a").AsSegment(), new AcknowledgedPosition(100, 0, 3, null, 0, 6), 500, false, null),
+                ],
             };
         Assert.Equal(new DuplicateWindow(6, $", segment {Name("a")} positions 100..500"), DuplicateWindow.Between(confirmed, sent));
     }

@@ -157,7 +157,8 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("1 segment with", Run("status").Output, StringComparison.Ordinal);
         Assert.Equal(0, daemon.Stop());
         Assert.Contains(
-            $"Stopped: 1 logs, 0 bytes are left to ship, {bytes} bytes more are of segments that are gone and lost unless these come back\n",
+            $"Stopped: 1 logs, 0 bytes are left to ship, {bytes} bytes more are of segments that are gone and lost unless these come "
+                + "back\n",
             daemon.Errors,
             StringComparison.Ordinal);
     }

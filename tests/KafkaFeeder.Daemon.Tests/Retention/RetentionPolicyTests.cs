@@ -36,7 +36,8 @@ public sealed class RetentionPolicyTests
 
     private static RetentionVerdict Judge(TimeSpan? retention, TimeSpan? age = null, bool isDone = true, long bytes = 1000) =>
         RetentionPolicy.Judge(
-        new SegmentCheckpoint("20261121_100000_3600_UTC-orders.szn".AsSegment(), new AcknowledgedPosition(1000, 0, 10, null, 0), 1000, isDone, null),
+        new SegmentCheckpoint(
+            "20261121_100000_3600_UTC-orders.szn".AsSegment(), new AcknowledgedPosition(1000, 0, 10, null, 0), 1000, isDone, null),
         new SegmentStat(1, 1, bytes, Now - (age ?? TimeSpan.FromDays(9))),
         retention,
         Now);

@@ -349,7 +349,10 @@ public sealed class ShipperQuarantineTests : IDisposable
     private void Clean()
     {
         var time = new ManualTime(_rig.Time.GetUtcNow() + TimeSpan.FromDays(30));
-        IReadOnlyList<CleanableLog> logs = [new(_rig.Logs, null, _rig.Status.Options.Retention, [.. _rig.Saved()!.Segments.Where(s => s.IsDone)], () => { })];
+        IReadOnlyList<CleanableLog> logs =
+        [
+            new(_rig.Logs, null, _rig.Status.Options.Retention, [.. _rig.Saved()!.Segments.Where(s => s.IsDone)], () => { }),
+        ];
         var cleaner = new SegmentCleaner(TimeSpan.FromHours(1), () => logs, _rig.Lines, time);
         cleaner.RunOnce(() => { }, CancellationToken.None);
     }

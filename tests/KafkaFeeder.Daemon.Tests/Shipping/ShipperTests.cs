@@ -628,7 +628,8 @@ public sealed class ShipperTests : IDisposable
         Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 3);
         _rig.Turn();
         Assert.Equal(
-            (0, 3, 3), (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record, _rig.Saved(path).Acknowledged.NextOffset));
+            (0, 3, 3),
+            (_rig.Saved(path).Acknowledged.Position, _rig.Saved(path).Acknowledged.Record, _rig.Saved(path).Acknowledged.NextOffset));
         _rig.Crash();
         Transport.Sent.Clear();
 

@@ -121,7 +121,8 @@ internal sealed class ShippingRig : IDisposable
         var ledger = new Ledger(_state.LedgerPath, Time);
         Status = new LogStatus(Log, Logs, Time, ledger.AccountOf(Logs, Log.Component));
         _store = CheckpointStore.Open(_state.CheckpointDirectory, Problems.Add, MaxChangesBytes, commitsInline: true);
-        var opening = CheckpointKeeper.OpenAsync(_store, _state, Logs, Log.Component, Options.CheckpointInterval, NullLogger.Instance, Time);
+        var opening = CheckpointKeeper.OpenAsync(
+            _store, _state, Logs, Log.Component, Options.CheckpointInterval, NullLogger.Instance, Time);
         Assert.True(opening.IsCompleted); // the store commits inline
         var keeper = opening.GetAwaiter().GetResult();
         Space = new QuarantineSpace(_state.RejectedRoot, Quarantine, Lines, Time, _ => FreeBytes);

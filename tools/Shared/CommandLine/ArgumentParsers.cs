@@ -14,12 +14,15 @@ internal static class ArgumentParsers
     public static TimeSpan Duration(ArgumentResult result)
     {
         var text = result.Tokens[^1].Value;
-        if (DurationText.TryParse(text, TimeSpan.FromSeconds(1), out var duration) && duration > TimeSpan.Zero && duration <= LongestDuration)
+        if (DurationText.TryParse(text, TimeSpan.FromSeconds(1), out var duration)
+            && duration > TimeSpan.Zero && duration <= LongestDuration)
         {
             return duration;
         }
 
-        result.AddError($"{Name(result)} is \"{text}\"; it must be {DurationText.Expected}, above 0 and at most {DurationText.Format(LongestDuration)}.");
+        result.AddError(
+            $"{Name(result)} is \"{text}\"; it must be {DurationText.Expected}, above 0 and at most "
+            + $"{DurationText.Format(LongestDuration)}.");
         return default;
     }
 

@@ -95,7 +95,8 @@ internal sealed class AcknowledgementTracker
         {
             var entry = first.Value;
             _settled = entry.Batch is { } batch
-                ? new AcknowledgedPosition(entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
+                ? new AcknowledgedPosition(
+                    entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
                 : new AcknowledgedPosition(entry.EndPosition, 0, entry.NextOffset, entry.Tail, 0, WholeRecords);
             _entries.RemoveFirst();
         }

@@ -47,7 +47,8 @@ internal sealed class LogCursor : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="onReset">Called when a file is not as the checkpoint says.</param>
     public LogCursor(
-        string directory, SegmentSet set, Checkpoint? start, LossRecorder book, TimeProvider time, Action<SegmentProgress, SegmentReset> onReset)
+        string directory, SegmentSet set, Checkpoint? start, LossRecorder book, TimeProvider time,
+        Action<SegmentProgress, SegmentReset> onReset)
     {
         _directory = directory;
         _book = book;
@@ -81,7 +82,9 @@ internal sealed class LogCursor : IDisposable
     /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
     public SegmentProgress? FirstWithLag => _segments.FirstOrDefault(s => s.MissingSince is null && s.LagBytes > 0);
 
-    /// <summary>What is missing from the directory and not given up yet: segments, bytes that are not shipped, and when the first is lost.</summary>
+    /// <summary>
+    /// What is missing from the directory and not given up yet: segments, bytes that are not shipped, and when the first is lost.
+    /// </summary>
     public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
     {
         get
@@ -609,7 +612,8 @@ internal sealed class LogCursor : IDisposable
     {
         try
         {
-            return segment.Head is { } head && bytes >= RecordBatchHeader.Bytes && !SegmentProgress.HasHead(_watch.PathOf(segment.Name), head);
+            return segment.Head is { } head && bytes >= RecordBatchHeader.Bytes
+                && !SegmentProgress.HasHead(_watch.PathOf(segment.Name), head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -427,7 +427,8 @@ internal sealed class SegmentProgress : IDisposable
         ReadOpenFileFrom(default, isSameContent: false);
         IsRewritten = IsReadToEnd = _isWrittenOver = false;
         return new SegmentReset(
-            "it was written over, and its name is gone: reading what is open from its start; what is sent again counts as possible duplicates",
+            "it was written over, and its name is gone: reading what is open from its start; what is sent again counts as possible "
+                + "duplicates",
             IsGoingBack: true);
     }
 
@@ -751,7 +752,9 @@ internal sealed class SegmentProgress : IDisposable
         Grow(tail.EndPosition);
     }
 
-    /// <summary>Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the segment.</summary>
+    /// <summary>
+    /// Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the segment.
+    /// </summary>
     private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
     {
         var saved = _saved.Acknowledged;
@@ -766,7 +769,9 @@ internal sealed class SegmentProgress : IDisposable
                     : "it is another file under the same name: reading it from its start",
                     IsGoingBack: true),
                 book => LostIfAny(
-                    book, isShort ? Math.Max(bytes, from) : from, isShort ? CutTo(bytes) : "another file took its name before it was shipped"))
+                    book,
+                    isShort ? Math.Max(bytes, from) : from,
+                    isShort ? CutTo(bytes) : "another file took its name before it was shipped"))
             {
                 IsOther = true,
             };
@@ -783,7 +788,8 @@ internal sealed class SegmentProgress : IDisposable
                 : new OpenPlan(
                     whole,
                     new SegmentReset(
-                        $"it has shrunk to {bytes} bytes, {from} were confirmed: going on after the last batch that is whole, at position {whole.Position}; what is sent again counts as possible duplicates",
+                        $"it has shrunk to {bytes} bytes, {from} were confirmed: going on after the last batch that is whole, at "
+                            + $"position {whole.Position}; what is sent again counts as possible duplicates",
                         IsGoingBack: true),
                     book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)))
                 {
@@ -838,7 +844,8 @@ internal sealed class SegmentProgress : IDisposable
             : new OpenPlan(
                 intact,
                 new SegmentReset(
-                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at position {intact.Position}; what is sent again counts as possible duplicates",
+                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at "
+                        + $"position {intact.Position}; what is sent again counts as possible duplicates",
                     IsGoingBack: true),
                 Account)
             {
@@ -853,8 +860,8 @@ internal sealed class SegmentProgress : IDisposable
     private static OpenPlan FromStart(AcknowledgedPosition saved, Action<LossRecorder> account) => new(
         default,
         new SegmentReset(
-            $"it was written over: other batches stand before position {saved.Position} than those that were confirmed; reading it from its "
-                + "start; what is sent again counts as possible duplicates",
+            $"it was written over: other batches stand before position {saved.Position} than those that were confirmed; reading it from "
+                + "its start; what is sent again counts as possible duplicates",
             IsGoingBack: true),
         account)
     {
@@ -970,5 +977,7 @@ internal sealed class SegmentProgress : IDisposable
 
 /// <summary>A file is not as the checkpoint says.</summary>
 /// <param name="What">What is so, and where reading goes on: a sentence.</param>
-/// <param name="IsGoingBack">True: what is on disk of the checkpoint claims more than holds now, so it is saved before anything is sent.</param>
+/// <param name="IsGoingBack">
+/// True: what is on disk of the checkpoint claims more than holds now, so it is saved before anything is sent.
+/// </param>
 internal sealed record SegmentReset(string What, bool IsGoingBack);
