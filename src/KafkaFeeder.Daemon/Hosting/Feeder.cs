@@ -136,7 +136,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
     private void LogStopped(IReadOnlyCollection<LogStatus> logs)
     {
-        var missing = logs.Sum(l => l.MissingBytes);
+        var missing = logs.Sum(l => l.MissingBytes) + Status.Unclaimed.Where(u => u.IsLeft).Sum(u => u.Bytes);
         var unknown = logs.Count(l => !l.IsLookedAt);
         FeederLog.Stopped(
             _logger,

@@ -138,7 +138,7 @@ internal sealed class Shipper : IDisposable
         {
             TakeSaved();
             isBusy = TakeOutcomes();
-            _cursor.Refresh();
+            var fault = Refresh();
             if (_state.IsRecoveryDue && _window.IsEmpty && SaveAll())
             {
                 PrepareResends();
@@ -150,7 +150,14 @@ internal sealed class Shipper : IDisposable
                 isBusy |= _cursor.TakeSearching();
             }
 
-            _state.TurnSucceeded();
+            if (fault is not null)
+            {
+                Fail(fault);
+            }
+            else
+            {
+                _state.TurnSucceeded();
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or UnsupportedBatchException)
         {
@@ -167,6 +174,21 @@ internal sealed class Shipper : IDisposable
 
         UpdateStatus(_turnBegan, now: !isBusy);
         return isBusy;
+    }
+
+    /// <summary>Whatever is wrong with the directory, what is open is shipped.</summary>
+    /// <returns>What is wrong; null: nothing.</returns>
+    private string? Refresh()
+    {
+        try
+        {
+            _cursor.Refresh();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
     }
 
     public void Dispose()
@@ -318,6 +340,7 @@ internal sealed class Shipper : IDisposable
         _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
         if (batch.WasConfirmed && !batch.WasSent)
         {
+            _status.AddResent(batch.RecordsCount);
             AddPossibleDuplicates(batch.RecordsCount);
         }
 

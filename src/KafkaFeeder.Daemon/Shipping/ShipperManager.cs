@@ -29,6 +29,7 @@ internal sealed class ShipperManager(
     TimeProvider time)
 {
     private const long MiB = 1 << 20;
+    private const int SearchesToWait = 2;
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromMinutes(10);
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Directory, string Component), RunningLog> _running = [];
@@ -88,7 +89,7 @@ internal sealed class ShipperManager(
             var wanted = logs.ToDictionary(l => l.Key);
             foreach (var (key, running) in _running.ToList())
             {
-                if (!wanted.ContainsKey(key))
+                if (!wanted.ContainsKey(key) && !MustFinish(running))
                 {
                     running.Stop();
                     _running.Remove(key);
@@ -105,6 +106,20 @@ internal sealed class ShipperManager(
 
             LookAtMemory(said);
         }
+    }
+
+    /// <summary>
+    /// A log whose directory went with its kafkafeeder.yaml is no longer planned, but what is open of it can be shipped yet. Its shipper
+    /// sees within a search or two that the names are gone.
+    /// </summary>
+    private static bool MustFinish(RunningLog running)
+    {
+        if (running.Status.LagBytes == 0 || Directory.Exists(running.Status.Directory))
+        {
+            return false;
+        }
+
+        return running.Status.RemovedBytes > 0 || running.SearchesSinceGone++ < SearchesToWait;
     }
 
     private void LookAtMemory(List<Action> said)
@@ -128,6 +143,7 @@ internal sealed class ShipperManager(
         if (_running.TryGetValue(log.Key, out var running))
         {
             var options = running.Status.Options;
+            running.SearchesSinceGone = 0;
             if (options.HasSameSettings(log.Options))
             {
                 return;
@@ -229,6 +245,9 @@ internal sealed class ShipperManager(
         public LogStatus Status { get; } = status;
 
         public Task Running { get; set; } = Task.CompletedTask;
+
+        /// <summary>Searches for logs since its directory was gone.</summary>
+        public int SearchesSinceGone { get; set; }
 
         public CancellationToken Stopping => _stop.Token;
 

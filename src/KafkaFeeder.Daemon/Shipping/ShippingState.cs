@@ -127,7 +127,7 @@ internal sealed class ShippingState(TimeProvider time)
 
         var silence = time.GetElapsedTime(_answeredAt);
         return silence < ShortSilence ? null
-            : facts.BrokersError ?? (silence > AnswerTime ? $"no answer from the brokers for {Words.Age(silence)}" : null);
+            : facts.BrokersError ?? (silence > AnswerTime ? $"no {(facts.BrokersAnswer ? "acknowledgement" : "answer from the brokers")} for {Words.Age(silence)}" : null);
     }
 }
 

@@ -38,7 +38,7 @@ internal static class Advice
     /// <summary>Red as long as some of it was not acknowledged.</summary>
     private static Finding Of(LogStatus log, long open, string what, string action) => open == 0
         ? new(false, what + ", acknowledged", "Nothing: somebody has looked at it.")
-        : new(true, what, $"{action} Then: kafkafeeder acknowledge --log {log.Options.Component}");
+        : new(true, what, $"{action} Then: kafkafeeder acknowledge -c conf.yaml --log {log.Options.Component}");
 
     private static IEnumerable<Finding> Trouble(LogStatus log, DateTimeOffset now)
     {

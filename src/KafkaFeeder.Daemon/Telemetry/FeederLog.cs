@@ -109,16 +109,15 @@ internal static partial class FeederLog
     [LoggerMessage(
         309,
         LogLevel.Warning,
-        "{Component} in {Directory}: {Segments} with {Bytes} not shipped are missing; they will be lost if they are not back by {Until}. "
-            + "Is the directory mounted?")]
+        "{Component} in {Directory}: missing: {Segments} with {Bytes} not shipped; lost if not back by {Until}. Is the directory mounted?")]
     public static partial void SegmentsMissing(
         ILogger logger, string component, string directory, string segments, string bytes, DateTimeOffset until);
 
     [LoggerMessage(
         310,
         LogLevel.Warning,
-        "{Component} in {Directory}: {Segments} with {Bytes} not shipped were removed while being read. They are shipped from the open "
-            + "files, and lost if kafkafeeder, or the shipping of this log, stops first")]
+        "{Component} in {Directory}: removed while being read: {Segments} with {Bytes} not shipped. Shipped from the open files, lost if "
+            + "kafkafeeder, or the shipping of this log, stops first")]
     public static partial void SegmentsRemoved(ILogger logger, string component, string directory, string segments, string bytes);
 
     [LoggerMessage(401, LogLevel.Information, "Created producer: {Description}")]

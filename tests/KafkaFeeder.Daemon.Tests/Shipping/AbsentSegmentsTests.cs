@@ -183,6 +183,72 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
+    public void What_is_open_is_shipped_though_its_directory_is_gone()
+    {
+        _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        var bytes = new FileInfo(path).Length;
+        _rig.Start();
+        _rig.Turn();
+        Assert.Single(_rig.Transport.InFlight);
+        Directory.Move(_rig.Logs, _rig.Logs + ".aside");
+        Look();
+        Assert.Equal((LogState.Failed, bytes), (_rig.Status.State, _rig.Status.RemovedBytes));
+        Assert.Single(_rig.Lines.Of(RemovedEvent));
+        _rig.Drain(5);
+        Assert.Equal(["1", "2", "3"], _rig.Transport.Topic);
+        Assert.Equal((0, 0), (_rig.Status.RemovedBytes, _rig.Status.LagBytes));
+
+        Directory.Move(_rig.Logs + ".aside", _rig.Logs);
+        _rig.Drain(5);
+        Assert.Equal((LogState.Idle, null), (_rig.Status.State, _rig.Status.Error));
+        Assert.Equal(["1", "2", "3"], _rig.Transport.Topic);
+    }
+
+    [Fact]
+    public void A_directory_that_is_back_while_its_segments_are_read_has_lost_nothing()
+    {
+        _rig.Segment(["1"], ["2"]);
+        _rig.Start();
+        _rig.Turn();
+        Directory.Move(_rig.Logs, _rig.Logs + ".aside");
+        Look();
+        Assert.NotEqual(0, _rig.Status.RemovedBytes);
+        Directory.Move(_rig.Logs + ".aside", _rig.Logs);
+        Look();
+        Assert.Equal(0, _rig.Status.RemovedBytes);
+        Assert.NotEqual(0, _rig.Status.LagBytes);
+    }
+
+    /// <summary>Of a copy nobody knows whether its writer lives: so it stays open, and the file that has its name now has to wait.</summary>
+    [Fact]
+    public void What_has_the_name_of_a_segment_that_is_open_counts_as_lag()
+    {
+        using var other = new ShippingRig();
+        var replacement = other.Segment(["3"], ["4"], ["5"]);
+        var path = _rig.Segment(["1"]);
+        var content = File.ReadAllBytes(path);
+        File.Delete(path);
+        File.WriteAllBytes(path, content);
+        _rig.Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Turn(3);
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+        File.Move(replacement, path, overwrite: true);
+        Look();
+        Assert.Equal((new FileInfo(path).Length, LogState.Shipping), (_rig.Status.LagBytes, _rig.Status.State));
+        Assert.Equal(0, _rig.Status.RemovedBytes);
+        for (var i = 0; i < 20; i++)
+        {
+            _rig.Shipper!.RunOnce();
+            _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        Assert.Equal(["1", "3", "4", "5"], _rig.Transport.Topic);
+        Assert.Equal(0, _rig.Status.LagBytes);
+    }
+
+    [Fact]
     public void A_segment_over_whose_name_another_file_is_moved_is_removed()
     {
         var path = _rig.Segment(["1"], ["2"]);

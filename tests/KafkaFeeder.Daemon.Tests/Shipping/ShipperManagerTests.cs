@@ -141,6 +141,30 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         Assert.Null(manager.Logs.All[0].LastError); // nor did it try, and find the log's lock taken
     }
 
+    /// <summary>It is no longer planned then, since nothing names it any more; what is open can be shipped all the same.</summary>
+    [Fact]
+    public async Task A_log_whose_directory_went_with_its_configuration_is_shipped_from_the_open_file_first()
+    {
+        string[] values = [.. Enumerable.Range(1, 4).Select(i => new string((char)('0' + i), 200_000))];
+        Segment(values);
+        _brokers.Answers = false;
+        var manager = Manager();
+        manager.Apply([Planned()]);
+        await Eventually.HoldsAsync(() => _brokers.InFlight > 0);
+        Assert.InRange(_brokers.InFlight, 1, 3);
+        Directory.Delete(_logs, recursive: true);
+        manager.Apply([]);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].RemovedBytes > 0);
+        manager.Apply([]);
+        Assert.Single(manager.Logs.All);
+        _brokers.Answers = true;
+        await Eventually.HoldsAsync(() => _brokers.Topic.Count == 4);
+        Assert.Equal(values, _brokers.Topic);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].LagBytes == 0);
+        manager.Apply([]);
+        Assert.Empty(manager.Logs.All);
+    }
+
     [Fact]
     public async Task A_stop_waits_for_a_shipper_whose_log_was_removed()
     {

@@ -425,7 +425,7 @@ public sealed class ShipperTests : IDisposable
         _rig.Time.Advance(TimeSpan.FromSeconds(6));
         _rig.Turn();
         Assert.Equal(LogState.Retrying, _rig.Status.State);
-        Assert.Contains("no answer from the brokers for 6 s", _rig.Status.Error, StringComparison.Ordinal);
+        Assert.Contains("no acknowledgement for 6 s", _rig.Status.Error, StringComparison.Ordinal);
         Transport.AnswerAll();
         _rig.Drain(2);
         Assert.Equal(LogState.Idle, _rig.Status.State);

@@ -50,6 +50,7 @@ public sealed class ShipperWrittenOverTests : IDisposable
         Run(20);
         Assert.Equal(texts.Split(' '), Transport.Topic.Skip(3));
         Assert.InRange(_rig.Status.PossibleDuplicates, texts.StartsWith("1 2", StringComparison.Ordinal) ? 2 : 1, 4);
+        Assert.Equal(_rig.Status.PossibleDuplicates, _rig.Status.ResentRecords);
         Assert.Empty(_rig.Ledger());
     }
 

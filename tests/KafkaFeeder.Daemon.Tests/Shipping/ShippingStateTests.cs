@@ -124,7 +124,8 @@ public sealed class ShippingStateTests
         Assert.Equal((LogState.Retrying, "connection refused"), _state.Judge(unreachable));
         Assert.Equal((LogState.Shipping, null), _state.Judge(Busy));
         _time.Advance(TimeSpan.FromSeconds(5));
-        Assert.Equal((LogState.Retrying, "no answer from the brokers for 6 s"), _state.Judge(Busy));
+        Assert.Equal((LogState.Retrying, "no acknowledgement for 6 s"), _state.Judge(Busy));
+        Assert.Equal("no answer from the brokers for 6 s", _state.Judge(Busy with { BrokersAnswer = false }).Error);
         _state.Answered();
         Assert.Equal((LogState.Shipping, null), _state.Judge(Busy));
     }

@@ -104,10 +104,10 @@ internal sealed class LogCursor : IDisposable
         get
         {
             var (count, bytes) = (0, 0L);
-            foreach (var segment in _open.Where(s => s.IsUnlinked && s.LagBytes > 0))
+            foreach (var segment in _open.Where(s => s.IsUnlinked && s.LagBytes > s.ReplacementBytes))
             {
                 count++;
-                bytes += segment.LagBytes;
+                bytes += segment.LagBytes - segment.ReplacementBytes;
             }
 
             return count == 0 ? null : (count, bytes);
@@ -156,7 +156,7 @@ internal sealed class LogCursor : IDisposable
         }
 
         _waiting.Clear();
-        if (_set.Refresh() || !ReferenceEquals(_reconciled, _set.Names))
+        if (List() || !ReferenceEquals(_reconciled, _set.Names))
         {
             Reconcile();
         }
@@ -410,10 +410,7 @@ internal sealed class LogCursor : IDisposable
 
     private void CameBack(SegmentProgress segment)
     {
-        if (segment.IsUnlinked)
-        {
-            RelinkIfBack(segment);
-        }
+        RelinkIfBack(segment);
 
         if (_missing.Remove(segment))
         {
@@ -427,7 +424,7 @@ internal sealed class LogCursor : IDisposable
     /// <summary>Another file of its name is looked at when this one is read to its end.</summary>
     private void RelinkIfBack(SegmentProgress segment)
     {
-        if (_watch.FactsOf(segment.Name) is { } facts && facts.Id == FileFacts.Of(segment.File).Id)
+        if (segment.IsUnlinked && _watch.FactsOf(segment.Name) is { } facts && facts.Id == FileFacts.Of(segment.File).Id)
         {
             segment.Relink();
         }
@@ -543,11 +540,35 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
+    /// <summary>Lists the directory. If it is gone, so are the names of what is open.</summary>
+    private bool List()
+    {
+        try
+        {
+            return _set.Refresh();
+        }
+        catch (DirectoryNotFoundException)
+        {
+            foreach (var segment in _open.Where(s => !s.IsUnlinked))
+            {
+                Vanished(segment);
+            }
+
+            throw;
+        }
+    }
+
     private void RecheckOpen(SegmentProgress segment)
     {
-        if (!segment.IsUnlinked && _watch.FactsOf(segment.Name) is { } named && named.Id != FileFacts.Of(segment.File).Id)
+        RelinkIfBack(segment);
+        if (_watch.FactsOf(segment.Name) is { } named)
         {
-            Vanished(segment); // another file has taken its name
+            var isOther = named.Id != FileFacts.Of(segment.File).Id;
+            segment.ReplacementBytes = isOther ? named.Bytes : 0;
+            if (isOther && !segment.IsUnlinked)
+            {
+                Vanished(segment); // another file has taken its name
+            }
         }
 
         var written = segment.WrittenBytes;

@@ -123,7 +123,14 @@ internal sealed class SegmentProgress : IDisposable
     public bool IsOpen => Reader is not null;
 
     /// <summary>Bytes that are there and not confirmed.</summary>
-    public long LagBytes => Math.Max(0, Bytes - Acknowledged.Position);
+    public long LagBytes => Math.Max(0, Bytes - Acknowledged.Position) + ReplacementBytes;
+
+    /// <summary>Bytes of another file that has its name while this one is open. It is read when this one is read to its end.</summary>
+    public long ReplacementBytes
+    {
+        get => _reading?.ReplacementBytes ?? 0;
+        set => _reading!.ReplacementBytes = value;
+    }
 
     /// <summary>Bytes that were there, and are not confirmed, when there is no file any more.</summary>
     public long LosableBytes => Math.Max(0, WrittenBytes - Acknowledged.Position);
@@ -929,6 +936,9 @@ internal sealed class SegmentProgress : IDisposable
         public long WrittenBytes { get; set; }
 
         public string Identity { get; set; } = "";
+
+        /// <summary>See <see cref="SegmentProgress.ReplacementBytes"/>.</summary>
+        public long ReplacementBytes { get; set; }
 
         /// <summary>When the file had been changed last, when its size was looked at.</summary>
         public long ModifiedTicks { get; set; }
