@@ -112,8 +112,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private void Found(FoundLogs found)
     {
         Status.Faults = found.Faults;
-        Status.Unclaimed = found.Unclaimed;
         Shippers.Apply(found.Logs);
+        Status.Unclaimed = [.. found.Unclaimed.Where(u => !u.IsLeft || !Status.Logs.Has(u.Directory, u.Component))]; // those are still read
         Status.Scanned();
     }
 

@@ -21,6 +21,7 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
     {
         var (missing, removed, unreadable) = (cursor.Missing, cursor.Removed, cursor.Unreadable);
         status.RemovedBytes = removed?.Bytes ?? 0;
+        status.RemovedSegments = cursor.RemovedCount;
         status.MissingBytes = (removed?.Bytes ?? 0) + (missing?.Bytes ?? 0);
         if (_missing.IsDue(missing?.Count ?? 0))
         {

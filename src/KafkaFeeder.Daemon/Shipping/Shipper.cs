@@ -52,6 +52,7 @@ internal sealed class Shipper : IDisposable
     private readonly InFlightBudget _budget;
     private readonly ShippingState _state;
     private readonly RepeatLimit _logged;
+    private readonly RepeatLimit _faultLogged;
     private readonly RefusalRun _refusals = new();
     private readonly Queue<OutboundBatch> _resends = new();
     private readonly Channel<BatchOutcome> _outcomes =
@@ -78,6 +79,7 @@ internal sealed class Shipper : IDisposable
         _time = time;
         _state = new ShippingState(time);
         _logged = new RepeatLimit(time);
+        _faultLogged = new RepeatLimit(time);
         _cursor = new LogCursor(status.Directory, set, keeper.TakeStart(), book, time, OnReset);
         _absent = new AbsentSegments(_cursor, status, logger, time);
     }
@@ -133,12 +135,13 @@ internal sealed class Shipper : IDisposable
     public bool RunOnce()
     {
         var isBusy = false;
-        _turnBegan = _time.GetTimestamp();
+        var began = _turnBegan = _time.GetTimestamp();
         try
         {
             TakeSaved();
             isBusy = TakeOutcomes();
             var fault = Refresh();
+            _turnBegan = _time.GetTimestamp(); // to list a large directory may take long, and is no reason not to send
             if (_state.IsRecoveryDue && _window.IsEmpty && SaveAll())
             {
                 PrepareResends();
@@ -172,7 +175,7 @@ internal sealed class Shipper : IDisposable
             BeginSave();
         }
 
-        UpdateStatus(_turnBegan, now: !isBusy);
+        UpdateStatus(began, now: !isBusy);
         return isBusy;
     }
 
@@ -707,7 +710,7 @@ internal sealed class Shipper : IDisposable
     private void Fail(string error)
     {
         _state.Failed(error);
-        if (_logged.TryTake())
+        if (_faultLogged.TryTake())
         {
             FeederLog.LogFailed(_logger, Log.Component, error);
         }

@@ -114,12 +114,8 @@ internal sealed class ShipperManager(
     /// </summary>
     private static bool MustFinish(RunningLog running)
     {
-        if (running.Status.LagBytes == 0 || Directory.Exists(running.Status.Directory))
-        {
-            return false;
-        }
-
-        return running.Status.RemovedBytes > 0 || running.SearchesSinceGone++ < SearchesToWait;
+        return running.Status.RemovedSegments > 0 // a writer may write to them yet
+            || (!Directory.Exists(running.Status.Directory) && running.SearchesSinceGone++ < SearchesToWait);
     }
 
     private void LookAtMemory(List<Action> said)
@@ -229,6 +225,7 @@ internal sealed class ShipperManager(
         var reason = isOfTheFiles ? e.Message : $"{e.GetType().Name}: {e.Message}";
         var next = $"{reason}; failed {Words.Count(restarts.Failures, "time", "times")} in a row, next try in {Words.Age(pause)}";
         status.Error = next;
+        status.RemovedBytes = status.RemovedSegments = 0; // nothing is open
         status.State = restarts.IsHeld ? LogState.Held : LogState.Failed;
         FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", isOfTheFiles ? next : $"{next}\n{e}");
     }

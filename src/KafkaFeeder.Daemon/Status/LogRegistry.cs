@@ -23,6 +23,15 @@ internal sealed class LogRegistry
         }
     }
 
+    /// <summary>Whether this log is there.</summary>
+    public bool Has(string directory, string component)
+    {
+        lock (_lock)
+        {
+            return _logs.ContainsKey((directory, component));
+        }
+    }
+
     /// <summary>A log has a new shipper, which writes this from now on. It takes the place of the one before it.</summary>
     public void Set(LogStatus log)
     {

@@ -174,6 +174,9 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>What of <see cref="MissingBytes"/> is still read, since the files are open. It is in <see cref="LagBytes"/> too.</summary>
     public long RemovedBytes { get => Interlocked.Read(ref _removedBytes); set => Interlocked.Exchange(ref _removedBytes, value); }
 
+    /// <summary>Segments that are open and whose names are gone from the directory, whether or not all of them is shipped.</summary>
+    public int RemovedSegments { get; set; }
+
     /// <summary>Bytes that are sent and not confirmed.</summary>
     public long InFlightBytes { get => Interlocked.Read(ref _inFlightBytes); set => Interlocked.Exchange(ref _inFlightBytes, value); }
 

@@ -238,6 +238,11 @@ public sealed class AbsentSegmentsTests : IDisposable
         Look();
         Assert.Equal((new FileInfo(path).Length, LogState.Shipping), (_rig.Status.LagBytes, _rig.Status.State));
         Assert.Equal(0, _rig.Status.RemovedBytes);
+        File.Move(path, path + ".aside");
+        Look();
+        Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
+        File.Move(path + ".aside", path);
+        Look();
         for (var i = 0; i < 20; i++)
         {
             _rig.Shipper!.RunOnce();

@@ -160,9 +160,33 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         _brokers.Answers = true;
         await Eventually.HoldsAsync(() => _brokers.Topic.Count == 4);
         Assert.Equal(values, _brokers.Topic);
-        await Eventually.HoldsAsync(() => manager.Logs.All[0].LagBytes == 0);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].RemovedSegments == 0);
+        manager.Apply([]);
         manager.Apply([]);
         Assert.Empty(manager.Logs.All);
+    }
+
+    /// <summary>All of it is shipped, and its writer writes on: to a file without a name.</summary>
+    [Fact]
+    public async Task A_log_whose_directory_is_gone_is_read_as_long_as_a_file_of_it_has_a_writer()
+    {
+        var name = SomeLog.Segment(_logs);
+        var content = File.ReadAllBytes(name);
+        File.Delete(name);
+        using var open = new FileStream(name, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        var manager = Manager();
+        manager.Apply([Planned()]);
+        await Eventually.HoldsAsync(() => manager.Logs.All[0].Segments == 1);
+        Directory.Delete(_logs, recursive: true);
+        for (var i = 0; i < 4; i++)
+        {
+            manager.Apply([]);
+            await Eventually.HoldsAsync(() => manager.Logs.All[0].RemovedSegments == 1);
+        }
+
+        open.Write(content);
+        open.Flush();
+        await Eventually.HoldsAsync(() => _brokers.Topic.Count > 0);
     }
 
     [Fact]

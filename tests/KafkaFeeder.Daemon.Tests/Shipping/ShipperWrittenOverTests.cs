@@ -111,6 +111,52 @@ public sealed class ShipperWrittenOverTests : IDisposable
         Assert.Equal(1, _rig.Status.CheckpointResets);
     }
 
+    /// <summary>Before anybody looks: that it has no name is seen first.</summary>
+    [Theory]
+    [InlineData("4 5 6 7")]
+    [InlineData("1 4 5 6")]
+    public void A_shipped_file_that_was_written_over_and_removed_at_once_is_shipped_and_nothing_is_called_lost(string texts)
+    {
+        var (path, replacement) = TwoContents(["1", "2"], texts.Split(' '));
+        Transport.AcksAtOnce = true;
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(["1", "2"], Transport.Topic);
+        WriteOver(path, replacement);
+        File.Delete(path);
+        Look();
+        Run(20);
+        Assert.Equal(texts.Split(' '), Transport.Topic.Skip(2));
+        Assert.Empty(_rig.Ledger());
+    }
+
+    /// <summary>That it was written over is seen first, in the same turn: then its name leads to another file, or to none.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_that_was_written_over_and_lost_its_name_before_it_was_opened_anew_is_shipped(bool isReplaced)
+    {
+        var (path, replacement) = TwoContents(["1", "2"], ["4", "5", "6"]);
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal(2, Transport.InFlight.Count);
+        WriteOver(path, replacement);
+        Look(); // it is known to be written over, and waits for its outcomes
+        if (isReplaced)
+        {
+            File.Move(_other.Segment(["8"], ["9"]), path, overwrite: true);
+        }
+        else
+        {
+            File.Delete(path);
+        }
+
+        Run(20);
+        Assert.Equal(["1", "2", "4", "5", "6"], Transport.Topic.Take(5));
+        Assert.Equal(isReplaced ? ["8", "9"] : [], Transport.Topic.Skip(5));
+        Assert.Empty(_rig.Ledger());
+    }
+
     [Fact]
     public void A_file_that_is_written_over_while_it_has_no_name_is_shipped_from_what_is_open()
     {

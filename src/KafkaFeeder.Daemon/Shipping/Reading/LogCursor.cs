@@ -95,6 +95,9 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
+    /// <summary>Segments that are open and whose names are gone, whether or not all of them is shipped.</summary>
+    public int RemovedCount => _open.Count(s => s.IsUnlinked);
+
     /// <summary>
     /// What was removed from the directory while it is read: segments, and their bytes that are not shipped. These can be read
     /// as long as the file is open, and are in <see cref="LagBytes"/>. Null: none.
@@ -421,10 +424,13 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
+    private bool HasItsName(SegmentProgress segment) =>
+        _watch.FactsOf(segment.Name) is { } facts && facts.Id == FileFacts.Of(segment.File).Id;
+
     /// <summary>Another file of its name is looked at when this one is read to its end.</summary>
     private void RelinkIfBack(SegmentProgress segment)
     {
-        if (segment.IsUnlinked && _watch.FactsOf(segment.Name) is { } facts && facts.Id == FileFacts.Of(segment.File).Id)
+        if (segment.IsUnlinked && HasItsName(segment))
         {
             segment.Relink();
         }
@@ -508,12 +514,7 @@ internal sealed class LogCursor : IDisposable
     /// </summary>
     private void Recheck()
     {
-        ExceptionDispatchInfo? first = null;
-        foreach (var segment in _open.ToList())
-        {
-            Try(RecheckOpen, segment);
-        }
-
+        var first = RecheckOpen();
         foreach (var segment in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
         {
             CameBack(segment); // it was gone for less than a look at the directory, or something else had its name
@@ -521,22 +522,35 @@ internal sealed class LogCursor : IDisposable
 
         foreach (var name in _watch.Next(_set.Names))
         {
-            Try(Recheck, name);
+            first = Try(Recheck, name, first);
         }
 
         ForgetOldest();
         first?.Throw();
+    }
 
-        void Try<T>(Action<T> look, T one)
+    /// <summary>What is open, and what of it cannot be dealt with: one keeps no other from being looked at.</summary>
+    private ExceptionDispatchInfo? RecheckOpen()
+    {
+        ExceptionDispatchInfo? first = null;
+        foreach (var segment in _open.ToList())
         {
-            try
-            {
-                look(one);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                first ??= ExceptionDispatchInfo.Capture(e);
-            }
+            first = Try(RecheckOpen, segment, first);
+        }
+
+        return first;
+    }
+
+    private static ExceptionDispatchInfo? Try<T>(Action<T> look, T one, ExceptionDispatchInfo? before)
+    {
+        try
+        {
+            look(one);
+            return before;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return before ?? ExceptionDispatchInfo.Capture(e);
         }
     }
 
@@ -554,6 +568,11 @@ internal sealed class LogCursor : IDisposable
                 Vanished(segment);
             }
 
+            if (_watch.IsDue())
+            {
+                _ = RecheckOpen();
+            }
+
             throw;
         }
     }
@@ -561,14 +580,11 @@ internal sealed class LogCursor : IDisposable
     private void RecheckOpen(SegmentProgress segment)
     {
         RelinkIfBack(segment);
-        if (_watch.FactsOf(segment.Name) is { } named)
+        var other = _watch.FactsOf(segment.Name) is { } named && named.Id != FileFacts.Of(segment.File).Id ? named.Bytes : (long?)null;
+        segment.ReplacementBytes = other ?? 0;
+        if (other is not null && !segment.IsUnlinked)
         {
-            var isOther = named.Id != FileFacts.Of(segment.File).Id;
-            segment.ReplacementBytes = isOther ? named.Bytes : 0;
-            if (isOther && !segment.IsUnlinked)
-            {
-                Vanished(segment); // another file has taken its name
-            }
+            Vanished(segment); // another file has taken its name
         }
 
         var written = segment.WrittenBytes;
@@ -779,6 +795,11 @@ internal sealed class LogCursor : IDisposable
     private void CloseRewritten(SegmentProgress segment)
     {
         _unread.Remove(segment.Name);
+        if (segment.PendingCount == 0 && !segment.IsUnlinked && !HasItsName(segment))
+        {
+            Vanished(segment); // since anybody looked
+        }
+
         if (segment.PendingCount == 0 && segment.IsUnlinked)
         {
             var reset = segment.ReadWrittenOver(_book);

@@ -336,11 +336,11 @@ internal sealed class SegmentProgress : IDisposable
 
         var isOther = Head is { } head && HeadOf(Reader.File) != head;
         _reading!.ModifiedTicks = stat.Modified.UtcTicks;
-        IsRewritten = isOther || stat.Bytes < EndPosition || FindsLastBatchGone();
+        IsRewritten = isOther || (stat.Bytes < EndPosition && !IsUnlinked) || FindsLastBatchGone();
         if (!isOther && stat.Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(Reader.File);
-            SawSize((bytes, written > 0 && !IsUnlinked ? Math.Min(written, WrittenBytes) : written, null), book);
+            SawSize((bytes, IsUnlinked && !IsRewritten ? written : Math.Min(written, WrittenBytes), null), book);
         }
     }
 
@@ -350,6 +350,7 @@ internal sealed class SegmentProgress : IDisposable
         IsUnlinked = true;
         try
         {
+            IsRewritten = IsRewritten || (Head is { } head && HeadOf(Reader!.File) != head) || FindsLastBatchGone();
             WrittenBytes = IsRewritten ? WrittenBytes : Math.Max(WrittenBytes, SegmentWatch.SizeOf(Reader!.File).Written);
         }
         catch (IOException)
@@ -456,6 +457,7 @@ internal sealed class SegmentProgress : IDisposable
             ModifiedTicks = before.ModifiedTicks,
             CutTo = isSameContent ? before.CutTo : 0,
             LastBatch = isSameContent ? before.LastBatch : null,
+            ReplacementBytes = before.ReplacementBytes,
         };
     }
 
