@@ -118,7 +118,8 @@ internal static class StatusCommand
             {
                 lines.WriteLine(
                     $"  not acknowledged: {Open(log, "rejectedRecords")} records refused, {Open(log, "damagedBytes")} B damaged, "
-                    + $"{Open(log, "lostBytes")} B lost. See ledger.jsonl, then: kafkafeeder acknowledge -c conf.yaml --log {Text("component")}");
+                    + $"{Open(log, "lostBytes")} B lost. See ledger.jsonl, then: "
+                    + $"kafkafeeder acknowledge -c conf.yaml --log {Text("component")}");
             }
 
             if (Text("error") is { Length: > 0 } error)

@@ -241,7 +241,7 @@ internal sealed class SegmentCleaner(
 /// <summary>What the cleaner has to know of a log.</summary>
 /// <param name="Directory">The real path of its directory.</param>
 /// <param name="DirectoryId">Which directory it was when the log was found; null: nobody knows.</param>
-/// <param name="Retention">How long its segments are kept after they were written last; null: for ever.</param>
+/// <param name="Retention">How long its segments are kept after their last write; null: they are not deleted.</param>
 /// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
 /// <param name="OnCleaned">Called for each that was deleted.</param>
 internal sealed record CleanableLog(

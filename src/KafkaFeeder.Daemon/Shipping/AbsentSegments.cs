@@ -55,7 +55,7 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
 
     private static string Count(int segments) => Words.Count(segments, "segment", "segments");
 
-    /// <summary>How many were logged. What is gone is logged anew when it comes again.</summary>
+    /// <summary>How many were logged. When there are fewer and then more again, that is logged again.</summary>
     private sealed class Logged(TimeProvider time)
     {
         private readonly RepeatLimit _limit = new(time);

@@ -112,11 +112,9 @@ internal sealed class ShipperManager(
     /// A log whose directory went with its kafkafeeder.yaml is no longer planned, but what is open of it can be shipped yet. Its shipper
     /// sees within a search or two that the names are gone.
     /// </summary>
-    private static bool MustFinish(RunningLog running)
-    {
-        return running.Status.RemovedSegments > 0 // a writer may write to them yet
+    private static bool MustFinish(RunningLog running) =>
+        running.Status.RemovedSegments > 0 // a writer may write to them yet
             || (!Directory.Exists(running.Status.Directory) && running.SearchesSinceGone++ < SearchesToWait);
-    }
 
     private void LookAtMemory(List<Action> said)
     {

@@ -127,7 +127,9 @@ internal sealed class ShippingState(TimeProvider time)
 
         var silence = time.GetElapsedTime(_answeredAt);
         return silence < ShortSilence ? null
-            : facts.BrokersError ?? (silence > AnswerTime ? $"no {(facts.BrokersAnswer ? "acknowledgement" : "answer from the brokers")} for {Words.Age(silence)}" : null);
+            : facts.BrokersError is { } error ? error
+            : silence <= AnswerTime ? null
+            : $"no {(facts.BrokersAnswer ? "acknowledgement" : "answer from the brokers")} for {Words.Age(silence)}";
     }
 }
 

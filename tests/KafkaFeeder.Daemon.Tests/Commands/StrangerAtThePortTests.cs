@@ -53,11 +53,11 @@ public sealed class StrangerAtThePortTests : IDisposable
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n<html>")]
     [InlineData("SSH-2.0-OpenSSH_9.6\r\n")]
     [InlineData("")]
-    public void It_is_told_in_a_line_and_counts_as_no_daemon(string answer)
+    public void It_is_reported_in_one_line_and_counts_as_no_daemon(string answer)
     {
         Serve(answer);
-        AssertTold(Run("health"), ExitCode.Failed);
-        AssertTold(Run("status"), ExitCode.NotRunning);
+        AssertReported(Run("health"), ExitCode.Failed);
+        AssertReported(Run("status"), ExitCode.NotRunning);
         var (exitCode, output, errors) = Run("status", "--json");
         Assert.Equal((ExitCode.NotRunning, ""), (exitCode, errors));
         Assert.StartsWith(
@@ -75,7 +75,7 @@ public sealed class StrangerAtThePortTests : IDisposable
     [InlineData("""{"logs":[{"component":"orders"}],"faults":[]}""")]
     [InlineData("""{"logs":[{"component":1,"state":{}}],"faults":[7]}""")]
     [InlineData("")]
-    public void Status_in_another_form_is_told_in_a_line(string body)
+    public void Status_in_another_form_is_reported_in_one_line(string body)
     {
         Serve($"HTTP/1.1 200 OK\r\n{Mark}Content-Length: {body.Length}\r\n\r\n{body}");
         var (exitCode, output, errors) = Run("status", "--json");
@@ -90,7 +90,7 @@ public sealed class StrangerAtThePortTests : IDisposable
     public void A_body_without_an_end_is_not_read_to_its_end()
     {
         Serve($"HTTP/1.1 200 OK\r\n{Mark}\r\n", isEndless: true);
-        AssertTold(Run("status"), ExitCode.NotRunning);
+        AssertReported(Run("status"), ExitCode.NotRunning);
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class StrangerAtThePortTests : IDisposable
     private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
         RunningProgram.Run(RunningProgram.Kafkafeeder, [.. arguments, "-c", _folder.File("conf.yaml")]);
 
-    private void AssertTold((int ExitCode, string Output, string Errors) run, int exitCode)
+    private void AssertReported((int ExitCode, string Output, string Errors) run, int exitCode)
     {
         Assert.Equal(exitCode, run.ExitCode);
         Assert.StartsWith(

@@ -220,7 +220,7 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.NotEqual(0, _rig.Status.LagBytes);
     }
 
-    /// <summary>Of a copy nobody knows whether its writer lives: so it stays open, and the file that has its name now has to wait.</summary>
+    /// <summary>Nobody knows whether a copy still has a writer, so it stays open, and the file that has its name now has to wait.</summary>
     [Fact]
     public void What_has_the_name_of_a_segment_that_is_open_counts_as_lag()
     {

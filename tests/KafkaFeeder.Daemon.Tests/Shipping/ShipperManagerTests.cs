@@ -187,6 +187,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         open.Write(content);
         open.Flush();
         await Eventually.HoldsAsync(() => _brokers.Topic.Count > 0);
+        Assert.Equal(ShippingRig.ValuesOf(SomeLog.Segment(Directory.CreateDirectory(_folder.File("same")).FullName))[0], _brokers.Topic[0]);
     }
 
     [Fact]

@@ -579,12 +579,16 @@ internal sealed class LogCursor : IDisposable
 
     private void RecheckOpen(SegmentProgress segment)
     {
-        RelinkIfBack(segment);
-        var other = _watch.FactsOf(segment.Name) is { } named && named.Id != FileFacts.Of(segment.File).Id ? named.Bytes : (long?)null;
-        segment.ReplacementBytes = other ?? 0;
-        if (other is not null && !segment.IsUnlinked)
+        var named = _watch.FactsOf(segment.Name);
+        var isOther = named is not null && named.Value.Id != FileFacts.Of(segment.File).Id;
+        segment.ReplacementBytes = isOther ? named!.Value.Bytes : 0;
+        if (isOther && !segment.IsUnlinked)
         {
             Vanished(segment); // another file has taken its name
+        }
+        else if (named is not null && !isOther && segment.IsUnlinked)
+        {
+            segment.Relink();
         }
 
         var written = segment.WrittenBytes;
@@ -791,7 +795,7 @@ internal sealed class LogCursor : IDisposable
         _waiting.Add(segment);
     }
 
-    /// <summary>It is opened anew when all that was read of it has had its outcome.</summary>
+    /// <summary>It is reopened when all that was read of it has had its outcome.</summary>
     private void CloseRewritten(SegmentProgress segment)
     {
         _unread.Remove(segment.Name);

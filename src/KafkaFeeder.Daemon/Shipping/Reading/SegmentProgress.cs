@@ -408,7 +408,7 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// The file is read on from the start of a tail that was passed, of which nothing was sent. It is opened anew for that; if its name
+    /// The file is read on from the start of a tail that was passed, of which nothing was sent. It is reopened for that; if its name
     /// is gone, what is open is read from there.
     /// </summary>
     /// <exception cref="IOException">It cannot be read; nothing of the segment has changed.</exception>
@@ -424,15 +424,16 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Other content was written into a file whose name is gone, and nothing of it is pending. Nobody can open it anew, so what is
+    /// Other content was written into a file whose name is gone, and nothing of it is pending. Nobody can reopen it, so what is
     /// open is read from its start.
     /// </summary>
     /// <exception cref="IOException">It cannot be read, or a loss cannot be accounted for; nothing of the segment has changed.</exception>
     public SegmentReset ReadWrittenOver(LossRecorder book)
     {
         BookWrittenOver(book);
-        _saved = _saved with { Head = null, SentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition) };
+        var sentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition);
         ReadOpenFileFrom(default, isSameContent: false);
+        _saved = _saved with { Head = null, SentTo = sentTo };
         IsRewritten = IsReadToEnd = _isWrittenOver = false;
         return new SegmentReset(
             "it was written over, and its name is gone: reading what is open from its start; what is sent again counts as possible "
@@ -446,13 +447,14 @@ internal sealed class SegmentProgress : IDisposable
         var file = Reader!.File;
         var reader = new SegmentReader(file, Reader.Path, start.Position, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
         var identity = isSameContent ? before.Identity : IdentityOf(file);
+        var written = isSameContent ? before.WrittenBytes : SegmentWatch.SizeOf(file).Written; // what may fail comes first
         before.Reader!.DropBuffer(); // the file is the new reader's now
         _saved = _saved with { Acknowledged = start };
         _reading = new Reading
         {
             Reader = reader,
             Tracker = new AcknowledgementTracker(start),
-            WrittenBytes = isSameContent ? before.WrittenBytes : SegmentWatch.SizeOf(file).Written,
+            WrittenBytes = written,
             Identity = identity,
             ModifiedTicks = before.ModifiedTicks,
             CutTo = isSameContent ? before.CutTo : 0,
@@ -649,7 +651,7 @@ internal sealed class SegmentProgress : IDisposable
 
     /// <summary>
     /// A file that is shorter than what was read was cut, and what is left of it may be what was read; one that is not was written over.
-    /// What cannot be read is told when the file is opened anew.
+    /// What cannot be read is told when the file is reopened.
     /// </summary>
     private bool FindsLastBatchGone()
     {
