@@ -24,12 +24,18 @@ internal sealed record Checkpoint
     /// <summary>Records that may have arrived twice since the log was first seen.</summary>
     public long PossibleDuplicates { get; init; }
 
+    /// <summary>
+    /// What the transport needs to continue exactly at these acknowledged positions; its own text, without spaces. "": nothing.
+    /// </summary>
+    public string TransportState { get; init; } = "";
+
     /// <summary>The segments that are known.</summary>
     public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
 
     /// <summary>Throws if an invariant does not hold: a fault of this program, or a damaged file.</summary>
     public void ThrowIfInconsistent()
     {
+        ThrowIfNotOneWord(Component, TransportState);
         var known = new SegmentTable<SegmentCheckpoint>(s => s.Segment);
         foreach (var segment in Segments)
         {
@@ -43,6 +49,16 @@ internal sealed record Checkpoint
             throw new CheckpointException($"the checkpoint of {Component} is inconsistent: {twice.Name} is named twice");
         }
     }
+
+    /// <summary>Throws if the transport's state could not be read back from a line of text.</summary>
+    public static void ThrowIfNotOneWord(string component, string transportState)
+    {
+        if (transportState.Any(c => c is <= ' ' or > '~'))
+        {
+            throw new CheckpointException(
+                $"the checkpoint of {component} is inconsistent: the state of the transport is not one word of ASCII");
+        }
+    }
 }
 
 /// <summary>What a save changes of a log's checkpoint. Segments that it does not name stay as they were.</summary>
@@ -51,7 +67,10 @@ internal sealed record CheckpointChange
     /// <summary>See <see cref="Checkpoint.PossibleDuplicates"/>.</summary>
     public long PossibleDuplicates { get; init; }
 
-    /// <summary>Segments that are new, or of which more is confirmed.</summary>
+    /// <summary>See <see cref="Checkpoint.TransportState"/>.</summary>
+    public string TransportState { get; init; } = "";
+
+    /// <summary>Segments that are new, or of which more is acknowledged.</summary>
     public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
 
     /// <summary>Segments that are to be forgotten.</summary>

@@ -33,12 +33,16 @@ internal sealed class CheckpointKeeper : IDisposable
         _journal = journal;
         _time = time;
         _possibleDuplicates = start.PossibleDuplicates;
+        StartTransportState = start.TransportState;
         _start = start;
         _savedAt = time.GetTimestamp();
     }
 
     /// <summary>What the last run left; once, since it may be large.</summary>
     public Checkpoint TakeStart() => Interlocked.Exchange(ref _start, null) ?? throw new InvalidOperationException("it was taken");
+
+    /// <summary>What the last run's transport left in the checkpoint; "" if nothing.</summary>
+    public string StartTransportState { get; }
 
     /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
     public long PossibleDuplicates => _possibleDuplicates;
@@ -75,9 +79,9 @@ internal sealed class CheckpointKeeper : IDisposable
         if (twice.Records > 0)
         {
             // On disk before the journal is written over. A crash between the two counts them once more, never once less.
-            await store.SaveAsync(stored, new CheckpointChange { PossibleDuplicates = start.PossibleDuplicates + twice.Records })
-                .ConfigureAwait(false);
             start = start with { PossibleDuplicates = start.PossibleDuplicates + twice.Records };
+            var counted = new CheckpointChange { PossibleDuplicates = start.PossibleDuplicates, TransportState = start.TransportState };
+            await store.SaveAsync(stored, counted).ConfigureAwait(false);
         }
 
         var keeper = new CheckpointKeeper(store, stored, Journal.Restore(journalPath, start), start, time);
@@ -140,14 +144,13 @@ internal sealed class CheckpointKeeper : IDisposable
     }
 
     /// <summary>Begins to save what has changed. <see cref="TakeSaved"/> says when it is done.</summary>
-    /// <param name="segments">What is to be said of each segment of which something has changed.</param>
-    /// <param name="removed">Segments that are to be forgotten.</param>
-    public void BeginSave(IReadOnlyList<SegmentCheckpoint> segments, IReadOnlyList<SegmentName> removed)
+    /// <param name="changed">What has changed; the number of possible duplicates is filled in here.</param>
+    public void BeginSave(CheckpointChange changed)
     {
-        var change = new CheckpointChange { PossibleDuplicates = _possibleDuplicates, Segments = segments, Removed = removed };
+        var change = changed with { PossibleDuplicates = _possibleDuplicates };
         _savedAt = _time.GetTimestamp();
         var task = Save(change);
-        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count, [.. removed.Select(name => name.FileName)]);
+        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count, [.. change.Removed.Select(name => name.FileName)]);
         _isDirty = false;
         _unsavedBytes = 0;
     }

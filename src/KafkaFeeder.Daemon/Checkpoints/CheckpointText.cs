@@ -14,6 +14,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// directory /var/log/apps
 /// generation 42
 /// possible-duplicates 0
+/// [transport STATE]                                                              (one word, the transport's own)
 /// segment NAME position P record R offset O records N bytes B done|open head HEX|- last P:HEX|- missing MS|-
 ///     [uncopied] [batch HEX] [sent P]                                            (one line)
 /// removed NAME
@@ -46,6 +47,7 @@ internal static class CheckpointText
     /// <exception cref="CheckpointException">An invariant does not hold.</exception>
     public static byte[] WriteChange(string component, string directory, long generation, CheckpointChange change)
     {
+        Checkpoint.ThrowIfNotOneWord(component, change.TransportState);
         foreach (var segment in change.Segments)
         {
             segment.ThrowIfInconsistent(component);
@@ -57,6 +59,7 @@ internal static class CheckpointText
             Directory = directory,
             Generation = generation,
             PossibleDuplicates = change.PossibleDuplicates,
+            TransportState = change.TransportState,
         };
         return Write(head, "change", change.Segments, change.Removed);
     }
@@ -137,6 +140,7 @@ internal static class CheckpointText
         text.Append(CultureInfo.InvariantCulture, $"{Magic} {Version} {kind}\ncomponent {head.Component}\n");
         text.Append(CultureInfo.InvariantCulture, $"directory {Uri.EscapeDataString(head.Directory)}\ngeneration {head.Generation}\n");
         text.Append(CultureInfo.InvariantCulture, $"possible-duplicates {head.PossibleDuplicates}\n");
+        text.Append(head.TransportState.Length == 0 ? "" : $"transport {head.TransportState}\n");
         foreach (var segment in segments)
         {
             Append(text, segment);
@@ -213,11 +217,16 @@ internal static class CheckpointText
         var directory = Uri.UnescapeDataString(Rest(lines.Next(), "directory"));
         var generation = Number(Rest(lines.Next(), "generation"));
         var possibleDuplicates = Number(Rest(lines.Next(), "possible-duplicates"));
+        var transportState = "";
         var segments = new List<SegmentCheckpoint>();
         var removed = new List<SegmentName>();
         while (lines.TryNext(out var line))
         {
-            if (!isFull && line.StartsWith("removed ", StringComparison.Ordinal))
+            if (line.StartsWith("transport ", StringComparison.Ordinal))
+            {
+                transportState = Rest(line, "transport");
+            }
+            else if (!isFull && line.StartsWith("removed ", StringComparison.Ordinal))
             {
                 removed.Add(Segment(Rest(line, "removed")));
             }
@@ -233,6 +242,7 @@ internal static class CheckpointText
             Directory = directory,
             Generation = generation,
             PossibleDuplicates = possibleDuplicates,
+            TransportState = transportState,
             Segments = segments,
         };
         checkpoint.ThrowIfInconsistent();

@@ -9,6 +9,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
     private readonly SegmentTable<SegmentCheckpoint> _segments = new(s => s.Segment);
     private long _generation;
     private long _possibleDuplicates;
+    private string _transportState = "";
 
     public string Directory => directory;
 
@@ -39,6 +40,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
                 Directory = directory,
                 Generation = _generation,
                 PossibleDuplicates = _possibleDuplicates,
+                TransportState = _transportState,
                 Segments = [.. _segments],
             };
         }
@@ -85,7 +87,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
                 _segments.Clear();
             }
 
-            Apply(next.Generation, next.PossibleDuplicates, next.Segments, frame.Removed);
+            Apply(next.Generation, next.PossibleDuplicates, next.TransportState, next.Segments, frame.Removed);
             return true;
         }
     }
@@ -95,14 +97,17 @@ internal sealed class StoredCheckpoint(string directory, string component)
     {
         lock (_lock)
         {
-            Apply(generation, change.PossibleDuplicates, change.Segments, change.Removed);
+            Apply(generation, change.PossibleDuplicates, change.TransportState, change.Segments, change.Removed);
         }
     }
 
-    private void Apply(long generation, long possibleDuplicates, IEnumerable<SegmentCheckpoint> segments, IEnumerable<SegmentName> removed)
+    private void Apply(
+        long generation, long possibleDuplicates, string transportState, IEnumerable<SegmentCheckpoint> segments,
+        IEnumerable<SegmentName> removed)
     {
         _generation = generation;
         _possibleDuplicates = possibleDuplicates;
+        _transportState = transportState;
         foreach (var segment in segments)
         {
             _segments.Set(segment);

@@ -10,7 +10,7 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// Reports the segments of one log that are gone from its directory, or are back and cannot be read: in its status at each look,
 /// in the daemon's log when they become more, at most once in <see cref="RepeatLimit.Interval"/>. Not thread-safe.
 /// </summary>
-internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger logger, TimeProvider time)
+internal sealed class AbsentSegments(IBatchSource source, LogStatus status, ILogger logger, TimeProvider time)
 {
     private readonly Logged _missing = new(time);
     private readonly Logged _removed = new(time);
@@ -19,9 +19,9 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
     /// <returns>What is wrong; null if nothing is.</returns>
     public string? Look()
     {
-        var (missing, removed, unreadable) = (cursor.Missing, cursor.Removed, cursor.Unreadable);
+        var (missing, removed, removedCount, unreadable) = source.Absent;
         status.RemovedBytes = removed?.Bytes ?? 0;
-        status.RemovedSegments = cursor.RemovedCount;
+        status.RemovedSegments = removedCount;
         status.MissingBytes = (removed?.Bytes ?? 0) + (missing?.Bytes ?? 0);
         if (_missing.IsDue(missing?.Count ?? 0))
         {
@@ -40,17 +40,17 @@ internal sealed class AbsentSegments(LogCursor cursor, LogStatus status, ILogger
             : string.Join("; ", new[] { Text(missing), Text(removed), Text(unreadable) }.OfType<string>());
     }
 
-    private string? Text((int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? missing) => missing is not { } m ? null
+    private string? Text(MissingFiles? missing) => missing is not { } m ? null
         : string.Create(
             CultureInfo.InvariantCulture,
             $"{Count(m.Count)} with {Words.Bytes(m.Bytes)} not shipped {(m.Count == 1 ? "is" : "are")} missing from {status.Directory} "
                 + $"since {m.Since:yyyy-MM-dd HH:mm:ss}Z (is it mounted?); lost if not back by {m.Until:HH:mm:ss}Z");
 
-    private string? Text((int Count, long Bytes)? removed) => removed is not { } r ? null
+    private string? Text(RemovedFiles? removed) => removed is not { } r ? null
         : $"{Count(r.Count)} with {Words.Bytes(r.Bytes)} not shipped {(r.Count == 1 ? "was" : "were")} removed from {status.Directory} "
             + "while being read; shipped from the open files, lost if kafkafeeder, or the shipping of this log, stops before";
 
-    private static string? Text((int Count, string Error)? unreadable) => unreadable is not { } u ? null
+    private static string? Text(UnreadableFiles? unreadable) => unreadable is not { } u ? null
         : $"{Count(u.Count)} that {(u.Count == 1 ? "was shipped is" : "were shipped are")} back and cannot be read: {u.Error}";
 
     private static string Count(int segments) => Words.Count(segments, "segment", "segments");

@@ -1,4 +1,4 @@
-using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Shipping.Reading;
 
 namespace KafkaFeeder.Daemon.Shipping;
 
@@ -56,13 +56,13 @@ internal sealed class SendWindow : IDisposable
                 : Bytes < _allowedBytes && _account.AllowsMore(brokersAnswer));
 
     /// <summary>Whether this very batch may join.</summary>
-    public bool Fits(OutboundBatch batch, bool isStrict) =>
+    public bool Fits(PendingBatch batch, bool isStrict) =>
         IsEmpty
         || (!batch.IsIsolated
-            && (!isStrict || (_records + batch.RecordsCount <= StrictRecords && Bytes + batch.Bytes <= StrictBytes)));
+            && (!isStrict || (_records + batch.Stored.RecordsCount <= StrictRecords && Bytes + batch.Stored.Bytes <= StrictBytes)));
 
     /// <summary>A batch is about to be sent.</summary>
-    public void Add(OutboundBatch batch)
+    public void Add(PendingBatch batch)
     {
         if (IsEmpty)
         {
@@ -72,15 +72,16 @@ internal sealed class SendWindow : IDisposable
         }
 
         Count++;
-        Bytes += batch.Bytes;
-        _records += batch.RecordsCount;
+        Bytes += batch.Stored.Bytes;
+        _records += batch.Stored.RecordsCount;
         _isIsolating |= batch.IsIsolated;
     }
 
-    /// <summary>It was sent, and binds memory until it is back.</summary>
-    public void Sent(OutboundBatch batch)
+    /// <summary>It was sent, and holds so many bytes of memory until it is back.</summary>
+    public void Sent(PendingBatch batch, long costBytes)
     {
-        _account.Take(batch.CostBytes);
+        batch.CostBytes = costBytes;
+        _account.Take(costBytes);
     }
 
     /// <summary>Something was acknowledged: as much more may be in flight.</summary>
@@ -90,7 +91,7 @@ internal sealed class SendWindow : IDisposable
     public void Shrink() => _allowedBytes = Math.Min(_maxBytes, FirstBytes);
 
     /// <summary>A batch that was sent has had its outcome.</summary>
-    public void Returned(OutboundBatch batch)
+    public void Returned(PendingBatch batch)
     {
         _isClosed = true;
         _account.GiveBack(batch.CostBytes);
@@ -101,10 +102,10 @@ internal sealed class SendWindow : IDisposable
     public void Complete() => _isClosed = true;
 
     /// <summary>A batch could not be sent after all.</summary>
-    public void Withdraw(OutboundBatch batch)
+    public void Withdraw(PendingBatch batch)
     {
         Count--;
-        Bytes -= batch.Bytes;
+        Bytes -= batch.Stored.Bytes;
     }
 
     /// <summary>What is on the way is waited for no more.</summary>

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Threading.Channels;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Liveness;
@@ -10,8 +9,6 @@ using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format;
-using KafkaLog.Format.Records;
-using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Shipping;
@@ -26,18 +23,13 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// </summary>
 internal sealed class Shipper : IDisposable
 {
-    /// <summary>Segments that are read and wait for their outcomes, before no more are opened.</summary>
-    private const int MaxPendingSegments = 64;
+    /// <summary>No more files are opened while so many are read to their end and wait for acknowledgements.</summary>
+    private const int MaxAwaitingFiles = 64;
 
     private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestTurn = TimeSpan.FromMilliseconds(200);
-
-    /// <summary>A record that is further ahead of the clock than this is no matter of clocks: it is set aside like any other.</summary>
-    private static readonly TimeSpan LongestAhead = TimeSpan.FromDays(1);
-
-    private delegate void RecordAction(int index, Record record);
 
     private readonly ShipperOptions _options;
     private readonly IBatchTransport _transport;
@@ -46,17 +38,17 @@ internal sealed class Shipper : IDisposable
     private readonly LogStatus _status;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
-    private readonly LogCursor _cursor;
+    private readonly IBatchSource _source;
     private readonly AbsentSegments _absent;
     private readonly SendWindow _window;
     private readonly InFlightBudget _budget;
     private readonly ShippingState _state;
     private readonly RepeatLimit _logged;
     private readonly RepeatLimit _faultLogged;
-    private readonly RefusalRun _refusals = new();
-    private readonly Queue<OutboundBatch> _resends = new();
-    private readonly Channel<BatchOutcome> _outcomes =
-        Channel.CreateUnbounded<BatchOutcome>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly RefusedRecords _refused;
+    private readonly Queue<PendingBatch> _resends = new();
+    private readonly Channel<(PendingBatch Batch, BatchOutcome Outcome)> _outcomes =
+        Channel.CreateUnbounded<(PendingBatch, BatchOutcome)>(new UnboundedChannelOptions { SingleReader = true });
 
     private bool _isUncertaintyLogged;
     private TimeSpan _pause = ShortPause;
@@ -64,7 +56,7 @@ internal sealed class Shipper : IDisposable
     private long _turnBegan;
 
     public Shipper(
-        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, SegmentSet set,
+        ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, OpenSource openSource,
         LossRecorder book, LogStatus status, ILogger logger, TimeProvider time)
     {
         _options = options;
@@ -80,8 +72,9 @@ internal sealed class Shipper : IDisposable
         _state = new ShippingState(time);
         _logged = new RepeatLimit(time);
         _faultLogged = new RepeatLimit(time);
-        _cursor = new LogCursor(status.Directory, set, keeper.TakeStart(), book, time, OnReset);
-        _absent = new AbsentSegments(_cursor, status, logger, time);
+        _source = openSource(OnReset);
+        _absent = new AbsentSegments(_source, status, logger, time);
+        _refused = new RefusedRecords(_source, book, time);
     }
 
     /// <summary>The settings as they are now: those that concern a batch may change while it runs.</summary>
@@ -91,11 +84,11 @@ internal sealed class Shipper : IDisposable
     private bool IsStrict => Log.StrictOrder ?? !_transport.KeepsOrder;
 
     /// <summary>Segments that were found are saved at once, a portion after the other.</summary>
-    private bool MaySaveFound => _cursor.HasFound && !_keeper.IsSaving && !_keeper.HasFailed;
+    private bool MaySaveFound => _source.HasFound && !_keeper.IsSaving && !_keeper.HasFailed;
 
     /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
-        _cursor.HasFound && !_keeper.HasFailed ? ShortPause
+        _source.HasFound && !_keeper.HasFailed ? ShortPause
         : _window.IsEmpty && _resends.Count == 0 && !_state.IsRecovering && _keeper.IsClean && _state.Fault is null
             ? QuietPause.LongestFor(_budget.Logs)
         : LongPause;
@@ -150,7 +143,7 @@ internal sealed class Shipper : IDisposable
             if (!_state.IsRecovering)
             {
                 isBusy |= SendWhatFits();
-                isBusy |= _cursor.TakeSearching();
+                isBusy |= _source.TakeSearching();
             }
 
             if (fault is not null)
@@ -168,7 +161,7 @@ internal sealed class Shipper : IDisposable
         }
 
         LogUncertain();
-        _cursor.DropBuffers();
+        _source.DropBuffers();
         MarkIfChanged();
         if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes) || MaySaveFound)
         {
@@ -185,7 +178,7 @@ internal sealed class Shipper : IDisposable
     {
         try
         {
-            _cursor.Refresh();
+            _source.Refresh();
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -197,17 +190,17 @@ internal sealed class Shipper : IDisposable
     public void Dispose()
     {
         _window.Dispose();
-        _cursor.Dispose();
+        _source.Dispose();
         _keeper.Dispose();
         _book.Dispose();
     }
 
     private void LogUncertain()
     {
-        if (!_isUncertaintyLogged && _cursor.Uncertain is { WaitsUntil: { } finalAt } segment)
+        if (!_isUncertaintyLogged && _source.Uncertain is { } file)
         {
             _isUncertaintyLogged = true;
-            FeederLog.WriterUnknown(_logger, Log.Component, segment.Name.FileName, finalAt);
+            FeederLog.WriterUnknown(_logger, Log.Component, file.FileName, file.FinalAt);
         }
     }
 
@@ -225,7 +218,7 @@ internal sealed class Shipper : IDisposable
         await _keeper.WhenSavedAsync().ConfigureAwait(false);
         TakeSaved();
         MarkIfChanged();
-        while (!_keeper.IsClean || (_cursor.HasFound && _time.GetElapsedTime(began) < _options.DrainTimeout))
+        while (!_keeper.IsClean || (_source.HasFound && _time.GetElapsedTime(began) < _options.DrainTimeout))
         {
             turns.MadeProgress();
             BeginSave();
@@ -270,28 +263,17 @@ internal sealed class Shipper : IDisposable
                 _resends.Dequeue();
                 SendAgainOrRecover(again);
             }
-            else if (_cursor.TryReadNext(HasTime) is { } segment)
+            else if (_source.TryReadNext(HasTime, out var bytes) is { } batch)
             {
-                if (_keeper.IsGoingBack)
+                // A batch that has to wait is the first of the next window. If it is of a file that was just found to be another than
+                // the checkpoint says, the checkpoint has to be saved first.
+                if (_keeper.IsGoingBack || !_window.Fits(batch, IsStrict))
                 {
-                    KeepForLater(segment); // its segment was just found to be another than the checkpoint says
+                    _resends.Enqueue(batch);
                     break;
                 }
 
-                if (segment.Current is { } batch)
-                {
-                    if (!_window.Fits(batch, IsStrict))
-                    {
-                        _resends.Enqueue(batch); // the first of the next window
-                        break;
-                    }
-
-                    SendOrKeep(segment, batch, segment.CurrentBytes);
-                }
-                else
-                {
-                    _keeper.MarkChanged(); // a batch without data was passed
-                }
+                SendOrKeep(batch, bytes);
             }
             else
             {
@@ -314,22 +296,14 @@ internal sealed class Shipper : IDisposable
 
     private bool MayAdd() =>
         !_state.IsRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
-        && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _cursor.PendingCount > MaxPendingSegments, _transport.BrokersAnswer);
+        && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _source.AwaitingCount > MaxAwaitingFiles, _transport.BrokersAnswer);
 
-    private void KeepForLater(SegmentProgress segment)
-    {
-        if (segment.Current is { } batch)
-        {
-            _resends.Enqueue(batch);
-        }
-    }
-
-    /// <summary>If it cannot be sent now, it is the first to be sent later: it was read, and nothing may pass it.</summary>
-    private void SendOrKeep(SegmentProgress segment, OutboundBatch batch, ReadOnlySpan<byte> bytes)
+    /// <summary>If it cannot be sent now, it is sent first later: it was read, and no later batch may overtake it.</summary>
+    private void SendOrKeep(PendingBatch batch, ReadOnlySpan<byte> bytes)
     {
         try
         {
-            Send(segment, batch, bytes);
+            Send(batch, bytes);
         }
         catch
         {
@@ -338,17 +312,17 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Send(SegmentProgress segment, OutboundBatch batch, ReadOnlySpan<byte> bytes)
+    private void Send(PendingBatch batch, ReadOnlySpan<byte> bytes)
     {
-        _keeper.Sending(batch.SegmentName, new SentMark(batch.EndPosition, batch.NextOffset, batch.EndRecords));
-        if (batch.WasConfirmed && !batch.WasSent)
+        var stored = batch.Stored;
+        _keeper.Sending(stored.FileName, new SentMark(stored.EndPosition, stored.NextOffset, stored.EndRecords));
+        if (batch is { WasAcknowledged: true, WasSent: false })
         {
-            _status.AddResent(batch.RecordsCount);
-            AddPossibleDuplicates(batch.RecordsCount);
+            _status.AddResent(stored.RecordsCount);
+            AddPossibleDuplicates(stored.RecordsCount);
         }
 
-        batch.WasSent = true;
-        batch.SettledWhenSent = SettledOf(batch);
+        batch.Sending();
         if (_window.IsEmpty)
         {
             _state.AwaitAnswer();
@@ -357,14 +331,15 @@ internal sealed class Shipper : IDisposable
         _window.Add(batch);
         try
         {
-            _transport.Send(batch, bytes, Log, OnOutcome);
-            _window.Sent(batch);
+            var request = new SendRequest(stored, bytes, Log) { Skipped = batch.Settled, IsIsolated = batch.IsIsolated };
+            var cost = _transport.Send(request, outcome => _outcomes.Writer.TryWrite((batch, outcome))); // unbounded: always true
+            _window.Sent(batch, cost);
         }
         catch (CorruptBatchException e)
         {
             _window.Withdraw(batch);
-            segment.Account(new(batch.Position, batch.EndPosition, false, e.Message), _book);
-            Settle(segment, batch);
+            _source.RecordDamaged(batch, e.Message);
+            Settle(batch);
         }
         catch
         {
@@ -373,8 +348,8 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    /// <summary>If it cannot be sent, or accounted for, now: everything that is not settled is looked at again.</summary>
-    private void SendAgainOrRecover(OutboundBatch batch)
+    /// <summary>If it cannot be sent, or recorded as lost, now: everything that is not settled is looked at again.</summary>
+    private void SendAgainOrRecover(PendingBatch batch)
     {
         try
         {
@@ -387,13 +362,12 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void SendAgain(OutboundBatch batch)
+    private void SendAgain(PendingBatch batch)
     {
-        var segment = (SegmentProgress)batch.Origin;
-        if (segment.ReadAgain(batch) is not { } bytes)
+        if (_source.ReadAgain(batch) is not { } bytes)
         {
-            AccountForChanged(segment, batch);
-            Settle(segment, batch);
+            _source.RecordChanged(batch);
+            Settle(batch);
             return;
         }
 
@@ -401,29 +375,15 @@ internal sealed class Shipper : IDisposable
         {
             if (batch.WasSent)
             {
-                _status.AddResent(batch.RecordsCount - SettledOf(batch));
+                _status.AddResent(batch.Stored.RecordsCount - batch.SettledCount);
             }
 
-            SendOrKeep(segment, batch, bytes.AsSpan(0, (int)batch.Bytes));
+            SendOrKeep(batch, bytes.AsSpan(0, (int)batch.Stored.Bytes));
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(bytes);
         }
-    }
-
-    private static int SettledOf(OutboundBatch batch) => batch.Settled?.Count(s => s) ?? 0;
-
-    private void AccountForChanged(SegmentProgress segment, OutboundBatch batch)
-    {
-        var bytes = SegmentHandle.Stat(segment.File).Bytes;
-        if (bytes < batch.EndPosition)
-        {
-            _book.Lost(batch.SegmentName, batch.Position, batch.EndPosition, $"the file was cut to {bytes} bytes before they were shipped");
-            return;
-        }
-
-        segment.Account(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), _book);
     }
 
     private void AddPossibleDuplicates(long records)
@@ -432,24 +392,23 @@ internal sealed class Shipper : IDisposable
         _status.PossibleDuplicates = _keeper.PossibleDuplicates;
     }
 
-    private void OnOutcome(BatchOutcome outcome) => _outcomes.Writer.TryWrite(outcome); // unbounded: always true
-
     private bool TakeOutcomes()
     {
         var any = false;
-        while (_outcomes.Reader.TryRead(out var outcome))
+        while (_outcomes.Reader.TryRead(out var returned))
         {
             any = true;
+            var (batch, outcome) = returned;
             _state.Answered();
-            _window.Returned(outcome.Batch);
-            var segment = (SegmentProgress)outcome.Batch.Origin;
+            _window.Returned(batch);
             if (outcome.Kind == OutcomeKind.Acknowledged)
             {
-                Acknowledged(segment, outcome.Batch);
+                Acknowledged(batch);
             }
             else
             {
-                NotAcknowledgedOrRecover(segment, outcome);
+                batch.Returned(outcome.Acknowledged);
+                NotAcknowledgedOrRecover(batch, outcome);
             }
         }
 
@@ -457,11 +416,11 @@ internal sealed class Shipper : IDisposable
     }
 
     /// <summary>If what happened cannot be dealt with now, the batch is sent, and fails, once more.</summary>
-    private void NotAcknowledgedOrRecover(SegmentProgress segment, BatchOutcome outcome)
+    private void NotAcknowledgedOrRecover(PendingBatch batch, BatchOutcome outcome)
     {
         try
         {
-            NotAcknowledged(segment, outcome);
+            NotAcknowledged(batch, outcome);
         }
         catch
         {
@@ -470,13 +429,13 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Acknowledged(SegmentProgress segment, OutboundBatch batch)
+    private void Acknowledged(PendingBatch batch)
     {
-        _status.AddShipped(batch.RecordsCount, batch.Bytes);
-        _window.Grow(batch.Bytes);
-        _refusals.Taken();
+        _status.AddShipped(batch.Stored.RecordsCount, batch.Stored.Bytes);
+        _window.Grow(batch.Stored.Bytes);
+        _refused.Taken();
         EndTrouble();
-        Settle(segment, batch);
+        Settle(batch);
     }
 
     private void EndTrouble()
@@ -487,22 +446,20 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private void Settle(SegmentProgress segment, OutboundBatch batch)
+    private void Settle(PendingBatch batch)
     {
-        segment.Settle(batch);
-        _keeper.MarkAcknowledged(batch.Bytes);
-        _cursor.Confirmed(segment);
+        _source.Settle(batch);
+        _keeper.MarkAcknowledged(batch.Stored.Bytes);
     }
 
-    private void NotAcknowledged(SegmentProgress segment, BatchOutcome outcome)
+    private void NotAcknowledged(PendingBatch batch, BatchOutcome outcome)
     {
-        var batch = outcome.Batch;
         if (outcome.PossiblyPersistedRecords > 0)
         {
             AddPossibleDuplicates(outcome.PossiblyPersistedRecords);
         }
 
-        var kind = outcome.Kind;
+        var (kind, error) = (outcome.Kind, outcome.Error ?? outcome.Kind.ToString());
         var hasProgressed = false;
         if (outcome.Rejected is { Count: > 0 } rejected)
         {
@@ -512,148 +469,53 @@ internal sealed class Shipper : IDisposable
                 kind = OutcomeKind.Retriable;
                 hasProgressed = true;
             }
-            else if (HoldInstead(segment, batch, rejected) is { } reason)
+            else if (_refused.MustHold(batch, rejected, Log.OnReject, out var reason))
             {
                 kind = OutcomeKind.Held;
-                outcome = outcome with { Error = reason };
+                error = reason;
             }
             else
             {
-                SetAsideOrKeep(segment, batch, rejected);
+                _refused.SetAside(batch, rejected);
                 hasProgressed = kind != OutcomeKind.Held;
-                if (batch.LeadingSettled == batch.RecordsCount)
+                if (batch.LeadingSettled == batch.Stored.RecordsCount)
                 {
-                    var shipped = batch.RecordsCount - rejected.Count;
-                    _status.AddShipped(shipped, batch.Bytes * shipped / batch.RecordsCount);
-                    EndTrouble();
-                    Settle(segment, batch);
+                    WholeSettled(batch, rejected.Count);
                     return;
                 }
             }
         }
 
-        _cursor.Confirmed(segment); // records at its front may be settled now
+        _source.Progressed(batch); // records at its front may be settled now
         _keeper.MarkChanged();
         if (ShippingState.NeedsProbe(kind))
         {
             _window.Shrink();
         }
 
-        var wait = _state.NotAcknowledged(kind, outcome.Error ?? kind.ToString(), hasProgressed);
+        var wait = _state.NotAcknowledged(kind, error, hasProgressed);
         if (_logged.TryTake())
         {
-            FeederLog.NotAcknowledged(_logger, Log.Component, kind.ToString(), wait, outcome.Error ?? "");
+            FeederLog.NotAcknowledged(_logger, Log.Component, kind.ToString(), wait, error);
         }
     }
 
-    /// <summary>Why refused records are not set aside, and the log is held; null: they are set aside.</summary>
-    private string? HoldInstead(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
+    /// <summary>The last records of a batch were set aside, and all others are acknowledged.</summary>
+    private void WholeSettled(PendingBatch batch, int setAside)
     {
-        batch.IsAnyTaken |= SettledOf(batch) > batch.SettledWhenSent; // of the others nothing may be known yet
-        if (Log.OnReject == RejectAction.Hold)
-        {
-            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused "
-                + $"({rejected[0].Reason}); on_reject: hold";
-        }
-
-        if (_book.NoRoomFor(BytesOf(segment, batch, rejected)) is { } noRoom)
-        {
-            return $"{Words.Count(rejected.Count, "record", "records")} of {batch.SegmentName} from position {batch.Position} refused "
-                + $"({rejected[0].Reason}), and {noRoom}";
-        }
-
-        var refused = _refusals.Add(batch, rejected, batch.IsAnyTaken);
-        return refused is not null ? refused
-            : rejected.Any(r => r.Why == RejectionKind.Timestamp) && AheadOfTime(segment, batch, rejected) is { } ahead
-                ? $"a record of {batch.SegmentName} at position {batch.Position} is {Words.Age(ahead)} ahead of the clock "
-                    + $"({rejected[0].Reason}): it is sent again until the brokers take it"
-            : null;
-    }
-
-    /// <summary>How far a refused record is ahead of the clock, if it is little enough to wait for; null if none is.</summary>
-    private TimeSpan? AheadOfTime(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
-    {
-        var refused = rejected.Where(r => r.Why == RejectionKind.Timestamp).Select(r => r.Index).ToHashSet();
-        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        TimeSpan? ahead = null;
-        Decode(segment, batch, (index, record) =>
-        {
-            var by = TimeSpan.FromMilliseconds(Math.Max(0, record.Timestamp - now));
-            if (refused.Contains(index) && by > TimeSpan.Zero && by <= LongestAhead)
-            {
-                ahead = by;
-            }
-        });
-        return ahead;
-    }
-
-    private void SetAsideOrKeep(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
-    {
-        try
-        {
-            SetAside(segment, batch, rejected);
-        }
-        catch
-        {
-            _state.Recover(FailurePause); // not safe yet: it is sent, and refused, once more
-            throw;
-        }
-    }
-
-    private void SetAside(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
-    {
-        var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
-        var refused = _book.Rejected(batch, BytesOf(segment, batch, rejected));
-        Decode(segment, batch, (index, record) =>
-        {
-            if (reasons.TryGetValue(index, out var reason))
-            {
-                refused.Add(index, record, reason);
-            }
-        });
-        refused.Commit();
-        foreach (var index in reasons.Keys)
-        {
-            batch.Settle(index);
-        }
-    }
-
-    /// <summary>What these records take in quarantine; those that are there already take nothing more.</summary>
-    private static long BytesOf(SegmentProgress segment, OutboundBatch batch, IReadOnlyList<RejectedRecord> rejected)
-    {
-        var refused = rejected.Select(r => r.Index).Where(i => batch.InQuarantine?.Contains(i) is not true).ToHashSet();
-        var bytes = 0L;
-        Decode(segment, batch, (index, record) => bytes += refused.Contains(index) ? Quarantine.BytesOf(record) : 0);
-        return bytes;
-    }
-
-    private static void Decode(SegmentProgress segment, OutboundBatch batch, RecordAction action)
-    {
-        var bytes = segment.ReadAgain(batch)
-            ?? throw new IOException($"{batch.SegmentName}: the batch at position {batch.Position} has changed since it was read");
-        try
-        {
-            var records = new RecordBatchDecoder().Decode(bytes.AsSpan(0, (int)batch.Bytes));
-            for (var index = 0; records.MoveNext(); index++)
-            {
-                action(index, records.Current);
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(bytes);
-        }
+        var stored = batch.Stored;
+        var shipped = stored.RecordsCount - setAside;
+        _status.AddShipped(shipped, stored.Bytes * shipped / stored.RecordsCount);
+        EndTrouble();
+        Settle(batch);
     }
 
     private void PrepareResends()
     {
         _resends.Clear();
-        foreach (var segment in _cursor.Unfinished.Where(s => s.PendingCount > 0))
+        foreach (var batch in _source.Pending)
         {
-            foreach (var batch in segment.Pending)
-            {
-                _resends.Enqueue(batch);
-            }
+            _resends.Enqueue(batch);
         }
 
         _state.Recovered();
@@ -673,7 +535,7 @@ internal sealed class Shipper : IDisposable
 
     private void MarkIfChanged()
     {
-        if (_cursor.HasChanges)
+        if (_source.HasChanges)
         {
             _keeper.MarkChanged();
         }
@@ -681,8 +543,8 @@ internal sealed class Shipper : IDisposable
 
     private void BeginSave()
     {
-        var (segments, removed) = _cursor.TakeChanges(withFound: !_keeper.HasFailed);
-        _keeper.BeginSave(segments, removed);
+        var changed = _source.TakeChanges(withFound: !_keeper.HasFailed);
+        _keeper.BeginSave(changed with { TransportState = _transport.StateAt(_source.Pending.Select(b => b.Stored)) });
         TakeSaved();
     }
 
@@ -699,7 +561,7 @@ internal sealed class Shipper : IDisposable
             return;
         }
 
-        _cursor.GiveBackChanges(saved.Change);
+        _source.GiveBackChanges(saved.Change);
         _status.AddCheckpointFailure();
         if (_logged.TryTake())
         {
@@ -718,16 +580,16 @@ internal sealed class Shipper : IDisposable
         _pause = LongPause;
     }
 
-    private void OnReset(SegmentProgress segment, SegmentReset reset)
+    private void OnReset(FileReset reset)
     {
         _status.AddCheckpointReset();
         if (reset.IsGoingBack)
         {
-            _keeper.GoBack(segment.Name.FileName, segment.StartMark);
+            _keeper.GoBack(reset.FileName, reset.Start);
         }
 
         _keeper.MarkChanged();
-        FeederLog.SegmentReset(_logger, Log.Component, segment.Name.FileName, reset.What);
+        FeederLog.SegmentReset(_logger, Log.Component, reset.FileName, reset.What);
     }
 
     private void UpdateStatus(long began, bool now)
@@ -738,14 +600,13 @@ internal sealed class Shipper : IDisposable
         }
 
         _shownAt = _time.GetTimestamp();
-        var first = _cursor.FirstWithLag;
-        _status.LagBytes = _cursor.LagBytes;
+        var first = _source.FirstUnshipped;
+        _status.LagBytes = _source.LagBytes;
         _status.InFlightBytes = _window.Bytes;
-        _status.Segments = _cursor.Count;
+        _status.Segments = _source.Count;
         _status.QuarantineBytes = _book.QuarantineBytes;
-        _status.OldestUnshipped = first is null ? 0
-            : first.OldestTimestamp(_status.Directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0;
-        _status.Position = first is null ? "" : $"{first.Name}:{first.Acknowledged.Position}";
+        _status.OldestUnshipped = first?.Timestamp ?? 0;
+        _status.Position = first?.Place ?? "";
         (_status.State, _status.Error) = _state.Judge(new ShippingFacts(
             _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));
         _status.LookedAt = began; // last: who reads it first reads a state that is no older

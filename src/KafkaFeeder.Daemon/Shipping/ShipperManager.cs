@@ -206,14 +206,15 @@ internal sealed class ShipperManager(
         }
 
         using var locked = held;
-        using var transport = transports.For(log);
         var keeper = await CheckpointKeeper.OpenAsync(
                 checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time)
             .ConfigureAwait(false);
+        using var transport = transports.Open(log, keeper.StartTransportState);
         var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
         var book = new LossRecorder(ledger, quarantine, status.Directory, log.Component, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
-        using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, set, book, status, logger, time);
+        LogCursor Open(Action<FileReset> onReset) => new(status.Directory, set, keeper.TakeStart(), book, time, onReset);
+        using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, Open, book, status, logger, time);
         await shipper.RunAsync(turns, running.Stopping).ConfigureAwait(false);
     }
 

@@ -3,42 +3,43 @@ namespace KafkaFeeder.Daemon.Transport;
 /// <summary>What became of a batch, by what has to happen next.</summary>
 internal enum OutcomeKind
 {
-    /// <summary>All records are acknowledged: the watermark may move.</summary>
+    /// <summary>All records are acknowledged: the acknowledged position may move.</summary>
     Acknowledged,
 
-    /// <summary>A passing fault (no leader, not enough replicas, connection): send what is not settled again.</summary>
+    /// <summary>A transient fault (no leader, not enough replicas, connection): send the rest again.</summary>
     Retriable,
 
     /// <summary>
-    /// It will not be taken until somebody repairs something (topic, rights, credentials): hold the log, try now and then.
+    /// The brokers will not take it until somebody repairs something (topic, rights, credentials): hold the log, retry now and then.
     /// </summary>
     Held,
 
-    /// <summary>Some records will never be taken: <see cref="BatchOutcome.Rejected"/>.</summary>
+    /// <summary>The brokers will never take some records: <see cref="BatchOutcome.Rejected"/>.</summary>
     Rejected,
 
-    /// <summary>The producer is broken and is replaced: send what is not settled again.</summary>
+    /// <summary>The producer is broken and is being replaced: send the rest again.</summary>
     Fatal,
 
-    /// <summary>Nobody knows whether the broker has it: not acknowledged, send what is not settled again.</summary>
+    /// <summary>Nobody knows whether the broker has it: not acknowledged, send the rest again.</summary>
     Unknown,
 }
 
-/// <summary>The one outcome of a batch. What was acknowledged is marked in the batch before it is reported.</summary>
-/// <param name="Batch">The batch.</param>
-/// <param name="Kind">What to do.</param>
+/// <summary>What became of one send of a batch. The transport decides what of a batch is acknowledged when others of it fail.</summary>
+/// <param name="Kind">What to do next.</param>
 /// <param name="Error">Kafka's error, its name and sentence; null when acknowledged.</param>
 /// <param name="PossiblyPersistedRecords">Records that are not acknowledged but may have been stored: sending them again may
-/// double them.</param>
-/// <param name="Rejected">Records that the broker refused for what they are.</param>
+/// duplicate them.</param>
+/// <param name="Rejected">Records that the brokers refused for what they are.</param>
 internal sealed record BatchOutcome(
-    OutboundBatch Batch,
-    OutcomeKind Kind,
-    string? Error = null,
-    int PossiblyPersistedRecords = 0,
-    IReadOnlyList<RejectedRecord>? Rejected = null)
+    OutcomeKind Kind, string? Error = null, int PossiblyPersistedRecords = 0, IReadOnlyList<RejectedRecord>? Rejected = null)
 {
-    /// <summary>True if all that was rejected was so for the size, of the record or of the request that it was in.</summary>
+    /// <summary>
+    /// By index: records that this send got acknowledged. Null: all that were sent if the outcome is
+    /// <see cref="OutcomeKind.Acknowledged"/>, else none.
+    /// </summary>
+    public bool[]? Acknowledged { get; init; }
+
+    /// <summary>True if everything that was rejected was too large, as a record or as the request that it was in.</summary>
     public bool IsOfSize { get; init; }
 }
 

@@ -3,8 +3,8 @@ using KafkaFeeder.Daemon.Options;
 namespace KafkaFeeder.Daemon.Transport;
 
 /// <summary>
-/// The way of one log to the brokers. Takes batches in order; gives back exactly one outcome for each, on any thread, in any
-/// order. Disposed of with batches that have no outcome, it takes back what of them is not sent yet. Nothing outside an
+/// Sends the batches of one log to the brokers. Takes batches in order; reports exactly one outcome for each, on any thread, in
+/// any order. When it is disposed while batches have no outcome, it withdraws what of them is not sent yet. Nothing outside an
 /// implementation's folder knows which client it uses.
 /// </summary>
 internal interface IBatchTransport : IDisposable
@@ -23,21 +23,31 @@ internal interface IBatchTransport : IDisposable
     /// <summary>What is wrong with the brokers, until something is acknowledged; null: nothing is known.</summary>
     string? LastError { get; }
 
-    /// <summary>
-    /// Sends what is not settled of a batch. The bytes are copied before it returns. Failures to send come as outcomes.
-    /// </summary>
+    /// <summary>Sends a batch. The bytes are copied before it returns. A failure to send is reported as an outcome.</summary>
+    /// <param name="request">What to send.</param>
+    /// <param name="onOutcome">Called exactly once, on any thread, perhaps before this returns.</param>
+    /// <returns>Memory that is held until the outcome, in bytes.</returns>
     /// <exception cref="KafkaLog.Format.CorruptBatchException">The records cannot be read; nothing was sent.</exception>
-    /// <exception cref="KafkaLog.Format.UnsupportedBatchException">Their kind is not read by this version; nothing was
-    /// sent.</exception>
-    void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome);
+    /// <exception cref="KafkaLog.Format.UnsupportedBatchException">This version does not read such a batch; nothing was sent.</exception>
+    long Send(in SendRequest request, Action<BatchOutcome> onOutcome);
 
-    /// <summary>Nothing more comes for now: what waits for company need not. Returns soon, whatever the brokers do.</summary>
+    /// <summary>No more batches follow for now: send at once what waits to fill a request. Never blocks on brokers.</summary>
     void SendNow();
+
+    /// <summary>
+    /// What a checkpoint has to keep so that the next run can continue exactly at the acknowledged positions of this moment, as a
+    /// text without spaces; "" if this transport keeps nothing. Called by the thread that calls <see cref="Send"/>.
+    /// </summary>
+    /// <param name="pending">The batches after the acknowledged positions, in order.</param>
+    string StateAt(IEnumerable<StoredBatch> pending);
 }
 
-/// <summary>Gives each log its transport; what logs may share of it they do.</summary>
+/// <summary>Opens a transport for each log. Logs share connections where they can.</summary>
 internal interface ITransportPool
 {
-    /// <summary>The transport for a log, by its broker group, acknowledgement level and partitioner.</summary>
-    IBatchTransport For(LogOptions log);
+    /// <summary>Opens the transport of a log, by its broker group, acknowledgement level and partitioner.</summary>
+    /// <param name="log">The settings of the log.</param>
+    /// <param name="savedState">What <see cref="IBatchTransport.StateAt"/> returned for the checkpoint that the log starts from;
+    /// "" if there is none.</param>
+    IBatchTransport Open(LogOptions log, string savedState);
 }

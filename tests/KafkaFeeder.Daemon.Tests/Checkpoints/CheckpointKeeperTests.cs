@@ -158,7 +158,8 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         using var keeper = Open();
         keeper.MarkAcknowledged(1);
-        keeper.BeginSave([new SegmentCheckpoint(Name.AsSegment(), new AcknowledgedPosition(500, 0, -1, null, 0), 500, false, null)], []);
+        var wrong = new SegmentCheckpoint(Name.AsSegment(), new AcknowledgedPosition(500, 0, -1, null, 0), 500, false, null);
+        keeper.BeginSave(new CheckpointChange { Segments = [wrong] });
         Assert.Contains("negative number", keeper.TakeSaved()!.Error, StringComparison.Ordinal);
         Assert.True(keeper.HasFailed);
         Assert.Null(Save(keeper));
@@ -207,7 +208,7 @@ public sealed class CheckpointKeeperTests : IDisposable
             keeper.Sending(Name, new SentMark(500, 50, 50));
             keeper.MarkAcknowledged(1);
             Assert.Null(Save(keeper, At(500) with { IsDone = true }));
-            keeper.BeginSave([], [Name.AsSegment()]);
+            keeper.BeginSave(new CheckpointChange { Removed = [Name.AsSegment()] });
             keeper.Sending(Name, new SentMark(100, 10, 10));
             Assert.Null(keeper.TakeSaved()!.Error);
         }
@@ -216,19 +217,39 @@ public sealed class CheckpointKeeperTests : IDisposable
         Assert.Equal(10, next.PossibleDuplicates);
     }
 
+    [Fact]
+    public void The_next_run_gets_the_state_of_the_transport_also_when_duplicates_are_counted_first()
+    {
+        using (var keeper = Open())
+        {
+            Assert.Equal("", keeper.StartTransportState);
+            keeper.BeginSave(new CheckpointChange { Segments = [At(100)], TransportState = "id=7" });
+            Assert.Null(keeper.TakeSaved()!.Error);
+            keeper.Sending(Name, new SentMark(300, 30, 30));
+        }
+
+        using (var next = Open())
+        {
+            Assert.Equal((20, "id=7"), (next.PossibleDuplicates, next.StartTransportState));
+        }
+
+        using var last = Open();
+        Assert.Equal("id=7", last.StartTransportState);
+    }
+
     private static SegmentCheckpoint At(long position) =>
         new(Name.AsSegment(), new AcknowledgedPosition(position, 0, position / 10, null, 0, position / 10), 500, false, null);
 
     /// <summary>Saves; the error, or null.</summary>
     private static string? Save(CheckpointKeeper keeper, params SegmentCheckpoint[] segments)
     {
-        keeper.BeginSave(segments, []);
+        keeper.BeginSave(new CheckpointChange { Segments = segments });
         return keeper.TakeSaved()!.Error; // the store commits inline
     }
 
     private static string? Forget(CheckpointKeeper keeper)
     {
-        keeper.BeginSave([], [Name.AsSegment()]);
+        keeper.BeginSave(new CheckpointChange { Removed = [Name.AsSegment()] });
         return keeper.TakeSaved()!.Error;
     }
 

@@ -57,6 +57,28 @@ public sealed class CheckpointTextTests
     }
 
     [Fact]
+    public void The_state_of_the_transport_is_kept_in_checkpoints_and_changes()
+    {
+        var text = Encoding.UTF8.GetString(CheckpointText.Write(Some with { TransportState = "id=7:3" }));
+        Assert.Contains("possible-duplicates 7\ntransport id=7:3\nsegment ", text, StringComparison.Ordinal);
+        Assert.Equal("id=7:3", CheckpointText.Read(Encoding.UTF8.GetBytes(text)).Checkpoint.TransportState);
+        var change = CheckpointText.WriteChange("orders", "/var", 2, new CheckpointChange { TransportState = "id=7:4" });
+        Assert.Equal("id=7:4", CheckpointText.Read(change).Checkpoint.TransportState);
+        Assert.Equal("", CheckpointText.Read(CheckpointText.Write(Some)).Checkpoint.TransportState);
+    }
+
+    [Theory]
+    [InlineData("two words")]
+    [InlineData("two\nlines")]
+    [InlineData("not ASCII: ž")]
+    public void A_transport_state_that_could_not_be_read_back_is_not_written(string state)
+    {
+        Assert.Throws<CheckpointException>(() => CheckpointText.Write(Some with { TransportState = state }));
+        Assert.Throws<CheckpointException>(
+            () => CheckpointText.WriteChange("orders", "/var", 2, new CheckpointChange { TransportState = state }));
+    }
+
+    [Fact]
     public void A_change_names_what_has_changed_and_what_is_forgotten()
     {
         var change = new CheckpointChange { PossibleDuplicates = 8, Segments = [Some.Segments[1]], Removed = [Name.AsSegment()] };

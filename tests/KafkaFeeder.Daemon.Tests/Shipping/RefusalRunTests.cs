@@ -54,7 +54,7 @@ public sealed class RefusalRunTests
         {
             Assert.Null(Add(1));
             _position = 0;
-            Assert.Null(_run.Add(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false));
+            Assert.False(_run.IsWholeTopic(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
         }
     }
 
@@ -63,19 +63,20 @@ public sealed class RefusalRunTests
     {
         Assert.Null(Add(18));
         var rest = SomeBatch.Of(0, 0, 19);
-        Assert.Null(_run.Add(rest, [Refused(17), Refused(18)], isAnyTaken: false));
-        Assert.NotNull(_run.Add(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false));
+        Assert.False(_run.IsWholeTopic(rest, [Refused(17), Refused(18)], isAnyTaken: false, out _));
+        Assert.True(_run.IsWholeTopic(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
     }
 
     [Fact]
     public void What_is_wrong_with_a_record_itself_counts_for_nothing() => Assert.Null(Add(100, why: RejectionKind.Record));
 
-    /// <summary>The next batch, of which so many records are refused.</summary>
+    /// <summary>The next batch, of which so many records are refused; why the log has to be held, or null.</summary>
     private string? Add(int records, bool isAnyTaken = false, RejectionKind why = RejectionKind.Topic)
     {
         var batch = SomeBatch.Of(_position, 0, records);
         _position = batch.EndPosition;
-        return _run.Add(batch, [.. Enumerable.Range(0, records).Select(i => Refused(i, why))], isAnyTaken);
+        var rejected = Enumerable.Range(0, records).Select(i => Refused(i, why)).ToList();
+        return _run.IsWholeTopic(batch, rejected, isAnyTaken, out var reason) ? reason : null;
     }
 
     private static RejectedRecord Refused(int index, RejectionKind why = RejectionKind.Topic) => new(index, "InvalidRecord", why);

@@ -1,6 +1,6 @@
 using KafkaFeeder.Daemon.Shipping;
 using KafkaFeeder.Daemon.Tests.Support;
-using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Daemon.Shipping.Reading;
 using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
@@ -79,7 +79,7 @@ public sealed class SendWindowTests : IDisposable
     [InlineData(false)]
     public void A_batch_in_which_a_refused_record_is_looked_for_is_alone(bool isStrict)
     {
-        var refused = SomeBatch.Of(0, 0, 1);
+        var refused = SomeBatch.Pending(0, 0, 1);
         refused.IsIsolated = true;
         Assert.True(_window.Fits(refused, isStrict));
         var other = Add();
@@ -96,12 +96,11 @@ public sealed class SendWindowTests : IDisposable
 
     private bool HasRoom() => _window.HasRoom(isStrict: false, isOne: false, brokersAnswer: true);
 
-    private OutboundBatch Add()
+    private PendingBatch Add()
     {
-        var batch = SomeBatch.Of(0, 0, 100);
-        batch.CostBytes = 1;
+        var batch = SomeBatch.Pending(0, 0, 100);
         _window.Add(batch);
-        _window.Sent(batch);
+        _window.Sent(batch, 1);
         return batch;
     }
 

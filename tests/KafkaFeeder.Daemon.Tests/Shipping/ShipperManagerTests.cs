@@ -363,7 +363,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
             }
         }
 
-        public IBatchTransport For(LogOptions log)
+        public IBatchTransport Open(LogOptions log, string savedState)
         {
             Opened++;
             return new Connection(this);
@@ -405,13 +405,16 @@ public sealed class ShipperManagerTests : IAsyncDisposable
 
             public string? LastError => null;
 
-            public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
+            public long Send(in SendRequest request, Action<BatchOutcome> onOutcome)
             {
-                var records = new RecordBatchDecoder().Decode(stored);
+                var records = new RecordBatchDecoder().Decode(request.Stored);
                 Assert.True(records.MoveNext());
                 brokers.Take(
-                    Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(batch, OutcomeKind.Acknowledged)));
+                    Encoding.UTF8.GetString(records.Current.Value), () => onOutcome(new BatchOutcome(OutcomeKind.Acknowledged)));
+                return request.Stored.Length;
             }
+
+            public string StateAt(IEnumerable<StoredBatch> pending) => "";
 
             public void SendNow()
             {

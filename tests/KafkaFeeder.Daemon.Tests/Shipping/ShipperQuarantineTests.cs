@@ -120,7 +120,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal((true, false), (_rig.Saved(path).IsDone, _rig.Saved(path).HasUncopied));
         Assert.Equal(8192, _rig.Status.QuarantineBytes); // two blocks
         _rig.Time.Advance(TimeSpan.FromSeconds(10));
-        _rig.Space!.WhyNot(_rig.RejectedDirectory, 0);
+        Assert.True(_rig.Space!.HasRoom(_rig.RejectedDirectory, 0, out _)); // and looks
         Assert.Equal(8192, _rig.Space.Bytes);
     }
 
@@ -226,7 +226,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         var entry = Assert.Single(_rig.Ledger());
         Assert.Equal((position, position + bytes), (entry.Position, entry.EndPosition));
         _rig.Time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Null(_rig.Space!.WhyNot(_rig.RejectedDirectory, 0)); // and looks
+        Assert.True(_rig.Space!.HasRoom(_rig.RejectedDirectory, 0, out _)); // and looks
         Assert.InRange(_rig.Space.Bytes, 1, 8192);
     }
 

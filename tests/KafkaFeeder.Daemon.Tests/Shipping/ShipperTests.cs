@@ -57,6 +57,29 @@ public sealed class ShipperTests : IDisposable
         Assert.Equal(batches[2].Position + batches[2].Header.TotalBytes, _rig.Saved(path).Acknowledged.Position);
     }
 
+    /// <summary>The transport's state and the acknowledged positions are of one moment, also while something is in flight.</summary>
+    [Fact]
+    public void The_state_of_the_transport_is_saved_with_the_positions_that_it_belongs_to()
+    {
+        var path = _rig.Segment(["1"], ["2"], ["3"]);
+        Transport.State = pending => string.Join(',', pending.Select(b => b.Position).Append(-1));
+        _rig.Start();
+        _rig.Turn();
+        Transport.Acknowledge(Transport.InFlight[0]);
+        _rig.Turn(2);
+        var batches = ShippingRig.BatchesOf(path);
+        Assert.Equal(batches[1].Position, _rig.Saved(path).Acknowledged.Position);
+        Assert.Equal($"{batches[1].Position},{batches[2].Position},-1", _rig.Saved()!.TransportState);
+
+        Transport.AnswerAll();
+        _rig.Turn(3);
+        Assert.Equal((true, "-1"), (_rig.Saved(path).IsDone, _rig.Saved()!.TransportState));
+        _rig.Crash();
+        _rig.Start();
+        _rig.Turn();
+        Assert.Equal("-1", _rig.Saved()!.TransportState);
+    }
+
     [Fact]
     public void A_segment_whose_writer_goes_after_its_last_record_was_confirmed_is_saved_as_done()
     {
@@ -144,7 +167,7 @@ public sealed class ShipperTests : IDisposable
         _rig.Turn();
         Transport.AnswerAll();
         _rig.Turn(2);
-        Assert.True(Transport.Sent[^1].Batch.IsIsolated);
+        Assert.True(Transport.Sent[^1].IsIsolated);
 
         var before = Transport.Sent.Count;
         for (var i = 0; i < 600; i++) // a minute

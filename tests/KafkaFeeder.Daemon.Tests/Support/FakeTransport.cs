@@ -6,9 +6,15 @@ using KafkaLog.Format.Records;
 namespace KafkaFeeder.Daemon.Tests.Support;
 
 /// <summary>One send of one batch, and what of it is on the way.</summary>
-internal sealed record Sending(OutboundBatch Batch, IReadOnlyList<(int Index, string Value)> Records, Action<BatchOutcome> OnOutcome)
+internal sealed record Sending(StoredBatch Batch, IReadOnlyList<(int Index, string Value)> Records, Action<BatchOutcome> OnOutcome)
 {
     public IEnumerable<string> Values => Records.Select(r => r.Value);
+
+    /// <summary>See <see cref="SendRequest.IsIsolated"/>.</summary>
+    public required bool IsIsolated { get; init; }
+
+    /// <summary>By index: what of it the brokers acknowledged so far.</summary>
+    public bool[] Acknowledged { get; } = new bool[Batch.RecordsCount];
 
     /// <summary>The offsets that stand in the bytes that were sent.</summary>
     public required IReadOnlyList<long> Offsets { get; init; }
@@ -55,7 +61,12 @@ internal sealed class FakeTransport : IBatchTransport
     {
     }
 
-    public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
+    /// <summary>What a checkpoint is to keep of it, by what is pending.</summary>
+    public Func<IEnumerable<StoredBatch>, string> State { get; set; } = _ => "";
+
+    public string StateAt(IEnumerable<StoredBatch> pending) => State(pending);
+
+    public long Send(in SendRequest request, Action<BatchOutcome> onOutcome)
     {
         if (Throws is { } thrown)
         {
@@ -65,24 +76,25 @@ internal sealed class FakeTransport : IBatchTransport
 
         var records = new List<(int, string)>();
         var offsets = new List<long>();
-        var each = _decoder.Decode(stored);
+        var each = _decoder.Decode(request.Stored);
         for (var index = 0; each.MoveNext(); index++)
         {
-            if (!(batch.Settled?[index] ?? false))
+            if (request.Skipped?[index] is not true)
             {
                 records.Add((index, Encoding.UTF8.GetString(each.Current.Value)));
                 offsets.Add(each.Current.Offset);
             }
         }
 
-        batch.CostBytes = stored.Length;
-        var sending = new Sending(batch, records, onOutcome) { Offsets = offsets };
+        var sending = new Sending(request.Batch, records, onOutcome) { Offsets = offsets, IsIsolated = request.IsIsolated };
         Sent.Add(sending);
         InFlight.Add(sending);
         if (AcksAtOnce)
         {
             Answer(sending);
         }
+
+        return request.Stored.Length;
     }
 
     /// <summary>All is well, but for what is refused.</summary>
@@ -92,7 +104,7 @@ internal sealed class FakeTransport : IBatchTransport
         {
             Acknowledge(sending);
         }
-        else if (sending.Batch.IsIsolated || sending.Records.Count == 1)
+        else if (sending.IsIsolated || sending.Records.Count == 1)
         {
             var good = sending.Records.Where(r => !Refuses(r.Value)).ToList();
             good.ForEach(r => Store(sending, r));
@@ -117,10 +129,10 @@ internal sealed class FakeTransport : IBatchTransport
         foreach (var record in sending.Records)
         {
             Topic.Add(record.Value);
-            Acknowledged.Add((sending.Batch.SegmentName, sending.Batch.BaseOffset + record.Index));
+            Acknowledged.Add((sending.Batch.FileName, sending.Batch.BaseOffset + record.Index));
         }
 
-        Report(new BatchOutcome(sending.Batch, OutcomeKind.Acknowledged), sending);
+        Report(new BatchOutcome(OutcomeKind.Acknowledged), sending);
     }
 
     /// <summary>The batch fails, but for so many records at its front, which are acknowledged.</summary>
@@ -137,7 +149,7 @@ internal sealed class FakeTransport : IBatchTransport
             Topic.Add(record.Value); // it has them, and never said so
         }
 
-        Report(new BatchOutcome(sending.Batch, kind, kind + " as the test says", persisted, rejected), sending);
+        Report(new BatchOutcome(kind, kind + " as the test says", persisted, rejected) { Acknowledged = sending.Acknowledged }, sending);
     }
 
     public void FailAll(OutcomeKind kind) => InFlight.ToList().ForEach(s => Fail(s, kind));
@@ -149,8 +161,8 @@ internal sealed class FakeTransport : IBatchTransport
     private void Store(Sending sending, (int Index, string Value) record)
     {
         Topic.Add(record.Value);
-        Acknowledged.Add((sending.Batch.SegmentName, sending.Batch.BaseOffset + record.Index));
-        sending.Batch.Settle(record.Index);
+        Acknowledged.Add((sending.Batch.FileName, sending.Batch.BaseOffset + record.Index));
+        sending.Acknowledged[record.Index] = true;
     }
 
     private void Report(BatchOutcome outcome, Sending sending)

@@ -128,7 +128,8 @@ internal sealed class ShippingRig : IDisposable
         Space = new QuarantineSpace(_state.RejectedRoot, Quarantine, Lines, Time, _ => FreeBytes);
         var book = new LossRecorder(ledger, new Quarantine(RejectedDirectory, Log.Component, Space), Logs, Log.Component, Lines, Time);
         var set = new SegmentSet(new DirectoryListing(Logs, Time), Log.Component);
-        return Shipper = new Shipper(Options, Transport, Budget, keeper, set, book, Status, Lines, Time);
+        IBatchSource Open(Action<FileReset> onReset) => new LogCursor(Logs, set, keeper.TakeStart(), book, Time, onReset);
+        return Shipper = new Shipper(Options, Transport, Budget, keeper, Open, book, Status, Lines, Time);
     }
 
     /// <summary>The run ends as by SIGKILL: nothing is saved, and no outcome is taken any more.</summary>

@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
@@ -7,12 +8,18 @@ internal static class SomeBatch
 {
     public const int BytesPerRecord = 10;
 
-    /// <summary>A batch of so many records, behind as many bytes and records as its base offset says.</summary>
-    public static OutboundBatch Of(
+    /// <summary>A batch that was read and not sent yet.</summary>
+    public static PendingBatch Pending(long position, long baseOffset, int records)
+    {
+        var stored = Of(position, baseOffset, records);
+        return new PendingBatch(new SegmentProgress(stored.FileName.AsSegment(), 0, 0, null), stored);
+    }
+
+    /// <summary>A batch of so many records at a position.</summary>
+    public static StoredBatch Of(
         long position, long baseOffset, int records, string segment = "20261121_100000_3600_UTC-orders.szn") => new()
     {
-        Origin = new object(),
-        SegmentName = segment,
+        FileName = segment,
         Position = position,
         EndPosition = position + (records * BytesPerRecord),
         BaseOffset = baseOffset,

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format.Records;
@@ -26,8 +27,8 @@ internal sealed class LossRecorder(
     /// <summary>What of this log is in quarantine, in bytes on the disk.</summary>
     public long QuarantineBytes => quarantine.Bytes;
 
-    /// <summary>Why records of so many bytes cannot be set aside now, with what to do; null: there is room.</summary>
-    public string? NoRoomFor(long bytes) => quarantine.NoRoomFor(bytes);
+    /// <summary>Whether records of so many bytes can be set aside now; if not, why not and what to do.</summary>
+    public bool HasRoomFor(long bytes, [NotNullWhen(false)] out string? reason) => quarantine.HasRoomFor(bytes, out reason);
 
     /// <summary>Bytes of a segment are no batch, or the start of one that was never finished.</summary>
     /// <returns>False if they are not all in quarantine, since there is no room: they are in the segment, and nowhere else.</returns>
@@ -40,12 +41,12 @@ internal sealed class LossRecorder(
             return true;
         }
 
-        var uncopied = quarantine.AddDamage(file, segment, damage.Position, damage.EndPosition);
-        var reason = uncopied is null ? damage.Reason : $"{damage.Reason}; {uncopied}";
+        var isCopied = quarantine.TryAddDamage(file, segment, damage.Position, damage.EndPosition, out var uncopied);
+        var reason = isCopied ? damage.Reason : $"{damage.Reason}; {uncopied}";
         ledger.Add(LedgerKind.Damaged, directory, segment, damage.Position, damage.EndPosition, 0, reason);
         FeederLog.Damage(
             logger, PathOf(segment), damage.Position, damage.EndPosition, damage.Reason, uncopied ?? "copied to quarantine");
-        return uncopied is null;
+        return isCopied;
     }
 
     /// <summary>Bytes vanished before they were shipped.</summary>
@@ -81,15 +82,16 @@ internal sealed class LossRecorder(
 
     /// <summary>
     /// The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned. If that fails, what
-    /// is in quarantine already (<see cref="OutboundBatch.InQuarantine"/>) is not copied again by the next try.
+    /// is in quarantine already is not copied again by the next try.
     /// </summary>
     /// <param name="batch">Whose records.</param>
     /// <param name="bytes">What those take that are not in quarantine.</param>
+    /// <param name="inQuarantine">By index: records that are in quarantine; those that are added join them.</param>
     /// <exception cref="IOException">There is no room for so many bytes of them.</exception>
-    public Refusals Rejected(OutboundBatch batch, long bytes)
+    public Refusals Rejected(StoredBatch batch, long bytes, HashSet<int> inQuarantine)
     {
         quarantine.Take(bytes);
-        return new(this, batch);
+        return new(this, batch, inQuarantine);
     }
 
     public void Dispose()
@@ -124,7 +126,7 @@ internal sealed class LossRecorder(
     }
 
     /// <summary>Refused records of one batch: they become safe together.</summary>
-    public sealed class Refusals(LossRecorder book, OutboundBatch batch)
+    public sealed class Refusals(LossRecorder book, StoredBatch batch, HashSet<int> inQuarantine)
     {
         private readonly List<(LedgerEntry Entry, long Offset, string Reason)> _refused = [];
         private readonly List<int> _added = [];
@@ -136,7 +138,7 @@ internal sealed class LossRecorder(
         /// <exception cref="IOException">It cannot be set aside: do not pass it.</exception>
         public void Add(int index, in Record record, string reason)
         {
-            if (batch.InQuarantine?.Contains(index) is not true)
+            if (!inQuarantine.Contains(index))
             {
                 book.Quarantine.Add(record);
                 _added.Add(index);
@@ -145,7 +147,7 @@ internal sealed class LossRecorder(
             var entry = new LedgerEntry(
                 LedgerKind.Rejected,
                 book.Directory,
-                batch.SegmentName,
+                batch.FileName,
                 batch.Position,
                 batch.EndPosition,
                 1,
@@ -158,11 +160,11 @@ internal sealed class LossRecorder(
         public void Commit()
         {
             book.Quarantine.Sync();
-            (batch.InQuarantine ??= []).UnionWith(_added);
+            inQuarantine.UnionWith(_added);
             book.Ledger.Add([.. _refused.Select(r => r.Entry)]);
             foreach (var (_, offset, reason) in _refused)
             {
-                book.LogRejected(batch.SegmentName, offset, reason);
+                book.LogRejected(batch.FileName, offset, reason);
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
@@ -44,16 +45,16 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         return bytes;
     }
 
-    /// <summary>Why there is no room for so many bytes; null: there is.</summary>
-    public string? NoRoomFor(long bytes) => space.WhyNot(directory, bytes);
+    /// <summary>Whether there is room for so many bytes; if not, why not and what to do.</summary>
+    public bool HasRoomFor(long bytes, [NotNullWhen(false)] out string? reason) => space.HasRoom(directory, bytes, out reason);
 
     /// <summary>To be called before records of so many bytes are added.</summary>
     /// <exception cref="IOException">There is no room for them.</exception>
     public void Take(long bytes)
     {
-        if (space.Take(directory, bytes) is { } fault)
+        if (!space.TryTake(directory, bytes, out var reason))
         {
-            throw new IOException(fault);
+            throw new IOException(reason);
         }
     }
 
@@ -78,15 +79,23 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
     /// Copies damaged bytes of a segment to a file named after it and their position; beside what another file of that name
     /// had there. Holes stay holes.
     /// </summary>
-    /// <returns>What of them is not copied, and why; null: all are.</returns>
-    /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
-    public string? AddDamage(SafeFileHandle segment, string segmentName, long position, long endPosition)
+    /// <param name="segment">The open segment.</param>
+    /// <param name="segmentName">Its name.</param>
+    /// <param name="position">The position of the first damaged byte.</param>
+    /// <param name="endPosition">The position after the last.</param>
+    /// <param name="uncopied">What of them is not copied, and why.</param>
+    /// <returns>True if all are copied.</returns>
+    /// <exception cref="IOException">They are not safe yet: do not skip them.</exception>
+    public bool TryAddDamage(
+        SafeFileHandle segment, string segmentName, long position, long endPosition, [NotNullWhen(false)] out string? uncopied)
     {
+        uncopied = null;
         var end = Math.Min(endPosition, position + MaxDamageBytes);
         var name = string.Create(CultureInfo.InvariantCulture, $"{segmentName}.{position}");
         if (Enumerable.Range(1, MaxCopies).Select(i => PathOf(name, i)).FirstOrDefault(IsFreeOrAlike) is not { } path)
         {
-            return $"not copied: there are {MaxCopies} other copies of this name and position in quarantine";
+            uncopied = $"not copied: there are {MaxCopies} other copies of this name and position in quarantine";
+            return false;
         }
 
         if (File.Exists(path) && new FileInfo(path).Length >= Math.Min(end, RandomAccess.GetLength(segment)) - position)
@@ -94,9 +103,10 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
             using var there = SegmentHandle.OpenForReading(path);
             DurableFile.Sync(there, path); // what was to be synced when it was written may have been cut short
         }
-        else if (space.Take(directory, FileExtents.DiskBytesOfCopy(segment, position, end)) is { } fault)
+        else if (!space.TryTake(directory, FileExtents.DiskBytesOfCopy(segment, position, end), out var reason))
         {
-            return $"not copied: quarantine is full ({fault})";
+            uncopied = $"not copied: quarantine is full ({reason})";
+            return false;
         }
         else
         {
@@ -105,7 +115,10 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         }
 
         DurableFile.SyncDirectory(directory);
-        return FileExtents.Between(segment, end, endPosition).Any() ? $"only its first {SizeText.Format(MaxDamageBytes)} are copied" : null;
+        uncopied = FileExtents.Between(segment, end, endPosition).Any()
+            ? $"only its first {SizeText.Format(MaxDamageBytes)} are copied"
+            : null;
+        return uncopied is null;
 
         bool IsFreeOrAlike(string copy)
         {

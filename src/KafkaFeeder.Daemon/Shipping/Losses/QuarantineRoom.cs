@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Units;
@@ -32,21 +33,22 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
     /// <param name="log">The name of the log's directory in quarantine.</param>
     /// <param name="bytes">What it takes on the disk.</param>
     /// <param name="freeBytes">What is free there.</param>
-    /// <returns>Why there is none, with what to do; null: there is.</returns>
-    public string? WhyNot(string log, long bytes, long freeBytes)
+    /// <param name="reason">Why there is none, with what to do.</param>
+    public bool HasRoom(string log, long bytes, long freeBytes, [NotNullWhen(false)] out string? reason)
     {
         var share = ShareOf(log);
         share.Wanted = bytes;
-        return share.Full = FaultOf(log, share, freeBytes);
+        reason = share.Full = FullReason(log, share, freeBytes);
+        return reason is null;
     }
 
     /// <summary>The same, and it is about to be written; what was taken before is written.</summary>
-    public string? Take(string log, long bytes, long freeBytes)
+    public bool TryTake(string log, long bytes, long freeBytes, [NotNullWhen(false)] out string? reason)
     {
         Written(log);
-        var fault = WhyNot(log, bytes, freeBytes);
-        ShareOf(log).Open = fault is null ? bytes : 0;
-        return fault;
+        var hasRoom = HasRoom(log, bytes, freeBytes, out reason);
+        ShareOf(log).Open = hasRoom ? bytes : 0;
+        return hasRoom;
     }
 
     /// <summary>What was taken is written.</summary>
@@ -79,11 +81,12 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
 
         foreach (var (log, share) in _logs.Where(l => l.Value.Full is not null))
         {
-            share.Full = FaultOf(log, share, freeBytes);
+            share.Full = FullReason(log, share, freeBytes);
         }
     }
 
-    private string? FaultOf(string log, Share share, long freeBytes)
+    /// <summary>Why there is no room for what was asked for last; null while there is.</summary>
+    private string? FullReason(string log, Share share, long freeBytes)
     {
         if (share.Wanted == 0)
         {
@@ -121,7 +124,7 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
 
         public long Added { get; set; }
 
-        /// <summary>Of <see cref="Added"/>, what was written before the look that goes on: it is found.</summary>
+        /// <summary>Of <see cref="Added"/>, what was written before the look in progress, which finds it.</summary>
         public long AddedBefore { get; set; }
 
         public long Open { get; set; }

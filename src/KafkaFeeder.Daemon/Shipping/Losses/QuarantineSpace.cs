@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
@@ -28,11 +29,11 @@ internal sealed class QuarantineSpace
     private long? _lookedAt;
     private TimeSpan _rest = LookInterval;
     private readonly RepeatLimit _logged;
-    private bool _isTold;
+    private bool _isFullLogged;
 
     /// <param name="root">The directory of quarantine, with a directory for each log in it.</param>
     /// <param name="options">The limits.</param>
-    /// <param name="logger">Told when it is full, and when it is not any more.</param>
+    /// <param name="logger">Logs when it is full, and when it has room again.</param>
     /// <param name="time">The clock.</param>
     /// <param name="freeBytes">What is free for this user on the file system of a directory; null: by statvfs.</param>
     public QuarantineSpace(string root, QuarantineOptions options, ILogger logger, TimeProvider time, Func<string, long>? freeBytes = null)
@@ -86,13 +87,31 @@ internal sealed class QuarantineSpace
         }
     }
 
-    /// <inheritdoc cref="QuarantineRoom.WhyNot"/>
+    /// <inheritdoc cref="QuarantineRoom.HasRoom"/>
     /// <exception cref="IOException">The file system does not say what is free.</exception>
-    public string? WhyNot(string directory, long bytes) => Ask(directory, bytes, _room.WhyNot);
+    public bool HasRoom(string directory, long bytes, [NotNullWhen(false)] out string? reason)
+    {
+        LookIfDue();
+        lock (_lock)
+        {
+            var hasRoom = _room.HasRoom(Path.GetFileName(directory), bytes, FreeBytes(), out reason);
+            LogFull();
+            return hasRoom;
+        }
+    }
 
-    /// <inheritdoc cref="QuarantineRoom.Take"/>
+    /// <inheritdoc cref="QuarantineRoom.TryTake"/>
     /// <exception cref="IOException">The file system does not say what is free.</exception>
-    public string? Take(string directory, long bytes) => Ask(directory, bytes, _room.Take);
+    public bool TryTake(string directory, long bytes, [NotNullWhen(false)] out string? reason)
+    {
+        LookIfDue();
+        lock (_lock)
+        {
+            var isTaken = _room.TryTake(Path.GetFileName(directory), bytes, FreeBytes(), out reason);
+            LogFull();
+            return isTaken;
+        }
+    }
 
     /// <inheritdoc cref="QuarantineRoom.Written"/>
     public void Written(string directory)
@@ -100,17 +119,6 @@ internal sealed class QuarantineSpace
         lock (_lock)
         {
             _room.Written(Path.GetFileName(directory));
-        }
-    }
-
-    private string? Ask(string directory, long bytes, Func<string, long, long, string?> ask)
-    {
-        LookIfDue();
-        lock (_lock)
-        {
-            var fault = ask(Path.GetFileName(directory), bytes, FreeBytes());
-            Tell();
-            return fault;
         }
     }
 
@@ -167,7 +175,7 @@ internal sealed class QuarantineSpace
             _lookedAt = _time.GetTimestamp();
             var rest = RestFactor * _time.GetElapsedTime(began);
             _rest = rest > LookInterval ? rest : LookInterval;
-            Tell();
+            LogFull();
         }
     }
 
@@ -196,19 +204,19 @@ internal sealed class QuarantineSpace
     /// <summary>Of where quarantine is, or will be.</summary>
     private long FreeBytes() => _freeBytes(Directory.Exists(_root) ? _root : Path.GetDirectoryName(_root)!);
 
-    private void Tell()
+    private void LogFull()
     {
         if (_room.Full is { } reason)
         {
             if (_logged.TryTake())
             {
-                _isTold = true;
+                _isFullLogged = true;
                 FeederLog.QuarantineFull(_logger, reason);
             }
         }
-        else if (_isTold)
+        else if (_isFullLogged)
         {
-            _isTold = false;
+            _isFullLogged = false;
             FeederLog.QuarantineHasRoom(_logger, _room.Bytes, LimitBytes);
         }
     }

@@ -1,5 +1,4 @@
 using KafkaFeeder.Daemon.Checkpoints;
-using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
@@ -16,7 +15,7 @@ internal sealed class AcknowledgementTracker
 {
     // Made with the first batch: of a hundred thousand segments that wait, few are being read.
     private LinkedList<Entry>? _entries;
-    private Dictionary<OutboundBatch, LinkedListNode<Entry>>? _byBatch;
+    private Dictionary<PendingBatch, LinkedListNode<Entry>>? _byBatch;
     private AcknowledgedPosition _settled;
 
     /// <summary>A tracker for a segment that was confirmed up to <paramref name="start"/> before.</summary>
@@ -37,7 +36,7 @@ internal sealed class AcknowledgementTracker
     public int PendingCount => _byBatch?.Count ?? 0;
 
     /// <summary>The batches that are not settled, in order.</summary>
-    public IEnumerable<OutboundBatch> Pending => (_entries ?? []).Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
+    public IEnumerable<PendingBatch> Pending => (_entries ?? []).Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
 
     /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
     public AcknowledgedPosition Acknowledged =>
@@ -45,9 +44,9 @@ internal sealed class AcknowledgementTracker
             ? _settled with
             {
                 Record = record,
-                NextOffset = batch.BaseOffset + record,
+                NextOffset = batch.Stored.BaseOffset + record,
                 Records = WholeRecords + record,
-                BatchCrc = batch.StoredCrc,
+                BatchCrc = batch.Stored.StoredCrc,
             }
             : _settled;
 
@@ -55,14 +54,14 @@ internal sealed class AcknowledgementTracker
     private long WholeRecords => _settled.Records - _settled.Record;
 
     /// <summary>A batch is about to be sent.</summary>
-    public void Add(OutboundBatch batch)
+    public void Add(PendingBatch batch)
     {
-        ThrowIfApart(batch.Position);
+        ThrowIfApart(batch.Stored.Position);
         _entries ??= new LinkedList<Entry>();
-        _byBatch ??= new Dictionary<OutboundBatch, LinkedListNode<Entry>>(ReferenceEqualityComparer.Instance);
-        _byBatch.Add(batch, _entries.AddLast(new Entry(batch, batch.EndPosition, batch.NextOffset)));
-        EndPosition = batch.EndPosition;
-        EndRecords += batch.RecordsCount;
+        _byBatch ??= new Dictionary<PendingBatch, LinkedListNode<Entry>>(ReferenceEqualityComparer.Instance);
+        _byBatch.Add(batch, _entries.AddLast(new Entry(batch, batch.Stored.EndPosition, batch.Stored.NextOffset)));
+        EndPosition = batch.Stored.EndPosition;
+        EndRecords += batch.Stored.RecordsCount;
     }
 
     /// <summary>Bytes are passed over: accounted for elsewhere before this is called.</summary>
@@ -80,7 +79,7 @@ internal sealed class AcknowledgementTracker
     }
 
     /// <summary>All records of a batch are settled. An unknown batch, or one that was settled before, changes nothing.</summary>
-    public void Settle(OutboundBatch batch)
+    public void Settle(PendingBatch batch)
     {
         if (_byBatch is not null && _byBatch.Remove(batch, out var node))
         {
@@ -96,7 +95,7 @@ internal sealed class AcknowledgementTracker
             var entry = first.Value;
             _settled = entry.Batch is { } batch
                 ? new AcknowledgedPosition(
-                    entry.EndPosition, 0, entry.NextOffset, batch.Position, batch.StoredCrc, WholeRecords + batch.RecordsCount)
+                    entry.EndPosition, 0, entry.NextOffset, batch.Stored.Position, batch.Stored.StoredCrc, WholeRecords + batch.Stored.RecordsCount)
                 : new AcknowledgedPosition(entry.EndPosition, 0, entry.NextOffset, entry.Tail, 0, WholeRecords);
             _entries.RemoveFirst();
         }
@@ -111,9 +110,9 @@ internal sealed class AcknowledgementTracker
         }
     }
 
-    private struct Entry(OutboundBatch? batch, long endPosition, long nextOffset)
+    private struct Entry(PendingBatch? batch, long endPosition, long nextOffset)
     {
-        public readonly OutboundBatch? Batch = batch;
+        public readonly PendingBatch? Batch = batch;
         public readonly long EndPosition = endPosition;
         public readonly long NextOffset = nextOffset;
         public long? Tail;

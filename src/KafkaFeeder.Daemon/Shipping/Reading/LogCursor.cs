@@ -13,14 +13,14 @@ namespace KafkaFeeder.Daemon.Shipping.Reading;
 /// there: a writer closes its segment before it creates the next, so the later one is by somebody else, and there is no
 /// order between the two. Segments that are done cost nothing from turn to turn. Not thread-safe.
 /// </summary>
-internal sealed class LogCursor : IDisposable
+internal sealed class LogCursor : IBatchSource
 {
     private const int MaxFoundToSave = 1000;
 
     private readonly string _directory;
     private readonly LossRecorder _book;
     private readonly TimeProvider _time;
-    private readonly Action<SegmentProgress, SegmentReset> _onReset;
+    private readonly Action<FileReset> _onReset;
     private readonly SegmentSet _set;
     private readonly SegmentWatch _watch;
     private readonly SegmentTable<SegmentProgress> _segments = new(s => s.Name);
@@ -48,7 +48,7 @@ internal sealed class LogCursor : IDisposable
     /// <param name="onReset">Called when a file is not as the checkpoint says.</param>
     public LogCursor(
         string directory, SegmentSet set, Checkpoint? start, LossRecorder book, TimeProvider time,
-        Action<SegmentProgress, SegmentReset> onReset)
+        Action<FileReset> onReset)
     {
         _directory = directory;
         _book = book;
@@ -64,80 +64,33 @@ internal sealed class LogCursor : IDisposable
         _reconciled = [.. (start?.Segments ?? []).Where(s => s.MissingSince is null).Select(s => s.Segment).Order()];
     }
 
-    /// <summary>The segments that are not done, in order.</summary>
-    public IReadOnlyCollection<SegmentProgress> Unfinished => _segments;
+    public IEnumerable<PendingBatch> Pending => _segments.Where(s => s.PendingCount > 0).SelectMany(s => s.Pending);
 
-    /// <summary>Segments that are there.</summary>
     public int Count => _set.Names.Count - _taken.Count;
 
-    /// <summary>Segments that are held open though all of them was read: their outcomes are waited for.</summary>
-    public int PendingCount => _open.Count(s => s.IsReadToEnd);
+    public int AwaitingCount => _open.Count(s => s.IsReadToEnd);
 
-    /// <summary>Bytes that are there and not confirmed.</summary>
     public long LagBytes => _closedLagBytes + _open.Sum(s => s.LagBytes);
 
-    /// <summary>A segment of which nobody can tell whether its writer lives; null: none was found so far.</summary>
-    public SegmentProgress? Uncertain { get; private set; }
+    public UncertainFile? Uncertain { get; private set; }
 
-    /// <summary>The first segment that is there and not all confirmed; null if there is none.</summary>
-    public SegmentProgress? FirstWithLag => _segments.FirstOrDefault(s => s.MissingSince is null && s.LagBytes > 0);
+    public UnshippedPlace? FirstUnshipped => _segments.FirstOrDefault(s => s.MissingSince is null && s.LagBytes > 0) is not { } first ? null
+        : new UnshippedPlace(
+            $"{first.Name}:{first.Acknowledged.Position}",
+            first.OldestTimestamp(_directory) ?? first.Name.Start?.ToUnixTimeMilliseconds() ?? 0);
 
-    /// <summary>
-    /// What is missing from the directory and not given up yet: segments, bytes that are not shipped, and when the first is lost.
-    /// </summary>
-    public (int Count, long Bytes, DateTimeOffset Since, DateTimeOffset Until)? Missing
-    {
-        get
-        {
-            var segments = _missing.Where(s => s.LosableBytes > 0).ToList();
-            var since = segments.Count == 0 ? default : segments.Min(s => s.MissingSince!.Value);
-            return segments.Count == 0 ? null : (segments.Count, segments.Sum(s => s.LosableBytes), since, since + Patience);
-        }
-    }
+    public AbsentFiles Absent => new(
+        Missing(),
+        Removed(),
+        _open.Count(s => s.IsUnlinked),
+        _unreadable.Count == 0 ? null : new UnreadableFiles(_unreadable.Count, _unreadable.First().Value));
 
-    /// <summary>Segments that are open and whose names are gone, whether or not all of them is shipped.</summary>
-    public int RemovedCount => _open.Count(s => s.IsUnlinked);
-
-    /// <summary>
-    /// What was removed from the directory while it is read: segments, and their bytes that are not shipped. These can be read
-    /// as long as the file is open, and are in <see cref="LagBytes"/>. Null: none.
-    /// </summary>
-    public (int Count, long Bytes)? Removed
-    {
-        get
-        {
-            var (count, bytes) = (0, 0L);
-            foreach (var segment in _open.Where(s => s.IsUnlinked && s.LagBytes > s.ReplacementBytes))
-            {
-                count++;
-                bytes += segment.LagBytes - segment.ReplacementBytes;
-            }
-
-            return count == 0 ? null : (count, bytes);
-        }
-    }
-
-    /// <summary>
-    /// Segments that were shipped, are back and cannot be read, so that nobody knows whether they are the same: how many, and
-    /// why not. Null: none.
-    /// </summary>
-    public (int Count, string Error)? Unreadable => _unreadable.Count == 0 ? null : (_unreadable.Count, _unreadable.First().Value);
-
-    /// <summary>True if there is something to save, besides what <see cref="HasFound"/> tells.</summary>
     public bool HasChanges => _changed.Count + _changedDone.Count + _removed.Count > 0;
 
-    /// <summary>
-    /// True if there are segments that were found and are not saved. Nothing has to wait for them: if it ends before, they are
-    /// found again.
-    /// </summary>
     public bool HasFound => _found.Count > 0;
 
     private TimeSpan Patience => MissingPolicy.PatienceFor(_watch.IsSameDirectory, Count, _missing.Count);
 
-    /// <summary>
-    /// Whether, since this was asked last, a search past damage was left to be gone on with: soon, though there is no
-    /// batch now.
-    /// </summary>
     public bool TakeSearching()
     {
         var was = _isSearching;
@@ -145,12 +98,6 @@ internal sealed class LogCursor : IDisposable
         return was;
     }
 
-    /// <summary>
-    /// Looks for segments that came or went, and every few seconds at sizes: so it is to be called in every turn, also while
-    /// nothing can be sent.
-    /// </summary>
-    /// <exception cref="IOException">The directory cannot be read, or a loss cannot be accounted for; it is looked at again.</exception>
-    /// <exception cref="UnauthorizedAccessException">The directory may not be read.</exception>
     public void Refresh()
     {
         foreach (var segment in _waiting.Where(s => _segments.Find(s.Name) == s && s.MissingSince is null))
@@ -175,29 +122,20 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>Reads the next batch of the log. Null: there is none now.</summary>
-    /// <param name="goesOn">Asked between steps that give no batch; false: enough for this turn.</param>
-    /// <exception cref="IOException">A segment cannot be read; nothing was consumed.</exception>
-    /// <exception cref="UnsupportedBatchException">A segment holds what this version does not read.</exception>
-    public SegmentProgress? TryReadNext(Func<bool> goesOn)
+    public PendingBatch? TryReadNext(Func<bool> goesOn, out ReadOnlySpan<byte> stored)
     {
         var now = _time.GetUtcNow();
         while (_unread.First is { } segment)
         {
-            if (!TryOpen(segment))
+            var outcome = TryOpen(segment) ? segment.Read(now, _book) : ReadOutcome.NotOpen;
+            switch (outcome)
             {
-                if (!goesOn())
-                {
-                    return null;
-                }
-
-                continue;
-            }
-
-            switch (segment.Read(now, _book))
-            {
-                case ReadOutcome.Batch:
-                    return segment;
+                case ReadOutcome.NotOpen:
+                    break;
+                case ReadOutcome.Batch when segment.Current is { } batch:
+                    stored = segment.CurrentBytes;
+                    return batch;
+                case ReadOutcome.Batch: // it has no data
                 case ReadOutcome.Passed:
                     _changed.Add(segment);
                     break;
@@ -205,7 +143,7 @@ internal sealed class LogCursor : IDisposable
                     WaitSearching(segment);
                     break;
                 case ReadOutcome.Waiting:
-                    Uncertain ??= segment.WaitsUntil is null ? null : segment;
+                    Uncertain ??= segment.WaitsUntil is { } finalAt ? new UncertainFile(segment.Name.FileName, finalAt) : null;
                     Wait(segment);
                     break;
                 default:
@@ -215,14 +153,14 @@ internal sealed class LogCursor : IDisposable
 
             if (!goesOn())
             {
-                return null;
+                break;
             }
         }
 
+        stored = default;
         return null;
     }
 
-    /// <summary>Between turns nothing is held in memory of what is on disk: a log that waits costs no more than its place.</summary>
     public void DropBuffers()
     {
         foreach (var segment in _open)
@@ -231,9 +169,17 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>To be called when something of a segment was confirmed: closes it when that was the last.</summary>
-    public void Confirmed(SegmentProgress segment)
+    public byte[]? ReadAgain(PendingBatch batch) => batch.Segment.ReadAgain(batch.Stored);
+
+    public void Settle(PendingBatch batch)
     {
+        batch.Segment.Settle(batch);
+        Progressed(batch);
+    }
+
+    public void Progressed(PendingBatch batch)
+    {
+        var segment = batch.Segment;
         _changed.Add(segment);
         if (segment.IsRewritten)
         {
@@ -245,12 +191,12 @@ internal sealed class LogCursor : IDisposable
         }
     }
 
-    /// <summary>
-    /// Takes what has changed since this was asked last, to be saved; of segments that were found, and of which nothing is
-    /// confirmed, a bounded number.
-    /// </summary>
-    /// <param name="withFound">False: none of those.</param>
-    public (List<SegmentCheckpoint> Segments, List<SegmentName> Removed) TakeChanges(bool withFound)
+    public void RecordChanged(PendingBatch batch) => batch.Segment.RecordChanged(batch.Stored, _book);
+
+    public void RecordDamaged(PendingBatch batch, string reason) =>
+        batch.Segment.Account(new(batch.Stored.Position, batch.Stored.EndPosition, false, reason), _book);
+
+    public CheckpointChange TakeChanges(bool withFound)
     {
         for (var i = 0; withFound && i < MaxFoundToSave && _found.TryDequeue(out var found); i++)
         {
@@ -263,10 +209,9 @@ internal sealed class LogCursor : IDisposable
         _changed.Clear();
         _changedDone.Clear();
         _removed.Clear();
-        return (segments, removed);
+        return new CheckpointChange { Segments = segments, Removed = removed };
     }
 
-    /// <summary>What was taken could not be saved: it has to be saved yet.</summary>
     public void GiveBackChanges(CheckpointChange change)
     {
         foreach (var saved in change.Segments)
@@ -290,6 +235,26 @@ internal sealed class LogCursor : IDisposable
         {
             segment.Dispose();
         }
+    }
+
+    /// <summary>What is missing and not given up yet.</summary>
+    private MissingFiles? Missing()
+    {
+        var segments = _missing.Where(s => s.LosableBytes > 0).ToList();
+        var since = segments.Count == 0 ? default : segments.Min(s => s.MissingSince!.Value);
+        return segments.Count == 0 ? null : new(segments.Count, segments.Sum(s => s.LosableBytes), since, since + Patience);
+    }
+
+    private RemovedFiles? Removed()
+    {
+        var (count, bytes) = (0, 0L);
+        foreach (var segment in _open.Where(s => s.IsUnlinked && s.LagBytes > s.ReplacementBytes))
+        {
+            count++;
+            bytes += segment.LagBytes - segment.ReplacementBytes;
+        }
+
+        return count == 0 ? null : new(count, bytes);
     }
 
     private void Forget(SegmentName done)
@@ -749,7 +714,7 @@ internal sealed class LogCursor : IDisposable
             if (reset is not null)
             {
                 _changed.Add(segment);
-                _onReset(segment, reset);
+                Report(segment, reset);
             }
 
             return true;
@@ -773,7 +738,7 @@ internal sealed class LogCursor : IDisposable
     private void Taken(SegmentProgress segment, string what)
     {
         var isKnown = segment.LosableBytes > 0 || segment.Acknowledged != default;
-        _onReset(segment, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
+        Report(segment, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
         _taken.Add(segment.Name);
         Vanished(segment);
         if (!isKnown)
@@ -781,6 +746,9 @@ internal sealed class LogCursor : IDisposable
             Forget(segment);
         }
     }
+
+    private void Report(SegmentProgress segment, SegmentReset reset) =>
+        _onReset(new FileReset(segment.Name.FileName, segment.StartMark, reset.What, reset.IsGoingBack));
 
     /// <summary>It goes on in the next turn.</summary>
     private void WaitSearching(SegmentProgress segment)
@@ -808,7 +776,7 @@ internal sealed class LogCursor : IDisposable
         {
             var reset = segment.ReadWrittenOver(_book);
             _changed.Add(segment);
-            _onReset(segment, reset);
+            Report(segment, reset);
             _unread.Set(segment);
         }
         else if (segment.PendingCount == 0)

@@ -15,7 +15,10 @@ namespace KafkaFeeder.Daemon.Shipping.Reading;
 /// <summary>What a segment has for its caller.</summary>
 internal enum ReadOutcome
 {
-    /// <summary>A batch: <see cref="SegmentProgress.Current"/> and its bytes.</summary>
+    /// <summary>It could not be opened now.</summary>
+    NotOpen,
+
+    /// <summary>A batch: <see cref="SegmentProgress.Current"/>, which is null if it has no data.</summary>
     Batch,
 
     /// <summary>Nothing yet: its writer lives.</summary>
@@ -60,7 +63,7 @@ internal sealed class SegmentProgress : IDisposable
     public SegmentName Name => _saved.Segment;
 
     /// <summary>The batches that were read and are not settled, in order.</summary>
-    public IEnumerable<OutboundBatch> Pending => _reading?.Tracker?.Pending ?? [];
+    public IEnumerable<PendingBatch> Pending => _reading?.Tracker?.Pending ?? [];
 
     public int PendingCount => _reading?.Tracker?.PendingCount ?? 0;
 
@@ -136,7 +139,7 @@ internal sealed class SegmentProgress : IDisposable
     public long LosableBytes => Math.Max(0, WrittenBytes - Acknowledged.Position);
 
     /// <summary>The batch that was read.</summary>
-    public OutboundBatch? Current => _reading?.Current;
+    public PendingBatch? Current => _reading?.Current;
 
     /// <summary>Its bytes, until the next read.</summary>
     public ReadOnlySpan<byte> CurrentBytes => Reader!.Batch.Span;
@@ -465,7 +468,7 @@ internal sealed class SegmentProgress : IDisposable
 
     /// <summary>Reads a batch once more, to send it again.</summary>
     /// <returns>The bytes in an array of the pool; null if they are not that batch any more.</returns>
-    public byte[]? ReadAgain(OutboundBatch batch)
+    public byte[]? ReadAgain(StoredBatch batch)
     {
         var bytes = ArrayPool<byte>.Shared.Rent((int)batch.Bytes);
         var span = bytes.AsSpan(0, (int)batch.Bytes);
@@ -494,7 +497,7 @@ internal sealed class SegmentProgress : IDisposable
     {
         if (Pending.FirstOrDefault() is { } pending)
         {
-            return pending.BaseTimestamp;
+            return pending.Stored.BaseTimestamp;
         }
 
         try
@@ -556,7 +559,7 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>All records of a batch of it are settled. One that is not pending changes nothing.</summary>
-    public void Settle(OutboundBatch batch) => _reading?.Tracker?.Settle(batch);
+    public void Settle(PendingBatch batch) => _reading?.Tracker?.Settle(batch);
 
     public void Close()
     {
@@ -682,11 +685,10 @@ internal sealed class SegmentProgress : IDisposable
             reading.Identity = IdentityOf(reader.File);
         }
 
-        var batch = new OutboundBatch
+        var stored = new StoredBatch
         {
-            Origin = this,
-            SegmentName = Name.FileName,
-            SegmentIdentity = reading.Identity,
+            FileName = Name.FileName,
+            FileIdentity = reading.Identity,
             Position = reader.BatchPosition,
             EndPosition = reader.Position,
             BaseOffset = header.BaseOffset,
@@ -695,9 +697,9 @@ internal sealed class SegmentProgress : IDisposable
             EndRecords = tracker.EndRecords + header.RecordsCount,
             StoredCrc = header.StoredCrc,
             BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
-            WasConfirmed = reader.BatchPosition < _saved.SentTo,
         };
-        if (batch.Position == _saved.Acknowledged.Position)
+        var batch = new PendingBatch(this, stored) { WasAcknowledged = stored.Position < _saved.SentTo };
+        if (stored.Position == _saved.Acknowledged.Position)
         {
             for (var i = 0; i < Math.Min(_saved.Acknowledged.Record, header.RecordsCount); i++)
             {
@@ -705,14 +707,14 @@ internal sealed class SegmentProgress : IDisposable
             }
         }
 
-        if (batch is { Position: 0, Bytes: >= RecordBatchHeader.Bytes })
+        if (stored is { Position: 0, Bytes: >= RecordBatchHeader.Bytes })
         {
             LookAtFirstBatch();
         }
 
-        Grow(batch.EndPosition);
+        Grow(stored.EndPosition);
         tracker.Add(batch);
-        reading.LastBatch = (batch.Position, batch.StoredCrc);
+        reading.LastBatch = (stored.Position, stored.StoredCrc);
         reading.Current = batch;
         if (header.IsControl || header.RecordsCount == 0)
         {
@@ -737,6 +739,21 @@ internal sealed class SegmentProgress : IDisposable
     /// <summary>Accounts for damage, so that it may be passed.</summary>
     /// <exception cref="IOException">It could not be accounted for: do not pass it.</exception>
     public void Account(SegmentDamage damage, LossRecorder book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
+
+    /// <summary>Records that a batch that was read is not in the file any more.</summary>
+    /// <exception cref="IOException">It could not be recorded.</exception>
+    public void RecordChanged(StoredBatch batch, LossRecorder book)
+    {
+        var bytes = SegmentHandle.Stat(File).Bytes;
+        if (bytes < batch.EndPosition)
+        {
+            book.Lost(Name.FileName, batch.Position, batch.EndPosition, CutTo(bytes));
+        }
+        else
+        {
+            Account(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), book);
+        }
+    }
 
     private void Pass(SegmentDamage damage, LossRecorder book)
     {
@@ -962,7 +979,7 @@ internal sealed class SegmentProgress : IDisposable
         /// <summary>While it is opened.</summary>
         public IntactSearch? Intact { get; set; }
 
-        public OutboundBatch? Current { get; set; }
+        public PendingBatch? Current { get; set; }
 
         public DateTimeOffset? WaitsUntil { get; set; }
 

@@ -6,22 +6,23 @@ namespace KafkaFeeder.Daemon.Transport.Client;
 /// Gathers the delivery reports of one send of one batch into its outcome. Reports come on the client's poll thread, and
 /// during a flush on a second one at the same time, in any order.
 /// </summary>
-internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration generation, Action<BatchOutcome> onOutcome)
+/// <param name="recordsCount">Records of the batch, also those that are skipped.</param>
+/// <param name="skipped">See <see cref="SendRequest.Skipped"/>.</param>
+/// <param name="generation">The producer that sends them.</param>
+/// <param name="onOutcome">Called once, with the outcome.</param>
+internal sealed class BatchDelivery(
+    int recordsCount, bool[]? skipped, ProducerGeneration generation, Action<BatchOutcome> onOutcome)
 {
     private readonly Lock _lock = new();
-    private readonly bool[]? _settledBefore = batch.Settled;
 
-    // One more than the records that are on the way, until all are handed over: the outcome is reported once.
+    // One more than the records in flight, until all are handed over: the outcome is reported once.
     private int _open = 1;
-    private bool[]? _unsettled;
+    private bool[]? _failed;
     private OutcomeKind _kind = OutcomeKind.Acknowledged;
     private string? _error;
     private int _possiblyPersisted;
     private List<RejectedRecord>? _rejected;
     private volatile bool _isOfSize = true;
-
-    /// <summary>The batch.</summary>
-    public OutboundBatch Batch { get; } = batch;
 
     /// <summary>One more record is handed to the client.</summary>
     public void Begin() => Interlocked.Increment(ref _open);
@@ -81,7 +82,7 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
     {
         lock (_lock)
         {
-            (_unsettled ??= new bool[Batch.RecordsCount])[index] = true;
+            (_failed ??= new bool[recordsCount])[index] = true;
             _possiblyPersisted += possiblyPersisted ? 1 : 0;
             if (ProduceErrors.Graver(kind, _kind) != _kind || _error is null)
             {
@@ -103,19 +104,23 @@ internal sealed class BatchDelivery(OutboundBatch batch, ProducerGeneration gene
             return;
         }
 
-        if (_unsettled is { } unsettled)
+        generation.Release();
+        onOutcome(new BatchOutcome(_kind, _error, _possiblyPersisted, _rejected)
         {
-            // Every record has had its report, so what did not fail is acknowledged.
-            var settled = new bool[Batch.RecordsCount];
-            for (var i = 0; i < settled.Length; i++)
-            {
-                settled[i] = !unsettled[i] || (_settledBefore?[i] ?? false);
-            }
+            Acknowledged = _failed is null ? null : NotFailed(_failed),
+            IsOfSize = _rejected is not null && _isOfSize,
+        });
+    }
 
-            Batch.Settled = settled;
+    /// <summary>Every record that was sent has had its report, so what did not fail is acknowledged.</summary>
+    private bool[] NotFailed(bool[] failed)
+    {
+        var acknowledged = new bool[recordsCount];
+        for (var i = 0; i < acknowledged.Length; i++)
+        {
+            acknowledged[i] = !failed[i] && skipped?[i] is not true;
         }
 
-        generation.Release();
-        onOutcome(new BatchOutcome(Batch, _kind, _error, _possiblyPersisted, _rejected) { IsOfSize = _rejected is not null && _isOfSize });
+        return acknowledged;
     }
 }

@@ -43,37 +43,38 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     private ProducerSlot Shared => SlotOf(_size);
 
-    public void Send(OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, Action<BatchOutcome> onOutcome)
+    public long Send(in SendRequest request, Action<BatchOutcome> onOutcome)
     {
-        var messages = Decode(batch, stored, log, out var bytes, out var unsendable);
+        var messages = Decode(request, out var bytes, out var unsendable);
         GarbageCollectionPacing.Allocated(bytes + (messages.Count * (long)GarbageCollectionPacing.RecordBytes));
-        batch.CostBytes = bytes + ((long)messages.Count * RecordOverheadBytes);
+        var cost = bytes + ((long)messages.Count * RecordOverheadBytes);
         var size = _size;
-        var slot = batch.IsIsolated ? producers.Of(ProducerShape.Single) : SlotOf(size);
+        var isIsolated = request.IsIsolated;
+        var slot = isIsolated ? producers.Of(ProducerShape.Single) : SlotOf(size);
         if (slot.Take(out var refusal) is not { } generation)
         {
-            onOutcome(new BatchOutcome(batch, refusal, LastError ?? "the producer is being replaced"));
-            return;
+            onOutcome(new BatchOutcome(refusal, LastError ?? "the producer is being replaced"));
+            return cost;
         }
 
         Interlocked.Increment(ref _inFlight);
-        var topic = log.Topic;
+        var topic = request.Log.Topic;
         void Report(BatchOutcome outcome)
         {
             Interlocked.Decrement(ref _inFlight);
-            onOutcome(batch.IsIsolated ? Single(outcome) : Sized(outcome, size, topic));
+            onOutcome(isIsolated ? Single(outcome) : Sized(outcome, size, topic));
         }
 
-        var delivery = new BatchDelivery(batch, generation, Report);
+        var delivery = new BatchDelivery(request.Batch.RecordsCount, request.Skipped, generation, Report);
         foreach (var (index, reason) in unsendable)
         {
             delivery.Refuse(index, reason);
         }
 
-        if (batch.IsIsolated)
+        if (isIsolated)
         {
             SendOneByOne(generation, delivery, messages, topic);
-            return;
+            return cost;
         }
 
         foreach (var (index, message) in messages)
@@ -83,7 +84,11 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         }
 
         delivery.HandedOver();
+        return cost;
     }
+
+    /// <summary>The client library numbers its records itself, and forgets the numbers when it ends.</summary>
+    public string StateAt(IEnumerable<StoredBatch> pending) => "";
 
     public void SendNow() => Shared.SendNow();
 
@@ -134,22 +139,22 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     }
 
     private List<(int Index, Message<byte[]?, RecordSlot> Message)> Decode(
-        OutboundBatch batch, ReadOnlySpan<byte> stored, LogOptions log, out long bytes, out List<(int Index, string Reason)> unsendable)
+        in SendRequest request, out long bytes, out List<(int Index, string Reason)> unsendable)
     {
         // A header may claim any number of records: what is there is counted while it is read.
-        var messages = new List<(int, Message<byte[]?, RecordSlot>)>(Math.Min(batch.RecordsCount, 10_000));
+        var messages = new List<(int, Message<byte[]?, RecordSlot>)>(Math.Min(request.Batch.RecordsCount, 10_000));
         unsendable = [];
-        var records = decoder.Value!.Decode(stored);
+        var records = decoder.Value!.Decode(request.Stored);
         bytes = 0;
         for (var index = 0; records.MoveNext(); index++)
         {
-            if (batch.Settled?[index] ?? false)
+            if (request.Skipped?[index] is true)
             {
                 continue;
             }
 
             var record = records.Current;
-            if (!OriginHeaders.TryMake(record, batch, log, out var headers))
+            if (!OriginHeaders.TryMake(record, request.Batch, request.Log, out var headers))
             {
                 unsendable.Add((index, "the name of a header is not UTF-8: the client library would change it"));
                 continue;
@@ -197,7 +202,6 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         List<(int Index, Message<byte[]?, RecordSlot> Message)> messages,
         string topic)
     {
-        var batch = delivery.Batch;
         var next = 0;
         var turns = 0;
         BatchOutcome? stopped = null; // what ended it: nothing may pass a record that is not settled
@@ -236,21 +240,9 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
         void SendAlone((int Index, Message<byte[]?, RecordSlot> Message) record)
         {
-            var single = new OutboundBatch
-            {
-                Origin = batch.Origin,
-                SegmentName = batch.SegmentName,
-                Position = batch.Position,
-                EndPosition = batch.EndPosition,
-                BaseOffset = batch.BaseOffset + record.Index,
-                NextOffset = batch.BaseOffset + record.Index + 1,
-                RecordsCount = 1,
-                StoredCrc = batch.StoredCrc,
-                BaseTimestamp = batch.BaseTimestamp,
-            };
             delivery.Begin();
             generation.Retain();
-            var alone = new BatchDelivery(single, generation, outcome =>
+            var alone = new BatchDelivery(1, null, generation, outcome =>
             {
                 stopped ??= outcome.Kind is OutcomeKind.Acknowledged or OutcomeKind.Rejected ? null : outcome;
                 delivery.Report(record.Index, outcome);

@@ -23,7 +23,7 @@ internal static class OriginHeaders
 
     /// <summary>The headers to send; null if there are none.</summary>
     /// <returns>False if a name is not UTF-8: the client library cannot send it as it is.</returns>
-    public static bool TryMake(Record record, OutboundBatch batch, LogOptions log, out Headers? headers)
+    public static bool TryMake(Record record, StoredBatch batch, LogOptions log, out Headers? headers)
     {
         headers = record.HeadersCount > 0 || log.OriginHeaders ? [] : null;
         if (headers is null)
@@ -46,8 +46,8 @@ internal static class OriginHeaders
         if (log.OriginHeaders)
         {
             headers.Add(Host, HostName);
-            headers.Add(File, Encoding.UTF8.GetBytes(batch.SegmentName));
-            headers.Add(Segment, Encoding.UTF8.GetBytes(batch.SegmentIdentity));
+            headers.Add(File, Encoding.UTF8.GetBytes(batch.FileName));
+            headers.Add(Segment, Encoding.UTF8.GetBytes(batch.FileIdentity));
             headers.Add(Offset, Encoding.UTF8.GetBytes(record.Offset.ToString(CultureInfo.InvariantCulture)));
         }
 

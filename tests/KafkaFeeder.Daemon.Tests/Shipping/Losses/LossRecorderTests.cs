@@ -72,7 +72,7 @@ public sealed class LossRecorderTests : IDisposable
     {
         using var reader = SegmentReader.Open(SomeLog.Segment(_folder.Path, records));
         Assert.Equal(SegmentReadStatus.Batch, reader.TryRead());
-        var refused = book.Rejected(SomeBatch.Of(0, 0, records, Refused), bytes: 100);
+        var refused = book.Rejected(SomeBatch.Of(0, 0, records, Refused), bytes: 100, []);
         var each = new RecordBatchDecoder().Decode(reader.Batch.Span);
         for (var index = 0; each.MoveNext(); index++)
         {

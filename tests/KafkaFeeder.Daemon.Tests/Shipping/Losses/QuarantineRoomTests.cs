@@ -15,29 +15,30 @@ public sealed class QuarantineRoomTests
     [Fact]
     public void A_log_has_its_limit_and_all_together_have_theirs()
     {
-        Assert.Null(_room.Take("a", 10 * MiB, Free));
-        Assert.Contains(
-            "/c/rejected/a holds 10 MB of 10MiB (quarantine.max_per_log of conf.yaml)", _room.Take("a", 1, Free), StringComparison.Ordinal);
-        Assert.Null(_room.Take("b", 5 * MiB, Free));
-        Assert.Contains(
-            "/c/rejected holds 16 MB of 15MiB (quarantine.max_total of conf.yaml)", _room.WhyNot("c", 1, Free), StringComparison.Ordinal);
+        Assert.True(_room.TryTake("a", 10 * MiB, Free, out _));
+        Assert.False(_room.TryTake("a", 1, Free, out var ofLog));
+        Assert.Contains("/c/rejected/a holds 10 MB of 10MiB (quarantine.max_per_log of conf.yaml)", ofLog, StringComparison.Ordinal);
+        Assert.True(_room.TryTake("b", 5 * MiB, Free, out _));
+        Assert.False(_room.HasRoom("c", 1, Free, out var ofAll));
+        Assert.Contains("/c/rejected holds 16 MB of 15MiB (quarantine.max_total of conf.yaml)", ofAll, StringComparison.Ordinal);
         Assert.Equal((15 * MiB, 10 * MiB, 5 * MiB, 0), (_room.Bytes, _room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));
-        Assert.Null(_room.Take("a", 0, 0)); // what lies there already
+        Assert.True(_room.TryTake("a", 0, 0, out _)); // what lies there already
     }
 
     [Fact]
     public void Some_of_the_disk_is_left_for_checkpoints()
     {
-        Assert.Contains("64MiB are kept for checkpoints", _room.Take("a", MiB, (65 * MiB) - 1), StringComparison.Ordinal);
+        Assert.False(_room.TryTake("a", MiB, (65 * MiB) - 1, out var reason));
+        Assert.Contains("64MiB are kept for checkpoints", reason, StringComparison.Ordinal);
         Assert.Equal(0, _room.Bytes);
-        Assert.Null(_room.Take("a", MiB, 65 * MiB));
+        Assert.True(_room.TryTake("a", MiB, 65 * MiB, out _));
     }
 
     [Fact]
     public void It_is_full_until_what_was_asked_for_would_fit()
     {
         Look(("a", 9 * MiB), ("gone", 2 * MiB));
-        Assert.NotNull(_room.WhyNot("a", 2 * MiB, Free));
+        Assert.False(_room.HasRoom("a", 2 * MiB, Free, out _));
         Look(("a", 9 * MiB));
         Assert.NotNull(_room.Full);
         Look(("a", 7 * MiB));
@@ -48,11 +49,11 @@ public sealed class QuarantineRoomTests
     [Fact]
     public void What_is_written_while_somebody_looks_is_not_forgotten()
     {
-        Assert.Null(_room.Take("a", 3 * MiB, Free));
+        Assert.True(_room.TryTake("a", 3 * MiB, Free, out _));
         _room.Written("a");
-        Assert.Null(_room.Take("b", 4 * MiB, Free)); // not seen by this look
+        Assert.True(_room.TryTake("b", 4 * MiB, Free, out _)); // not seen by this look
         _room.LookBegins();
-        Assert.Null(_room.Take("c", 1 * MiB, Free));
+        Assert.True(_room.TryTake("c", 1 * MiB, Free, out _));
         _room.Written("c");
         _room.Looked(new Dictionary<string, long> { ["a"] = 2 * MiB }, Free);
         Assert.Equal((2 * MiB, 4 * MiB, 1 * MiB), (_room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));

@@ -54,9 +54,9 @@ public sealed class QuarantineTests : IDisposable
         File.WriteAllBytes(_folder.File("some.szn"), [.. Enumerable.Range(0, 200_000).Select(i => (byte)i)]);
         using var file = SegmentHandle.OpenForReading(_folder.File("some.szn"));
         using var quarantine = new Quarantine(Rejected, "orders", Space);
-        quarantine.AddDamage(file, "some.szn", 10, 150_000);
-        quarantine.AddDamage(file, "some.szn", 10, 150_000);
-        quarantine.AddDamage(file, "some.szn", 199_990, 300_000); // cut short meanwhile
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 10, 150_000, out _));
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 10, 150_000, out _));
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 199_990, 300_000, out _)); // cut short meanwhile
         Assert.Equal(
             File.ReadAllBytes(_folder.File("some.szn"))[10..150_000], File.ReadAllBytes(Path.Combine(Rejected, "some.szn.10.damaged")));
         Assert.Equal(10, new FileInfo(Path.Combine(Rejected, "some.szn.199990.damaged")).Length);
@@ -115,12 +115,12 @@ public sealed class QuarantineTests : IDisposable
         using var file = SegmentHandle.OpenForReading(path);
         var space = Space;
         using var quarantine = new Quarantine(Rejected, "orders", space);
-        Assert.Null(quarantine.AddDamage(file, "some.szn", 4_096, 50 << 20));
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 4_096, 50 << 20, out _));
         var copy = Path.Combine(Rejected, "some.szn.4096.damaged");
         Assert.Equal(File.ReadAllBytes(path)[4_096..(50 << 20)], File.ReadAllBytes(copy));
         Assert.InRange(FileFacts.Of(copy).DiskBytes, 1, 64 << 10);
         Assert.InRange(quarantine.Bytes, 4_096, 64 << 10);
-        Assert.Null(quarantine.AddDamage(file, "some.szn", 4_096, 50 << 20)); // the same once more takes no more
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 4_096, 50 << 20, out _)); // the same once more takes no more
         Assert.InRange(quarantine.Bytes, 4_096, 64 << 10);
     }
 
@@ -133,23 +133,24 @@ public sealed class QuarantineTests : IDisposable
             sparse.SetLength(80 << 20);
             using var holesOnly = new Quarantine(Rejected, "orders", Space);
             sparse.Flush();
-            Assert.Null(holesOnly.AddDamage(sparse.SafeFileHandle, "some.szn", 0, 80 << 20));
+            Assert.True(holesOnly.TryAddDamage(sparse.SafeFileHandle, "some.szn", 0, 80 << 20, out _));
             sparse.Position = 70 << 20;
             sparse.Write("behind"u8);
         }
 
         using var file = SegmentHandle.OpenForReading(path);
         using var quarantine = new Quarantine(Rejected, "orders", Space);
-        Assert.Equal("only its first 64MiB are copied", quarantine.AddDamage(file, "some.szn", 0, 80 << 20));
+        Assert.False(quarantine.TryAddDamage(file, "some.szn", 0, 80 << 20, out var uncopied));
+        Assert.Equal("only its first 64MiB are copied", uncopied);
     }
 
-    /// <summary>Sets all of a file aside that has this text.</summary>
+    /// <summary>Sets all of a file aside that has this text; what of it is not copied.</summary>
     private string? AddDamage(Quarantine quarantine, string text)
     {
         var path = _folder.File("some.szn");
         File.WriteAllText(path, text);
         using var file = SegmentHandle.OpenForReading(path);
-        return quarantine.AddDamage(file, "some.szn", 0, text.Length);
+        return quarantine.TryAddDamage(file, "some.szn", 0, text.Length, out var uncopied) ? null : uncopied;
     }
 
     private List<string> Copies() =>

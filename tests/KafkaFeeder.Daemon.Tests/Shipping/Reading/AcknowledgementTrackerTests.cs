@@ -16,16 +16,16 @@ public sealed class AcknowledgementTrackerTests
     public void A_batch_that_failed_holds_the_watermark_whatever_is_acknowledged_behind_it()
     {
         var tracker = new AcknowledgementTracker(default);
-        var batches = Enumerable.Range(0, 3).Select(i => SomeBatch.Of(i * 20, i * 2, 2)).ToList();
+        var batches = Enumerable.Range(0, 3).Select(i => SomeBatch.Pending(i * 20, i * 2, 2)).ToList();
         batches.ForEach(tracker.Add);
 
         tracker.Settle(batches[0]);
         tracker.Settle(batches[2]);
-        Assert.Equal(new AcknowledgedPosition(20, 0, 2, 0, batches[0].StoredCrc, 2), tracker.Acknowledged);
+        Assert.Equal(new AcknowledgedPosition(20, 0, 2, 0, batches[0].Stored.StoredCrc, 2), tracker.Acknowledged);
         Assert.Equal([batches[1]], tracker.Pending);
 
         tracker.Settle(batches[1]);
-        Assert.Equal(new AcknowledgedPosition(60, 0, 6, 40, batches[2].StoredCrc, 6), tracker.Acknowledged);
+        Assert.Equal(new AcknowledgedPosition(60, 0, 6, 40, batches[2].Stored.StoredCrc, 6), tracker.Acknowledged);
         Assert.Equal(0, tracker.PendingCount);
     }
 
@@ -33,32 +33,32 @@ public sealed class AcknowledgementTrackerTests
     public void A_record_that_failed_in_the_middle_of_a_batch_holds_the_watermark_at_its_own_number()
     {
         var tracker = new AcknowledgementTracker(Start);
-        var batch = SomeBatch.Of(1000, 100, 4);
+        var batch = SomeBatch.Pending(1000, 100, 4);
         tracker.Add(batch);
         batch.Settle(0);
         batch.Settle(1);
         batch.Settle(3);
 
-        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102, BatchCrc = batch.StoredCrc }, tracker.Acknowledged);
+        Assert.Equal(Start with { Record = 2, NextOffset = 102, Records = 102, BatchCrc = batch.Stored.StoredCrc }, tracker.Acknowledged);
         batch.Settle(2);
-        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104, BatchCrc = batch.StoredCrc }, tracker.Acknowledged);
+        Assert.Equal(Start with { Record = 4, NextOffset = 104, Records = 104, BatchCrc = batch.Stored.StoredCrc }, tracker.Acknowledged);
         tracker.Settle(batch);
-        Assert.Equal(new AcknowledgedPosition(1040, 0, 104, 1000, batch.StoredCrc, 104), tracker.Acknowledged);
+        Assert.Equal(new AcknowledgedPosition(1040, 0, 104, 1000, batch.Stored.StoredCrc, 104), tracker.Acknowledged);
     }
 
     [Fact]
     public void Records_settled_in_a_later_batch_do_not_count_before_the_one_in_front_of_it()
     {
         var tracker = new AcknowledgementTracker(Start);
-        var first = SomeBatch.Of(1000, 100, 1);
-        var second = SomeBatch.Of(1010, 101, 3);
+        var first = SomeBatch.Pending(1000, 100, 1);
+        var second = SomeBatch.Pending(1010, 101, 3);
         tracker.Add(first);
         tracker.Add(second);
         second.Settle(0);
 
         Assert.Equal(Start, tracker.Acknowledged);
         tracker.Settle(first);
-        Assert.Equal(new AcknowledgedPosition(1010, 1, 102, 1000, first.StoredCrc, 102, second.StoredCrc), tracker.Acknowledged);
+        Assert.Equal(new AcknowledgedPosition(1010, 1, 102, 1000, first.Stored.StoredCrc, 102, second.Stored.StoredCrc), tracker.Acknowledged);
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class AcknowledgementTrackerTests
     public void A_batch_that_does_not_touch_the_one_before_is_refused()
     {
         var tracker = new AcknowledgementTracker(Start);
-        Assert.Throws<InvalidOperationException>(() => tracker.Add(SomeBatch.Of(1001, 100, 1)));
+        Assert.Throws<InvalidOperationException>(() => tracker.Add(SomeBatch.Pending(1001, 100, 1)));
         Assert.Throws<InvalidOperationException>(() => tracker.AddPassed(999, 1100, 100));
         Assert.Equal(Start, tracker.Acknowledged);
         Assert.Equal(1000, tracker.EndPosition);
@@ -88,7 +88,7 @@ public sealed class AcknowledgementTrackerTests
     {
         var tracker = new AcknowledgementTracker(Start);
         var model = new Model();
-        var settledBefore = new Queue<OutboundBatch>();
+        var settledBefore = new Queue<PendingBatch>();
         var last = tracker.Acknowledged;
         foreach (var action in actions)
         {
@@ -96,7 +96,7 @@ public sealed class AcknowledgementTrackerTests
             switch (action % 8)
             {
                 case 0 or 1:
-                    var batch = SomeBatch.Of(model.End, model.NextOffset, 1 + (which % 5));
+                    var batch = SomeBatch.Pending(model.End, model.NextOffset, 1 + (which % 5));
                     tracker.Add(batch);
                     model.Add(batch);
                     break;
@@ -114,18 +114,18 @@ public sealed class AcknowledgementTrackerTests
                     tracker.Settle(again);
                     break;
                 case 6:
-                    tracker.Settle(SomeBatch.Of(model.End, model.NextOffset, 1)); // never added
+                    tracker.Settle(SomeBatch.Pending(model.End, model.NextOffset, 1)); // never added
                     break;
                 case 7 when model.Unsettled.Count > 0:
                     var partly = model.Unsettled[which % model.Unsettled.Count];
-                    partly.Settle(which % partly.RecordsCount);
+                    partly.Settle(which % partly.Stored.RecordsCount);
                     break;
             }
 
             var now = tracker.Acknowledged;
             Assert.Equal(model.Acknowledged, now);
             Assert.True((now.Position, now.Record).CompareTo((last.Position, last.Record)) >= 0, $"went back from {last} to {now}");
-            Assert.All(model.Unsettled, b => Assert.True(now.Position <= b.Position));
+            Assert.All(model.Unsettled, b => Assert.True(now.Position <= b.Stored.Position));
             Assert.Equal(model.Unsettled, tracker.Pending);
             Assert.Equal(model.Unsettled.Count, tracker.PendingCount);
             Assert.Equal(model.End, tracker.EndPosition);
@@ -136,9 +136,9 @@ public sealed class AcknowledgementTrackerTests
     /// <summary>The obvious way: keep everything, look at all of it each time.</summary>
     private sealed class Model
     {
-        private readonly List<(OutboundBatch? Batch, long End, long NextOffset)> _all = [];
+        private readonly List<(PendingBatch? Batch, long End, long NextOffset)> _all = [];
 
-        public List<OutboundBatch> Unsettled { get; } = [];
+        public List<PendingBatch> Unsettled { get; } = [];
 
         public long End => _all.Count == 0 ? Start.Position : _all[^1].End;
 
@@ -159,24 +159,24 @@ public sealed class AcknowledgementTrackerTests
                             : mark with
                             {
                                 Record = leading,
-                                NextOffset = batch.BaseOffset + leading,
+                                NextOffset = batch.Stored.BaseOffset + leading,
                                 Records = mark.Records + leading,
-                                BatchCrc = batch.StoredCrc,
+                                BatchCrc = batch.Stored.StoredCrc,
                             };
                     }
 
                     mark = batch is null
                         ? new AcknowledgedPosition(end, 0, nextOffset, null, 0, mark.Records)
-                        : new AcknowledgedPosition(end, 0, nextOffset, batch.Position, batch.StoredCrc, mark.Records + batch.RecordsCount);
+                        : new AcknowledgedPosition(end, 0, nextOffset, batch.Stored.Position, batch.Stored.StoredCrc, mark.Records + batch.Stored.RecordsCount);
                 }
 
                 return mark;
             }
         }
 
-        public void Add(OutboundBatch batch)
+        public void Add(PendingBatch batch)
         {
-            _all.Add((batch, batch.EndPosition, batch.NextOffset));
+            _all.Add((batch, batch.Stored.EndPosition, batch.Stored.NextOffset));
             Unsettled.Add(batch);
         }
 

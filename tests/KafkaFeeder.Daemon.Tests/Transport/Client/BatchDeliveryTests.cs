@@ -40,7 +40,7 @@ public sealed class BatchDeliveryTests : IDisposable
     [Fact]
     public void The_outcome_comes_once_when_all_are_handed_over_and_the_last_has_its_report()
     {
-        var delivery = Delivery(SomeBatch.Of(0, 0, 2));
+        var delivery = Delivery(2);
         delivery.Begin();
         delivery.Report(0, Ok, PersistenceStatus.Persisted); // before the next is handed over
         Assert.Empty(_outcomes);
@@ -55,30 +55,26 @@ public sealed class BatchDeliveryTests : IDisposable
     [Fact]
     public void What_failed_is_not_settled_and_everything_else_is()
     {
-        var batch = SomeBatch.Of(0, 0, 4);
-        batch.Settle(3); // in an earlier try: it is not on the way now
-        var delivery = Delivery(batch);
+        var delivery = Delivery(4, skipped: [false, false, false, true]); // acknowledged in an earlier try: it is not in flight now
         Begin(delivery, 3);
         delivery.Report(0, Ok, PersistenceStatus.Persisted);
         delivery.Report(1, new Error(ErrorCode.NotEnoughReplicas), PersistenceStatus.NotPersisted);
         delivery.Report(2, new Error(ErrorCode.RequestTimedOut), PersistenceStatus.PossiblyPersisted);
         var outcome = Assert.Single(_outcomes);
         Assert.Equal((OutcomeKind.Retriable, 1), (outcome.Kind, outcome.PossiblyPersistedRecords));
-        Assert.Equal([true, false, false, true], batch.Settled!);
+        Assert.Equal([true, false, false, false], outcome.Acknowledged!);
     }
 
     [Fact]
     public void A_record_that_fails_again_is_settled_by_nothing_but_its_own_report()
     {
-        var batch = SomeBatch.Of(0, 0, 3);
-        batch.Settle(0);
         foreach (var error in (Error[])[new(ErrorCode.NotEnoughReplicas), new(ErrorCode.NotEnoughReplicas)])
         {
-            var delivery = Delivery(batch);
+            var delivery = Delivery(3, skipped: [true, false, false]);
             Begin(delivery, 2);
             delivery.Report(1, error, PersistenceStatus.NotPersisted);
             delivery.Report(2, Ok, PersistenceStatus.Persisted);
-            Assert.Equal([true, false, true], batch.Settled!);
+            Assert.Equal([false, false, true], _outcomes[^1].Acknowledged!);
         }
     }
 
@@ -88,7 +84,7 @@ public sealed class BatchDeliveryTests : IDisposable
         ErrorCode[] codes = [ErrorCode.RequestTimedOut, ErrorCode.TopicAuthorizationFailed, ErrorCode.MsgSizeTooLarge];
         foreach (var order in (int[][])[[0, 1, 2], [2, 1, 0], [1, 0, 2]])
         {
-            var delivery = Delivery(SomeBatch.Of(0, 0, 3));
+            var delivery = Delivery(3);
             Begin(delivery, 3);
             foreach (var i in order)
             {
@@ -106,7 +102,7 @@ public sealed class BatchDeliveryTests : IDisposable
     [InlineData(ErrorCode.InvalidRecord, false)]
     public void A_refusal_is_one_of_size_if_every_refusal_is(ErrorCode second, bool isOfSize)
     {
-        var delivery = Delivery(SomeBatch.Of(0, 0, 2));
+        var delivery = Delivery(2);
         Begin(delivery, 2);
         delivery.Report(0, new Error(ErrorCode.MsgSizeTooLarge), PersistenceStatus.NotPersisted);
         delivery.Report(1, new Error(second), PersistenceStatus.NotPersisted);
@@ -120,21 +116,20 @@ public sealed class BatchDeliveryTests : IDisposable
     [Fact]
     public void What_the_shipper_itself_refuses_is_an_outcome_like_any_other()
     {
-        var batch = SomeBatch.Of(0, 0, 2);
-        var delivery = Delivery(batch);
+        var delivery = Delivery(2);
         delivery.Refuse(1, "its header");
         Begin(delivery, 1);
         delivery.Report(0, Ok, PersistenceStatus.Persisted);
         var outcome = Assert.Single(_outcomes);
         Assert.Equal((OutcomeKind.Rejected, false), (outcome.Kind, outcome.IsOfSize));
         Assert.Equal(new RejectedRecord(1, "its header"), Assert.Single(outcome.Rejected!));
-        Assert.Equal([true, false], batch.Settled!);
+        Assert.Equal([true, false], outcome.Acknowledged!);
     }
 
     [Fact]
     public void A_fatal_error_breaks_the_producer()
     {
-        var delivery = Delivery(SomeBatch.Of(0, 0, 1));
+        var delivery = Delivery(1);
         Begin(delivery, 1);
         delivery.Report(0, new Error(ErrorCode.OutOfOrderSequenceNumber, "gap", isFatal: true), PersistenceStatus.PossiblyPersisted);
         Assert.True(_generation.IsBroken);
@@ -148,15 +143,14 @@ public sealed class BatchDeliveryTests : IDisposable
         for (var round = 0; round < 20; round++)
         {
             _outcomes.Clear();
-            var batch = SomeBatch.Of(0, 0, Records);
-            var delivery = Delivery(batch);
+            var delivery = Delivery(Records);
             Begin(delivery, Records);
             Parallel.For(0, Records, i => delivery.Report(
                 i,
                 i % 3 == 0 ? new Error(ErrorCode.RequestTimedOut) : Ok,
                 i % 3 == 0 ? PersistenceStatus.PossiblyPersisted : PersistenceStatus.Persisted));
             Assert.Equal((Records + 2) / 3, Assert.Single(_outcomes).PossiblyPersistedRecords);
-            Assert.All(Enumerable.Range(0, Records), i => Assert.Equal(i % 3 != 0, batch.Settled![i]));
+            Assert.All(Enumerable.Range(0, Records), i => Assert.Equal(i % 3 != 0, _outcomes[0].Acknowledged![i]));
         }
     }
 
@@ -170,9 +164,9 @@ public sealed class BatchDeliveryTests : IDisposable
         delivery.HandedOver();
     }
 
-    private BatchDelivery Delivery(OutboundBatch batch)
+    private BatchDelivery Delivery(int records, bool[]? skipped = null)
     {
         _generation.Retain(); // as the one who sends does: the delivery lets go
-        return new BatchDelivery(batch, _generation, _outcomes.Add);
+        return new BatchDelivery(records, skipped, _generation, _outcomes.Add);
     }
 }

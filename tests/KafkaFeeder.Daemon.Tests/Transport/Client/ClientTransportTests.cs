@@ -78,7 +78,7 @@ public sealed class ClientTransportTests : IDisposable
     public void A_log_in_strict_order_has_a_producer_that_waits_until_a_window_is_complete(bool? strictOrder, bool isPushed)
     {
         using var pool = Pool("127.0.0.1:1");
-        var transport = (ClientTransport)pool.For(Log with { StrictOrder = strictOrder });
+        var transport = (ClientTransport)pool.Open(Log with { StrictOrder = strictOrder }, "");
         Assert.Equal(isPushed, transport.Shape.IsPushed);
     }
 
@@ -115,7 +115,7 @@ public sealed class ClientTransportTests : IDisposable
         BatchOutcome? outcome = null;
         for (var wait = 100; outcome is not { PossiblyPersistedRecords: 1 } && wait < 10_000; wait *= 2)
         {
-            var transport = pool.For(Log);
+            var transport = pool.Open(Log, "");
             brokers.RoundTripMs = 0;
             Assert.Equal(OutcomeKind.Acknowledged, Send(transport, new NewRecord(1, "a"u8)).Kind); // so the client knows where to
             brokers.RoundTripMs = 600_000;
@@ -135,7 +135,7 @@ public sealed class ClientTransportTests : IDisposable
     {
         Assert.True(Librdkafka.TryLoad(out var problem), problem);
         using var pool = Pool("127.0.0.1:1"); // nobody listens there
-        var transport = pool.For(Log);
+        var transport = pool.Open(Log, "");
         Begin(transport, new NewRecord(1, "a"u8), isIsolated: false);
         Begin(transport, new NewRecord(1, "b"u8), isIsolated: true);
         Assert.False(_outcomes.TryTake(out _, TimeSpan.FromMilliseconds(100)));
@@ -161,7 +161,7 @@ public sealed class ClientTransportTests : IDisposable
         Assert.True(Librdkafka.TryLoad(out var problem), problem);
         var pool = Pool(brokers.Address);
         _opened.Add(pool);
-        return pool.For(Log);
+        return pool.Open(Log, "");
     }
 
     private ClientTransportPool Pool(string address)
@@ -187,9 +187,7 @@ public sealed class ClientTransportTests : IDisposable
     private void Begin(IBatchTransport transport, NewRecord record, bool isIsolated)
     {
         using var reader = Written(record);
-        var batch = SomeBatch.Of(0, 0, 1);
-        batch.IsIsolated = isIsolated;
-        transport.Send(batch, reader.Batch.Span, Log, _outcomes.Add);
+        transport.Send(new SendRequest(SomeBatch.Of(0, 0, 1), reader.Batch.Span, Log) { IsIsolated = isIsolated }, _outcomes.Add);
         transport.SendNow();
     }
 

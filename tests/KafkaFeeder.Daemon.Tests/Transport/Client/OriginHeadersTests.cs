@@ -28,9 +28,9 @@ public sealed class OriginHeadersTests : IDisposable
     {
         var one = Sent(_rig);
         var two = Sent(_other);
-        Assert.NotEqual(one.SegmentIdentity, two.SegmentIdentity);
-        Assert.Matches("^[0-9a-f]{16}$", one.SegmentIdentity);
-        Assert.Equal(one.SegmentIdentity, Sent(_rig).SegmentIdentity);
+        Assert.NotEqual(one.FileIdentity, two.FileIdentity);
+        Assert.Matches("^[0-9a-f]{16}$", one.FileIdentity);
+        Assert.Equal(one.FileIdentity, Sent(_rig).FileIdentity);
     }
 
     /// <summary>Old formats have no room for an identity: there it is what the segment begins with.</summary>
@@ -41,10 +41,10 @@ public sealed class OriginHeadersTests : IDisposable
     public void Segments_of_one_name_without_an_identity_are_told_apart_by_their_front(byte magic, string first, string otherFirst)
     {
         var (one, two) = (SentOfOldFormat(_rig, magic, first), SentOfOldFormat(_other, magic, otherFirst));
-        Assert.Equal((two[0].SegmentName, two[0].BaseOffset), (one[0].SegmentName, one[0].BaseOffset));
-        Assert.NotEqual(two[0].SegmentIdentity, one[0].SegmentIdentity);
-        Assert.Matches("^head-[0-9a-f]{8}$", one[0].SegmentIdentity);
-        Assert.All(one, b => Assert.Equal(one[0].SegmentIdentity, b.SegmentIdentity)); // also of what came later, and after a restart
+        Assert.Equal((two[0].FileName, two[0].BaseOffset), (one[0].FileName, one[0].BaseOffset));
+        Assert.NotEqual(two[0].FileIdentity, one[0].FileIdentity);
+        Assert.Matches("^head-[0-9a-f]{8}$", one[0].FileIdentity);
+        Assert.All(one, b => Assert.Equal(one[0].FileIdentity, b.FileIdentity)); // also of what came later, and after a restart
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class OriginHeadersTests : IDisposable
     }
 
     /// <summary>A segment of an old format that grows while it is shipped, and is shipped once more by the next run.</summary>
-    private static List<OutboundBatch> SentOfOldFormat(ShippingRig rig, byte magic, string first)
+    private static List<StoredBatch> SentOfOldFormat(ShippingRig rig, byte magic, string first)
     {
         using (var writer = new LogWriter(new LogWriterOptions { Directory = rig.Logs, Component = "orders", Magic = magic }))
         {
@@ -101,7 +101,7 @@ public sealed class OriginHeadersTests : IDisposable
         return [.. rig.Transport.Sent.Select(s => s.Batch)];
     }
 
-    private static OutboundBatch Sent(ShippingRig rig)
+    private static StoredBatch Sent(ShippingRig rig)
     {
         var before = rig.Transport.Sent.Count;
         rig.Segment(["1"]);
@@ -125,11 +125,10 @@ public sealed class OriginHeadersTests : IDisposable
         var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
         Assert.True(records.MoveNext());
         var log = SomeLog.In(folder.Path) with { OriginHeaders = originHeaders };
-        var batch = new OutboundBatch
+        var batch = new StoredBatch
         {
-            Origin = folder,
-            SegmentName = "20261121_100000_3600_UTC-orders.szn",
-            SegmentIdentity = "abc",
+            FileName = "20261121_100000_3600_UTC-orders.szn",
+            FileIdentity = "abc",
             Position = 0,
             EndPosition = 1,
             BaseOffset = 0,
