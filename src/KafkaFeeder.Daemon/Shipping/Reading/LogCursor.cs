@@ -619,7 +619,7 @@ internal sealed class LogCursor : IBatchSource
         try
         {
             return segment.Head is { } head && bytes >= RecordBatchHeader.Bytes
-                && !SegmentProgress.HasHead(_watch.PathOf(segment.Name), head);
+                && !SegmentHead.Has(_watch.PathOf(segment.Name), head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -661,7 +661,7 @@ internal sealed class LogCursor : IBatchSource
 
         try
         {
-            if (!SegmentProgress.HasHead(_watch.PathOf(name), head))
+            if (!SegmentHead.Has(_watch.PathOf(name), head))
             {
                 return true;
             }

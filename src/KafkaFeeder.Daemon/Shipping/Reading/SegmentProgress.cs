@@ -49,7 +49,7 @@ internal sealed class SegmentProgress : IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="bytes">Its length.</param>
     /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
-    /// <param name="head">See <see cref="HeadOfUnread"/>.</param>
+    /// <param name="head">See <see cref="SegmentHead.OfUnread"/>.</param>
     public SegmentProgress(SegmentName name, long bytes, long writtenBytes, uint? head)
         : this(new SegmentCheckpoint(name, default, writtenBytes, false, head)) => Bytes = bytes;
 
@@ -197,7 +197,8 @@ internal sealed class SegmentProgress : IDisposable
         {
             var modified = SegmentHandle.Stat(file).Modified.UtcTicks;
             var (bytes, written) = SegmentWatch.SizeOf(file);
-            if (PlanOf(file, path, bytes) is not { } plan)
+            var facts = OpenFacts.Of(file, bytes, _saved, _isWrittenOver);
+            if (OpenPlan.Of(facts, limit => Intact(file, path, limit)) is not { } plan)
             {
                 file.Dispose();
                 return false;
@@ -208,9 +209,9 @@ internal sealed class SegmentProgress : IDisposable
             {
                 SearchBudgetBytes = SearchBytesPerTurn,
             };
-            var identity = IdentityOf(file);
-            var head = written > 0 ? HeadOfUnread(file, written) : null;
-            plan.Account(book);
+            var identity = SegmentHead.IdentityOf(file);
+            var head = written > 0 ? SegmentHead.OfUnread(file, written) : null;
+            RecordLoss(plan, bytes, book);
 
             Apply(plan);
             Head ??= head;
@@ -221,7 +222,7 @@ internal sealed class SegmentProgress : IDisposable
                 Tracker = new AcknowledgementTracker(_saved.Acknowledged),
                 Identity = identity,
                 ModifiedTicks = modified,
-                PassedTailAt = plan.PassedTailAt,
+                PassedTailAt = plan.SkippedTailAt,
                 CutTo = plan.CutTo,
                 LastBatch = start is { LastBatchPosition: { } at, LastBatchCrc: not 0 } ? (at, start.LastBatchCrc) : null,
             };
@@ -317,7 +318,7 @@ internal sealed class SegmentProgress : IDisposable
         var from = Math.Max(bytes, EndPosition);
         if (WrittenBytes > from)
         {
-            book.Lost(Name.FileName, from, WrittenBytes, CutTo(bytes));
+            book.Lost(Name.FileName, from, WrittenBytes, OpenPlan.ReasonOfCut(bytes));
             WrittenBytes = from;
         }
 
@@ -337,7 +338,7 @@ internal sealed class SegmentProgress : IDisposable
             return;
         }
 
-        var isOther = Head is { } head && HeadOf(Reader.File) != head;
+        var isOther = Head is { } head && SegmentHead.Of(Reader.File) != head;
         _reading!.ModifiedTicks = stat.Modified.UtcTicks;
         IsRewritten = isOther || (stat.Bytes < EndPosition && !IsUnlinked) || FindsLastBatchGone();
         if (!isOther && stat.Bytes != Bytes)
@@ -353,7 +354,7 @@ internal sealed class SegmentProgress : IDisposable
         IsUnlinked = true;
         try
         {
-            IsRewritten = IsRewritten || (Head is { } head && HeadOf(Reader!.File) != head) || FindsLastBatchGone();
+            IsRewritten = IsRewritten || (Head is { } head && SegmentHead.Of(Reader!.File) != head) || FindsLastBatchGone();
             WrittenBytes = IsRewritten ? WrittenBytes : Math.Max(WrittenBytes, SegmentWatch.SizeOf(Reader!.File).Written);
         }
         catch (IOException)
@@ -449,7 +450,7 @@ internal sealed class SegmentProgress : IDisposable
         var before = _reading!;
         var file = Reader!.File;
         var reader = new SegmentReader(file, Reader.Path, start.Position, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
-        var identity = isSameContent ? before.Identity : IdentityOf(file);
+        var identity = isSameContent ? before.Identity : SegmentHead.IdentityOf(file);
         var written = isSameContent ? before.WrittenBytes : SegmentWatch.SizeOf(file).Written; // what may fail comes first
         before.Reader!.DropBuffer(); // the file is the new reader's now
         _saved = _saved with { Acknowledged = start };
@@ -513,14 +514,6 @@ internal sealed class SegmentProgress : IDisposable
         }
     }
 
-    /// <summary>True if the file of its name still begins as it did.</summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
-    public static bool HasHead(string path, uint head)
-    {
-        using var file = SegmentHandle.OpenForReading(path);
-        return HeadOf(file) == head;
-    }
-
     /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
     public void DropBuffer()
     {
@@ -574,40 +567,7 @@ internal sealed class SegmentProgress : IDisposable
     public void Dispose() => Close();
 
     private void LookAtHead() =>
-        Head ??= Reader is { } reader && !IsRewritten && Acknowledged.Position >= RecordBatchHeader.Bytes ? HeadOf(reader.File) : null;
-
-    /// <summary>
-    /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
-    /// batch which is whole: what is half written may be taken back, and another batch be written there.
-    /// </summary>
-    /// <exception cref="IOException">It cannot be read.</exception>
-    public static uint? HeadOfUnread(SafeFileHandle file, long bytes) =>
-        HeaderAt(file, 0) is { } first && first.TotalBytes >= RecordBatchHeader.Bytes && first.TotalBytes <= bytes ? HeadOf(file) : null;
-
-    private static uint? HeadOf(SafeFileHandle file)
-    {
-        Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
-        return RandomAccess.Read(file, head, 0) == head.Length ? Crc32C.Compute(head) : null;
-    }
-
-    /// <summary>
-    /// What names a segment without an identity: what it begins with. Of a message of an old format that is shorter no more than
-    /// itself, or the name would be another one when more is written behind it.
-    /// </summary>
-    private static uint? FrontOf(SafeFileHandle file)
-    {
-        Span<byte> front = stackalloc byte[RecordBatchHeader.Bytes];
-        var read = RandomAccess.Read(file, front, 0);
-        var isShort = RecordBatchHeader.TryRead(front[..read], out var header)
-            && header.TotalBytes is > RecordBatchHeader.LogOverhead and < RecordBatchHeader.Bytes;
-        var bytes = isShort ? (int)header.TotalBytes : RecordBatchHeader.Bytes;
-        return read >= bytes ? Crc32C.Compute(front[..bytes]) : null;
-    }
-
-    private static string IdentityOf(SafeFileHandle file) =>
-        SegmentReader.ReadSegmentId(file) is { } id ? id.ToString("x16", CultureInfo.InvariantCulture)
-        : FrontOf(file) is { } front ? "head-" + front.ToString("x8", CultureInfo.InvariantCulture)
-        : "";
+        Head ??= Reader is { } reader && !IsRewritten && Acknowledged.Position >= RecordBatchHeader.Bytes ? SegmentHead.Of(reader.File) : null;
 
     /// <summary>
     /// Whether the file ends where it was read to. Most looks of a quiet log find that: then no buffer is taken for a read
@@ -660,7 +620,7 @@ internal sealed class SegmentProgress : IDisposable
     {
         try
         {
-            if (_reading!.LastBatch is not { } last || HeaderAt(Reader!.File, last.Position)?.StoredCrc == last.Crc)
+            if (_reading!.LastBatch is not { } last || SegmentHead.HeaderAt(Reader!.File, last.Position)?.StoredCrc == last.Crc)
             {
                 return false;
             }
@@ -682,7 +642,7 @@ internal sealed class SegmentProgress : IDisposable
         var header = reader.Header;
         if (reading.Identity.Length == 0)
         {
-            reading.Identity = IdentityOf(reader.File);
+            reading.Identity = SegmentHead.IdentityOf(reader.File);
         }
 
         var stored = new StoredBatch
@@ -728,7 +688,7 @@ internal sealed class SegmentProgress : IDisposable
     {
         try
         {
-            Head ??= HeadOf(Reader!.File);
+            Head ??= SegmentHead.Of(Reader!.File);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -747,7 +707,7 @@ internal sealed class SegmentProgress : IDisposable
         var bytes = SegmentHandle.Stat(File).Bytes;
         if (bytes < batch.EndPosition)
         {
-            book.Lost(Name.FileName, batch.Position, batch.EndPosition, CutTo(bytes));
+            book.Lost(Name.FileName, batch.Position, batch.EndPosition, OpenPlan.ReasonOfCut(bytes));
         }
         else
         {
@@ -780,124 +740,8 @@ internal sealed class SegmentProgress : IDisposable
         Grow(tail.EndPosition);
     }
 
-    /// <summary>
-    /// Where to begin, and why not where the checkpoint says. Null: it is still being searched. Changes nothing of the segment.
-    /// </summary>
-    private OpenPlan? PlanOf(SafeFileHandle file, string path, long bytes)
-    {
-        var saved = _saved.Acknowledged;
-        var from = saved.Position;
-        if (Head is { } head && HeadOf(file) != head)
-        {
-            var isShort = bytes < RecordBatchHeader.Bytes; // rather what is left than another that has just begun
-            return new OpenPlan(
-                default,
-                new SegmentReset(
-                    isShort ? $"it was cut to {bytes} bytes, or is another file under the same name: reading it from its start"
-                    : "it is another file under the same name: reading it from its start",
-                    IsGoingBack: true),
-                book => LostIfAny(
-                    book,
-                    isShort ? Math.Max(bytes, from) : from,
-                    isShort ? CutTo(bytes) : "another file took its name before it was shipped"))
-            {
-                IsOther = true,
-            };
-        }
-
-        // Of a tail that was passed nothing was sent: PassTail.
-        var passedTail = saved.LastBatchCrc == 0 ? saved.LastBatchPosition : null;
-        var confirmed = passedTail ?? from;
-        var replaced = Math.Min(confirmed, saved.LastBatchPosition ?? confirmed); // if the last batch is gone, another one there is new
-        if (bytes < from)
-        {
-            // The bytes between the last whole batch and the end were confirmed; the rest of that batch may come back.
-            return Intact(file, path, Math.Min(replaced, bytes))?.Found is not { } whole ? null
-                : new OpenPlan(
-                    whole,
-                    new SegmentReset(
-                        $"it has shrunk to {bytes} bytes, {from} were confirmed: going on after the last batch that is whole, at "
-                            + $"position {whole.Position}; what is sent again counts as possible duplicates",
-                        IsGoingBack: true),
-                    book => book.Cut(Name.FileName, bytes, from, WrittenBytes, CutTo(bytes)))
-                {
-                    ConfirmedBefore = confirmed,
-                    CutTo = Math.Min(confirmed, bytes),
-                };
-        }
-
-        void Account(LossRecorder book) => LostIfAny(book, Math.Max(bytes, EndPosition), CutTo(bytes));
-        if (_isWrittenOver)
-        {
-            return FromStart(saved, Account);
-        }
-
-        if (saved.LastBatchPosition is not { } last || IsSameBatch(file, last))
-        {
-            return IsHalfConfirmedBatchThere(file, bytes)
-                ? new OpenPlan(saved, null, Account)
-                : new OpenPlan(
-                    saved.WithoutRecord(),
-                    new SegmentReset(
-                        $"the batch at position {from}, of which {saved.Record} records were confirmed, is not there any more: going on "
-                            + "there; what is sent of another one in its place counts as possible duplicates",
-                        IsGoingBack: true),
-                    Account)
-                {
-                    ConfirmedBefore = from + 1,
-                };
-        }
-
-        if (passedTail is not null && bytes == from && !(HeaderAt(file, last)?.TotalBytes <= bytes - last))
-        {
-            return new OpenPlan(saved, null, Account) { PassedTailAt = last };
-        }
-
-        if (Intact(file, path, replaced) is not { } search)
-        {
-            return null;
-        }
-
-        var intact = search.Found;
-        return passedTail is null && search.IsFollowedByBatch ? FromStart(saved, Account)
-            : passedTail is not null ? new OpenPlan(
-                intact,
-                new SegmentReset(
-                    $"it has grown past the start of a batch, which was passed: reading on from position {intact.Position}",
-                    IsGoingBack: true),
-                Account)
-            {
-                ConfirmedBefore = last,
-            }
-            : new OpenPlan(
-                intact,
-                new SegmentReset(
-                    $"what lies before position {from} is not what was confirmed: going on after the last batch that is whole, at "
-                        + $"position {intact.Position}; what is sent again counts as possible duplicates",
-                    IsGoingBack: true),
-                Account)
-            {
-                ConfirmedBefore = saved.Record > 0 ? from + 1 : from, // the half confirmed batch comes whole
-            };
-    }
-
-    /// <summary>
-    /// Where the last batch was that was confirmed there is another one: the file was written over, and of what lies before that nobody
-    /// can tell whether it was confirmed.
-    /// </summary>
-    private static OpenPlan FromStart(AcknowledgedPosition saved, Action<LossRecorder> account) => new(
-        default,
-        new SegmentReset(
-            $"it was written over: other batches stand before position {saved.Position} than those that were confirmed; reading it from "
-                + "its start; what is sent again counts as possible duplicates",
-            IsGoingBack: true),
-        account)
-    {
-        ConfirmedBefore = saved.Record > 0 ? saved.Position + 1 : saved.Position,
-    };
-
-    /// <summary>Where the last whole batch before a position ends. Null: it is still being searched.</summary>
-    private IntactSearch? Intact(SafeFileHandle file, string path, long limit)
+    /// <summary>What of the file is whole before a position. Null: it is still being searched.</summary>
+    private IntactPart? Intact(SafeFileHandle file, string path, long limit)
     {
         if (_reading?.Intact is { } other && (!other.IsOf(file) || other.Limit != limit))
         {
@@ -906,14 +750,26 @@ internal sealed class SegmentProgress : IDisposable
 
         _reading ??= new Reading();
         var search = _reading.Intact ??= new IntactSearch(SegmentHandle.OpenForReading(path), path, limit);
-        return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? search : null;
+        return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? new(search.Found, search.IsFollowedByBatch) : null;
+    }
+
+    private void RecordLoss(OpenPlan plan, long bytes, LossRecorder book)
+    {
+        if (plan.IsCut)
+        {
+            book.Cut(Name.FileName, bytes, _saved.Acknowledged.Position, WrittenBytes, plan.LostReason);
+        }
+        else
+        {
+            LostIfAny(book, plan.LostFrom, plan.LostReason);
+        }
     }
 
     private void Apply(OpenPlan plan)
     {
         _saved = plan.IsOther
             ? _saved with { Acknowledged = plan.Start, Head = null, HasUncopied = false, SentTo = _mayHaveSentNew ? _saved.SentTo : 0 }
-            : _saved with { Acknowledged = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.ConfirmedBefore) };
+            : _saved with { Acknowledged = plan.Start, SentTo = Math.Max(_saved.SentTo, plan.AcknowledgedBefore) };
         _isWrittenOver = _mayHaveSentNew = false;
     }
 
@@ -923,25 +779,6 @@ internal sealed class SegmentProgress : IDisposable
         {
             book.Lost(Name.FileName, from, WrittenBytes, reason);
         }
-    }
-
-    private static string CutTo(long bytes) => $"the file was cut to {bytes} bytes before they were shipped";
-
-    private bool IsSameBatch(SafeFileHandle file, long position) =>
-        HeaderAt(file, position) is { } header
-        && header.StoredCrc == _saved.Acknowledged.LastBatchCrc && position + header.TotalBytes == _saved.Acknowledged.Position;
-
-    /// <summary>False if the batch of which some records are confirmed is gone, or another stands in its place.</summary>
-    private bool IsHalfConfirmedBatchThere(SafeFileHandle file, long bytes) =>
-        _saved.Acknowledged is { Record: 0 }
-        || (_saved.Acknowledged.BatchCrc is { } crc
-            ? HeaderAt(file, _saved.Acknowledged.Position)?.StoredCrc == crc
-            : bytes > _saved.Acknowledged.Position);
-
-    private static RecordBatchHeader? HeaderAt(SafeFileHandle file, long position)
-    {
-        Span<byte> bytes = stackalloc byte[RecordBatchHeader.Bytes];
-        return RecordBatchHeader.TryRead(bytes[..RandomAccess.Read(file, bytes, position)], out var header) ? header : null;
     }
 
     /// <summary>What is needed of a segment while it is opened or open.</summary>
@@ -990,25 +827,4 @@ internal sealed class SegmentProgress : IDisposable
         }
     }
 
-    /// <summary>What opening the file comes to.</summary>
-    /// <param name="Start">Where reading begins.</param>
-    /// <param name="Reset">Why not where the checkpoint says; null: there.</param>
-    /// <param name="Account">Accounts for what is not there any more.</param>
-    private sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset, Action<LossRecorder> Account)
-    {
-        public bool IsOther { get; init; }
-
-        public long ConfirmedBefore { get; init; }
-
-        public long? PassedTailAt { get; init; }
-
-        public long CutTo { get; init; }
-    }
 }
-
-/// <summary>A file is not as the checkpoint says.</summary>
-/// <param name="What">What is so, and where reading goes on: a sentence.</param>
-/// <param name="IsGoingBack">
-/// True: what is on disk of the checkpoint claims more than holds now, so it is saved before anything is sent.
-/// </param>
-internal sealed record SegmentReset(string What, bool IsGoingBack);

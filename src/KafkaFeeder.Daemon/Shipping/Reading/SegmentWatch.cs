@@ -82,7 +82,7 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
         {
             using var file = SegmentHandle.OpenForReading(PathOf(name));
             var (bytes, written) = SizeOf(file);
-            return (bytes, written, written > 0 ? SegmentProgress.HeadOfUnread(file, written) : null);
+            return (bytes, written, written > 0 ? SegmentHead.OfUnread(file, written) : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
