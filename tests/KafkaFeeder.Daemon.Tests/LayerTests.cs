@@ -8,9 +8,9 @@ namespace KafkaFeeder.Daemon.Tests;
 public sealed class LayerTests
 {
     private const string Layers = """
-        Commands         -> Hosting Discovery Status Transport.Client Shipping.Losses Checkpoints Telemetry Liveness Options
+        Commands         -> Hosting Control Discovery Status Transport.Client Shipping.Losses Checkpoints Telemetry Liveness Options
                             Options.Faults Options.Values Files
-        Hosting          -> Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd
+        Hosting          -> Control Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd
                             Signals Telemetry Liveness Options Options.Faults Options.Values Files
         Discovery        -> Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
         Retention        -> Checkpoints Telemetry Liveness Files
@@ -20,7 +20,7 @@ public sealed class LayerTests
         Transport        -> Options
         Transport.Client -> Transport Telemetry Options
         Checkpoints      -> Telemetry Liveness Files
-        Status           -> Discovery Shipping.Losses Checkpoints Telemetry Liveness Options Options.Faults Options.Values
+        Status           -> Control Discovery Shipping.Losses Checkpoints Telemetry Liveness Options Options.Faults Options.Values
         Systemd          -> Telemetry Liveness
         Options          -> Options.Yaml Options.Faults Options.Values
         Options.Yaml     -> Options.Faults Options.Values

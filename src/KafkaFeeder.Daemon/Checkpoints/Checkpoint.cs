@@ -25,7 +25,7 @@ internal sealed record Checkpoint
     public long PossibleDuplicates { get; init; }
 
     /// <summary>
-    /// What the transport needs to continue exactly at these acknowledged positions; its own text, without spaces. "": nothing.
+    /// What the transport needs to continue exactly at these acknowledged positions; its own word of ASCII. "": nothing.
     /// </summary>
     public string TransportState { get; init; } = "";
 

@@ -33,16 +33,12 @@ internal sealed class CheckpointKeeper : IDisposable
         _journal = journal;
         _time = time;
         _possibleDuplicates = start.PossibleDuplicates;
-        StartTransportState = start.TransportState;
         _start = start;
         _savedAt = time.GetTimestamp();
     }
 
     /// <summary>What the last run left; once, since it may be large.</summary>
     public Checkpoint TakeStart() => Interlocked.Exchange(ref _start, null) ?? throw new InvalidOperationException("it was taken");
-
-    /// <summary>What the last run's transport left in the checkpoint; "" if nothing.</summary>
-    public string StartTransportState { get; }
 
     /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
     public long PossibleDuplicates => _possibleDuplicates;

@@ -9,7 +9,7 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// Checkpoints as text, for people to read and for nobody to edit. A <i>frame</i> is one log's checkpoint, or what a save
 /// changed of it; it ends with the CRC-32C of all before it. A file is frames one after the other.
 /// <code>
-/// kafkafeeder-checkpoint 2 full|change
+/// kafkafeeder-checkpoint 2|3 full|change
 /// component orders
 /// directory /var/log/apps
 /// generation 42
@@ -20,12 +20,14 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// removed NAME
 /// crc32c HEX
 /// </code>
-/// Version 1 had one frame a file, no <c>full</c>, and neither <c>records</c> nor <c>missing</c>; it is still read.
+/// Version 3 has a line <c>transport</c>, which earlier versions of this program cannot read; version 2 has none, and is written as
+/// long as there is nothing to say. Version 1 had one frame a file, no <c>full</c>, and neither <c>records</c> nor <c>missing</c>; it is still read.
 /// </summary>
 internal static class CheckpointText
 {
     private const string Magic = "kafkafeeder-checkpoint";
     private const int Version = 2;
+    private const int VersionWithTransport = 3;
     private const int CrcDigits = 8;
     private const int PartChars = 32 << 10;
 
@@ -137,7 +139,8 @@ internal static class CheckpointText
     {
         var crc = 0u;
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Magic} {Version} {kind}\ncomponent {head.Component}\n");
+        var version = head.TransportState.Length == 0 ? Version : VersionWithTransport;
+        text.Append(CultureInfo.InvariantCulture, $"{Magic} {version} {kind}\ncomponent {head.Component}\n");
         text.Append(CultureInfo.InvariantCulture, $"directory {Uri.EscapeDataString(head.Directory)}\ngeneration {head.Generation}\n");
         text.Append(CultureInfo.InvariantCulture, $"possible-duplicates {head.PossibleDuplicates}\n");
         text.Append(head.TransportState.Length == 0 ? "" : $"transport {head.TransportState}\n");
@@ -205,10 +208,10 @@ internal static class CheckpointText
     {
         var words = Rest(lines.Next(), Magic).Split(' ');
         var version = int.Parse(words[0], NumberStyles.None, CultureInfo.InvariantCulture);
-        if (version is < 1 or > Version)
+        if (version is < 1 or > VersionWithTransport)
         {
             throw new NewerCheckpointException(
-                $"a checkpoint is of version {version}, this program reads up to version {Version}: run the newer kafkafeeder, or move "
+                $"a checkpoint is of version {version}, this program reads up to version {VersionWithTransport}: run the newer kafkafeeder, or move "
                     + "the state away to ship everything again");
         }
 

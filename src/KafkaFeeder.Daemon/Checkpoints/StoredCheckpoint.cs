@@ -26,6 +26,18 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
+    /// <summary>See <see cref="Checkpoint.TransportState"/>.</summary>
+    public string TransportState
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _transportState;
+            }
+        }
+    }
+
     /// <summary>True if the next frame must hold everything: a save failed, so nobody knows what of it is on disk.</summary>
     public bool NeedsFull { get; set; }
 

@@ -25,8 +25,8 @@ internal static class CommandLine
 
             Without a command it runs the daemon: kafkafeeder -c conf.yaml
 
-            Exit codes: 0 success; 1 a problem, described in the message; 2 invalid command line or conf.yaml; 3 status: no daemon
-            answers; 4 drain: something is left to ship; 74 cannot write to standard output; 75 another daemon uses the state
+            Exit codes: 0 success; 1 a problem, described in the message; 2 invalid command line or conf.yaml; 3 status and reload:
+            no daemon answers; 4 drain: something is left to ship; 74 cannot write to standard output; 75 another daemon uses the state
             directory.
 
             Signals: SIGTERM and SIGINT wait for acknowledgements (up to shipper.drain_timeout), then stop; SIGHUP and SIGUSR1
@@ -89,10 +89,17 @@ internal static class CommandLine
         acknowledge.Options.Add(log);
         acknowledge.SetAction(parsed => AcknowledgeCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(log)));
 
+        var reload = new Command(
+            "reload",
+            "Make the running daemon read every kafkafeeder.yaml again now, as SIGHUP does, and report faults. Exit 0 if there are none, 1 if "
+                + "there are, 3 if no daemon answers. Changes of conf.yaml need a restart.");
+        reload.SetAction(parsed => ReloadCommand.Execute(parsed.GetValue(configuration)!));
+
         root.Subcommands.Add(run);
         root.Subcommands.Add(check);
         root.Subcommands.Add(status);
         root.Subcommands.Add(acknowledge);
+        root.Subcommands.Add(reload);
         root.Subcommands.Add(drain);
         root.Subcommands.Add(health);
         return root;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Control;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Telemetry;
 
@@ -16,6 +17,24 @@ internal static class DaemonClient
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Runs a command in the daemon, over its socket: <c>status.listen</c> takes no commands.</summary>
+    /// <param name="options">conf.yaml, which says where the daemon is.</param>
+    /// <param name="command">See <see cref="DaemonCommand"/>.</param>
+    /// <param name="answer">The answer, or why there is none.</param>
+    /// <param name="patience">How long it may take.</param>
+    /// <returns>False if no daemon answers.</returns>
+    public static bool TryRun(FeederOptions options, string command, out DaemonAnswer answer, TimeSpan patience)
+    {
+        var socket = SocketOf(options);
+        if (!File.Exists(socket))
+        {
+            answer = new(socket, $"No daemon answers: there is no {socket} that you may use. Run this as the daemon's user, or as root.", false);
+            return false;
+        }
+
+        return TrySend(options, HttpMethod.Post, socket, DaemonCommand.PathOf(command), out answer, patience);
+    }
+
     /// <summary>Sends a GET.</summary>
     /// <param name="options">conf.yaml, which says where the daemon is.</param>
     /// <param name="path">As "/healthz".</param>
@@ -24,7 +43,7 @@ internal static class DaemonClient
     /// <returns>False if no daemon answers.</returns>
     public static bool TryGet(FeederOptions options, string path, out DaemonAnswer answer, TimeSpan? patience = null)
     {
-        var socket = new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
+        var socket = SocketOf(options);
         var isLocal = File.Exists(socket);
         if (!isLocal && options.Status.AskAt is null)
         {
@@ -32,12 +51,22 @@ internal static class DaemonClient
             return false;
         }
 
-        var place = isLocal ? socket : options.Status.AskAt!.ToString();
+        return TrySend(options, HttpMethod.Get, isLocal ? socket : null, path, out answer, patience ?? Patience);
+    }
+
+    private static string SocketOf(FeederOptions options) =>
+        new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
+
+    /// <param name="socket">Null: by <c>status.listen</c>.</param>
+    private static bool TrySend(
+        FeederOptions options, HttpMethod method, string? socket, string path, out DaemonAnswer answer, TimeSpan limit)
+    {
+        var isLocal = socket is not null;
+        var place = socket ?? options.Status.AskAt!.ToString();
         var mark = StateMark.Of(options.CheckpointDir);
-        var limit = patience ?? Patience;
         try
         {
-            var (isOurs, isWell, text) = GetAsync(isLocal ? socket : null, isLocal ? "localhost" : place, path, place, mark, limit)
+            var (isOurs, isWell, text) = SendAsync(method, socket, isLocal ? "localhost" : place, path, place, mark, limit)
                 .GetAwaiter().GetResult();
             answer = new(place, text, isWell);
             return isOurs;
@@ -58,8 +87,8 @@ internal static class DaemonClient
         return false;
     }
 
-    private static async Task<(bool IsOurs, bool IsWell, string Text)> GetAsync(
-        string? socket, string host, string path, string place, string mark, TimeSpan limit)
+    private static async Task<(bool IsOurs, bool IsWell, string Text)> SendAsync(
+        HttpMethod method, string? socket, string host, string path, string place, string mark, TimeSpan limit)
     {
         // No proxy, and no way to elsewhere: it is this host's daemon that is asked.
         using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
@@ -70,8 +99,8 @@ internal static class DaemonClient
 
         using var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         using var end = new CancellationTokenSource(limit);
-        using var answer = await client.GetAsync(new Uri($"http://{host}{path}"), HttpCompletionOption.ResponseHeadersRead, end.Token)
-            .ConfigureAwait(false);
+        using var request = new HttpRequestMessage(method, new Uri($"http://{host}{path}"));
+        using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, end.Token).ConfigureAwait(false);
         if (!answer.Headers.TryGetValues(StateMark.Header, out var marks))
         {
             return (false, false, DaemonAnswer.Strange(place, $"HTTP {(int)answer.StatusCode} without the header {StateMark.Header}"));

@@ -11,7 +11,7 @@ internal static class ExitCode
     /// <summary>The command line or conf.yaml is wrong.</summary>
     public const int Usage = 2;
 
-    /// <summary>status: no daemon answers.</summary>
+    /// <summary>status, reload: no daemon answers.</summary>
     public const int NotRunning = 3;
 
     /// <summary>drain: something is left.</summary>

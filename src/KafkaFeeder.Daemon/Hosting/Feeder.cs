@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Control;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
@@ -59,8 +60,9 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _cleaner = new SegmentCleaner(options.Cleaner.Interval, () => Cleanable(checkpoints, directories), logger, time);
         _supervisor =
             new Supervisor(NotifyEnvironment.Read(Environment.GetEnvironmentVariable, Environment.ProcessId), Status, logger, time);
-        _signals = new SignalHandlers(Reload, () => StateLines.Write(Status.Logs.All, logger));
-        _server = new StatusServer(options, Status, state.StatusSocketPath, logger, time);
+        _signals = new SignalHandlers(signal => _ = ReloadAsync(signal), () => StateLines.Write(Status.Logs.All, logger));
+        var commands = new[] { new DaemonCommand(DaemonCommand.Reload, ReloadAsync) };
+        _server = new StatusServer(options, Status, commands, state.StatusSocketPath, logger, time);
     }
 
     public FeederStatus Status { get; }
@@ -117,11 +119,18 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         Status.Scanned();
     }
 
-    private void Reload(string signal) => _supervisor.Reload(() =>
+    private Task ReloadAsync(string askedBy) => _supervisor.Reload(() =>
     {
-        FeederLog.Reloading(_logger, signal);
+        FeederLog.Reloading(_logger, askedBy);
         return _watcher.ScanNow(forgetParsed: true);
     });
+
+    private async Task<CommandResult> ReloadAsync(CancellationToken cancellation)
+    {
+        await ReloadAsync("kafkafeeder reload").WaitAsync(cancellation).ConfigureAwait(false);
+        var faults = string.Concat(Status.Faults.Select(f => $"configuration: {f}\n"));
+        return new CommandResult(faults.Length == 0, $"{faults}{Words.Count(Status.Logs.All.Count, "log", "logs")} configured.\n");
+    }
 
     /// <summary>Each log with its segments that are done, by the checkpoint that is on disk.</summary>
     private IReadOnlyList<CleanableLog> Cleanable(CheckpointStore checkpoints, PlannedDirectories directories) =>

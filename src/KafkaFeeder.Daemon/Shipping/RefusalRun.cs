@@ -8,7 +8,7 @@ namespace KafkaFeeder.Daemon.Shipping;
 /// all of them aside would empty the log into quarantine. What is wrong with a record itself (its size) counts for nothing
 /// here. Records are in a row as they lie in the log, however few of them each batch has: what lies between two refused
 /// batches of a segment was taken, perhaps before the first of them was looked at alone. One that is refused again, because
-/// it could not be set aside, counts once. Pure.
+/// it could not be set aside, counts once. Does no I/O.
 /// </summary>
 internal sealed class RefusalRun
 {
@@ -21,13 +21,13 @@ internal sealed class RefusalRun
     /// <summary>Records were taken.</summary>
     public void Taken() => _inRow.Clear();
 
-    /// <summary>Records were refused.</summary>
+    /// <summary>Records were refused: adds them to the run, and says whether the run is too long.</summary>
     /// <param name="batch">The batch that they are in.</param>
     /// <param name="rejected">Which, and why.</param>
     /// <param name="isAnyTaken">Whether others of the same batch were taken, by this try or one before.</param>
     /// <param name="reason">Why the log has to be held.</param>
     /// <returns>True if the topic seems to take nothing of this log.</returns>
-    public bool IsWholeTopic(
+    public bool AddAndJudge(
         StoredBatch batch, IReadOnlyList<RejectedRecord> rejected, bool isAnyTaken, [NotNullWhen(true)] out string? reason)
     {
         var isInRow = batch.FileName != _last.Segment || batch.Position == _last.EndPosition || batch.Position == _last.Position;

@@ -25,16 +25,17 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
     /// <summary>A batch was acknowledged as a whole.</summary>
     public void Taken() => _run.Taken();
 
-    /// <summary>Whether the log has to be held for these records; else they may be set aside.</summary>
-    /// <exception cref="IOException">The batch cannot be read again.</exception>
-    public bool MustHold(
+    /// <summary>Takes note of a refusal and decides: the log is held for these records, or they may be set aside.</summary>
+    /// <returns>True if it is held.</returns>
+    /// <exception cref="IOException">The batch cannot be read again, or the file system does not say what is free.</exception>
+    public bool HoldsFor(
         PendingBatch batch, IReadOnlyList<RejectedRecord> rejected, RejectAction onReject, [NotNullWhen(true)] out string? reason)
     {
         var what = $"{Words.Count(rejected.Count, "record", "records")} of {batch.Stored.FileName} from position {batch.Stored.Position} "
             + $"refused ({rejected[0].Reason})";
         reason = onReject == RejectAction.Hold ? $"{what}; on_reject: hold"
             : !recorder.HasRoomFor(BytesOf(batch, rejected), out var noRoom) ? $"{what}, and {noRoom}"
-            : _run.IsWholeTopic(batch.Stored, rejected, batch.IsAnyTaken, out var ofTopic) ? ofTopic
+            : _run.AddAndJudge(batch.Stored, rejected, batch.IsAnyTaken, out var ofTopic) ? ofTopic
             : AheadOfTime(batch, rejected) is { } ahead
                 ? $"a record of {batch.Stored.FileName} at position {batch.Stored.Position} is {Words.Age(ahead)} ahead of the clock "
                     + $"({rejected[0].Reason}): it is sent again until the brokers take it"
@@ -58,7 +59,7 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
         refused.Commit();
         foreach (var index in reasons.Keys)
         {
-            batch.Settle(index);
+            batch.SetAside(index);
         }
     }
 

@@ -116,7 +116,7 @@ internal sealed class Shipper : IDisposable
         }
 
         UpdateStatus(_time.GetTimestamp(), now: true);
-        _status.State = LogState.Stopped;
+        _status.Stopped();
     }
 
     /// <summary>Waits for outcomes, or for time to pass; if nothing is in flight, for time alone, which is the cheaper.</summary>
@@ -316,7 +316,7 @@ internal sealed class Shipper : IDisposable
     {
         var stored = batch.Stored;
         _keeper.Sending(stored.FileName, new SentMark(stored.EndPosition, stored.NextOffset, stored.EndRecords));
-        if (batch is { WasAcknowledged: true, WasSent: false })
+        if (batch is { MayHaveBeenSent: true, WasSent: false })
         {
             _status.AddResent(stored.RecordsCount);
             AddPossibleDuplicates(stored.RecordsCount);
@@ -407,7 +407,7 @@ internal sealed class Shipper : IDisposable
             }
             else
             {
-                batch.Returned(outcome.Acknowledged);
+                batch.Returned(outcome);
                 NotAcknowledgedOrRecover(batch, outcome);
             }
         }
@@ -431,7 +431,7 @@ internal sealed class Shipper : IDisposable
 
     private void Acknowledged(PendingBatch batch)
     {
-        _status.AddShipped(batch.Stored.RecordsCount, batch.Stored.Bytes);
+        AddShipped(batch);
         _window.Grow(batch.Stored.Bytes);
         _refused.Taken();
         EndTrouble();
@@ -448,8 +448,8 @@ internal sealed class Shipper : IDisposable
 
     private void Settle(PendingBatch batch)
     {
-        _source.Settle(batch);
         _keeper.MarkAcknowledged(batch.Stored.Bytes);
+        _source.Settle(batch);
     }
 
     private void NotAcknowledged(PendingBatch batch, BatchOutcome outcome)
@@ -469,7 +469,7 @@ internal sealed class Shipper : IDisposable
                 kind = OutcomeKind.Retriable;
                 hasProgressed = true;
             }
-            else if (_refused.MustHold(batch, rejected, Log.OnReject, out var reason))
+            else if (_refused.HoldsFor(batch, rejected, Log.OnReject, out var reason))
             {
                 kind = OutcomeKind.Held;
                 error = reason;
@@ -480,7 +480,9 @@ internal sealed class Shipper : IDisposable
                 hasProgressed = kind != OutcomeKind.Held;
                 if (batch.LeadingSettled == batch.Stored.RecordsCount)
                 {
-                    WholeSettled(batch, rejected.Count);
+                    AddShipped(batch);
+                    EndTrouble();
+                    Settle(batch);
                     return;
                 }
             }
@@ -500,14 +502,12 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    /// <summary>The last records of a batch were set aside, and all others are acknowledged.</summary>
-    private void WholeSettled(PendingBatch batch, int setAside)
+    /// <summary>All records of a batch are settled: those that were not set aside are shipped.</summary>
+    private void AddShipped(PendingBatch batch)
     {
         var stored = batch.Stored;
-        var shipped = stored.RecordsCount - setAside;
+        var shipped = stored.RecordsCount - batch.SetAsideCount;
         _status.AddShipped(shipped, stored.Bytes * shipped / stored.RecordsCount);
-        EndTrouble();
-        Settle(batch);
     }
 
     private void PrepareResends()
@@ -543,8 +543,8 @@ internal sealed class Shipper : IDisposable
 
     private void BeginSave()
     {
-        var changed = _source.TakeChanges(withFound: !_keeper.HasFailed);
-        _keeper.BeginSave(changed with { TransportState = _transport.StateAt(_source.Pending.Select(b => b.Stored)) });
+        var state = _transport.StateAt(_source.AfterAcknowledged); // before the changes are taken: it may fail
+        _keeper.BeginSave(_source.TakeChanges(withFound: !_keeper.HasFailed) with { TransportState = state });
         TakeSaved();
     }
 
@@ -607,8 +607,9 @@ internal sealed class Shipper : IDisposable
         _status.QuarantineBytes = _book.QuarantineBytes;
         _status.OldestUnshipped = first?.Timestamp ?? 0;
         _status.Position = first?.Place ?? "";
-        (_status.State, _status.Error) = _state.Judge(new ShippingFacts(
+        var (state, error) = _state.Judge(new ShippingFacts(
             _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));
+        _status.Became(state, error);
         _status.LookedAt = began; // last: who reads it first reads a state that is no older
     }
 }

@@ -159,7 +159,8 @@ internal sealed class ShipperManager(
 
         _leaving.Remove(log.Key, out var left);
         var before = running?.Running ?? left ?? Task.CompletedTask;
-        var next = new RunningLog(new LogStatus(log.Options, log.Directory, time, ledger.AccountOf(log.Directory, log.Options.Component)));
+        var account = ledger.AccountOf(log.Directory, log.Options.Component);
+        var next = new RunningLog(new LogStatus(log.Options, log.Directory, time, account, running?.Status.History));
         next.Running = Task.Run(() => RunAsync(next, before));
         _running[log.Key] = next;
         registry.Set(next.Status);
@@ -192,7 +193,7 @@ internal sealed class ShipperManager(
             await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
         }
 
-        running.Status.State = LogState.Stopped;
+        running.Status.Stopped();
     }
 
     private async Task ShipAsync(RunningLog running, LoopProgress turns)
@@ -206,10 +207,10 @@ internal sealed class ShipperManager(
         }
 
         using var locked = held;
+        using var transport = transports.Open(log, checkpoints.Of(status.Directory, log.Component).TransportState);
         var keeper = await CheckpointKeeper.OpenAsync(
                 checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time)
             .ConfigureAwait(false);
-        using var transport = transports.Open(log, keeper.StartTransportState);
         var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
         var book = new LossRecorder(ledger, quarantine, status.Directory, log.Component, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
@@ -223,9 +224,8 @@ internal sealed class ShipperManager(
         var isOfTheFiles = e is IOException or UnauthorizedAccessException;
         var reason = isOfTheFiles ? e.Message : $"{e.GetType().Name}: {e.Message}";
         var next = $"{reason}; failed {Words.Count(restarts.Failures, "time", "times")} in a row, next try in {Words.Age(pause)}";
-        status.Error = next;
         status.RemovedBytes = status.RemovedSegments = 0; // nothing is open
-        status.State = restarts.IsHeld ? LogState.Held : LogState.Failed;
+        status.Became(restarts.IsHeld ? LogState.Held : LogState.Failed, next);
         FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", isOfTheFiles ? next : $"{next}\n{e}");
     }
 

@@ -33,7 +33,13 @@ internal enum LogState
 /// What there is to know of one log. Written by its shipper alone, read by the status page, the metrics and
 /// <c>kafkafeeder status</c> at any time: each number is right, two numbers may be of two moments.
 /// </summary>
-internal sealed class LogStatus(LogOptions options, string directory, TimeProvider time, LedgerAccount? account = null)
+/// <param name="options">Its settings.</param>
+/// <param name="directory">The real path of the log's directory.</param>
+/// <param name="time">The clock.</param>
+/// <param name="account">What the ledger says of it.</param>
+/// <param name="history">Its changes of state so far, when another shipper takes over.</param>
+internal sealed class LogStatus(
+    LogOptions options, string directory, TimeProvider time, LedgerAccount? account = null, StateHistory? history = null)
 {
     private readonly LedgerAccount _account = account ?? new LedgerAccount();
     private readonly Lock _lock = new();
@@ -67,7 +73,10 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>The real path of the log's directory.</summary>
     public string Directory { get; } = directory;
 
-    public LogState State { get => IsStale ? LogState.Failed : _state; set => _state = value; }
+    public LogState State => IsStale ? LogState.Failed : _state;
+
+    /// <summary>How its state has changed in this run.</summary>
+    public StateHistory History { get; } = history ?? new StateHistory();
 
     /// <summary>True while it is not shipped as it should be: it is tried again, or somebody has to repair something.</summary>
     public bool IsInTrouble => State is LogState.Retrying or LogState.Held or LogState.Failed;
@@ -75,26 +84,10 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>True if somebody should look at it: it is in trouble, or something went wrong that nobody has acknowledged.</summary>
     public bool NeedsAttention => IsInTrouble || HasIncidents;
 
-    /// <summary>What went wrong last, until it goes right again.</summary>
-    public string? Error
-    {
-        get =>
-            IsStale
-                ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the "
-                    + "numbers are as old"
-                : _error;
-        set
-        {
-            _error = value;
-            if (value is not null)
-            {
-                lock (_lock)
-                {
-                    _lastError = (value, time.GetUtcNow());
-                }
-            }
-        }
-    }
+    /// <summary>What is wrong now; null: nothing.</summary>
+    public string? Error => IsStale
+        ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are as old"
+        : _error;
 
     /// <summary>What went wrong last, whether or not it still does, and when it last did; null: nothing in this run.</summary>
     public (string Text, DateTimeOffset At)? LastError
@@ -195,6 +188,27 @@ internal sealed class LogStatus(LogOptions options, string directory, TimeProvid
     /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
     /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>
     public bool IsAtEndSince(long timestamp) => LookedAt >= timestamp && State == LogState.Idle;
+
+    /// <summary>It is in this state from now on.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="error">What is wrong; null: nothing.</param>
+    public void Became(LogState state, string? error)
+    {
+        var now = time.GetUtcNow();
+        History.Add(now, state, error);
+        _error = error;
+        _state = state;
+        if (error is not null)
+        {
+            lock (_lock)
+            {
+                _lastError = (error, now);
+            }
+        }
+    }
+
+    /// <summary>Its shipper ended. What was wrong last stays to be seen.</summary>
+    public void Stopped() => Became(LogState.Stopped, _error);
 
     public void AddShipped(long records, long bytes)
     {

@@ -73,6 +73,7 @@ internal static class StatusJson
         json.WriteString("state", log.State.ToString().ToLowerInvariant());
         json.WriteBoolean("needsAttention", log.NeedsAttention);
         json.WriteString("error", log.Error);
+        WriteHistory(json, log.History);
         json.WriteString("position", log.Position);
         WriteOfFiles(json, log, "segments", log.Segments);
         WriteOfFiles(json, log, "lagBytes", log.LagBytes);
@@ -99,6 +100,21 @@ internal static class StatusJson
         json.WriteNumber("lostBytes", open.Lost);
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    private static void WriteHistory(Utf8JsonWriter json, StateHistory history)
+    {
+        json.WriteStartArray("history");
+        foreach (var change in history.Changes)
+        {
+            json.WriteStartObject();
+            json.WriteString("at", change.At);
+            json.WriteString("state", change.State.ToString().ToLowerInvariant());
+            json.WriteString("error", change.Error);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Control;
 using KafkaFeeder.Daemon.Liveness;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Options.Faults;
@@ -22,11 +23,13 @@ namespace KafkaFeeder.Daemon.Status;
 /// <summary>
 /// Answers over HTTP: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD
 /// only, nothing can be changed by it, and a page of another host in somebody's browser cannot read it. Over TCP for whoever
-/// reaches the address; and over a unix socket in the state directory for the commands, where nobody else can take their place.
+/// reaches the address; and over a unix socket in the state directory, where nobody else can answer. Only there a POST runs a
+/// <see cref="DaemonCommand"/>.
 /// </summary>
 internal sealed class StatusServer(
     FeederOptions options,
     FeederStatus status,
+    IReadOnlyList<DaemonCommand> commands,
     string socketPath,
     ILogger logger,
     TimeProvider time) : IAsyncDisposable
@@ -44,6 +47,7 @@ internal sealed class StatusServer(
     private WebApplication? _local;
     private volatile WebApplication? _app;
     private Task _retrying = Task.CompletedTask;
+    private bool _isDisposed;
 
     /// <summary>Where it listens over TCP; null if it does not, or not yet.</summary>
     public string? Address => _app?.Services.GetService(typeof(IServer)) is IServer server
@@ -66,6 +70,11 @@ internal sealed class StatusServer(
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
+
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _retrying.ConfigureAwait(false);
         foreach (var app in (WebApplication?[])[_app, _local])
@@ -90,7 +99,7 @@ internal sealed class StatusServer(
         try
         {
             File.Delete(socketPath); // of a run that was killed; the state directory is locked, so nobody listens there
-            var app = Build(kestrel => kestrel.ListenUnixSocket(socketPath));
+            var app = Build(kestrel => kestrel.ListenUnixSocket(socketPath), isLocal: true);
             await app.StartAsync(cancellation).ConfigureAwait(false);
             File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             _local = app;
@@ -104,11 +113,13 @@ internal sealed class StatusServer(
     /// <summary>Null, or why not.</summary>
     private async Task<string?> TryStartAsync(IPEndPoint endpoint, CancellationToken cancellation)
     {
-        var app = Build(kestrel =>
-        {
-            kestrel.Listen(endpoint);
-            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
-        });
+        var app = Build(
+            kestrel =>
+            {
+                kestrel.Listen(endpoint);
+                kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+            },
+            isLocal: false);
         try
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);
@@ -135,7 +146,7 @@ internal sealed class StatusServer(
         }
     }
 
-    private WebApplication Build(Action<KestrelServerOptions> listen)
+    private WebApplication Build(Action<KestrelServerOptions> listen, bool isLocal)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -148,11 +159,11 @@ internal sealed class StatusServer(
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(5); // a connection that nobody uses is one of few
         });
         var app = builder.Build();
-        app.Run(AnswerAsync);
+        app.Run(context => AnswerAsync(context, isLocal));
         return app;
     }
 
-    private Task AnswerAsync(HttpContext context)
+    private Task AnswerAsync(HttpContext context, bool isLocal)
     {
         var response = context.Response;
         response.Headers.XContentTypeOptions = "nosniff";
@@ -162,6 +173,11 @@ internal sealed class StatusServer(
             "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         response.Headers["Referrer-Policy"] = "no-referrer";
         response.Headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        if (isLocal && HttpMethods.IsPost(context.Request.Method))
+        {
+            return RunAsync(context);
+        }
+
         if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
         {
             response.Headers.Allow = "GET, HEAD";
@@ -184,6 +200,27 @@ internal sealed class StatusServer(
             "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, status.Logs.All)),
             _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
         };
+    }
+
+    private async Task RunAsync(HttpContext context)
+    {
+        var response = context.Response;
+        if (commands.FirstOrDefault(c => context.Request.Path == DaemonCommand.PathOf(c.Name)) is not { } command)
+        {
+            await Write(response, 404, "text/plain", "This daemon has no such command; it may be an older version.\n").ConfigureAwait(false);
+            return;
+        }
+
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stopping.Token);
+        try
+        {
+            var result = await command.RunAsync(end.Token).ConfigureAwait(false);
+            await Write(response, result.IsWell ? 200 : 409, "text/plain; charset=utf-8", result.Text).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            await Write(response, 503, "text/plain", "The daemon is stopping.\n").ConfigureAwait(false);
+        }
     }
 
     private Task Page(HttpContext context)

@@ -84,9 +84,10 @@ internal sealed class Supervisor : IDisposable
         Log(late);
     }
 
-    /// <summary>A reload was asked for: tells it, and that it is done when it is.</summary>
+    /// <summary>A reload was asked for: tells the service manager so, and when it is done.</summary>
     /// <param name="reload">Begins it; its task ends with it.</param>
-    public void Reload(Func<Task> reload)
+    /// <returns>Done with the reload.</returns>
+    public Task Reload(Func<Task> reload)
     {
         lock (_lock)
         {
@@ -94,7 +95,7 @@ internal sealed class Supervisor : IDisposable
             Send(NotifyMessage.Reloading(_time.GetTimestamp(), _time.TimestampFrequency));
         }
 
-        reload().ContinueWith(_ => Reloaded(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        return reload().ContinueWith(_ => Reloaded(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     /// <summary>Stopping begins, and takes so long at most.</summary>

@@ -34,8 +34,8 @@ internal sealed record BatchOutcome(
     OutcomeKind Kind, string? Error = null, int PossiblyPersistedRecords = 0, IReadOnlyList<RejectedRecord>? Rejected = null)
 {
     /// <summary>
-    /// By index: records that this send got acknowledged. Null: all that were sent if the outcome is
-    /// <see cref="OutcomeKind.Acknowledged"/>, else none.
+    /// By index: records that this send got acknowledged; null: none. Not looked at if the outcome is
+    /// <see cref="OutcomeKind.Acknowledged"/>: then all are.
     /// </summary>
     public bool[]? Acknowledged { get; init; }
 

@@ -25,7 +25,7 @@ internal interface IBatchTransport : IDisposable
 
     /// <summary>Sends a batch. The bytes are copied before it returns. A failure to send is reported as an outcome.</summary>
     /// <param name="request">What to send.</param>
-    /// <param name="onOutcome">Called exactly once, on any thread, perhaps before this returns.</param>
+    /// <param name="onOutcome">Called exactly once, on any thread, perhaps before this returns; never after an exception.</param>
     /// <returns>Memory that is held until the outcome, in bytes.</returns>
     /// <exception cref="KafkaLog.Format.CorruptBatchException">The records cannot be read; nothing was sent.</exception>
     /// <exception cref="KafkaLog.Format.UnsupportedBatchException">This version does not read such a batch; nothing was sent.</exception>
@@ -35,11 +35,14 @@ internal interface IBatchTransport : IDisposable
     void SendNow();
 
     /// <summary>
-    /// What a checkpoint has to keep so that the next run can continue exactly at the acknowledged positions of this moment, as a
-    /// text without spaces; "" if this transport keeps nothing. Called by the thread that calls <see cref="Send"/>.
+    /// What a checkpoint has to keep so that the next run can continue exactly at the acknowledged positions of this moment, as one
+    /// word of ASCII; "" if this transport keeps nothing. It has to name what it is valid for (cluster, topic): settings may change
+    /// between two runs, and positions go back when a file turns out to be another. Called by the thread that calls
+    /// <see cref="Send"/>.
     /// </summary>
-    /// <param name="pending">The batches after the acknowledged positions, in order.</param>
-    string StateAt(IEnumerable<StoredBatch> pending);
+    /// <param name="afterAcknowledged">The batches that were read after the acknowledged positions, in order within a file, also those
+    /// that are acknowledged. Read from the log's own state: not to be kept.</param>
+    string StateAt(IEnumerable<StoredBatch> afterAcknowledged);
 }
 
 /// <summary>Opens a transport for each log. Logs share connections where they can.</summary>

@@ -9,7 +9,7 @@ internal sealed class StoredBatch
     /// <summary>The name of the file, without its directory.</summary>
     public required string FileName { get; init; }
 
-    /// <summary>Identifies the file wherever it lies: its writer's identity, or a checksum of its first bytes.</summary>
+    /// <summary>Identifies the file wherever it lies: its writer's identity, or a checksum of its first bytes; "" while neither is there.</summary>
     public string FileIdentity { get; init; } = "";
 
     /// <summary>The position of its first byte in the file.</summary>

@@ -27,6 +27,8 @@ public sealed class CheckpointKeeperTests : IDisposable
     /// <summary>In the way of the next snapshot: nothing can be saved.</summary>
     private string Obstacle => Path.Combine(_state.CheckpointDirectory, "checkpoints-00000001.snapshot.new");
 
+    private string TransportState => _store!.Of(_folder.Path, "orders").TransportState;
+
     public void Dispose()
     {
         _store?.Dispose();
@@ -222,7 +224,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     {
         using (var keeper = Open())
         {
-            Assert.Equal("", keeper.StartTransportState);
+            Assert.Equal("", TransportState);
             keeper.BeginSave(new CheckpointChange { Segments = [At(100)], TransportState = "id=7" });
             Assert.Null(keeper.TakeSaved()!.Error);
             keeper.Sending(Name, new SentMark(300, 30, 30));
@@ -230,11 +232,11 @@ public sealed class CheckpointKeeperTests : IDisposable
 
         using (var next = Open())
         {
-            Assert.Equal((20, "id=7"), (next.PossibleDuplicates, next.StartTransportState));
+            Assert.Equal((20, "id=7"), (next.PossibleDuplicates, TransportState));
         }
 
         using var last = Open();
-        Assert.Equal("id=7", last.StartTransportState);
+        Assert.Equal("id=7", TransportState);
     }
 
     private static SegmentCheckpoint At(long position) =>

@@ -217,7 +217,7 @@ public sealed class CheckpointStoreTests : IDisposable
     [Fact]
     public void A_later_version_is_not_written_over()
     {
-        const string Body = "kafkafeeder-checkpoint 3 full\n";
+        const string Body = "kafkafeeder-checkpoint 4 full\n";
         File.WriteAllText(
             Path.Combine(
                 _folder.Path, "checkpoints-00000001.snapshot"), $"{Body}crc32c {Crc32C.Compute(Encoding.UTF8.GetBytes(Body)):x8}\n");

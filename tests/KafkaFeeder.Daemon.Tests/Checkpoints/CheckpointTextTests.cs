@@ -60,6 +60,7 @@ public sealed class CheckpointTextTests
     public void The_state_of_the_transport_is_kept_in_checkpoints_and_changes()
     {
         var text = Encoding.UTF8.GetString(CheckpointText.Write(Some with { TransportState = "id=7:3" }));
+        Assert.StartsWith("kafkafeeder-checkpoint 3 full\n", text, StringComparison.Ordinal); // so that earlier versions stop, and say why
         Assert.Contains("possible-duplicates 7\ntransport id=7:3\nsegment ", text, StringComparison.Ordinal);
         Assert.Equal("id=7:3", CheckpointText.Read(Encoding.UTF8.GetBytes(text)).Checkpoint.TransportState);
         var change = CheckpointText.WriteChange("orders", "/var", 2, new CheckpointChange { TransportState = "id=7:4" });
@@ -188,9 +189,9 @@ public sealed class CheckpointTextTests
     [Fact]
     public void A_checkpoint_of_a_later_version_is_never_written_over()
     {
-        var later = Encoding.UTF8.GetBytes(WithCrc("kafkafeeder-checkpoint 3 full\nwhatever it says\n"));
+        var later = Encoding.UTF8.GetBytes(WithCrc("kafkafeeder-checkpoint 4 full\nwhatever it says\n"));
         var e = Assert.Throws<NewerCheckpointException>(() => CheckpointText.Read(later));
-        Assert.Contains("version 3", e.Message, StringComparison.Ordinal);
+        Assert.Contains("version 4", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]

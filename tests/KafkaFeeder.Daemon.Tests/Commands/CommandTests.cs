@@ -335,6 +335,24 @@ public sealed class CommandTests : IDisposable
         Assert.InRange(longest, TimeSpan.Zero, TimeSpan.FromSeconds(2));
     }
 
+    [Fact]
+    public void Reload_reads_the_configuration_again_and_reports_its_faults()
+    {
+        Configure("127.0.0.1:1");
+        Assert.Equal(ExitCode.NotRunning, Run("reload").ExitCode);
+        using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
+        daemon.Until(() => daemon.Errors.Contains("no log is configured yet", StringComparison.Ordinal)
+            || File.Exists(new StateDirectory(_folder.File("state/checkpoint"), "").StatusSocketPath), "it listens");
+        _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");
+        Assert.Equal((ExitCode.Ok, "1 log configured.\n", ""), Run("reload"));
+
+        _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka }, stock: { topic: t, broker: unknown } }\n");
+        var (exitCode, output, errors) = Run("reload");
+        Assert.Equal((ExitCode.Failed, ""), (exitCode, output));
+        Assert.StartsWith($"configuration: {_folder.File("logs/kafkafeeder.yaml")}", errors, StringComparison.Ordinal);
+        Assert.EndsWith("\n1 log configured.\n", errors, StringComparison.Ordinal);
+    }
+
     private (int ExitCode, string Output, string Errors) Run(params string[] arguments) =>
         RunningProgram.Run(RunningProgram.Kafkafeeder, [.. arguments, "-c", _folder.File("conf.yaml")]);
 

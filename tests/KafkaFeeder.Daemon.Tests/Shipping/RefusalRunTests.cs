@@ -54,7 +54,7 @@ public sealed class RefusalRunTests
         {
             Assert.Null(Add(1));
             _position = 0;
-            Assert.False(_run.IsWholeTopic(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
+            Assert.False(_run.AddAndJudge(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
         }
     }
 
@@ -63,8 +63,8 @@ public sealed class RefusalRunTests
     {
         Assert.Null(Add(18));
         var rest = SomeBatch.Of(0, 0, 19);
-        Assert.False(_run.IsWholeTopic(rest, [Refused(17), Refused(18)], isAnyTaken: false, out _));
-        Assert.True(_run.IsWholeTopic(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
+        Assert.False(_run.AddAndJudge(rest, [Refused(17), Refused(18)], isAnyTaken: false, out _));
+        Assert.True(_run.AddAndJudge(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class RefusalRunTests
         var batch = SomeBatch.Of(_position, 0, records);
         _position = batch.EndPosition;
         var rejected = Enumerable.Range(0, records).Select(i => Refused(i, why)).ToList();
-        return _run.IsWholeTopic(batch, rejected, isAnyTaken, out var reason) ? reason : null;
+        return _run.AddAndJudge(batch, rejected, isAnyTaken, out var reason) ? reason : null;
     }
 
     private static RejectedRecord Refused(int index, RejectionKind why = RejectionKind.Topic) => new(index, "InvalidRecord", why);

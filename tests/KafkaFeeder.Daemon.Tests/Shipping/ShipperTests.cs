@@ -65,11 +65,15 @@ public sealed class ShipperTests : IDisposable
         Transport.State = pending => string.Join(',', pending.Select(b => b.Position).Append(-1));
         _rig.Start();
         _rig.Turn();
+        var batches = ShippingRig.BatchesOf(path);
+        Transport.Acknowledge(Transport.InFlight[1]); // the position stays before the first, so both that follow it count
+        _rig.Turn(2);
+        Assert.Equal(0, _rig.Saved(path).Acknowledged.Position);
+        Assert.Equal($"0,{batches[1].Position},{batches[2].Position},-1", _rig.Saved()!.TransportState);
         Transport.Acknowledge(Transport.InFlight[0]);
         _rig.Turn(2);
-        var batches = ShippingRig.BatchesOf(path);
-        Assert.Equal(batches[1].Position, _rig.Saved(path).Acknowledged.Position);
-        Assert.Equal($"{batches[1].Position},{batches[2].Position},-1", _rig.Saved()!.TransportState);
+        Assert.Equal(batches[2].Position, _rig.Saved(path).Acknowledged.Position);
+        Assert.Equal($"{batches[2].Position},-1", _rig.Saved()!.TransportState);
 
         Transport.AnswerAll();
         _rig.Turn(3);

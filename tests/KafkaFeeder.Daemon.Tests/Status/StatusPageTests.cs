@@ -29,8 +29,7 @@ public sealed partial class StatusPageTests
     public void Names_and_errors_are_text_wherever_they_stand()
     {
         var log = Log(Attack, Attack, Attack, Attack);
-        log.State = LogState.Held;
-        log.Error = Attack;
+        log.Became(LogState.Held, Attack);
         log.Position = Attack;
         _status.Faults = [new ConfigFault(Attack, 1, Attack, Attack)];
 
@@ -131,8 +130,7 @@ public sealed partial class StatusPageTests
     {
         var log = Log("orders", "t", "/logs", "kafka", LogState.Retrying, "all brokers down");
         _time.Advance(TimeSpan.FromSeconds(30));
-        log.State = LogState.Idle;
-        log.Error = null;
+        log.Became(LogState.Idle, null);
         var page = Page([log]);
         Assert.Contains("Last error, 30 s ago: all brokers down", page, StringComparison.Ordinal);
         Assert.DoesNotContain("class=\"bad\"", page, StringComparison.Ordinal);
@@ -169,13 +167,11 @@ public sealed partial class StatusPageTests
         string? error = null,
         string position = "",
         LedgerAccount? account = null) =>
-        new(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) 
+        new LogStatus(SomeLog.In(directory) with { Component = component, Topic = topic, Broker = broker }, directory, _time, account) 
         {
-            State = state,
-            Error = error,
             Position = position,
             LookedAt = _time.GetTimestamp(),
-        };
+        }.In(state, error);
 
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();

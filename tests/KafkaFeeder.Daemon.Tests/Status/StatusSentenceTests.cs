@@ -30,11 +30,8 @@ public sealed class StatusSentenceTests
     [Fact]
     public void What_was_not_looked_at_is_not_called_shipped()
     {
-        LogStatus Unknown() => new(SomeLog.In("/logs") with { Component = "orders" }, "/logs", TimeProvider.System)
-        {
-            State = LogState.Failed,
-            Error = "another daemon ships it",
-        };
+        LogStatus Unknown() => new LogStatus(SomeLog.In("/logs") with { Component = "orders" }, "/logs", TimeProvider.System)
+            .In(LogState.Failed, "another daemon ships it");
         Assert.Equal("1 log, 1 not looked at; orders failed: another daemon ships it", Of([Unknown()]));
         Assert.Equal(
             "3 logs, lag 2.0 kB, oldest 3 s, 1 not looked at; orders failed: another daemon ships it",
@@ -52,8 +49,7 @@ public sealed class StatusSentenceTests
         var lost = new LedgerSums(0, 0, 0, 12);
         var log = Log("orders", LogState.Idle, account: new LedgerAccount { Counts = new LedgerCounts(lost, lost, 1) });
         Assert.Equal("1 log, all shipped; orders has LOST 12 B", Of([log]));
-        log.State = LogState.Held;
-        log.Error = "x";
+        log.Became(LogState.Held, "x");
         Assert.Equal("1 log, all shipped; orders has LOST 12 B, held: x", Of([log]));
     }
 
@@ -108,12 +104,11 @@ public sealed class StatusSentenceTests
         string? error = null,
         long lag = 0,
         int age = 0,
-        LedgerAccount? account = null) => new(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System, account)
+        LedgerAccount? account = null) =>
+        new LogStatus(SomeLog.In("/logs") with { Component = component }, "/logs", TimeProvider.System, account)
     {
-        State = state,
-        Error = error,
         LagBytes = lag,
         LookedAt = TimeProvider.System.GetTimestamp(),
         OldestUnshipped = age == 0 ? 0 : Now.AddSeconds(-age).ToUnixTimeMilliseconds(),
-    };
+    }.In(state, error);
 }

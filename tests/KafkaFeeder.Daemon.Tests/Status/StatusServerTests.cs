@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Commands;
+using KafkaFeeder.Daemon.Control;
 using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Liveness;
@@ -26,6 +27,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     private readonly FeederOptions _options;
     private readonly string _socket;
     private readonly StatusServer _server;
+    private readonly List<DaemonCommand> _commands = [];
 
     public StatusServerTests()
     {
@@ -43,7 +45,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         state.Create();
         _status = new FeederStatus(_time);
         _socket = state.StatusSocketPath;
-        _server = new StatusServer(options, _status, _socket, _lines, _time);
+        _server = new StatusServer(options, _status, _commands, _socket, _lines, _time);
     }
 
     public async ValueTask InitializeAsync()
@@ -104,6 +106,44 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_command_runs_over_the_socket_and_nowhere_else()
+    {
+        var ran = 0;
+        _commands.Add(new DaemonCommand("count", _ => Task.FromResult(new CommandResult(++ran == 1, $"run {ran}\n"))));
+        Assert.True(DaemonClient.TryRun(_options, "count", out var answer, TimeSpan.FromSeconds(10)));
+        Assert.Equal((true, "run 1\n"), (answer.IsWell, answer.Text));
+        Assert.True(DaemonClient.TryRun(_options, "count", out answer, TimeSpan.FromSeconds(10)));
+        Assert.Equal((false, "run 2\n"), (answer.IsWell, answer.Text));
+
+        var overTcp = await _client.PostAsync(DaemonCommand.PathOf("count"), null);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, overTcp.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await _client.GetAsync(DaemonCommand.PathOf("count"))).StatusCode);
+        Assert.True(DaemonClient.TryRun(_options, "unknown", out answer, TimeSpan.FromSeconds(10)));
+        Assert.False(answer.IsWell);
+        Assert.Equal(2, ran);
+    }
+
+    [Fact]
+    public async Task A_command_that_waits_when_the_daemon_stops_is_answered()
+    {
+        var began = new TaskCompletionSource();
+        _commands.Add(new DaemonCommand("wait", async cancellation =>
+        {
+            began.SetResult();
+            await Task.Delay(Timeout.Infinite, cancellation);
+            return new CommandResult(true, "");
+        }));
+        var running = Task.Run(() =>
+        {
+            Assert.True(DaemonClient.TryRun(_options, "wait", out var answer, TimeSpan.FromSeconds(30)));
+            return answer;
+        });
+        await began.Task;
+        await _server.DisposeAsync();
+        Assert.Equal((false, "The daemon is stopping.\n"), ((await running).IsWell, (await running).Text));
+    }
+
+    [Fact]
     public async Task A_socket_that_a_killed_daemon_left_is_replaced()
     {
         var options = _options with { CheckpointDir = _folder.File("second"), Status = new StatusOptions { Listen = null } };
@@ -113,7 +153,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         Directory.CreateDirectory(options.CheckpointDir);
         var socket = new StateDirectory(options.CheckpointDir, options.JournalDir).StatusSocketPath;
         await File.WriteAllTextAsync(socket, "");
-        await using var second = new StatusServer(options, _status, socket, _lines, _time);
+        await using var second = new StatusServer(options, _status, [], socket, _lines, _time);
         await second.StartAsync(CancellationToken.None);
         Assert.True(DaemonClient.TryGet(options, "/healthz", out _));
     }
@@ -152,7 +192,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var options = _options with { Status = new StatusOptions { Listen = (IPEndPoint)other.LocalEndpoint } };
-        await using var server = new StatusServer(options, _status, _folder.File("second"), _lines, _time);
+        await using var server = new StatusServer(options, _status, [], _folder.File("second"), _lines, _time);
         await server.StartAsync(CancellationToken.None);
         Assert.Null(server.Address);
         Assert.Contains($"Cannot listen on status.listen {other.LocalEndpoint}: ", Assert.Single(_lines.Of(453)), StringComparison.Ordinal);

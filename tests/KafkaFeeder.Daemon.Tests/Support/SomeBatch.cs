@@ -9,11 +9,7 @@ internal static class SomeBatch
     public const int BytesPerRecord = 10;
 
     /// <summary>A batch that was read and not sent yet.</summary>
-    public static PendingBatch Pending(long position, long baseOffset, int records)
-    {
-        var stored = Of(position, baseOffset, records);
-        return new PendingBatch(new SegmentProgress(stored.FileName.AsSegment(), 0, 0, null), stored);
-    }
+    public static PendingBatch Pending(long position, long baseOffset, int records) => new(Of(position, baseOffset, records));
 
     /// <summary>A batch of so many records at a position.</summary>
     public static StoredBatch Of(

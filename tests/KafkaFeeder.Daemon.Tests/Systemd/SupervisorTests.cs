@@ -179,8 +179,8 @@ public sealed class SupervisorTests : IDisposable
         Look();
         _time.Advance(TimeSpan.FromSeconds(2));
         TaskCompletionSource first = new(), second = new();
-        _supervisor.Reload(() => first.Task);
-        _supervisor.Reload(() => second.Task);
+        _ = _supervisor.Reload(() => first.Task);
+        _ = _supervisor.Reload(() => second.Task);
         Assert.Equal(["RELOADING=1\nMONOTONIC_USEC=2000000", "RELOADING=1\nMONOTONIC_USEC=2000000"], _manager.Received());
         second.SetResult();
         first.SetResult();

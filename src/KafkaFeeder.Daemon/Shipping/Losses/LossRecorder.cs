@@ -86,7 +86,7 @@ internal sealed class LossRecorder(
     /// </summary>
     /// <param name="batch">Whose records.</param>
     /// <param name="bytes">What those take that are not in quarantine.</param>
-    /// <param name="inQuarantine">By index: records that are in quarantine; those that are added join them.</param>
+    /// <param name="inQuarantine">By index: records that are in quarantine. Those that are added join them once they are on the disk.</param>
     /// <exception cref="IOException">There is no room for so many bytes of them.</exception>
     public Refusals Rejected(StoredBatch batch, long bytes, HashSet<int> inQuarantine)
     {

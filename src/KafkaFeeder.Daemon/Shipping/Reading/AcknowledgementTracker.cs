@@ -38,6 +38,9 @@ internal sealed class AcknowledgementTracker
     /// <summary>The batches that are not settled, in order.</summary>
     public IEnumerable<PendingBatch> Pending => (_entries ?? []).Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
 
+    /// <summary>The batches after <see cref="Acknowledged"/>, in order, also those of them that are settled.</summary>
+    public IEnumerable<PendingBatch> AfterAcknowledged => (_entries ?? []).Where(e => e.Batch is not null).Select(e => e.Batch!);
+
     /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
     public AcknowledgedPosition Acknowledged =>
         _entries?.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }

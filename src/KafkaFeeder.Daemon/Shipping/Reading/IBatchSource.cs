@@ -1,11 +1,11 @@
 using KafkaFeeder.Daemon.Checkpoints;
+using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
 /// Where the batches of one log come from. It finds files, reads them in order, reads a batch again when it has to be sent again,
-/// knows when a file is final, and keeps what is acknowledged of each. Nothing outside it knows file names or batch headers. Not
-/// thread-safe.
+/// knows when a file is final, and keeps what is acknowledged of each. Nothing outside it opens a file of the log. Not thread-safe.
 /// </summary>
 internal interface IBatchSource : IDisposable
 {
@@ -29,6 +29,11 @@ internal interface IBatchSource : IDisposable
 
     /// <summary>The batches that were read and are not settled, in order.</summary>
     IEnumerable<PendingBatch> Pending { get; }
+
+    /// <summary>
+    /// The batches that were read after the acknowledged positions, in order within a file, also those of them that are settled.
+    /// </summary>
+    IEnumerable<StoredBatch> AfterAcknowledged { get; }
 
     /// <summary>True if there is something to save, besides what <see cref="HasFound"/> says.</summary>
     bool HasChanges { get; }
@@ -60,10 +65,12 @@ internal interface IBatchSource : IDisposable
     /// <returns>The bytes in an array of the shared pool; null if the file no longer holds that batch.</returns>
     byte[]? ReadAgain(PendingBatch batch);
 
-    /// <summary>All records of a batch are acknowledged or recorded as lost.</summary>
+    /// <summary>All records of a batch are acknowledged or recorded as lost: moves the acknowledged position, may finish the file.</summary>
+    /// <exception cref="IOException">It is settled; what follows from it could not be done and is tried again.</exception>
     void Settle(PendingBatch batch);
 
-    /// <summary>Some records of a batch may be settled that were not before.</summary>
+    /// <summary>Some records of a batch may be settled that were not before: as <see cref="Settle"/>, for those at its front.</summary>
+    /// <exception cref="IOException">What follows from it could not be done and is tried again.</exception>
     void Progressed(PendingBatch batch);
 
     /// <summary>Records that a batch cannot be read again, because the file has changed.</summary>
@@ -89,12 +96,12 @@ internal interface IBatchSource : IDisposable
 }
 
 /// <summary>Opens the source of a log.</summary>
-/// <param name="onReset">Called when a file is not as the checkpoint says, before any batch of it is returned.</param>
+/// <param name="onReset">Called when a file is not as the checkpoint says, before any batch is returned that was read after it.</param>
 internal delegate IBatchSource OpenSource(Action<FileReset> onReset);
 
 /// <summary>A file is not as the checkpoint says.</summary>
 /// <param name="FileName">Its name.</param>
-/// <param name="Start">Where it is read from now.</param>
+/// <param name="Start">Where it is read from now, if it is read.</param>
 /// <param name="What">What is different and where reading continues: a sentence.</param>
 /// <param name="IsGoingBack">True: the checkpoint on disk claims more than is true now, so a new one has to be saved before
 /// anything of the file is sent.</param>

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using KafkaFeeder.Daemon.Checkpoints;
 using KafkaFeeder.Daemon.Files;
 using KafkaFeeder.Daemon.Shipping.Losses;
+using KafkaFeeder.Daemon.Transport;
 using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -66,6 +67,8 @@ internal sealed class LogCursor : IBatchSource
 
     public IEnumerable<PendingBatch> Pending => _segments.Where(s => s.PendingCount > 0).SelectMany(s => s.Pending);
 
+    public IEnumerable<StoredBatch> AfterAcknowledged => _open.OrderBy(s => s.Name).SelectMany(s => s.AfterAcknowledged).Select(b => b.Stored);
+
     public int Count => _set.Names.Count - _taken.Count;
 
     public int AwaitingCount => _open.Count(s => s.IsReadToEnd);
@@ -127,11 +130,11 @@ internal sealed class LogCursor : IBatchSource
         var now = _time.GetUtcNow();
         while (_unread.First is { } segment)
         {
-            var outcome = TryOpen(segment) ? segment.Read(now, _book) : ReadOutcome.NotOpen;
+            ReadOutcome? outcome = TryOpen(segment) ? segment.Read(now, _book) : null;
             switch (outcome)
             {
-                case ReadOutcome.NotOpen:
-                    break;
+                case null:
+                    break; // the next one may be opened
                 case ReadOutcome.Batch when segment.Current is { } batch:
                     stored = segment.CurrentBytes;
                     return batch;
@@ -169,17 +172,17 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    public byte[]? ReadAgain(PendingBatch batch) => batch.Segment.ReadAgain(batch.Stored);
+    public byte[]? ReadAgain(PendingBatch batch) => SegmentOf(batch).ReadAgain(batch.Stored);
 
     public void Settle(PendingBatch batch)
     {
-        batch.Segment.Settle(batch);
+        SegmentOf(batch).Settle(batch);
         Progressed(batch);
     }
 
     public void Progressed(PendingBatch batch)
     {
-        var segment = batch.Segment;
+        var segment = SegmentOf(batch);
         _changed.Add(segment);
         if (segment.IsRewritten)
         {
@@ -191,10 +194,10 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    public void RecordChanged(PendingBatch batch) => batch.Segment.RecordChanged(batch.Stored, _book);
+    public void RecordChanged(PendingBatch batch) => SegmentOf(batch).RecordChanged(batch.Stored, _book);
 
     public void RecordDamaged(PendingBatch batch, string reason) =>
-        batch.Segment.Account(new(batch.Stored.Position, batch.Stored.EndPosition, false, reason), _book);
+        SegmentOf(batch).Account(new(batch.Stored.Position, batch.Stored.EndPosition, false, reason), _book);
 
     public CheckpointChange TakeChanges(bool withFound)
     {
@@ -256,6 +259,8 @@ internal sealed class LogCursor : IBatchSource
 
         return count == 0 ? null : new(count, bytes);
     }
+
+    private static SegmentProgress SegmentOf(PendingBatch batch) => ((SegmentBatch)batch).Segment;
 
     private void Forget(SegmentName done)
     {

@@ -3,19 +3,16 @@ using KafkaFeeder.Daemon.Transport;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// A batch that was read and is not acknowledged as a whole: which of its records are, and what was tried. Used by the thread of its
-/// log alone.
+/// A batch that was read and is not acknowledged as a whole: which of its records are, and what was tried. A source derives its own,
+/// which knows where it came from. Changed by the thread of its log alone, and only while it is not in flight.
 /// </summary>
-internal sealed class PendingBatch(SegmentProgress segment, StoredBatch stored)
+internal class PendingBatch(StoredBatch stored)
 {
-    /// <summary>The segment that it was read from.</summary>
-    public SegmentProgress Segment => segment;
-
     /// <summary>Where it lies and what is in it.</summary>
     public StoredBatch Stored => stored;
 
-    /// <summary>True: it was acknowledged before, and is sent again because the file is not as the checkpoint says.</summary>
-    public bool WasAcknowledged { get; init; }
+    /// <summary>True: it may have been sent and acknowledged before: the file is not as the checkpoint says, so it is sent again.</summary>
+    public bool MayHaveBeenSent { get; init; }
 
     /// <summary>
     /// By index: records that are acknowledged, or in quarantine and the ledger. They are not sent again. Null: none.
@@ -40,7 +37,10 @@ internal sealed class PendingBatch(SegmentProgress segment, StoredBatch stored)
     /// <summary>True once it was given to the transport.</summary>
     public bool WasSent { get; private set; }
 
-    /// <summary>True once some of its records were acknowledged while they were sent one by one.</summary>
+    /// <summary>Records that were set aside: they are settled, and were not shipped.</summary>
+    public int SetAsideCount { get; private set; }
+
+    /// <summary>True once one send got some of its records acknowledged, one by one, and others refused.</summary>
     public bool IsAnyTaken { get; private set; }
 
     /// <summary>Memory that is held until the outcome of the last send, in bytes.</summary>
@@ -49,20 +49,35 @@ internal sealed class PendingBatch(SegmentProgress segment, StoredBatch stored)
     /// <summary>Marks a record that must not be sent again.</summary>
     public void Settle(int index) => (Settled ??= new bool[stored.RecordsCount])[index] = true;
 
+    /// <summary>A record is safe in quarantine and the ledger.</summary>
+    public void SetAside(int index)
+    {
+        Settle(index);
+        SetAsideCount++;
+    }
+
     /// <summary>It is about to be given to the transport.</summary>
     public void Sending() => WasSent = true;
 
     /// <summary>A send has had its outcome, and not all of it is acknowledged.</summary>
-    /// <param name="acknowledged">See <see cref="BatchOutcome.Acknowledged"/>.</param>
-    public void Returned(bool[]? acknowledged)
+    public void Returned(BatchOutcome outcome)
     {
-        for (var i = 0; i < (acknowledged?.Length ?? 0); i++)
+        var before = SettledCount;
+        for (var i = 0; i < Math.Min(outcome.Acknowledged?.Length ?? 0, stored.RecordsCount); i++)
         {
-            if (acknowledged![i])
+            if (outcome.Acknowledged![i])
             {
                 Settle(i);
-                IsAnyTaken |= IsIsolated;
             }
         }
+
+        IsAnyTaken |= IsIsolated && outcome.Rejected is { Count: > 0 } && SettledCount > before;
     }
+}
+
+/// <summary>A batch of a segment.</summary>
+internal sealed class SegmentBatch(SegmentProgress segment, StoredBatch stored) : PendingBatch(stored)
+{
+    /// <summary>The segment that it was read from.</summary>
+    public SegmentProgress Segment => segment;
 }

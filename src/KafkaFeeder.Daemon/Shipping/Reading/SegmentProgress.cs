@@ -15,9 +15,6 @@ namespace KafkaFeeder.Daemon.Shipping.Reading;
 /// <summary>What a segment has for its caller.</summary>
 internal enum ReadOutcome
 {
-    /// <summary>It could not be opened now.</summary>
-    NotOpen,
-
     /// <summary>A batch: <see cref="SegmentProgress.Current"/>, which is null if it has no data.</summary>
     Batch,
 
@@ -64,6 +61,9 @@ internal sealed class SegmentProgress : IDisposable
 
     /// <summary>The batches that were read and are not settled, in order.</summary>
     public IEnumerable<PendingBatch> Pending => _reading?.Tracker?.Pending ?? [];
+
+    /// <summary>The batches after the acknowledged position, in order, also those of them that are settled.</summary>
+    public IEnumerable<PendingBatch> AfterAcknowledged => _reading?.Tracker?.AfterAcknowledged ?? [];
 
     public int PendingCount => _reading?.Tracker?.PendingCount ?? 0;
 
@@ -658,7 +658,7 @@ internal sealed class SegmentProgress : IDisposable
             StoredCrc = header.StoredCrc,
             BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
         };
-        var batch = new PendingBatch(this, stored) { WasAcknowledged = stored.Position < _saved.SentTo };
+        var batch = new SegmentBatch(this, stored) { MayHaveBeenSent = stored.Position < _saved.SentTo };
         if (stored.Position == _saved.Acknowledged.Position)
         {
             for (var i = 0; i < Math.Min(_saved.Acknowledged.Record, header.RecordsCount); i++)

@@ -88,7 +88,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     }
 
     /// <summary>The client library numbers its records itself, and forgets the numbers when it ends.</summary>
-    public string StateAt(IEnumerable<StoredBatch> pending) => "";
+    public string StateAt(IEnumerable<StoredBatch> afterAcknowledged) => "";
 
     public void SendNow() => Shared.SendNow();
 
