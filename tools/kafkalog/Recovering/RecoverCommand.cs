@@ -74,7 +74,7 @@ internal static class RecoverCommand
             var final = SegmentFinality.FinalAt(name, modified).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
             throw new UserErrorException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"whether the writer of {file} lives cannot be told, and its time is not over: wait until {final}, or take --force."));
+                $"the writer of {file} may live, and its interval is not over: wait until {final}, or use --force."));
         }
     }
 

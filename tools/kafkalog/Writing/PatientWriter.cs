@@ -23,7 +23,7 @@ internal sealed class PatientWriter : IDisposable
     private bool _isFailureSaid;
     private long _refused;
 
-    /// <param name="options">Where and how; errors are told here.</param>
+    /// <param name="options">Where and how; errors are reported on standard error.</param>
     /// <param name="durability">How safe records are to be.</param>
     /// <param name="stop">Cancelled when the program was told to stop: a disk that still refuses after that is given up soon.</param>
     /// <exception cref="UnsupportedBatchException">The codec's native library is not installed.</exception>
@@ -120,7 +120,8 @@ internal sealed class PatientWriter : IDisposable
         }
 
         _isFailureSaid |= _failures.Add(
-            _ => $"{e.Message}. What was read is kept, and tried again every second; nothing more is read until it is written.");
+            _ => $"{e.Message.TrimEnd('.')}. What was read is kept, and tried again every second; nothing more is read until it is "
+                + "written.");
         if (_pace.AfterFailure(writesAgain, _stop.IsCancellationRequested) is not { } delay)
         {
             HasGivenUp = true;
