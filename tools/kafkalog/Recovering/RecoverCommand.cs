@@ -66,7 +66,7 @@ internal static class RecoverCommand
         if (writer == WriterState.Alive)
         {
             throw new UserErrorException(
-                $"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
+                $"the writer of {file} lives, so the file is not complete yet. Wait until the writer has ended, or use --force.");
         }
 
         if (!SegmentFinality.IsFinal(writer, name, modified, time.GetUtcNow()))
@@ -74,7 +74,7 @@ internal static class RecoverCommand
             var final = SegmentFinality.FinalAt(name, modified).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
             throw new UserErrorException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the writer of {file} may live, and its interval is not over: wait until {final}, or use --force."));
+                $"the writer of {file} may live: wait until {final}, or use --force."));
         }
     }
 
