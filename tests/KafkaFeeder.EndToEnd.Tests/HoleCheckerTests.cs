@@ -53,7 +53,7 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
         var run = await VerifyAsync(topic, "--expect", "12", "--idle-timeout", "1s");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("HOLES: 2 of 12 messages are missing (2 of them behind the last that came)", run.Output, StringComparison.Ordinal);
+        Assert.Contains("HOLES: 2 of 12 messages are missing (2 of them after the last that came)", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]

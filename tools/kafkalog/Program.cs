@@ -14,7 +14,7 @@ const string MoreHelp = """
     Exit codes:
       0  all well
       1  done, but there is damage, or not everything was written
-      2  could not do it: files, arguments
+      2  not done: a file could not be read or written, or wrong arguments
 
     Examples:
       kafkalog cat --json /var/log/apps --component orders

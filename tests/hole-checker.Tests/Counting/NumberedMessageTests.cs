@@ -61,10 +61,10 @@ public class NumberedMessageTests
 
     [Fact]
     public void No_bytes_are_too_odd() =>
-        Prop.ForAll<byte[], byte[]>((before, behind) =>
+        Prop.ForAll<byte[], byte[]>((before, after) =>
         {
             _ = NumberedMessage.TryFind(before, out _);
-            _ = NumberedMessage.TryFind([.. "run="u8, .. before, .. " producer=1 seq="u8, .. behind], out _);
+            _ = NumberedMessage.TryFind([.. "run="u8, .. before, .. " producer=1 seq="u8, .. after], out _);
         }).QuickCheckThrowOnFailure();
 
     [Fact]

@@ -28,7 +28,7 @@ public class TopicTallyTests
     public void Order_is_a_matter_of_each_partition()
     {
         Add(0, "r producer=1", 10);
-        Add(1, "r producer=1", 1, 2, 3); // behind 10, but elsewhere
+        Add(1, "r producer=1", 1, 2, 3); // after 10, but in another partition
         Add(0, "r producer=1", 9, 11);
         Assert.Equal(1, _tally.Sources.Single().OutOfOrder);
     }

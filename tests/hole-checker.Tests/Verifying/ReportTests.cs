@@ -72,7 +72,7 @@ public class ReportTests
         tally.Add(0, new NumberedMessage("b producer=1"u8, long.MaxValue - 1));
         var report = Report(long.MaxValue, tally);
         Assert.StartsWith(
-            "HOLES: 27,670,116,110,564,327,418 of 27,670,116,110,564,327,421 messages are missing (1 of them behind the last",
+            "HOLES: 27,670,116,110,564,327,418 of 27,670,116,110,564,327,421 messages are missing (1 of them after the last",
             ReportText.Verdict(report),
             StringComparison.Ordinal);
         Assert.Equal(new HoleRange(1, long.MaxValue - 1), report.Sources[0].Holes().Single());
@@ -88,12 +88,12 @@ public class ReportTests
     }
 
     [Fact]
-    public void Fewer_than_expected_are_missing_behind_the_last()
+    public void Fewer_than_expected_are_missing_after_the_last_that_came()
     {
         var report = Report(expected: 10, 1, 2, 4);
         Assert.Equal((1, 6), (report.Missing, report.MissingAtTheEnd));
         Assert.Equal(
-            "HOLES: 7 of 10 messages are missing (6 of them behind the last that came); 0 duplicates, 0 out of order",
+            "HOLES: 7 of 10 messages are missing (6 of them after the last that came); 0 duplicates, 0 out of order",
             ReportText.Verdict(report));
     }
 

@@ -226,8 +226,8 @@ public sealed class CatTests : IDisposable
         using var follower = Kafkalog.Start("cat", "-f", path);
         await follower.WaitForErrorAsync("\n");
         Assert.Equal(
-            $"kafkalog: {path}: waiting at position {positions[1]}: the {positions[2] - positions[1]} bytes there are no whole batch yet, "
-                + "and its writer lives\n",
+            $"kafkalog: {path}: waiting at position {positions[1]}: the {positions[2] - positions[1]} bytes there are not a whole "
+                + "batch yet, and its writer lives\n",
             follower.ErrorsSoFar());
 
         SomeSegment.Append(writer, 10, 1);

@@ -41,7 +41,7 @@ public sealed class UnknownWriterTests : IDisposable
     {
         using var source = SegmentHandle.OpenForReading(_path);
         var refused = Assert.Throws<UserErrorException>(() => RecoverCommand.ThrowIfNotFinal(_path, source, _time));
-        Assert.Contains("wait until 2026-11-21 11:02:00 UTC, or take --force", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("wait until 2026-11-21 11:02:00 UTC, or use --force", refused.Message, StringComparison.Ordinal);
         _time.Advance(TimeSpan.FromSeconds(1));
         RecoverCommand.ThrowIfNotFinal(_path, source, _time);
     }

@@ -70,7 +70,8 @@ public sealed class RecoverTests : IDisposable
         var path = _folder.Segments().Single();
         var run = Kafkalog.Run("recover", path, "--output", _folder.File("new"));
         Assert.Equal(
-            (2, $"kafkalog: the writer of {path} lives: nothing is lost of it yet. Wait until it has ended, or take --force.\n"),
+            (2, $"kafkalog: the writer of {path} lives, so the file is not complete yet. "
+                + "Wait until the writer has ended, or use --force.\n"),
             (run.ExitCode, run.Errors));
         Assert.False(File.Exists(_folder.File("new")));
         Assert.Equal(0, Kafkalog.Run("recover", path, "--output", _folder.File("new"), "--force").ExitCode);

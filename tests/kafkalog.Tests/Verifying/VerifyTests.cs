@@ -33,9 +33,9 @@ public sealed class VerifyTests : IDisposable
         Assert.StartsWith(
             $"{path}: damage at bytes {positions[1]}..{positions[2] - 1} ({positions[2] - positions[1]} bytes): stored CRC-32C 0x",
             run.Lines[0]);
-        Assert.EndsWith("; last offset before it 4, first offset behind it 10", run.Lines[0]);
+        Assert.EndsWith("; last offset before it 4, first offset after it 10", run.Lines[0]);
         Assert.StartsWith($"{path}: torn tail at bytes {positions[3]}..{positions[4] - 4} ", run.Lines[1]);
-        Assert.EndsWith("; last offset before it 14, no record behind it", run.Lines[1]);
+        Assert.EndsWith("; last offset before it 14, no record after it", run.Lines[1]);
         Assert.Contains(": DAMAGED: ", run.Lines[2]);
 
         var json = JsonDocument.Parse(Kafkalog.Run("verify", "--json", path).Output).RootElement;

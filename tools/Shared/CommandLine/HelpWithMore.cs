@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace KafkaFeeder.CommandLine;
 
-/// <summary>The generated help, and behind it what options cannot say.</summary>
+/// <summary>The generated help, and after it a text with what options cannot say.</summary>
 internal sealed class HelpWithMore(HelpAction generated, IReadOnlyDictionary<Command, string> more) : SynchronousCommandLineAction
 {
     public override int Invoke(ParseResult parseResult)
@@ -18,7 +18,7 @@ internal sealed class HelpWithMore(HelpAction generated, IReadOnlyDictionary<Com
         return 0;
     }
 
-    /// <summary>Puts the texts behind the help of their commands.</summary>
+    /// <summary>Adds the texts after the help of their commands.</summary>
     public static void Install(RootCommand root, IReadOnlyDictionary<Command, string> more)
     {
         var option = root.Options.OfType<HelpOption>().Single();

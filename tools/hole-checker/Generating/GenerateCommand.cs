@@ -15,7 +15,7 @@ internal static class GenerateCommand
         What it writes:
           Segments of D named ..._UTC-COMPONENT.szn, as an application's sink does. The messages are compact JSON with
           "run=ID producer=N seq=N" in them; each producer is a thread and counts from 1; together they write --count.
-          On Ctrl-C what was appended is written out, and the number of messages is told: verify --expect takes it.
+          On Ctrl-C it writes what was appended and reports the number of messages, for verify --expect.
 
         Exit codes:
           0  everything was written
@@ -63,7 +63,7 @@ internal static class GenerateCommand
         var run = new Option<string?>("--run")
         {
             HelpName = "ID",
-            Description = "What tells this run from others: letters, digits, '.', '_', '-'; made up if left out",
+            Description = "A name for this run: letters, digits, '.', '_', '-'; made up if left out",
         };
 
         var command = new Command("generate", "Write numbered messages into segments, as an application would.")

@@ -20,7 +20,7 @@ internal static class ReportText
         if (report.RemovedBefore > 0)
         {
             output.WriteLine(
-                Invariant($"{report.RemovedBefore:N0} earlier offsets were not there any more (retention, compaction): ")
+                Invariant($"{report.RemovedBefore:N0} earlier offsets were already removed (retention, compaction): ")
                 + "what they held counts as missing");
         }
 
@@ -49,7 +49,7 @@ internal static class ReportText
         if (!report.IsWhole)
         {
             var missing = report.Missing + report.MissingAtTheEnd;
-            var end = report.MissingAtTheEnd > 0 ? Invariant($" ({report.MissingAtTheEnd:N0} of them behind the last that came)") : "";
+            var end = report.MissingAtTheEnd > 0 ? Invariant($" ({report.MissingAtTheEnd:N0} of them after the last that came)") : "";
             var all = report.Tally.Distinct + missing;
             return Invariant($"HOLES: {missing:N0} of {all:N0} messages are missing{end}; {also}");
         }
@@ -68,7 +68,7 @@ internal static class ReportText
         return Invariant($", {expected:N0} expected{runs}{(report.More > 0 ? Invariant($": {report.More:N0} MORE than expected") : "")}");
     }
 
-    /// <summary>Runs of which not as much came as was expected, or more: they cannot be told from the sum.</summary>
+    /// <summary>Runs with fewer or more messages than expected: the total does not show which they are.</summary>
     private static void WriteUnexpected(VerifyReport report, TextWriter output)
     {
         foreach (var run in report.Runs.Where(run => report.Runs.Count > 1 && (run.MissingAtTheEnd > 0 || run.More > 0)).Take(MaxSources))

@@ -13,17 +13,17 @@ internal static class VerifyCommand
     public const string MoreHelp = """
         What it reads:
           All partitions from their beginning. Each message that holds "run=ID producer=N seq=N" counts for that run and
-          producer, whose numbers begin with 1; all other messages are foreign, counted and otherwise left alone.
+          producer, whose numbers begin with 1. All other messages are foreign: they are counted and otherwise ignored.
         When it ends:
-          As soon as every partition is read to its end and, with --expect, that many different messages came of each run; or
+          As soon as every partition is read to its end and, with --expect, that many different messages of each run were read; or
           when nothing new came for --idle-timeout.
         What it reports, per run and producer:
           received, distinct, holes (ranges, both ends inclusive, below the highest number that came), duplicates
-          (repetitions of a number), out of order (first occurrences behind a higher number in the same partition).
-          Memory: about a bit a message, duplicates take none.
+          (repetitions of a number), out of order (first occurrences after a higher number in the same partition).
+          Memory: about one bit per message; duplicates take none.
 
         Exit codes:
-          0  no holes, and of no run fewer messages than expected; more than expected are told
+          0  no holes, and no run has fewer messages than expected; more than expected are reported
           1  holes, or fewer messages of a run than expected
           2  could not check: no broker answers, no such topic, no numbered message in it, a transaction is open in it that
              hides what comes after, wrong arguments

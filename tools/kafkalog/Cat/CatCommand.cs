@@ -12,30 +12,31 @@ internal static class CatCommand
 {
     public const string MoreHelp = """
         What it prints:
-          The value of each record and a newline, as the bytes are; but on a terminal control characters, which could command
-          it, are shown as \x1b, unless --raw. A null key or value is printed as an empty one.
-          Control records are left out; records of aborted transactions are there.
-          --json: an object a line: offset, timestamp (ms since 1970 UTC), timestampType (CreateTime, LogAppendTime), key,
-          value, headers as [[name, value], ...]; null is null. Magic 0 has no timestamps: null. Bytes that are not UTF-8
-          become replacement characters (U+FFFD): take --base64 where it matters, then key, value, names and values of
-          headers are all base64.
+          The bytes of each record's value, then a newline. On a terminal control characters are escaped, such as \x1b,
+          because they could change the terminal; --raw prints them. A null key or value is printed as an empty one.
+          Control records are left out; records of aborted transactions are printed.
+          --json: one object per line: offset, timestamp (ms since 1970 UTC), timestampType (CreateTime, LogAppendTime),
+          key, value, headers as [[name, value], ...]; null is null. Magic 0 has no timestamps: null. Bytes that are not
+          UTF-8 become replacement characters (U+FFFD). If that matters, use --base64: then keys, values, and names and
+          values of headers are all base64.
         Ranges:
-          --from (inclusive) and --to (exclusive) are an offset (1234) or a time: ISO 8601, UTC if it says nothing else, or
-          @ and ms since 1970. Each record is judged by itself; offsets count from 0 in each file. Records without a
-          timestamp are in no range of time.
+          --from (inclusive) and --to (exclusive) are an offset (1234) or a time: ISO 8601, in UTC without a time zone, or
+          @ and ms since 1970. They are compared with each record; offsets count from 0 in each file. A record without a
+          timestamp is never in a range of time.
         Directories:
-          Their segments (..._UTC-COMPONENT.szn) in the order of time, component by component.
+          Their segments (..._UTC-COMPONENT.szn) in order of time, one component after another.
         Following (-f):
-          One FILE, or one DIR with --component. Waits for more while the writer lives, then goes on with the next segment of
-          the same log, as it comes. A file that has no segment's name ends with its writer.
+          One FILE, or one DIR with --component. Waits for more while the writer lives, then continues with the next segment
+          of the same log. For a file that is not named like a segment it ends when the writer is gone.
         Damage:
-          A line on standard error with the bytes; what is behind it is printed. A last batch that its writer has not finished,
-          which lives or may live, is no damage: a line on standard error tells how many bytes are not printed. With -f it
-          tells once where it waits, when a batch has not become whole in 2 s; a sound batch behind it makes it damage.
+          Damage is reported on standard error with its bytes; what comes after it is printed. The last batch may be
+          unfinished while its writer lives or may live. That is no damage: a line on standard error says how many bytes are
+          not printed. With -f, a line says once where it waits if a batch is not complete after 2 s. If a sound batch
+          follows it, it is damage.
 
         Exit codes:
-          0  printed; also when interrupted, or when nobody reads the output any more
-          1  printed, but for damage; or nothing sound is in a file
+          0  printed; also when interrupted, or when the reader of the output has closed it
+          1  printed, except for damage; or a file has no sound batch
           2  a file could not be read, or wrong arguments
 
         Examples:
@@ -50,26 +51,26 @@ internal static class CatCommand
     {
         var paths =
             new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
-        var json = new Option<bool>("--json") { Description = "An object a line instead of the value" };
+        var json = new Option<bool>("--json") { Description = "One object per line instead of the value" };
         var base64 = new Option<bool>("--base64") { Description = "With --json: keys, values and headers as base64" };
         var key = new Option<bool>("--key") { Description = "The key and a tab before the value" };
-        var raw = new Option<bool>("--raw") { Description = "The bytes as they are, also on a terminal" };
+        var raw = new Option<bool>("--raw") { Description = "Do not escape control characters on a terminal" };
         var from = Bound("--from", "The first record, by offset or time");
         var to = Bound("--to", "Where to stop, by offset or time; exclusive");
         var follow = new Option<bool>("--follow", "-f") { Description = "Wait for more, also across rolls" };
-        var component = new Option<string?>("--component") { HelpName = "C", Description = "Of a directory, only this log" };
+        var component = new Option<string?>("--component") { HelpName = "C", Description = "Only this log of a directory" };
 
         var command = new Command("cat", "Print the records of segments.") { paths, json, base64, key, raw, from, to, follow, component };
         command.Validators.Add(result =>
         {
             if (result.GetValue(base64) && !result.GetValue(json))
             {
-                result.AddError("--base64 goes with --json: text is printed as the bytes are.");
+                result.AddError("--base64 needs --json: without it the bytes are printed as they are.");
             }
 
             if (result.GetValue(key) && result.GetValue(json))
             {
-                result.AddError("--key is for text: --json always has the key.");
+                result.AddError("--key is not for --json, which always has the key.");
             }
         });
         command.SetAction(arguments => ErrorOutput.Guard(() =>
@@ -113,7 +114,7 @@ internal static class CatCommand
         }
         catch (OutputClosedException)
         {
-            // Whoever read it has enough.
+            // The reader has closed the output.
         }
 
         return couldNotRead ? ExitCode.NotDone : printer.HasMetDamage ? ExitCode.Bad : ExitCode.Good;

@@ -11,13 +11,13 @@ namespace KafkaLog.Tool.Cat;
 internal sealed class RecordPrinter(
     RecordRange range, IRecordFormat format, OutputBuffer output, TimeProvider time, CancellationToken cancellation)
 {
-    // From quick to lazy while nothing comes: two system calls a look.
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(200);
+    // The pause between two polls grows while nothing comes. A poll is two system calls.
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LastPause = TimeSpan.FromMilliseconds(200);
 
-    private TimeSpan _look = FirstLook;
+    private TimeSpan _pause = FirstPause;
 
-    /// <summary>True once damage was met.</summary>
+    /// <summary>True once damage was found.</summary>
     public bool HasMetDamage { get; private set; }
 
     /// <summary>Prints a file.</summary>
@@ -82,7 +82,7 @@ internal sealed class RecordPrinter(
                 return null;
             }
 
-            // In this order: what was written before the writer went, or the next segment came, is read after it.
+            // In this order: what was written before the writer ended, or before the next segment came, is read by Finish.
             var next = name is null ? null : SegmentFiles.NextOf(directory, name);
             var writer = scan.ProbeWriter();
             var isFinal = scan.IsFinal(writer);
@@ -127,7 +127,7 @@ internal sealed class RecordPrinter(
     {
         for (var step = scan.NextThere(); step != ScanStep.End && !cancellation.IsCancellationRequested; step = scan.NextThere())
         {
-            _look = FirstLook;
+            _pause = FirstPause;
             if (!Take(scan, step))
             {
                 return false;
@@ -163,7 +163,7 @@ internal sealed class RecordPrinter(
         return PrintBatch(scan);
     }
 
-    /// <summary>False: nothing behind it is wanted.</summary>
+    /// <summary>False: nothing after it is wanted.</summary>
     private bool PrintBatch(SegmentScan scan)
     {
         var header = scan.Header;
@@ -219,8 +219,8 @@ internal sealed class RecordPrinter(
     {
         output.Flush();
         ErrorOutput.Say(
-            $"{scan.Path}: waiting at position {scan.Position}: the {scan.WrittenEnd - scan.Position} bytes there are no whole batch"
-                + (isFinal ? ", and nothing more is written to the file: they are passed when the next segment is there"
+            $"{scan.Path}: waiting at position {scan.Position}: the {scan.WrittenEnd - scan.Position} bytes there are not a whole batch"
+                + (isFinal ? ", and nothing more is written to the file: they are skipped when the next segment is there"
                     : $" yet, and its writer {(writer == WriterState.Alive ? "lives" : "may live")}"));
     }
 
@@ -242,8 +242,8 @@ internal sealed class RecordPrinter(
             throw new OutputClosedException();
         }
 
-        var isCancelled = cancellation.WaitHandle.WaitOne(_look);
-        _look = _look * 2 < LastLook ? _look * 2 : LastLook;
+        var isCancelled = cancellation.WaitHandle.WaitOne(_pause);
+        _pause = _pause * 2 < LastPause ? _pause * 2 : LastPause;
         return !isCancelled;
     }
 }

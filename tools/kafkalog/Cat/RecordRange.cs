@@ -10,7 +10,7 @@ internal sealed record RecordRange(RangeBound? From, RangeBound? To)
         (From is not { } from || (from.IsTime ? timestamp >= from.Number : offset >= from.Number))
         && (To is not { } to || (to.IsTime ? timestamp < to.Number : offset < to.Number));
 
-    /// <summary>True if no record behind <paramref name="offset"/> can be meant: offsets ascend in a file; times need not.</summary>
+    /// <summary>True if no record after <paramref name="offset"/> is in the range: offsets ascend in a file; times need not.</summary>
     public bool IsOver(long offset) => To is { IsTime: false } to && offset >= to.Number;
 
     /// <summary>

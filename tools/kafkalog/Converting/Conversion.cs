@@ -33,7 +33,8 @@ internal sealed class Conversion(SegmentWriter writer) : IInspector
         }
         catch (ArgumentOutOfRangeException)
         {
-            throw new UserErrorException($"offset {offset} comes behind a higher one: a segment's offsets ascend. See kafkalog verify.");
+            throw new UserErrorException(
+                $"offset {offset} comes after a higher one, but offsets in a segment must ascend. See kafkalog verify.");
         }
         catch (ArgumentException e)
         {

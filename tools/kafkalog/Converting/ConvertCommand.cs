@@ -17,15 +17,15 @@ internal static class ConvertCommand
     public const string MoreHelp = """
         What it does:
           Writes the records of FILE, with their offsets and timestamps, into NEW, in another magic, codec or size of
-          batches, and forces it to the disk. NEW must not exist. FILE is never changed. Unless all went well NEW is not there.
-          Magic 0 and 1 have no headers: a record that has some ends it. Magic 0 has no timestamps either; a record without
+          batches, and forces it to the disk. NEW must not exist. FILE is never changed. If the command fails, NEW is removed.
+          Magic 0 and 1 have no headers: the command fails at a record with headers. Magic 0 has no timestamps either; a record without
           one has -1 in magic 1 and 2. Timestamps that a broker gave (LogAppendTime) become the record's own.
-          Control batches are left out, and with them what they say of transactions: records of aborted ones are there.
-          zstd is of magic 2 only.
+          Control batches are left out, so records of aborted transactions are in NEW like all others.
+          zstd needs magic 2.
 
         Exit codes:
           0  NEW is written
-          1  NEW is written, without what is damaged in FILE, or what its writer has not finished
+          1  NEW is written, without damage in FILE, or without the batch that its writer has not finished
           2  NEW is not written: FILE cannot be read, NEW exists, a record does not fit, wrong arguments
 
         Examples:
@@ -62,7 +62,7 @@ internal static class ConvertCommand
             var created = arguments.GetRequiredValue(output);
             using (SegmentHandle.OpenForReading(source))
             {
-                // A file that cannot be read is told before a new one is made.
+                // A file that cannot be read is reported before a new one is created.
             }
 
             using var writer = CreateWriter(

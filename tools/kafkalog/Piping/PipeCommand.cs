@@ -13,16 +13,16 @@ internal static class PipeCommand
           Each line of standard input becomes a record: its value is the line without the newline, its timestamp the time of
           reading. Empty lines are records with empty values; a last line needs no newline. The bytes are left as they are.
         Nothing is lost:
-          Nothing more is read until what was read is as safe as --durability says; a line whose newline has not come yet is
-          in memory only. A line longer than --max-line becomes several records, each but the last with the header
-          kafkalog.continued = 1; this is told on standard error. The default is the most that brokers and clients take in
-          their default settings.
-          A full or failing disk: what was read is kept, nothing more is read (so the writer of the pipe waits), it is tried
-          again every second and told every ten, and it goes on by itself. After a failed fsync (--durability synced) records
-          are written again to a new segment, and may be there twice.
+          It reads no more until what it has read is as safe as --durability says. A line without its newline yet is only in
+          memory. A line longer than --max-line becomes several records, all but the last with the header
+          kafkalog.continued = 1; standard error says so. The default is the largest size that brokers and clients accept
+          with their default settings.
+          If the disk is full or fails, what was read is kept and nothing more is read, so the writer of the pipe waits. It
+          tries again every second, reports every ten, and continues automatically. After a failed fsync (--durability
+          synced) records are written again to a new segment, and may be there twice.
         Stopping:
-          At the end of the input. On SIGTERM or SIGINT what lies in the pipe is taken and written; what its writer says
-          later is lost: stop the writer first. A disk that still refuses is given up ten seconds later.
+          At the end of the input. On SIGTERM or SIGINT it writes what is in the pipe; what is written to the pipe later is
+          lost, so stop the writer first. If the disk still fails, it gives up after ten seconds.
 
         Exit codes:
           0  everything that was read is written
@@ -41,11 +41,11 @@ internal static class PipeCommand
         var maxLine = new Option<long>("--max-line")
         {
             HelpName = "SIZE",
-            Description = "The most of a line that goes into one record [default: 900KiB]",
+            Description = "The largest part of a line that goes into one record [default: 900KiB]",
             CustomParser = ArgumentParsers.Size(1, ContinuedHeader.MaxMaxLineBytes),
         };
-        var tee = new Option<bool>("--tee") { Description = "Copy the input to standard output, behind its writing" };
-        var command = new Command("pipe", "Write standard input as a log, a record a line.");
+        var tee = new Option<bool>("--tee") { Description = "Copy the input to standard output, after it is written" };
+        var command = new Command("pipe", "Write standard input as a log, one record per line.");
         writerArguments.AddTo(command);
         command.Add(maxLine);
         command.Add(tee);

@@ -159,7 +159,7 @@ internal sealed class Inspection
         Close(offset);
         if (offset <= LastOffset && _open is null)
         {
-            Found(scan.BatchPosition, scan.Position, false, $"offset {offset} comes behind offset {LastOffset}");
+            Found(scan.BatchPosition, scan.Position, false, $"offset {offset} comes after offset {LastOffset}");
         }
 
         FirstOffset ??= offset;

@@ -42,7 +42,7 @@ internal static class SegmentFiles
         Directory.EnumerateFiles(directory, "*" + SegmentName.Extension).Select(path => SegmentName.TryParse(Path.GetFileName(path)))
             .OfType<SegmentName>();
 
-    /// <summary>The first segment of the same log behind <paramref name="name"/>; null if there is none yet.</summary>
+    /// <summary>The first segment of the same log after <paramref name="name"/>; null if there is none yet.</summary>
     public static string? NextOf(string directory, SegmentName name) =>
         SegmentsOf(directory).Where(other => other.Component == name.Component && other > name).Min() is { } next
             ? Path.Combine(directory, next.FileName)

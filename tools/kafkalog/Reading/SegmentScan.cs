@@ -132,7 +132,7 @@ internal sealed class SegmentScan : IDisposable
     public bool IsFinal(WriterState writer) =>
         SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, _time.GetUtcNow());
 
-    /// <summary>The batch's size if it were not compressed; known behind <see cref="Records"/>.</summary>
+    /// <summary>The batch's size if it were not compressed; known after <see cref="Records"/>.</summary>
     public long UncompressedBytes => (Header.Compression, Header.Magic) switch
     {
         (CompressionType.None, _) => Header.TotalBytes,

@@ -15,13 +15,13 @@ internal static class RecoverCommand
     public const string MoreHelp = """
         What it does:
           Copies the sound batches of FILE, byte for byte, into NEW, which must not exist, and forces it to the disk. FILE is
-          never changed. What is damaged is listed and left out; --damaged copies those bytes, one range behind the other, in
-          the order of the list. A base offset that is damaged where the CRC does not reach, and that the batch's sequence
-          tells, is right in NEW. Unless all went well NEW is not there.
+          never changed. Damage is listed and left out; --damaged copies those bytes, one range after the other, in the order
+          of the list. A damaged base offset (no CRC covers it) is corrected in NEW if the batch's sequence gives it. If the
+          command fails, NEW is removed.
           Offsets stay as they are, so NEW has gaps where FILE has damage.
-          While the writer of FILE lives nothing is done, unless --force: then what it has not finished is left out. Nor while
-          it may live: where locks cannot be relied on (NFS, SMB, FUSE) and after a foreign writer, until the interval that
-          FILE's name tells is over, and two minutes.
+          It refuses while the writer of FILE lives or may live. The writer may live where locks are not reliable (NFS, SMB,
+          FUSE), or if another program wrote FILE: until two minutes after the interval in FILE's name is over. With --force
+          it copies the file anyway, without the batch that the writer has not finished.
 
         Exit codes:
           0  NEW is written; nothing was damaged
@@ -43,7 +43,10 @@ internal static class RecoverCommand
         };
         var damaged = new Option<string?>("--damaged") { HelpName = "FILE2", Description = "Where the damaged bytes go; must not exist" };
         var force = new Option<bool>("--force") { Description = "Also while the writer lives, or may live" };
-        var command = new Command("recover", "Copy what is sound of a damaged segment into a new file.") { file, output, damaged, force };
+        var command = new Command("recover", "Copy the sound batches of a damaged segment into a new file.")
+        {
+            file, output, damaged, force,
+        };
         command.SetAction(arguments => ErrorOutput.Guard(() => Run(
             SegmentFiles.Followed(arguments.GetRequiredValue(file)),
             arguments.GetRequiredValue(output),
@@ -63,7 +66,7 @@ internal static class RecoverCommand
         if (writer == WriterState.Alive)
         {
             throw new UserErrorException(
-                $"the writer of {file} lives: nothing is lost of it yet. Wait until it has ended, or take --force.");
+                $"the writer of {file} lives, so the file is not complete yet. Wait until the writer has ended, or use --force.");
         }
 
         if (!SegmentFinality.IsFinal(writer, name, modified, time.GetUtcNow()))
@@ -71,7 +74,7 @@ internal static class RecoverCommand
             var final = SegmentFinality.FinalAt(name, modified).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
             throw new UserErrorException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"whether the writer of {file} lives cannot be told, and its time is not over: wait until {final}, or take --force."));
+                $"the writer of {file} may live: wait until {final}, or use --force."));
         }
     }
 

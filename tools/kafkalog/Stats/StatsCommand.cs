@@ -9,9 +9,9 @@ namespace KafkaLog.Tool.Stats;
 internal static class StatsCommand
 {
     public const string MoreHelp = """
-        What it tells of each file:
+        What it reports for each file:
           Size; batches and records by magic and codec, with their bytes before and after compression (the ratio is
-          stored/uncompressed); control batches; offsets and the gaps between them (a compacted log has gaps, ours has none);
+          stored/uncompressed); control batches; offsets and the gaps between them (a compacted log has gaps, a log of KafkaLog has none);
           timestamps, lowest and highest (UTC); records per batch; how many records have keys and headers; the segment's
           identity, if its writer gave one; whether its writer lives; damage, as verify does.
 
@@ -29,8 +29,8 @@ internal static class StatsCommand
     {
         var paths =
             new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
-        var json = new Option<bool>("--json") { Description = "An object a line for each file" };
-        var command = new Command("stats", "Tell what segments are made of.") { paths, json };
+        var json = new Option<bool>("--json") { Description = "One object per line and file" };
+        var command = new Command("stats", "Report what segments contain.") { paths, json };
         command.SetAction(arguments => ErrorOutput.Guard(() =>
         {
             using var output = new CheckedOutput();

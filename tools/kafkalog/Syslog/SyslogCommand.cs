@@ -11,30 +11,30 @@ internal static class SyslogCommand
 {
     public const string MoreHelp = """
         What it does:
-          Each message, RFC 3164 or 5424, becomes a record: its value is the message whole, without the framing, its
-          timestamp the time of receipt. Headers, where the message says so: facility and severity by name (daemon,
-          warning), host, app. A message that says nothing of the kind is kept all the same.
+          Each message, RFC 3164 or 5424, becomes a record: its value is the whole message without the framing, its
+          timestamp the time of receipt. Headers, if the message has them: facility and severity by name (daemon, warning),
+          host, app. A message without them is kept all the same.
         Sockets:
-          Each may be given several times. PORT 0 is any free one; what is listened on is told on standard error.
-          --tcp and --unix-stream: messages framed by their length (RFC 6587) or ended by newline, CR LF or NUL, told apart
-          by themselves. --unix-dgram is what /dev/log is; everybody may write to the sockets of a path. A path left by a
-          killed process is taken over, anything else that lies there is left alone.
-          A message longer than --max-message becomes several records, each but the last with the header
+          Each may be given several times. PORT 0 is any free one; standard error says which sockets are open.
+          --tcp and --unix-stream: messages framed by their length (RFC 6587) or ended by newline, CR LF or NUL; which of
+          them is detected automatically. --unix-dgram is a socket like /dev/log; everybody may write to sockets with a path.
+          The socket of a killed process is replaced, anything else at that path is left alone.
+          A message longer than --max-message becomes several records, all but the last with the header
           kafkalog.continued = 1, and each with kafkalog.part = ID/N: the same ID for the pieces of one message, N from 1.
           Between them there may be records of other senders. Only the first has the other headers.
-        Nothing is lost, but:
-          Of a sender no more is read until what it sent is as safe as --durability says: over TCP and unix sockets it
-          waits. UDP cannot wait: the kernel drops what its buffer has no room for; the number is told every ten seconds.
-          Some senders, nginx among them, do not wait on a full unix datagram socket either. As root the buffer of UDP is
-          16 MiB, else what net.core.rmem_max allows.
+        Nothing is lost, except:
+          No more is read from a sender until what it sent is as safe as --durability says: over TCP and unix sockets it
+          waits. UDP cannot wait: the kernel drops what its buffer has no room for; the number is reported every ten seconds.
+          Some senders, nginx among them, do not wait for a full unix datagram socket either. The UDP buffer is 16 MiB as
+          root, otherwise what net.core.rmem_max allows.
           A full or failing disk: as with kafkalog pipe.
         Stopping:
-          On SIGTERM or SIGINT nothing more is accepted, what lies in the sockets is taken and written, the paths are removed.
+          On SIGTERM or SIGINT it accepts nothing more, writes what is in the sockets, and removes the paths.
 
         Exit codes:
           0  everything that was received is written
           1  something was not: standard error says how much and why
-          2  wrong arguments, or a socket cannot be had
+          2  wrong arguments, or a socket cannot be opened
 
         Examples:
           kafkalog syslog --dir /var/log/apps --component syslog --udp 127.0.0.1:514 --tcp 127.0.0.1:514
@@ -56,7 +56,7 @@ internal static class SyslogCommand
         var maxMessage = new Option<long>("--max-message")
         {
             HelpName = "SIZE",
-            Description = "The most of a message that goes into one record [default: 64KiB]",
+            Description = "The largest part of a message that goes into one record [default: 64KiB]",
             CustomParser = ArgumentParsers.Size(1, ContinuedHeader.MaxMaxLineBytes),
         };
         var maxConnections = new Option<long>("--max-connections")

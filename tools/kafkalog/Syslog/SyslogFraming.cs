@@ -1,7 +1,7 @@
 namespace KafkaLog.Tool.Syslog;
 
 /// <summary>A piece of a stream that becomes a record; one of no length is framing only.</summary>
-/// <param name="Start">Where it begins, behind its framing.</param>
+/// <param name="Start">Where it begins, after its framing.</param>
 /// <param name="Length">Its bytes.</param>
 /// <param name="Consumed">Its bytes with the framing.</param>
 /// <param name="IsStart">True if a message begins with it.</param>

@@ -11,14 +11,14 @@ internal static class VerifyCommand
     public const string MoreHelp = """
         What it checks:
           The CRC of every batch, and every record in it. For each damage: the bytes (both ends inclusive), the reason, the
-          last offset before it and the first behind it. A last batch that its writer has not finished, which lives or may live,
-          is no damage: "sound so far", and how many bytes. Is there a sound batch behind it, or does no batch begin so, it is
-          damage whatever the writer does.
-          --json: an object a line for each file; damage has the first 1000, damageCount counts all.
+          last offset before it and the first after it. The last batch may be unfinished while its writer lives or may live.
+          That is no damage: the report says "sound so far" and how many bytes are unfinished. It is damage if a sound batch
+          follows it, or if no batch can begin with these bytes.
+          --json: one object per line and file; damage has the first 1000, damageCount counts all.
 
         Exit codes:
           0  all files are sound
-          1  something is damaged; or there are bytes, and nothing sound
+          1  something is damaged; or a file has bytes, but no sound batch
           2  a file could not be checked, or wrong arguments
 
         Examples:
@@ -30,7 +30,7 @@ internal static class VerifyCommand
     {
         var paths =
             new Argument<string[]>("FILE|DIR") { Arity = ArgumentArity.OneOrMore, Description = "Segments, or directories of segments" };
-        var json = new Option<bool>("--json") { Description = "An object a line for each file" };
+        var json = new Option<bool>("--json") { Description = "One object per line and file" };
         var command = new Command("verify", "Check every batch and every record of segments.") { paths, json };
         command.SetAction(arguments => ErrorOutput.Guard(() =>
         {

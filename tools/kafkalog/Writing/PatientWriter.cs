@@ -23,7 +23,7 @@ internal sealed class PatientWriter : IDisposable
     private bool _isFailureSaid;
     private long _refused;
 
-    /// <param name="options">Where and how; errors are told here.</param>
+    /// <param name="options">Where and how; errors are reported on standard error.</param>
     /// <param name="durability">How safe records are to be.</param>
     /// <param name="stop">Cancelled when the program was told to stop: a disk that still refuses after that is given up soon.</param>
     /// <exception cref="UnsupportedBatchException">The codec's native library is not installed.</exception>
@@ -35,7 +35,7 @@ internal sealed class PatientWriter : IDisposable
         _pace = new RetryPace(_time);
         _failures = new OccasionalNotice(ErrorOutput.Say, _time);
         _background = new OccasionalNotice(ErrorOutput.Say, _time);
-        _writer = new LogWriter(options with { OnError = TellBackground });
+        _writer = new LogWriter(options with { OnError = ReportBackground });
     }
 
     /// <summary>Records that were read and could not be written. Known when it is disposed.</summary>
@@ -120,14 +120,15 @@ internal sealed class PatientWriter : IDisposable
         }
 
         _isFailureSaid |= _failures.Add(
-            _ => $"{e.Message}. It is kept, and tried again every second; nothing more is read until it is written.");
+            _ => $"{e.Message.TrimEnd('.')}. What was read is kept, and tried again every second; nothing more is read until it is "
+                + "written.");
         if (_pace.AfterFailure(writesAgain, _stop.IsCancellationRequested) is not { } delay)
         {
             HasGivenUp = true;
         }
         else if (_stop.IsCancellationRequested)
         {
-            Thread.Sleep(delay);
+            Thread.Sleep(delay); // the token is cancelled already, so waiting for it would return at once
         }
         else
         {
@@ -152,7 +153,7 @@ internal sealed class PatientWriter : IDisposable
     }
 
     /// <summary>Called from the writer's thread. What fails there fails here too, as soon as more is written.</summary>
-    private void TellBackground(LogWriteException e)
+    private void ReportBackground(LogWriteException e)
     {
         if (!_isFailing)
         {
