@@ -69,7 +69,7 @@ public sealed class LogWriter : IDisposable
         _options = options;
         _time = options.TimeProvider;
         // a missing native library is told now, not with the first batch
-        CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>());
+        CompressionCodecs.For(options.Codec, options.Magic)?.Compress([], new ArrayBufferWriter<byte>());
         _roller = new SegmentRoller(options, Recycle);
         _backoff = new WriteBackoff(_time);
         _open = new PendingBatch(options.Magic, options.BatchBytes);
@@ -411,7 +411,7 @@ public sealed class LogWriter : IDisposable
     /// <summary>Under _gate: waits until a record fits; false if it is to be dropped.</summary>
     private bool MakeRoom(long bytes)
     {
-        while (_queuedBytes > 0 && _queuedBytes + bytes > _options.MaxQueueBytes)
+        while (_queuedBytes > 0 && _queuedBytes + bytes > _options.QueueLimitBytes)
         {
             if (_options.WhenFull == WhenFull.Drop)
             {

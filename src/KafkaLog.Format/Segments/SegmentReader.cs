@@ -82,7 +82,7 @@ public sealed class SegmentReader : IDisposable
     public SafeFileHandle File => _file;
 
     /// <summary>True if the segment's writer gave it an identity: it is ours, and takes the lock.</summary>
-    public bool HasSegmentId => _segmentId is not null;
+    internal bool HasSegmentId => _segmentId is not null;
 
     /// <summary>The first byte that was not consumed.</summary>
     public long Position { get; private set; }
@@ -135,7 +135,7 @@ public sealed class SegmentReader : IDisposable
     /// its start, or by a writer that gives none.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static long? ReadSegmentId(SafeFileHandle file, int maxBatchBytes = DefaultMaxBatchBytes) =>
+    internal static long? ReadSegmentId(SafeFileHandle file, int maxBatchBytes = DefaultMaxBatchBytes) =>
         new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
 
     /// <summary>Reads the next batch.</summary>
