@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Segments;
 using KafkaLog.Sink.Keys;
@@ -78,7 +79,7 @@ public sealed record KafkaLogSinkOptions
         Check(KeyProperty is null || KeyTemplate is null, "keyProperty and keyTemplate are both given; a record has one key.");
         Check(KeyProperty is null || !string.IsNullOrWhiteSpace(KeyProperty), "keyProperty is empty; it must name a property.");
         Check(KeyTemplate is not "", "keyTemplate is empty; it must name a property such as {OrderId}.");
-        if (KeyTemplate is { Length: > 0 } && RecordKey.FaultOf(KeyTemplate) is { } fault)
+        if (KeyTemplate is { Length: > 0 } && !RecordKey.IsValidTemplate(KeyTemplate, out var fault))
         {
             faults.Add(fault);
         }
@@ -94,16 +95,20 @@ public sealed record KafkaLogSinkOptions
         }
     }
 
-    /// <summary>What works, but not as somebody may expect; null if there is nothing.</summary>
-    internal string? WarningOf(Durability durability) =>
-        Codec == CompressionType.None || durability == Durability.Buffered ? null
-        : $"codec {Codec} saves next to nothing with durability {durability}: each event is compressed alone, as a batch of its own, "
-            + "which takes processor time and makes it no smaller. Use durability Buffered, which compresses whole batches, or no codec.";
+    /// <summary>Whether there is something that works, but not as somebody may expect.</summary>
+    internal bool TryGetWarning(Durability durability, [NotNullWhen(true)] out string? warning)
+    {
+        warning = Codec == CompressionType.None || durability == Durability.Buffered ? null
+            : $"codec {Codec} saves next to nothing with durability {durability}: each event is compressed alone, as a batch of its own, "
+                + "which takes processor time and makes it no smaller. Use durability Buffered, which compresses whole batches, or no "
+                + "codec.";
+        return warning is not null;
+    }
 
     /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
     internal void ThrowIfInvalid()
     {
-        IReadOnlyList<string> faults = Validate();
+        var faults = Validate();
         if (faults.Count > 0)
         {
             throw new ArgumentException($"The KafkaLog sink cannot be set up: {string.Join(" ", faults)}");

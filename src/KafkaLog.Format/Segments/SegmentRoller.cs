@@ -62,7 +62,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     /// <summary>Leaves a segment that is not in its place any more, as it was written: what follows would be lost with it.</summary>
     public void CloseIfGone()
     {
-        if (_segment is not { } segment || segment.FaultOfPlace() is not { } fault)
+        if (_segment is not { } segment || segment.IsInPlace(out var fault))
         {
             return;
         }
