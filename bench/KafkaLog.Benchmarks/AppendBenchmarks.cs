@@ -72,7 +72,7 @@ public class AppendBenchmarks
     private void Open(CompressionType codec, bool mapped = false)
     {
         _directory = Directory.CreateTempSubdirectory("kafkalog-bench-").FullName;
-        _writer = new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Compression = codec, Mapped = mapped });
+        _writer = new LogWriter(new LogWriterOptions { Directory = _directory, Component = "bench", Codec = codec, Mapped = mapped });
         Append(Many, Durability.Buffered); // the pools are as full as in a writer that has run for a while
     }
 

@@ -18,7 +18,7 @@ internal sealed class KafkaLogAuditSink : ILogEventSink, IDisposable
         var failures = new FailureReport($"KafkaLog audit sink {options.Component} in {options.Directory}", options.TimeProvider);
         _writer = new LogWriter(options.ToWriterOptions(e => failures.Add(e.Message)));
         _appender = new EventAppender(options, Durability.Synced, _writer, failures.Add);
-        if (options.WarningOf(Durability.Synced) is { } warning)
+        if (options.TryGetWarning(Durability.Synced, out var warning))
         {
             failures.Say(warning);
         }

@@ -14,12 +14,6 @@ namespace Serilog;
 /// </summary>
 public static class KafkaLogLoggerConfigurationExtensions
 {
-    private const int HourSeconds = 3600;
-    private const long SegmentBytes = 1L << 30;
-    private const long QueueBytes = 16L << 20;
-    private const int BatchBytes = 64 << 10;
-    private const int LingerMilliseconds = 100;
-
     /// <summary>Writes events to segments in Kafka's log format. Never throws into the application.</summary>
     /// <param name="sinks">WriteTo.</param>
     /// <param name="directory">Where the segments go.</param>
@@ -43,17 +37,17 @@ public static class KafkaLogLoggerConfigurationExtensions
         this LoggerSinkConfiguration sinks,
         string directory,
         string component,
-        int intervalSeconds = HourSeconds,
-        long fileSizeLimitBytes = SegmentBytes,
+        int intervalSeconds = LogWriterDefaults.IntervalSeconds,
+        long fileSizeLimitBytes = LogWriterDefaults.FileSizeLimitBytes,
         CompressionType codec = CompressionType.None,
         Durability durability = Durability.Flushed,
         string? keyProperty = null,
         string? keyTemplate = null,
         ITextFormatter? formatter = null,
         WhenFull whenFull = WhenFull.Block,
-        long queueLimitBytes = QueueBytes,
-        int batchBytes = BatchBytes,
-        int lingerMilliseconds = LingerMilliseconds,
+        long queueLimitBytes = LogWriterDefaults.QueueLimitBytes,
+        int batchBytes = LogWriterDefaults.BatchBytes,
+        int lingerMilliseconds = LogWriterDefaults.LingerMilliseconds,
         bool mapped = false,
         LogEventLevel restrictedToMinimumLevel = LevelAlias.Minimum,
         LoggingLevelSwitch? levelSwitch = null) => sinks.KafkaLog(
@@ -110,8 +104,8 @@ public static class KafkaLogLoggerConfigurationExtensions
         this LoggerAuditSinkConfiguration sinks,
         string directory,
         string component,
-        int intervalSeconds = HourSeconds,
-        long fileSizeLimitBytes = SegmentBytes,
+        int intervalSeconds = LogWriterDefaults.IntervalSeconds,
+        long fileSizeLimitBytes = LogWriterDefaults.FileSizeLimitBytes,
         CompressionType codec = CompressionType.None,
         string? keyProperty = null,
         string? keyTemplate = null,

@@ -28,7 +28,7 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
         _failures = new FailureReport($"KafkaLog sink {options.Component} in {options.Directory}", options.TimeProvider);
         _writer = new LogWriter(options.ToWriterOptions(e => _failures.Add(e.Message)) with { OnRecovered = Recovered });
         _appender = new EventAppender(options, options.Durability, _writer, _failures.Add);
-        if (options.WarningOf(options.Durability) is { } warning)
+        if (options.TryGetWarning(options.Durability, out var warning))
         {
             _failures.Say(warning);
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Segments;
 using KafkaLog.Sink.Keys;
@@ -8,8 +9,6 @@ namespace KafkaLog.Sink;
 /// <summary>How the sink writes. Only the directory and the component have to be given.</summary>
 public sealed record KafkaLogSinkOptions
 {
-    private const int MaxKiBOfBatch = 16 << 10;
-
     /// <summary>Where the segments go; created if it is missing. Relative to the current directory at start.</summary>
     public required string Directory { get; init; }
 
@@ -17,10 +16,10 @@ public sealed record KafkaLogSinkOptions
     public required string Component { get; init; }
 
     /// <summary>A new segment each so often; whole seconds that divide an hour or a day. An hour: what the original rolls by.</summary>
-    public TimeSpan Interval { get; init; } = TimeSpan.FromHours(1);
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(LogWriterDefaults.IntervalSeconds);
 
     /// <summary>The size, in bytes, at which a segment rolls before its time. 1 GiB: Kafka's own default.</summary>
-    public long FileSizeLimitBytes { get; init; } = 1L << 30;
+    public long FileSizeLimitBytes { get; init; } = LogWriterDefaults.FileSizeLimitBytes;
 
     /// <summary>
     /// How batches are compressed. None: no processor time and nothing native in the application. Worth it with
@@ -47,13 +46,13 @@ public sealed record KafkaLogSinkOptions
     public ITextFormatter? Formatter { get; init; }
 
     /// <summary>How long a <see cref="Durability.Buffered"/> event may wait in memory: the most that a crash loses.</summary>
-    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(LogWriterDefaults.LingerMilliseconds);
 
     /// <summary>The size of a batch, in bytes before compression. 64 KiB: large enough for brokers to take at full speed.</summary>
-    public int BatchBytes { get; init; } = 64 << 10;
+    public int BatchBytes { get; init; } = LogWriterDefaults.BatchBytes;
 
     /// <summary>The most that waits in memory while the disk is slow or full, in bytes. 16 MiB: some 60,000 events.</summary>
-    public long QueueLimitBytes { get; init; } = 16L << 20;
+    public long QueueLimitBytes { get; init; } = LogWriterDefaults.QueueLimitBytes;
 
     /// <summary>
     /// What happens to an event when the queue is full. Block: the logging call waits while the disk is slow; while the
@@ -74,25 +73,13 @@ public sealed record KafkaLogSinkOptions
     /// <summary>All that is wrong with these options, a sentence each.</summary>
     public IReadOnlyList<string> Validate()
     {
-        var faults = new List<string>();
-        Check(!string.IsNullOrWhiteSpace(Directory), "directory is empty; it must name where the segments go.");
-        Check(SegmentName.IsValidComponent(Component), $"component is '{Component}'; it must be 1 to 200 of a-z, A-Z, 0-9, '.', '_', '-'.");
-        Check(
-            RollPolicy.IsValidInterval(Interval),
-            $"interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
-        Check(FileSizeLimitBytes > 0, $"fileSizeLimitBytes is {FileSizeLimitBytes}; it must be at least 1.");
-        Check(
-            Codec == CompressionType.None || CompressionCodecs.For(Codec) is not null,
-            $"codec is {Codec}, which this version does not write.");
+        // The writer's options have the same names; here they are parameters.
+        var faults = WriterOptions.Validate().Select(fault => char.ToLowerInvariant(fault[0]) + fault[1..]).ToList();
         Check(Enum.IsDefined(Durability), $"durability is {Durability}; it must be Buffered, Flushed or Synced.");
-        Check(Enum.IsDefined(WhenFull), $"whenFull is {WhenFull}; it must be Block or Drop.");
-        Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"linger is {Linger}; it must be 0 to 1 minute.");
-        Check(BatchBytes is >= 1 << 10 and <= MaxKiBOfBatch << 10, $"batchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
-        Check(QueueLimitBytes >= BatchBytes, $"queueLimitBytes is {QueueLimitBytes}; it must be at least batchBytes ({BatchBytes}).");
         Check(KeyProperty is null || KeyTemplate is null, "keyProperty and keyTemplate are both given; a record has one key.");
         Check(KeyProperty is null || !string.IsNullOrWhiteSpace(KeyProperty), "keyProperty is empty; it must name a property.");
         Check(KeyTemplate is not "", "keyTemplate is empty; it must name a property such as {OrderId}.");
-        if (KeyTemplate is { Length: > 0 } && RecordKey.FaultOf(KeyTemplate) is { } fault)
+        if (KeyTemplate is { Length: > 0 } && !RecordKey.IsValidTemplate(KeyTemplate, out var fault))
         {
             faults.Add(fault);
         }
@@ -108,35 +95,41 @@ public sealed record KafkaLogSinkOptions
         }
     }
 
-    /// <summary>What works, but not as somebody may expect; null if there is nothing.</summary>
-    internal string? WarningOf(Durability durability) =>
-        Codec == CompressionType.None || durability == Durability.Buffered ? null
-        : $"codec {Codec} saves next to nothing with durability {durability}: each event is compressed alone, as a batch of its own, "
-            + "which takes processor time and makes it no smaller. Use durability Buffered, which compresses whole batches, or no codec.";
+    /// <summary>Whether there is something that works, but not as somebody may expect.</summary>
+    internal bool TryGetWarning(Durability durability, [NotNullWhen(true)] out string? warning)
+    {
+        warning = Codec == CompressionType.None || durability == Durability.Buffered ? null
+            : $"codec {Codec} saves next to nothing with durability {durability}: each event is compressed alone, as a batch of its own, "
+                + "which takes processor time and makes it no smaller. Use durability Buffered, which compresses whole batches, or no "
+                + "codec.";
+        return warning is not null;
+    }
 
     /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
     internal void ThrowIfInvalid()
     {
-        IReadOnlyList<string> faults = Validate();
+        var faults = Validate();
         if (faults.Count > 0)
         {
             throw new ArgumentException($"The KafkaLog sink cannot be set up: {string.Join(" ", faults)}");
         }
     }
 
-    internal LogWriterOptions ToWriterOptions(Action<LogWriteException> onError) => new()
+    internal LogWriterOptions ToWriterOptions(Action<LogWriteException> onError) =>
+        WriterOptions with { Directory = Path.GetFullPath(Directory), OnError = onError };
+
+    private LogWriterOptions WriterOptions => new()
     {
-        Directory = Path.GetFullPath(Directory),
+        Directory = Directory,
         Component = Component,
         Interval = Interval,
-        MaxSegmentBytes = FileSizeLimitBytes,
-        Compression = Codec,
+        FileSizeLimitBytes = FileSizeLimitBytes,
+        Codec = Codec,
         BatchBytes = BatchBytes,
         Linger = Linger,
-        MaxQueueBytes = QueueLimitBytes,
+        QueueLimitBytes = QueueLimitBytes,
         WhenFull = WhenFull,
         Mapped = Mapped,
         TimeProvider = TimeProvider,
-        OnError = onError,
     };
 }

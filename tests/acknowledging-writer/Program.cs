@@ -11,7 +11,7 @@ var options = new LogWriterOptions
     Directory = args[0],
     Component = args[1],
     Interval = TimeSpan.FromSeconds(1),
-    MaxSegmentBytes = 256 * 1024, // several segments within one short life
+    FileSizeLimitBytes = 256 * 1024, // several segments within one short life
     Mapped = args.Contains("mapped"),
 };
 using var writer = new LogWriter(options);

@@ -14,7 +14,7 @@ var writer = new LogWriter(new LogWriterOptions
 {
     Directory = args[0],
     Component = args[1],
-    MaxSegmentBytes = long.Parse(args[2], CultureInfo.InvariantCulture),
+    FileSizeLimitBytes = long.Parse(args[2], CultureInfo.InvariantCulture),
     Mapped = args.Contains("mapped"),
     TimeProvider = clock,
     OnError = e => Console.Error.WriteLine("reported: " + e.Message),

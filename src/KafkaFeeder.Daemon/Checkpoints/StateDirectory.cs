@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using KafkaFeeder.Daemon.Files;
@@ -37,9 +38,13 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         }
     }
 
-    /// <summary>Why the directories may not be used, with what to do; null: they may.</summary>
+    /// <summary>Whether the directories may be used. If not, <paramref name="problem"/> says why, and what to do.</summary>
     /// <exception cref="IOException">They cannot be looked at.</exception>
-    public string? Problem() => ProblemFor(FileCalls.EffectiveUser());
+    public bool IsSafe([NotNullWhen(false)] out string? problem)
+    {
+        var user = FileCalls.EffectiveUser();
+        return IsSafe("checkpoint_dir", checkpointDir, user, out problem) && IsSafe("journal_dir", journalDir, user, out problem);
+    }
 
     /// <summary>
     /// What the daemon would say before it runs, each directory for itself; nothing is left behind. Who checks may be another
@@ -53,14 +58,18 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         {
             if (FileFacts.TryOf(directory, out var found, out var errno))
             {
-                if ((found.IsDirectory ? ProblemOf(setting, directory, user) : $"{setting} {directory} is no directory") is { } problem)
+                if (!found.IsDirectory)
+                {
+                    yield return $"{setting} {directory} is no directory";
+                }
+                else if (!IsSafe(setting, directory, user, out var problem))
                 {
                     yield return problem;
                 }
             }
             else if (errno == FileCalls.NoEntry)
             {
-                if (WhyNotMade(directory) is { } reason)
+                if (!CanBeMade(directory, out var reason))
                 {
                     yield return $"{setting} {directory} cannot be made: {reason}";
                 }
@@ -76,12 +85,10 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         }
     }
 
-    private string? ProblemFor(uint user) =>
-        ProblemOf("checkpoint_dir", checkpointDir, user) ?? ProblemOf("journal_dir", journalDir, user);
-
     /// <summary>Makes another directory where this one would be, and removes it.</summary>
-    private static string? WhyNotMade(string directory)
+    private static bool CanBeMade(string directory, [NotNullWhen(false)] out string? reason)
     {
+        reason = null;
         var above = Path.GetDirectoryName(directory) ?? "/";
         while (!FileFacts.TryOf(above, out _, out _) && Path.GetDirectoryName(above) is { } next)
         {
@@ -93,11 +100,12 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         {
             Directory.CreateDirectory(probe, OwnerOnly);
             Directory.Delete(probe);
-            return null;
+            return true;
         }
         catch (IOException e)
         {
-            return e.Message.Replace(probe, above, StringComparison.Ordinal);
+            reason = e.Message.Replace(probe, above, StringComparison.Ordinal);
+            return false;
         }
     }
 
@@ -124,7 +132,7 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     /// <summary>Where records of a log go that the brokers refuse.</summary>
     public string RejectedDirectory(string directory, string component) => Path.Combine(RejectedRoot, NameOf(directory, component));
 
-    private static string? ProblemOf(string setting, string directory, uint user)
+    private static bool IsSafe(string setting, string directory, uint user, [NotNullWhen(false)] out string? problem)
     {
         if (!FileFacts.TryOf(directory, out var facts, out var errno))
         {
@@ -133,16 +141,18 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
 
         if (facts.Owner != user && facts.Owner != 0)
         {
-            return $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: whoever owns it could "
-                + $"say there what "
-                + $"Kafka has confirmed. Run kafkafeeder as user {facts.Owner}, or give the directory away: chown {user} {directory}";
+            problem = $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: whoever owns it could "
+                + $"say there what Kafka has acknowledged. Run kafkafeeder as user {facts.Owner}, "
+                + $"or give the directory away: chown {user} {directory}";
+            return false;
         }
 
         var others = (facts.Mode & OthersWrite) != 0 ? "everybody on this host" : (facts.Mode & GroupWrite) != 0 ? "its group" : null;
-        return others is null ? null
+        problem = others is null ? null
             : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could say there "
-                + $"what Kafka has "
-                + $"confirmed, and what is not would be skipped and deleted. Take that right away: chmod go-w {directory}";
+                + "what Kafka has acknowledged, and what is not would be skipped and deleted. Take that right away: "
+                + $"chmod go-w {directory}";
+        return problem is null;
     }
 
     private static string NameOf(string directory, string component)

@@ -65,9 +65,9 @@ internal sealed class LogFileReader(Authority authority)
             return known.File;
         }
 
-        var file = BoundedFile.ReadText(handle, real, ConfigLoader.MaxLogFileBytes, out var text) is { } reason
-            ? LogFile.Unreadable(path, reason + ".")
-            : new LogFile(path, facts.Owner, mayQuote, ConfigLoader.LoadLogsText(text, path)) { WhyHidden = why };
+        var file = BoundedFile.TryReadText(handle, real, ConfigLoader.MaxLogFileBytes, out var text, out var reason)
+            ? new LogFile(path, facts.Owner, mayQuote, ConfigLoader.LoadLogsText(text, path)) { WhyHidden = why }
+            : LogFile.Unreadable(path, reason + ".");
         _known[path] = (stamp, file);
         return file;
     }

@@ -67,7 +67,7 @@ internal sealed class Startup : IDisposable
         try
         {
             state.Create();
-            if (state.Problem() is { } unsafeState)
+            if (!state.IsSafe(out var unsafeState))
             {
                 Console.Error.WriteLine($"{options.SourceFile}: {unsafeState}");
                 return null;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using System.Text;
 using KafkaFeeder.Units;
@@ -19,63 +20,68 @@ internal static partial class BoundedFile
     /// <param name="path">A symlink is followed.</param>
     /// <param name="maxBytes">Inclusive.</param>
     /// <param name="text">The content; "" after a fault.</param>
-    /// <returns>Null, or the reason why not, without a full stop.</returns>
-    public static string? ReadText(string path, int maxBytes, out string text)
+    /// <param name="fault">Why not, without a full stop.</param>
+    public static bool TryReadText(string path, int maxBytes, out string text, [NotNullWhen(false)] out string? fault)
     {
         text = "";
         int descriptor = Open(path, OpenNonBlocking | OpenCloseOnExec);
         if (descriptor < 0)
         {
-            return "cannot be opened: " + Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+            fault = "cannot be opened: " + Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+            return false;
         }
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
-        return ReadText(handle, path, maxBytes, out text);
+        return TryReadText(handle, path, maxBytes, out text, out fault);
     }
 
     /// <summary>As above, of a file that is open.</summary>
-    public static string? ReadText(SafeFileHandle handle, string path, int maxBytes, out string text)
+    public static bool TryReadText(
+        SafeFileHandle handle, string path, int maxBytes, out string text, [NotNullWhen(false)] out string? fault)
     {
         try
         {
-            return ReadBytes(handle, maxBytes, out text);
+            return TryReadText(handle, maxBytes, out text, out fault);
         }
         catch (NotSupportedException)
         {
-            text = "";
-            return "is a pipe or a device; expected a regular file";
+            fault = "is a pipe or a device; expected a regular file";
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            text = "";
-            return Directory.Exists(path) ? "is a directory; expected a file" : "cannot be read: " + refused.Message;
+            fault = Directory.Exists(path) ? "is a directory; expected a file" : "cannot be read: " + refused.Message;
         }
         catch (DecoderFallbackException)
         {
-            text = "";
-            return "is not UTF-8 text";
+            fault = "is not UTF-8 text";
         }
+
+        text = "";
+        return false;
     }
 
-    private static string? ReadBytes(SafeFileHandle handle, int maxBytes, out string text)
+    private static bool TryReadText(SafeFileHandle handle, int maxBytes, out string text, [NotNullWhen(false)] out string? fault)
     {
-        text = "";
+        (text, fault) = ("", TooLarge(maxBytes));
         if (RandomAccess.GetLength(handle) > maxBytes)
         {
-            return TooLarge(maxBytes);
+            return false;
         }
+
         // One byte more than the limit, for a file that grows meanwhile or does not know its length.
-        byte[] buffer = new byte[maxBytes + 1];
-        int filled = 0;
-        for (int read = -1; read != 0 && filled < buffer.Length; filled += read)
+        var buffer = new byte[maxBytes + 1];
+        var filled = 0;
+        for (var read = -1; read != 0 && filled < buffer.Length; filled += read)
         {
             read = RandomAccess.Read(handle, buffer.AsSpan(filled), filled);
         }
+
         if (filled > maxBytes)
         {
-            return TooLarge(maxBytes);
+            return false;
         }
-        text = StrictUtf8.GetString(buffer.AsSpan(0, filled));
-        return null;
+
+        (text, fault) = (StrictUtf8.GetString(buffer.AsSpan(0, filled)), null);
+        return true;
     }
 
     private static string TooLarge(int maxBytes) => $"is larger than {SizeText.Format(maxBytes)}, which no such file needs";

@@ -120,11 +120,11 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
             {
                 map.Fault(entry.Key, "has a NUL character in it.");
             }
-            else if (BrokerPropertyRule.Refusal(entry.Key, scalar.Value) is { } refusal)
+            else if (!BrokerPropertyRule.MayBeSet(entry.Key, scalar.Value, out string? refusal))
             {
                 map.Fault(entry.Key, refusal);
             }
-            else if (_secrets.Resolve(scalar.Value, out string value, out bool isSecret) is { } fault)
+            else if (!_secrets.TryResolve(scalar.Value, out string value, out bool isSecret, out string? fault))
             {
                 map.Fault(entry.Key, fault);
             }

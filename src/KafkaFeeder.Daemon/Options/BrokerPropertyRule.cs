@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>The properties of librdkafka that our promises rest on: nobody else may set them.</summary>
@@ -36,19 +38,16 @@ internal static class BrokerPropertyRule
         ["test.mock.num.brokers"] = "its brokers live in this process and keep nothing",
     };
 
-    /// <summary>Null when it may be set; otherwise the reason why not.</summary>
-    public static string? Refusal(string name, string value)
+    /// <summary>Whether it may be set. If not, <paramref name="refusal"/> is the rest of a sentence.</summary>
+    public static bool MayBeSet(string name, string value, [NotNullWhen(false)] out string? refusal)
     {
-        if (Owned.TryGetValue(name, out string? reason))
-        {
-            return $"may not be set here: {reason}.";
-        }
-        return name.ToLowerInvariant() switch
+        refusal = Owned.TryGetValue(name, out var reason) ? $"may not be set here: {reason}." : name.ToLowerInvariant() switch
         {
             "enable.idempotence" when value != "false" => "may only be set to false: it is on by itself where the brokers have it.",
             "message.timeout.ms" or "delivery.timeout.ms" when value != "0" => $"may only be 0 (no limit): {NoLimit}.",
             _ => null,
         };
+        return refusal is null;
     }
 
     /// <summary>librdkafka's names: lower case words with dots and underscores.</summary>

@@ -18,7 +18,7 @@ public static class ConfigLoader
     /// <summary><c>conf.yaml</c>. Null if, and only if, faults were added.</summary>
     public static FeederOptions? Load(string path, List<ConfigFault> faults)
     {
-        if (BoundedFile.ReadText(path, MaxFeederFileBytes, out string text) is { } reason)
+        if (!BoundedFile.TryReadText(path, MaxFeederFileBytes, out string text, out string? reason))
         {
             faults.Add(new ConfigFault(path, 0, "", reason + "."));
             return null;
@@ -45,9 +45,9 @@ public static class ConfigLoader
     /// A <c>kafkafeeder.yaml</c>. <paramref name="path"/> is where it was found: when that is a symlink, the log's
     /// directory is the link's, as in the original.
     /// </summary>
-    public static ParsedLogs LoadLogs(string path) => BoundedFile.ReadText(path, MaxLogFileBytes, out string text) is { } reason
-        ? new ParsedLogs { Faults = [new ConfigFault(path, 0, "", reason + ".")] }
-        : LoadLogsText(text, path);
+    public static ParsedLogs LoadLogs(string path) => BoundedFile.TryReadText(path, MaxLogFileBytes, out string text, out string? reason)
+        ? LoadLogsText(text, path)
+        : new ParsedLogs { Faults = [new ConfigFault(path, 0, "", reason + ".")] };
 
     /// <summary>As <see cref="LoadLogs"/>; <paramref name="fileName"/> is for messages and for relative paths.</summary>
     public static ParsedLogs LoadLogsText(string text, string fileName)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using KafkaFeeder.Daemon.Options.Values;
 
@@ -18,9 +19,10 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
     /// <param name="text">The value as it stands in the file.</param>
     /// <param name="value">The value with the secrets in it.</param>
     /// <param name="isSecret">Whether any part came from a file or the environment.</param>
-    /// <returns>Null, or the fault, as the rest of a sentence.</returns>
-    public string? Resolve(string text, out string value, out bool isSecret)
+    /// <param name="fault">Why it cannot be filled in, as the rest of a sentence.</param>
+    public bool TryResolve(string text, out string value, out bool isSecret, [NotNullWhen(false)] out string? fault)
     {
+        fault = null;
         var filled = new StringBuilder();
         (value, isSecret) = ("", false);
         int position = 0;
@@ -34,63 +36,79 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
             }
             int end = text.IndexOf('}', start);
             string reference = end < 0 ? text[start..] : text[start..(end + 1)];
-            if (Fetch(reference, out string secret) is { } fault)
+            if (!TryFetch(reference, out string secret, out fault))
             {
-                return fault;
+                return false;
             }
             filled.Append(text, position, start - position).Append(secret);
             isSecret = true;
             position = end + 1;
         }
         value = filled.Append(text, position, text.Length - position).ToString();
-        return null;
+        return true;
     }
 
-    private string? Fetch(string reference, out string secret)
+    private bool TryFetch(string reference, out string secret, [NotNullWhen(false)] out string? fault)
     {
-        secret = "";
         if (reference.StartsWith("${file:", StringComparison.Ordinal) && reference.Length > 8 && reference[^1] == '}')
         {
-            string path = Path.Combine(baseDirectory, reference[7..^1]);
-            return FetchFile(path, out secret) is { } fault ? $"refers to the file {Quote.Value(path)}: {fault}." : null;
+            var path = Path.Combine(baseDirectory, reference[7..^1]);
+            fault = TryFetchFile(path, out secret, out var why) ? null : $"refers to the file {Quote.Value(path)}: {why}.";
+            return fault is null;
         }
+
         if (reference.StartsWith("${credential:", StringComparison.Ordinal) && reference.Length > 14 && reference[^1] == '}')
         {
-            return FetchCredential(reference[13..^1], out secret);
+            return TryFetchCredential(reference[13..^1], out secret, out fault);
         }
+
         if (reference.StartsWith("${env:", StringComparison.Ordinal) && reference.Length > 7 && reference[^1] == '}')
         {
-            string name = reference[6..^1];
+            var name = reference[6..^1];
             secret = WithoutLastNewline(environment(name) ?? "");
-            return secret.Length > 0 ? null : $"refers to the environment variable {Quote.Value(name)}, which is not set.";
+            fault = secret.Length > 0 ? null : $"refers to the environment variable {Quote.Value(name)}, which is not set.";
+            return fault is null;
         }
-        return "has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.";
+
+        secret = "";
+        fault = "has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.";
+        return false;
     }
 
-    /// <summary>What the service manager was told to load, from the directory that it made for this.</summary>
-    private string? FetchCredential(string name, out string secret)
+    /// <summary>What the service manager was asked to load, from the directory that it made for this.</summary>
+    private bool TryFetchCredential(string name, out string secret, [NotNullWhen(false)] out string? fault)
     {
         secret = "";
         if (!NameRule.IsValid(name))
         {
-            return $"refers to the credential {Quote.Value(name)}: that is no name of a credential.";
+            fault = $"refers to the credential {Quote.Value(name)}: that is no name of a credential.";
+            return false;
         }
-        string unit = $"the unit needs LoadCredential={name}:/path/of/the/secret";
+
+        var unit = $"the unit needs LoadCredential={name}:/path/of/the/secret";
         if (environment("CREDENTIALS_DIRECTORY") is not { Length: > 0 } directory)
         {
-            return $"refers to the credential {Quote.Value(name)}, and CREDENTIALS_DIRECTORY is not set: {unit}, and systemd must start "
+            fault = $"refers to the credential {Quote.Value(name)}, and CREDENTIALS_DIRECTORY is not set: {unit}, and systemd must start "
                 + "the daemon.";
+            return false;
         }
-        return FetchFile(Path.Combine(directory, name), out secret) is { } fault
-            ? $"refers to the credential {Quote.Value(name)}: {Quote.Value(Path.Combine(directory, name))} {fault}; {unit}."
-            : null;
+
+        var path = Path.Combine(directory, name);
+        fault = TryFetchFile(path, out secret, out var why) ? null
+            : $"refers to the credential {Quote.Value(name)}: {Quote.Value(path)} {why}; {unit}.";
+        return fault is null;
     }
 
-    private static string? FetchFile(string path, out string secret)
+    private static bool TryFetchFile(string path, out string secret, [NotNullWhen(false)] out string? fault)
     {
-        string? fault = BoundedFile.ReadText(path, MaxFileBytes, out string content);
+        var isRead = BoundedFile.TryReadText(path, MaxFileBytes, out var content, out fault);
         secret = WithoutLastNewline(content);
-        return fault ?? (secret.Length > 0 ? null : "is empty");
+        if (isRead && secret.Length == 0)
+        {
+            fault = "is empty";
+        }
+
+        return fault is null;
     }
 
     /// <summary>Editors and <c>echo</c> end a file with one that is no part of the secret.</summary>

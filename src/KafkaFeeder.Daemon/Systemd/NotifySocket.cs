@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 using System.Text;
 
@@ -16,25 +17,28 @@ internal sealed class NotifySocket(string address) : IDisposable
     private Socket? _socket;
 
     /// <summary>Sends one message: lines of NAME=value.</summary>
-    /// <returns>Null, or the reason why not.</returns>
-    public string? Send(string message)
+    /// <param name="message">The message.</param>
+    /// <param name="fault">Why not.</param>
+    public bool TrySend(string message, [NotNullWhen(false)] out string? fault)
     {
+        fault = null;
         lock (_lock)
         {
             try
             {
-                // By name each time: the manager may have made its socket anew.
+                // By name each time: the manager may have made a new socket.
                 var manager = new UnixDomainSocketEndPoint(address[0] == '@' ? "\0" + address[1..] : address);
                 _socket ??= new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified)
                 {
                     SendTimeout = MaxWaitMilliseconds,
                 };
                 _socket.SendTo(Encoding.UTF8.GetBytes(message), manager);
-                return null;
+                return true;
             }
             catch (Exception e) when (e is SocketException or ArgumentException)
             {
-                return e.Message;
+                fault = e.Message;
+                return false;
             }
         }
     }

@@ -175,7 +175,7 @@ internal sealed class Supervisor : IDisposable
 
     private bool Send(string message)
     {
-        if (_socket?.Send(message) is not { } problem)
+        if (_socket is null || _socket.TrySend(message, out var problem))
         {
             return true;
         }

@@ -11,7 +11,7 @@ namespace KafkaLog.Format.Checksums;
 /// where the processor has it (x86), by its instruction on ARM, by eight tables elsewhere. Sources: RFC 1952 section 8;
 /// Intel's white paper "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction".
 /// </summary>
-public static class Crc32
+internal static class Crc32
 {
     internal const uint Polynomial = 0xEDB88320; // reflected
     private static readonly uint[] Tables = BuildTables();

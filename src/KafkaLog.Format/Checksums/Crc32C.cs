@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace KafkaLog.Format.Checksums;
 
 /// <summary>CRC-32C (Castagnoli), the checksum of magic 2. Source: RFC 3720 B.4; Kafka's <c>Crc32C</c>.</summary>
-public static class Crc32C
+internal static class Crc32C
 {
     internal const uint Polynomial = 0x82F63B78; // reflected
 

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace KafkaLog.Format.Compression;
 
 /// <summary>One way to compress a block of bytes. Implementations hold no state between calls.</summary>
-public interface ICompressionCodec
+internal interface ICompressionCodec
 {
     /// <summary>What stands in the attributes of a batch.</summary>
     CompressionType Type { get; }
@@ -18,7 +18,7 @@ public interface ICompressionCodec
 }
 
 /// <summary>The codecs that this version has.</summary>
-public static class CompressionCodecs
+internal static class CompressionCodecs
 {
     private static readonly ICompressionCodec?[] ByType =
         [null, new GzipCodec(), new SnappyCodec(), new Lz4Codec(Lz4HeaderChecksum.Right), new ZstdCodec()];

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using KafkaLog.Format.Compression;
 
 namespace KafkaLog.Format.Records;
@@ -62,9 +63,12 @@ internal static class BatchBuilders
         return Math.Max(bytes, bytes - LegacyMessage.MinBytesOf(1) + 1 + (6 * Varint.MaxBytes));
     }
 
-    /// <summary>Why a record cannot be written in a magic; null if it can.</summary>
-    public static string? FaultOf(in NewRecord record, byte magic) =>
-        magic < 2 && !record.Headers.IsEmpty
+    /// <summary>Whether a record can be written in a magic.</summary>
+    public static bool CanHold(in NewRecord record, byte magic, [NotNullWhen(false)] out string? fault)
+    {
+        fault = magic < 2 && !record.Headers.IsEmpty
             ? $"A record with headers cannot be written in magic {magic}, which has none: magic 2 has."
             : null;
+        return fault is null;
+    }
 }

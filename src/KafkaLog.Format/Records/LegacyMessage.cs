@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Format.Compression;
 
@@ -89,26 +90,33 @@ internal readonly ref struct LegacyMessage
         };
     }
 
-    /// <summary>Takes one message off the front of <paramref name="source"/>. Returns what is wrong with it, or null.</summary>
-    public static string? TryRead(scoped ref ReadOnlySpan<byte> source, out LegacyMessage message)
+    /// <summary>
+    /// Takes one message off the front of <paramref name="source"/>. If there is none, <paramref name="fault"/> says why.
+    /// </summary>
+    public static bool TryRead(
+        scoped ref ReadOnlySpan<byte> source, out LegacyMessage message, [NotNullWhen(false)] out string? fault)
     {
         message = default;
+        fault = null;
         if (source.Length < MinBytes)
         {
-            return $"a message of magic 0 or 1 has at least {MinBytes} bytes, {source.Length} are there";
+            fault = $"a message of magic 0 or 1 has at least {MinBytes} bytes, {source.Length} are there";
+            return false;
         }
 
         var size = BinaryPrimitives.ReadInt32BigEndian(source[8..]);
         var magic = source[RecordBatchHeader.MagicPosition];
         if (magic > 1)
         {
-            return $"a message's magic is {magic}, expected 0 or 1";
+            fault = $"a message's magic is {magic}, expected 0 or 1";
+            return false;
         }
 
         if (size < MinBytesOf(magic) - RecordBatchHeader.LogOverhead || size > source.Length - RecordBatchHeader.LogOverhead)
         {
-            return $"a message's size is {size}, expected {MinBytesOf(magic) - RecordBatchHeader.LogOverhead} to "
+            fault = $"a message's size is {size}, expected {MinBytesOf(magic) - RecordBatchHeader.LogOverhead} to "
                 + $"{source.Length - RecordBatchHeader.LogOverhead}";
+            return false;
         }
 
         var bytes = source[..(size + RecordBatchHeader.LogOverhead)];
@@ -116,7 +124,8 @@ internal readonly ref struct LegacyMessage
         if (!TryReadBytes(ref rest, out var key, out var hasKey) || !TryReadBytes(ref rest, out var value, out var hasValue)
             || !rest.IsEmpty)
         {
-            return $"key and value of a message do not fit its size of {size}";
+            fault = $"key and value of a message do not fit its size of {size}";
+            return false;
         }
 
         message = new LegacyMessage
@@ -131,7 +140,7 @@ internal readonly ref struct LegacyMessage
             HasValue = hasValue,
         };
         source = source[bytes.Length..];
-        return null;
+        return true;
     }
 
     /// <summary>Writes a whole message, checksum included, and returns its length in bytes.</summary>

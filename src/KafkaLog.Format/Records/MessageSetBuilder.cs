@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using KafkaLog.Format.Compression;
 
@@ -26,7 +27,7 @@ internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchB
 
     public void Append(in NewRecord record)
     {
-        if (BatchBuilders.FaultOf(record, magic) is { } fault)
+        if (!BatchBuilders.CanHold(record, magic, out var fault))
         {
             throw new ArgumentException(fault, nameof(record));
         }
@@ -44,6 +45,7 @@ internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchB
         ArrayBufferWriter<byte> compressed,
         int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
+        Debug.Assert(RecordsCount > 0, "a wrapper around nothing is damage to a reader");
         if (codec is not null)
         {
             NumberFrom(magic == 1 ? 0 : baseOffset); // KIP-31: relative in magic 1

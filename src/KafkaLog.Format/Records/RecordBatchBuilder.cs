@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using KafkaLog.Format.Compression;
 
 namespace KafkaLog.Format.Records;
@@ -64,6 +65,7 @@ internal sealed class RecordBatchBuilder : IBatchBuilder
         ArrayBufferWriter<byte> compressed,
         int lockMark = RecordBatchHeader.NoLeaderEpoch)
     {
+        Debug.Assert(RecordsCount > 0, "a batch without records has no last offset");
         var header = new RecordBatchHeader
         {
             BaseOffset = baseOffset,

@@ -81,7 +81,7 @@ public ref struct RecordEnumerator
     /// <summary>The next message of magic 0 or 1; all of them were checked when their wrapper was opened.</summary>
     private void NextMessage()
     {
-        if (LegacyMessage.TryRead(ref _rest, out var message) is { } fault)
+        if (!LegacyMessage.TryRead(ref _rest, out var message, out var fault))
         {
             throw Broken(fault);
         }

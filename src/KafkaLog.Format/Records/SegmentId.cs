@@ -7,7 +7,7 @@ namespace KafkaLog.Format.Records;
 /// the low bits of the base offset as sequence. It tells a file from another one of the same name or inode, a batch of
 /// this file from bytes that only look like one, and a damaged base offset from a true one (docs/decisions/0003).
 /// </summary>
-public static class SegmentId
+internal static class SegmentId
 {
     // Brokers give out producer ids from 0 upwards: none of theirs is that large.
     private const long First = 1L << 62;

@@ -22,10 +22,14 @@ internal static class WrappedMessages
     {
         var header = LegacyMessage.ReadHeader(entry);
         var rest = entry;
-        var fault = LegacyMessage.TryRead(ref rest, out var outer) ?? (rest.IsEmpty ? null : $"{rest.Length} bytes follow it");
-        if (fault is not null)
+        if (!LegacyMessage.TryRead(ref rest, out var outer, out var fault))
         {
             throw Broken(header, fault);
+        }
+
+        if (!rest.IsEmpty)
+        {
+            throw Broken(header, $"{rest.Length} bytes follow it");
         }
 
         messages = entry;
@@ -52,8 +56,7 @@ internal static class WrappedMessages
         for (var rest = messages; !rest.IsEmpty; count++)
         {
             var whole = rest;
-            var fault = LegacyMessage.TryRead(ref rest, out var message);
-            if (fault is null && message.Magic != wrapper.Magic)
+            if (LegacyMessage.TryRead(ref rest, out var message, out var fault) && message.Magic != wrapper.Magic)
             {
                 fault = $"a message's magic is {message.Magic}";
             }

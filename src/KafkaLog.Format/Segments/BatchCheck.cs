@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 
@@ -15,38 +16,41 @@ internal static class BatchCheck
     /// <summary>The fewest bytes that any batch has.</summary>
     public const int MinBytes = LegacyMessage.MinBytes;
 
-    /// <summary>What is wrong with a header, before a byte behind it is looked at; null if nothing is.</summary>
-    public static string? FaultOf(in RecordBatchHeader header, int maxBatchBytes)
+    /// <summary>Whether a batch may have such a header. Nothing after it is looked at.</summary>
+    public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) =>
+        HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
+
+    /// <summary>The same, and what is wrong with it.</summary>
+    public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes, [NotNullWhen(false)] out string? fault)
     {
         var minBytes = RecordBatchHeader.BytesOf(header.Magic);
-        return !HasPossibleLength(header, maxBatchBytes)
+        fault = !HasPossibleLength(header, maxBatchBytes)
             ? $"batch length is {header.BatchLength}, expected {minBytes - RecordBatchHeader.LogOverhead} to "
                 + $"{maxBatchBytes - RecordBatchHeader.LogOverhead} (magic {header.Magic})"
             : !HasPossibleCount(header) ? $"{header.RecordsCount} records with a last offset delta of {header.LastOffsetDelta}"
             : null;
+        return fault is null;
     }
 
-    /// <summary>The same, without a word: for the search, which asks at every byte.</summary>
-    public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) =>
-        HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
-
     /// <summary>
-    /// Why no writer makes a batch of what begins with these bytes, as many as are there; null if one may. What it has not copied yet
+    /// Whether a writer may make a batch of what begins with these bytes, as many as are there. What it has not copied yet
     /// is zeros, so a length may still be too small, and a CRC be wrong.
     /// </summary>
-    public static string? FaultOfStart(ReadOnlySpan<byte> head, int maxBatchBytes)
+    public static bool CanBegin(ReadOnlySpan<byte> head, int maxBatchBytes, [NotNullWhen(false)] out string? fault)
     {
+        fault = null;
         if (head.Length < RecordBatchHeader.LogOverhead)
         {
-            return null;
+            return true;
         }
 
         var most = maxBatchBytes - RecordBatchHeader.LogOverhead;
         var length = BinaryPrimitives.ReadInt32BigEndian(head[8..]);
-        return length < 0 || length > most ? $"batch length is {length}, expected at most {most}"
+        fault = length < 0 || length > most ? $"batch length is {length}, expected at most {most}"
             : head.Length > RecordBatchHeader.MagicPosition && head[RecordBatchHeader.MagicPosition] is > 2 and var magic
                 ? FaultOfMagic(magic)
             : null;
+        return fault is null;
     }
 
     private static bool HasPossibleLength(in RecordBatchHeader header, int maxBatchBytes) =>
@@ -64,16 +68,19 @@ internal static class BatchCheck
         return (header.Compression == CompressionType.None ? bytes : SegmentReader.DefaultMaxBatchBytes) / MinRecordBytes;
     }
 
-    /// <summary>What is wrong with the offsets of a batch whose CRC is right: they are not all under it.</summary>
-    public static string? FaultOfOffsets(in RecordBatchHeader header) =>
-        header.BaseOffset < 0 || header.NextOffset < header.BaseOffset ? $"its base offset is {header.BaseOffset}" : null;
+    /// <summary>Whether the offsets of a batch whose CRC is right make sense: the CRC does not cover all of them.</summary>
+    public static bool HasPossibleOffsets(in RecordBatchHeader header, [NotNullWhen(false)] out string? fault)
+    {
+        fault = header.BaseOffset < 0 || header.NextOffset < header.BaseOffset ? $"its base offset is {header.BaseOffset}" : null;
+        return fault is null;
+    }
 
     /// <summary>What a magic byte means that no version of the format has.</summary>
     public static string FaultOfMagic(byte magic) => $"magic is {magic}, expected 0, 1 or 2";
 
     /// <summary>
     /// A quick look for the search after damage, in a file without an identity: would a batch begin here? Stricter than
-    /// <see cref="FaultOf"/>, since each yes costs a CRC over the batch.
+    /// <see cref="IsPossible(in RecordBatchHeader, int)"/>, since each yes costs a CRC over the batch.
     /// </summary>
     public static bool LooksLikeHeader(in RecordBatchHeader header, int maxBatchBytes, long minOffset) =>
         IsPossible(header, maxBatchBytes)

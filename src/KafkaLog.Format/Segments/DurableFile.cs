@@ -10,7 +10,7 @@ namespace KafkaLog.Format.Segments;
 /// used nowhere: on Linux they return normally when fsync failed. After a failure here, never sync the same file again:
 /// the kernel then reports success although the data are gone. Abandon the file.
 /// </summary>
-public static class DurableFile
+internal static class DurableFile
 {
     /// <summary>Forces a file's data and size to the disk.</summary>
     /// <param name="file">The open file.</param>

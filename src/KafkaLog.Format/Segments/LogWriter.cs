@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 
@@ -69,7 +70,7 @@ public sealed class LogWriter : IDisposable
         _options = options;
         _time = options.TimeProvider;
         // a missing native library is told now, not with the first batch
-        CompressionCodecs.For(options.Compression, options.Magic)?.Compress([], new ArrayBufferWriter<byte>());
+        CompressionCodecs.For(options.Codec, options.Magic)?.Compress([], new ArrayBufferWriter<byte>());
         _roller = new SegmentRoller(options, Recycle);
         _backoff = new WriteBackoff(_time);
         _open = new PendingBatch(options.Magic, options.BatchBytes);
@@ -121,7 +122,7 @@ public sealed class LogWriter : IDisposable
                 nameof(record));
         }
 
-        if (BatchBuilders.FaultOf(record, _options.Magic) is { } fault)
+        if (!BatchBuilders.CanHold(record, _options.Magic, out var fault))
         {
             throw new ArgumentException(fault, nameof(record));
         }
@@ -411,7 +412,8 @@ public sealed class LogWriter : IDisposable
     /// <summary>Under _gate: waits until a record fits; false if it is to be dropped.</summary>
     private bool MakeRoom(long bytes)
     {
-        while (_queuedBytes > 0 && _queuedBytes + bytes > _options.MaxQueueBytes)
+        Debug.Assert(Monitor.IsEntered(_gate), "the queue is guarded by _gate");
+        while (_queuedBytes > 0 && _queuedBytes + bytes > _options.QueueLimitBytes)
         {
             if (_options.WhenFull == WhenFull.Drop)
             {
@@ -510,6 +512,7 @@ public sealed class LogWriter : IDisposable
     /// <summary>Under _gate: puts a record behind the others. Returns whether it is the first of a batch.</summary>
     private bool Enqueue(in NewRecord record, long maxBytes)
     {
+        Debug.Assert(Monitor.IsEntered(_gate), "the open batch is guarded by _gate");
         var isFirst = _open.Builder.RecordsCount == 0;
         if (!isFirst && _open.Builder.Bytes + maxBytes > _options.BatchBytes)
         {
@@ -571,6 +574,7 @@ public sealed class LogWriter : IDisposable
     /// </summary>
     private void Drain(long ticket, bool isForced)
     {
+        Debug.Assert(Monitor.IsEntered(_file), "the segment is guarded by _file");
         while (Next(ticket) is { } batch)
         {
             if (!isForced && _backoff.Remaining is not null)

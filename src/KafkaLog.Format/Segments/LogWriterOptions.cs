@@ -35,10 +35,10 @@ public sealed record LogWriterOptions
     public required string Component { get; init; }
 
     /// <summary>When segments roll; it divides an hour or a day. An hour: what the original rolls by.</summary>
-    public TimeSpan Interval { get; init; } = TimeSpan.FromHours(1);
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(LogWriterDefaults.IntervalSeconds);
 
     /// <summary>The size at which a segment rolls before its time. 1 GiB: Kafka's own default for a segment.</summary>
-    public long MaxSegmentBytes { get; init; } = 1L << 30;
+    public long FileSizeLimitBytes { get; init; } = LogWriterDefaults.FileSizeLimitBytes;
 
     /// <summary>
     /// The version of the format. 2: record batches. 1 and 0, for readers older than Kafka 0.11 and 0.10, have no headers,
@@ -47,21 +47,21 @@ public sealed record LogWriterOptions
     public byte Magic { get; init; } = 2;
 
     /// <summary>How batches are compressed.</summary>
-    public CompressionType Compression { get; init; } = CompressionType.None;
+    public CompressionType Codec { get; init; } = CompressionType.None;
 
     /// <summary>The size at which a batch is closed, uncompressed. 64 KiB: large enough for brokers to take at full speed.</summary>
-    public int BatchBytes { get; init; } = 64 * 1024;
+    public int BatchBytes { get; init; } = LogWriterDefaults.BatchBytes;
 
     /// <summary>How long a buffered record may wait for its batch to fill.</summary>
-    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(LogWriterDefaults.LingerMilliseconds);
 
     /// <summary>The most that waits in memory to be written. 16 MiB: seconds of a slow disk.</summary>
-    public long MaxQueueBytes { get; init; } = 16L << 20;
+    public long QueueLimitBytes { get; init; } = LogWriterDefaults.QueueLimitBytes;
 
     /// <summary>The largest record that is taken, in bytes. A broker's default limit is 1 MiB for a whole batch.</summary>
     public int MaxRecordBytes { get; init; } = 32 << 20;
 
-    /// <summary>What happens when <see cref="MaxQueueBytes"/> is reached.</summary>
+    /// <summary>What happens when <see cref="QueueLimitBytes"/> is reached.</summary>
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
@@ -91,7 +91,7 @@ public sealed record LogWriterOptions
     /// <summary>False: nothing happens by itself; a test calls <see cref="LogWriter.RunOnce"/>.</summary>
     internal bool RunsInBackground { get; init; } = true;
 
-    /// <summary>All that is wrong with these options, a sentence each.</summary>
+    /// <summary>All that is wrong with these options, a sentence each, which begins with the name of the option.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
@@ -100,18 +100,19 @@ public sealed record LogWriterOptions
         Check(
             RollPolicy.IsValidInterval(Interval),
             $"Interval is {Interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
-        Check(MaxSegmentBytes > 0, $"MaxSegmentBytes is {MaxSegmentBytes}; it must be at least 1.");
+        Check(FileSizeLimitBytes > 0, $"FileSizeLimitBytes is {FileSizeLimitBytes}; it must be at least 1.");
         Check(Magic <= 2, $"Magic is {Magic}; it must be 0, 1 or 2.");
         Check(
-            Compression == CompressionType.None || CompressionCodecs.For(Compression, Magic) is not null,
-            $"Compression is {Compression}, which magic {Magic} does not have.");
+            Codec == CompressionType.None || CompressionCodecs.For(Codec, Magic) is not null,
+            $"Codec is {Codec}, which cannot be written with magic {Magic}.");
         Check(
             !Mapped || Magic == 2,
             $"Mapped is set with magic {Magic}; behind the zeros at the end of such a file damage could not be told from data, so it must "
                 + "be magic 2.");
         Check(BatchBytes is >= 1024 and <= 16 << 20, $"BatchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
+        Check(Enum.IsDefined(WhenFull), $"WhenFull is {WhenFull}; it must be Block or Drop.");
         Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"Linger is {Linger}; it must be 0 to 1 minute.");
-        Check(MaxQueueBytes >= BatchBytes, $"MaxQueueBytes is {MaxQueueBytes}; it must be at least BatchBytes ({BatchBytes}).");
+        Check(QueueLimitBytes >= BatchBytes, $"QueueLimitBytes is {QueueLimitBytes}; it must have room for a batch, {BatchBytes} bytes.");
         Check(MaxRecordBytes is >= 1 and <= 64 << 20, $"MaxRecordBytes is {MaxRecordBytes}; it must be 1 byte to 64 MiB.");
         return faults;
 

@@ -1,15 +1,15 @@
 namespace KafkaLog.Format.Segments;
 
 /// <summary>Decides when a segment ends. Pure: clock and sizes in, yes or no out.</summary>
-public sealed record RollPolicy
+internal sealed record RollPolicy
 {
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     /// <summary>A policy.</summary>
     /// <param name="interval">How long a segment lasts: whole seconds that divide an hour or a day.</param>
-    /// <param name="maxSegmentBytes">The size that a segment may reach; a single larger batch still gets a segment of its own.</param>
+    /// <param name="fileSizeLimitBytes">The size that a segment may reach; a single larger batch still gets a segment of its own.</param>
     /// <exception cref="ArgumentOutOfRangeException">The interval does not divide, or the size is not positive.</exception>
-    public RollPolicy(TimeSpan interval, long maxSegmentBytes)
+    public RollPolicy(TimeSpan interval, long fileSizeLimitBytes)
     {
         if (!IsValidInterval(interval))
         {
@@ -18,16 +18,16 @@ public sealed record RollPolicy
                 $"The roll interval is {interval}; it must be whole seconds that divide an hour (3600) or a day (86400).");
         }
 
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxSegmentBytes);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(fileSizeLimitBytes);
         Interval = interval;
-        MaxSegmentBytes = maxSegmentBytes;
+        FileSizeLimitBytes = fileSizeLimitBytes;
     }
 
     /// <summary>How long a segment lasts; the boundaries are multiples of it from midnight UTC.</summary>
     public TimeSpan Interval { get; }
 
     /// <summary>The size that a segment may reach, in bytes.</summary>
-    public long MaxSegmentBytes { get; }
+    public long FileSizeLimitBytes { get; }
 
     /// <summary>True for whole seconds that divide an hour or a day.</summary>
     public static bool IsValidInterval(TimeSpan interval) =>
@@ -51,5 +51,5 @@ public sealed record RollPolicy
     }
 
     /// <summary>True if a batch of <paramref name="batchBytes"/> does not fit behind <paramref name="position"/>.</summary>
-    public bool IsFull(long position, long batchBytes) => position > 0 && position + batchBytes > MaxSegmentBytes;
+    public bool IsFull(long position, long batchBytes) => position > 0 && position + batchBytes > FileSizeLimitBytes;
 }

@@ -14,7 +14,7 @@ public sealed record SegmentDamage(long Position, long EndPosition, bool IsTornT
     /// The same for a segment whose writer cannot be known to be gone (<see cref="WriterState.Unknown"/>): what looks like a
     /// torn tail may be half a batch of a writer that lives, or the cut remains of a whole one, so it is to be kept.
     /// </summary>
-    public SegmentDamage WithUnknownWriter() => IsTornTail
+    internal SegmentDamage WithUnknownWriter() => IsTornTail
         ? this with { IsTornTail = false, Reason = Reason + "; whether its writer is gone cannot be told, its time is over" }
         : this;
 }

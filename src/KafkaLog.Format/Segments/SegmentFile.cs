@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using KafkaLog.Format.Records;
 using Microsoft.Win32.SafeHandles;
 
@@ -78,6 +80,7 @@ internal sealed class SegmentFile
     /// <exception cref="IOException">The system's reason.</exception>
     public void Write(ReadOnlySpan<byte> batch, int recordsCount)
     {
+        Debug.Assert(!IsAbandoned, "what follows the remains of a failed write, or of a failed sync, is not safe");
         try
         {
             if (_window is null)
@@ -122,30 +125,33 @@ internal sealed class SegmentFile
     public bool HasNoName { get; private set; }
 
     /// <summary>
-    /// What is wrong with where the segment lies, as the end of a sentence; null if it is in its place, with all that was
-    /// written.
+    /// Whether the segment is in its place, with all that was written. If not, <paramref name="fault"/> is the end of a sentence.
     /// </summary>
-    public string? FaultOfPlace()
+    public bool IsInPlace([NotNullWhen(false)] out string? fault)
     {
         if (!OperatingSystem.IsLinux())
         {
-            return File.Exists(Path) ? null : Removed;
+            fault = File.Exists(Path) ? null : Removed;
         }
-
-        if (SegmentHandle.TryStatPath(Path) is not { } there)
+        else if (SegmentHandle.TryStatPath(Path) is not { } there)
         {
-            return Removed;
+            fault = Removed;
+        }
+        else
+        {
+            var here = SegmentHandle.Stat(_file);
+            fault = there.Inode != here.Inode || there.Device != here.Device ? "was replaced by another file"
+                : here.Bytes < Position ? $"was cut to {here.Bytes} bytes"
+                : null;
         }
 
-        var here = SegmentHandle.Stat(_file);
-        return there.Inode != here.Inode || there.Device != here.Device ? "was replaced by another file"
-            : here.Bytes < Position ? $"was cut to {here.Bytes} bytes"
-            : null;
+        return fault is null;
     }
 
     /// <exception cref="DurabilityException">The segment is abandoned then.</exception>
     public void Sync()
     {
+        Debug.Assert(!HasSyncFailed, "a second fsync of the same file reports success although the data are gone");
         try
         {
             DurableFile.Sync(_file, Path);

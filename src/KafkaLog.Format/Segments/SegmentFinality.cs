@@ -6,7 +6,7 @@ namespace KafkaLog.Format.Segments;
 /// in its name, and a writer begins another file then. What is torn in such a file may have been cut by a writer that
 /// lives, so it is to be kept like damage.
 /// </summary>
-public static class SegmentFinality
+internal static class SegmentFinality
 {
     /// <summary>
     /// How far clocks may differ, and how long a last write may take. Longer than any cache of NFS attributes lasts (60 s).

@@ -61,7 +61,7 @@ public static class SegmentHandle
     /// <summary>The file's identity, size and time.</summary>
     /// <exception cref="NotASegmentException">It is not a regular file.</exception>
     /// <exception cref="IOException">It cannot be asked.</exception>
-    public static SegmentStat Stat(SafeFileHandle segment)
+    internal static SegmentStat Stat(SafeFileHandle segment)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -105,7 +105,7 @@ public static class SegmentHandle
 /// <param name="Inode">The file's number in it; 0 where unknown. Reused after a deletion, so never an identity by itself.</param>
 /// <param name="Bytes">Its size.</param>
 /// <param name="Modified">Its last modification.</param>
-public readonly record struct SegmentStat(ulong Device, ulong Inode, long Bytes, DateTimeOffset Modified);
+internal readonly record struct SegmentStat(ulong Device, ulong Inode, long Bytes, DateTimeOffset Modified);
 
 /// <summary>Something has a segment's name and is none: trying again does not help.</summary>
 public sealed class NotASegmentException : IOException

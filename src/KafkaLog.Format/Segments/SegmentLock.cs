@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>What is known of a segment's writer.</summary>
-public enum WriterState
+internal enum WriterState
 {
     /// <summary>Nothing is known: it may still write. See <see cref="SegmentFinality"/>.</summary>
     Unknown,
@@ -26,7 +26,7 @@ public enum WriterState
 /// other hosts (NFS, SMB, FUSE and whatever is not known), and where the kernel gives no answer, the state is unknown.
 /// </para>
 /// </summary>
-public static class SegmentLock
+internal static class SegmentLock
 {
     /// <summary>What is known of the segment's writer. Needs no more than the right to read, takes no lock, changes nothing.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -42,7 +42,7 @@ public static class SegmentLock
     /// nothing to do: what others may do with the file was said when it was opened.
     /// </summary>
     /// <returns>The system's error number; 0 if the lock is held.</returns>
-    internal static int Hold(SafeFileHandle segment) =>
+    public static int Hold(SafeFileHandle segment) =>
         OperatingSystem.IsWindows() ? 0
         : OperatingSystem.IsLinux() ? FileLock.TryHold(segment)
         : FileLock.TryHoldWhole(segment);

@@ -39,6 +39,7 @@ public sealed class SegmentReader : IDisposable
     public const int DefaultMaxBatchBytes = (64 << 20) + 1024;
 
     private const int ReadBytes = 64 * 1024;
+    private const string ClaimsTooMuch = "a batch claims more bytes than lie before the next one";
 
     private readonly SafeFileHandle _file;
     private readonly int _maxBatchBytes;
@@ -82,7 +83,7 @@ public sealed class SegmentReader : IDisposable
     public SafeFileHandle File => _file;
 
     /// <summary>True if the segment's writer gave it an identity: it is ours, and takes the lock.</summary>
-    public bool HasSegmentId => _segmentId is not null;
+    internal bool HasSegmentId => _segmentId is not null;
 
     /// <summary>The first byte that was not consumed.</summary>
     public long Position { get; private set; }
@@ -135,7 +136,7 @@ public sealed class SegmentReader : IDisposable
     /// its start, or by a writer that gives none.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static long? ReadSegmentId(SafeFileHandle file, int maxBatchBytes = DefaultMaxBatchBytes) =>
+    internal static long? ReadSegmentId(SafeFileHandle file, int maxBatchBytes = DefaultMaxBatchBytes) =>
         new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
 
     /// <summary>Reads the next batch.</summary>
@@ -149,19 +150,24 @@ public sealed class SegmentReader : IDisposable
         DamagedBaseOffset = null;
         if (_tailFault is { } known && _search is { IsDone: false, HasFailed: false } search && search.Position == Position)
         {
-            return SearchBehind(known); // looked at again when something was found
+            return SearchAfter(known); // looked at again when something was found
         }
 
         _tailFault = null;
-        var fault = Examine(out var needsMore);
-        if (fault is not null && !needsMore)
+        var found = Examine(out var fault);
+        if (found == SegmentReadStatus.Corrupt)
         {
-            // The writer may have cut a torn write back and written anew between our reads: look once more.
+            // The writer may have cut a torn write back and written again between our reads: look once more.
             ForgetBuffer();
-            fault = Examine(out needsMore);
+            found = Examine(out fault);
         }
 
-        return needsMore ? NeedMore() : fault is null ? SegmentReadStatus.Batch : SearchBehind(fault);
+        return found switch
+        {
+            SegmentReadStatus.NeedMore => NeedMore(),
+            SegmentReadStatus.Corrupt => SearchAfter(fault),
+            _ => SegmentReadStatus.Batch,
+        };
     }
 
     /// <summary>
@@ -232,8 +238,8 @@ public sealed class SegmentReader : IDisposable
         var search = SearchTo(end);
         search.Advance(long.MaxValue);
         ForgetBuffer();
-        var fault = Examine(out var needsMore); // once more, behind the search: a writer finishes a batch before it begins the next
-        if (fault is null && !needsMore)
+        var found = Examine(out var fault); // once more, after the search: a writer finishes a batch before it begins the next
+        if (found == SegmentReadStatus.Batch)
         {
             return SegmentReadStatus.Batch;
         }
@@ -241,9 +247,9 @@ public sealed class SegmentReader : IDisposable
         WrittenEnd = search.WrittenEnd;
         if (search.Next is { } next)
         {
-            Damage = new SegmentDamage(Position, next, false, fault ?? "a batch claims more bytes than lie before the next one");
+            Damage = new SegmentDamage(Position, next, false, found == SegmentReadStatus.Corrupt ? fault : ClaimsTooMuch);
         }
-        else if (BatchCheck.FaultOfStart(Fill(RecordBatchHeader.Bytes), _maxBatchBytes) is { } proof)
+        else if (!BatchCheck.CanBegin(Fill(RecordBatchHeader.Bytes), _maxBatchBytes, out var proof))
         {
             Damage = new SegmentDamage(Position, WrittenEnd, false, proof);
         }
@@ -257,7 +263,7 @@ public sealed class SegmentReader : IDisposable
         // A damaged length may claim more than there is, with good batches behind it.
         if (search.Next is { } next)
         {
-            return new SegmentDamage(Position, next, false, "a batch claims more bytes than lie before the next one");
+            return new SegmentDamage(Position, next, false, ClaimsTooMuch);
         }
 
         var end = search.End;
@@ -311,40 +317,48 @@ public sealed class SegmentReader : IDisposable
         _file.Dispose();
     }
 
-    /// <summary>Looks at the batch at Position. Returns what is wrong with it; null with needsMore false: it was consumed.</summary>
-    private string? Examine(out bool needsMore)
+    /// <summary>
+    /// Looks at the batch at Position. Batch: it was consumed. NeedMore: it is not whole. Corrupt: <paramref name="fault"/> says what is
+    /// wrong with it; it is empty otherwise.
+    /// </summary>
+    private SegmentReadStatus Examine(out string fault)
     {
-        needsMore = false;
+        fault = "";
         var head = Fill(RecordBatchHeader.Bytes);
         if (!RecordBatchHeader.TryRead(head, out var header))
         {
             var magic = head.Length > RecordBatchHeader.MagicPosition ? head[RecordBatchHeader.MagicPosition] : (byte)0;
-            needsMore = magic <= 2;
-            return needsMore ? null : BatchCheck.FaultOfMagic(magic);
+            if (magic <= 2)
+            {
+                return SegmentReadStatus.NeedMore;
+            }
+
+            fault = BatchCheck.FaultOfMagic(magic);
+            return SegmentReadStatus.Corrupt;
         }
 
-        if (BatchCheck.FaultOf(header, _maxBatchBytes) is { } fault)
+        if (!BatchCheck.IsPossible(header, _maxBatchBytes, out var headerFault))
         {
-            return fault;
+            fault = headerFault;
+            return SegmentReadStatus.Corrupt;
         }
 
         if (header.TotalBytes > ReadBytes && Position + header.TotalBytes > RandomAccess.GetLength(_file))
         {
-            needsMore = true; // no room is made for what only a length claims
-            return null;
+            return SegmentReadStatus.NeedMore; // no room is made for what only a length claims
         }
 
         var batch = Fill((int)header.TotalBytes);
         if (batch.Length < header.TotalBytes)
         {
-            needsMore = true;
-            return null;
+            return SegmentReadStatus.NeedMore;
         }
 
         var computed = RecordBatchHeader.ComputeCrc(batch);
         if (computed != header.StoredCrc)
         {
-            return $"stored CRC-32{(header.Magic == 2 ? "C" : "")} 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+            fault = $"stored CRC-32{(header.Magic == 2 ? "C" : "")} 0x{header.StoredCrc:x8}, computed 0x{computed:x8}";
+            return SegmentReadStatus.Corrupt;
         }
 
         if (header.RecordsCount < 0)
@@ -355,18 +369,20 @@ public sealed class SegmentReader : IDisposable
             }
             catch (CorruptBatchException e)
             {
-                return e.Message;
+                fault = e.Message;
+                return SegmentReadStatus.Corrupt;
             }
         }
 
         _segmentId ??= SegmentId.Of(header);
-        if (header.ProducerId != _segmentId && BatchCheck.FaultOfOffsets(header) is { } offsetFault)
+        if (header.ProducerId != _segmentId && !BatchCheck.HasPossibleOffsets(header, out var offsetFault))
         {
-            return offsetFault; // of a segment with an identity it is repaired
+            fault = offsetFault; // of a segment with an identity it is repaired
+            return SegmentReadStatus.Corrupt;
         }
 
         Accept(header);
-        return null;
+        return SegmentReadStatus.Batch;
     }
 
     private void Accept(RecordBatchHeader header)
@@ -388,7 +404,7 @@ public sealed class SegmentReader : IDisposable
         NextOffset = header.NextOffset;
     }
 
-    private SegmentReadStatus SearchBehind(string fault)
+    private SegmentReadStatus SearchAfter(string fault)
     {
         ForgetBuffer();
         _tailFault = fault;
@@ -407,9 +423,10 @@ public sealed class SegmentReader : IDisposable
         }
 
         // A batch that is copied into a mapping while it is read may become whole, and the next one too, while that is found.
-        if (Examine(out var needsMore) is not { } still || needsMore)
+        var again = Examine(out var still);
+        if (again != SegmentReadStatus.Corrupt)
         {
-            return needsMore ? NeedMore() : SegmentReadStatus.Batch;
+            return again == SegmentReadStatus.NeedMore ? NeedMore() : again;
         }
 
         Damage = new SegmentDamage(Position, next, false, still);

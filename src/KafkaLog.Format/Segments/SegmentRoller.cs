@@ -16,8 +16,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private const int NamesTriedBlindly = 16;
     private const int MaxClosedUnsynced = 64; // each is an open descriptor
 
-    private readonly RollPolicy _policy = new(options.Interval, options.MaxSegmentBytes);
-    private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Compression, options.Magic);
+    private readonly RollPolicy _policy = new(options.Interval, options.FileSizeLimitBytes);
+    private readonly ICompressionCodec? _codec = CompressionCodecs.For(options.Codec, options.Magic);
     private ArrayBufferWriter<byte> _compressed = new();
     private readonly List<PendingBatch> _awaitingSync = [];
     private readonly Queue<UnsyncedFile> _closedUnsynced = new();
@@ -62,7 +62,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     /// <summary>Leaves a segment that is not in its place any more, as it was written: what follows would be lost with it.</summary>
     public void CloseIfGone()
     {
-        if (_segment is not { } segment || segment.FaultOfPlace() is not { } fault)
+        if (_segment is not { } segment || segment.IsInPlace(out var fault))
         {
             return;
         }

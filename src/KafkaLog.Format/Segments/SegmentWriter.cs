@@ -67,7 +67,7 @@ public sealed class SegmentWriter : IDisposable
     {
         ObjectDisposedException.ThrowIf(_isComplete, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(offset, _nextOffset);
-        if (BatchBuilders.FaultOf(record, _magic) is { } fault)
+        if (!BatchBuilders.CanHold(record, _magic, out var fault))
         {
             throw new ArgumentException(fault, nameof(record));
         }

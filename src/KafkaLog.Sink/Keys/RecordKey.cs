@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Serilog.Events;
@@ -18,19 +19,18 @@ internal sealed class RecordKey
         : options.KeyTemplate is { } template ? new RecordKey(new MessageTemplateParser().Parse(template).Tokens)
         : null;
 
-    /// <summary>What is wrong with a template, as a sentence; null if nothing is.</summary>
-    public static string? FaultOf(string template)
+    /// <summary>Whether a template makes a key of each event's own. If not, <paramref name="fault"/> is a sentence.</summary>
+    public static bool IsValidTemplate(string template, [NotNullWhen(false)] out string? fault)
     {
         // The parser makes text of what is no property: "{Order Id}" would be the same key for every event.
-        int properties = new MessageTemplateParser().Parse(template).Tokens.Count(token => token is PropertyToken);
-        int braces = template.Replace("{{", "", StringComparison.Ordinal).Count(character => character == '{');
-        if (properties == 0 && braces == 0)
-        {
-            return $"keyTemplate is '{template}', which names no property; it must name one, such as {{OrderId}}.";
-        }
-        return properties == braces ? null
+        var properties = new MessageTemplateParser().Parse(template).Tokens.Count(token => token is PropertyToken);
+        var braces = template.Replace("{{", "", StringComparison.Ordinal).Count(character => character == '{');
+        fault = properties == 0 && braces == 0
+            ? $"keyTemplate is '{template}', which names no property; it must name one, such as {{OrderId}}."
+            : properties == braces ? null
             : $"keyTemplate is '{template}': what stands in one of its braces is no property's name; "
-            + "expected letters, digits and _ (write {{ for a brace).";
+                + "expected letters, digits and _ (write {{ for a brace).";
+        return fault is null;
     }
 
     /// <summary>

@@ -29,16 +29,17 @@ public sealed class StateDirectoryTests
         using var folder = new TempFolder();
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
-        Assert.Null(state.Problem());
+        Assert.True(state.IsSafe(out _));
         var open = folder.File(isCheckpoint ? "checkpoint" : "journal");
         File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("1777", 8));
-        var problem = state.Problem();
+        Assert.False(state.IsSafe(out var problem));
         Assert.StartsWith($"{setting} {open} may be written by everybody on this host (mode 1777): ", problem, StringComparison.Ordinal);
         Assert.EndsWith($"chmod go-w {open}", problem, StringComparison.Ordinal);
         File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("770", 8));
-        Assert.StartsWith($"{setting} {open} may be written by its group (mode 770): ", state.Problem(), StringComparison.Ordinal);
+        Assert.False(state.IsSafe(out problem));
+        Assert.StartsWith($"{setting} {open} may be written by its group (mode 770): ", problem, StringComparison.Ordinal);
         File.SetUnixFileMode(open, (UnixFileMode)Convert.ToInt32("750", 8));
-        Assert.Null(state.Problem());
+        Assert.True(state.IsSafe(out _));
     }
 
     [Fact]
@@ -49,8 +50,11 @@ public sealed class StateDirectoryTests
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
         RunningProgram.Run("chown", "1234", folder.File("journal"));
-        Assert.StartsWith($"journal_dir {folder.File("journal")} belongs to user 1234, and the daemon runs as user "
-            + $"0: ", state.Problem(), StringComparison.Ordinal);
+        Assert.False(state.IsSafe(out var problem));
+        Assert.StartsWith(
+            $"journal_dir {folder.File("journal")} belongs to user 1234, and the daemon runs as user 0: ",
+            problem,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -96,21 +96,21 @@ public class BrokerPropertyTests
         folder.Write("empty", "\n");
         var secrets = new SecretResolver("/etc/kf", name => name == "CREDENTIALS_DIRECTORY" ? folder.Path : null);
 
-        Assert.Null(secrets.Resolve("${credential:kafka}", out string value, out bool isSecret));
+        Assert.True(secrets.TryResolve("${credential:kafka}", out string value, out bool isSecret, out _));
         Assert.Equal(("from-systemd", true), (value, isSecret));
         Assert.Equal(
             $"refers to the credential \"absent\": \"{folder.Path}/absent\" cannot be opened: No such file or directory; the unit needs "
                 + "LoadCredential=absent:/path/of/the/secret.",
-            secrets.Resolve("${credential:absent}", out _, out _));
+            Fault(secrets, "${credential:absent}"));
         Assert.EndsWith(
-            " is empty; the unit needs LoadCredential=empty:/path/of/the/secret.", secrets.Resolve("${credential:empty}", out _, out _));
+            " is empty; the unit needs LoadCredential=empty:/path/of/the/secret.", Fault(secrets, "${credential:empty}"));
     }
 
     [Fact]
     public void A_credential_without_systemd_says_what_is_missing() => Assert.Equal(
         "refers to the credential \"kafka\", and CREDENTIALS_DIRECTORY is not set: the unit needs "
             + "LoadCredential=kafka:/path/of/the/secret, and systemd must start the daemon.",
-        new SecretResolver("/etc/kf", _ => null).Resolve("${credential:kafka}", out _, out _));
+        Fault(new SecretResolver("/etc/kf", _ => null), "${credential:kafka}"));
 
     [Theory]
     [InlineData("../shadow")]
@@ -118,7 +118,10 @@ public class BrokerPropertyTests
     [InlineData("a/b")]
     public void No_name_of_a_credential_leads_out_of_the_directory(string name) => Assert.Equal(
         $"refers to the credential \"{name}\": that is no name of a credential.",
-        new SecretResolver("/etc/kf", _ => "/run/credentials").Resolve($"${{credential:{name}}}", out _, out _));
+        Fault(new SecretResolver("/etc/kf", _ => "/run/credentials"), $"${{credential:{name}}}"));
+
+    private static string? Fault(SecretResolver secrets, string text) =>
+        secrets.TryResolve(text, out _, out _, out var fault) ? null : fault;
 
     [Theory]
     [InlineData("sasl.password", true)]

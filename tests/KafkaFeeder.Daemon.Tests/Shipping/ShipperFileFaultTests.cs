@@ -207,7 +207,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     public void A_wrapper_of_an_old_format_is_sent_again_with_the_same_offsets(byte magic)
     {
         var options = new LogWriterOptions { Directory = _rig.Logs, Component = "orders", Magic = magic };
-        using (var writer = new LogWriter(options with { Compression = CompressionType.Gzip }))
+        using (var writer = new LogWriter(options with { Codec = CompressionType.Gzip }))
         {
             ShippingRig.Append(writer, "0");
             ShippingRig.Append(writer, [.. Enumerable.Repeat(new string('x', 500), 3)]); // worth compressing

@@ -84,7 +84,7 @@ internal sealed class ShippingRig : IDisposable
     {
         Directory = Logs,
         Component = Log.Component,
-        MaxSegmentBytes = maxSegmentBytes,
+        FileSizeLimitBytes = maxSegmentBytes,
         Linger = TimeSpan.FromMinutes(1),
         MaxRecordBytes = 64 << 20,
         Interval = TimeSpan.FromDays(1),

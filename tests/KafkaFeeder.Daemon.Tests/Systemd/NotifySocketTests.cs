@@ -13,8 +13,8 @@ public sealed class NotifySocketTests
     {
         using var manager = new ServiceManager(isAbstract);
         using var socket = new NotifySocket(manager.Address);
-        Assert.Null(socket.Send("READY=1\nSTATUS=žlutý kůň"));
-        Assert.Null(socket.Send("WATCHDOG=1"));
+        Assert.True(socket.TrySend("READY=1\nSTATUS=žlutý kůň", out _));
+        Assert.True(socket.TrySend("WATCHDOG=1", out _));
         Assert.Equal(["READY=1\nSTATUS=žlutý kůň", "WATCHDOG=1"], manager.Received());
     }
 
@@ -23,11 +23,11 @@ public sealed class NotifySocketTests
     {
         var manager = new ServiceManager();
         using var socket = new NotifySocket(manager.Address);
-        Assert.Null(socket.Send("A=1"));
+        Assert.True(socket.TrySend("A=1", out _));
         manager.Dispose();
-        Assert.NotNull(socket.Send("B=1"));
+        Assert.False(socket.TrySend("B=1", out _));
         using var again = new ServiceManager(manager.Address);
-        Assert.Null(socket.Send("C=1"));
+        Assert.True(socket.TrySend("C=1", out _));
         Assert.Equal(["C=1"], again.Received());
     }
 
@@ -39,19 +39,19 @@ public sealed class NotifySocketTests
         string? problem = null;
         for (var i = 0; problem is null && i < 10_000; i++)
         {
-            problem = socket.Send("WATCHDOG=1");
+            socket.TrySend("WATCHDOG=1", out problem);
         }
 
         Assert.NotNull(problem);
         Assert.NotEmpty(manager.Received());
-        Assert.Null(socket.Send("WATCHDOG=1"));
+        Assert.True(socket.TrySend("WATCHDOG=1", out _));
     }
 
     [Fact]
     public void An_address_that_can_be_none_is_a_reason_and_no_exception()
     {
         using var socket = new NotifySocket("/" + new string('x', 200));
-        Assert.NotNull(socket.Send("READY=1"));
+        Assert.False(socket.TrySend("READY=1", out _));
     }
 
     [Theory]

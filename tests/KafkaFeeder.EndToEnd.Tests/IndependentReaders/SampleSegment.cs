@@ -22,7 +22,7 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
         var directory = TestRun.NewFolder("independent");
         var records = new List<ReadRecord>();
         using (var writer = new LogWriter(
-            new LogWriterOptions { Directory = directory, Component = "c", Compression = codec, Magic = magic,
+            new LogWriterOptions { Directory = directory, Component = "c", Codec = codec, Magic = magic,
                 Interval = TimeSpan.FromDays(1) }))
         {
             RecordHeader[] headers =

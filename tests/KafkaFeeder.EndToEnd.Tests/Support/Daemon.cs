@@ -201,7 +201,7 @@ public sealed partial class Daemon : IDisposable
         Directory = Path.Combine(LogDir, below),
         Component = component,
         Interval = interval ?? TimeSpan.FromHours(1),
-        MaxSegmentBytes = maxSegmentBytes,
+        FileSizeLimitBytes = maxSegmentBytes,
         Linger = TimeSpan.FromMilliseconds(10),
     });
 

@@ -86,5 +86,5 @@ public sealed class BatchCheckTests
         }
     }
 
-    private static bool CanBegin(ReadOnlySpan<byte> head, int maxBatchBytes) => BatchCheck.FaultOfStart(head, maxBatchBytes) is null;
+    private static bool CanBegin(ReadOnlySpan<byte> head, int maxBatchBytes) => BatchCheck.CanBegin(head, maxBatchBytes, out _);
 }

@@ -128,7 +128,7 @@ public sealed class LogWriterTests
     public void A_full_segment_rolls_within_its_second_to_a_later_name()
     {
         using var folder = new TempFolder();
-        using var writer = new LogWriter(Some.Options(folder, _time) with { MaxSegmentBytes = 200 });
+        using var writer = new LogWriter(Some.Options(folder, _time) with { FileSizeLimitBytes = 200 });
         for (var i = 0; i < 5; i++)
         {
             writer.Append(Some.Record(new string((char)('a' + i), 100)), Durability.Flushed);
@@ -170,7 +170,7 @@ public sealed class LogWriterTests
         var each = durability == Durability.Synced ? 50 : 2000;
         using var folder = new TempFolder();
         using (var writer = new LogWriter(
-            new LogWriterOptions { Directory = folder.Path, Component = "orders", Compression = compression, MaxSegmentBytes = 100_000,
+            new LogWriterOptions { Directory = folder.Path, Component = "orders", Codec = compression, FileSizeLimitBytes = 100_000,
                 BatchBytes = 4096 }))
         {
             var threads = Enumerable.Range(0, Threads).Select(t => new Thread(() =>
@@ -198,7 +198,7 @@ public sealed class LogWriterTests
     {
         using var folder = new TempFolder();
         using var writer =
-            new LogWriter(Some.Options(folder, _time) with { WhenFull = WhenFull.Drop, BatchBytes = 1024, MaxQueueBytes = 1024 });
+            new LogWriter(Some.Options(folder, _time) with { WhenFull = WhenFull.Drop, BatchBytes = 1024, QueueLimitBytes = 1024 });
         var taken = 0;
         while (writer.Append(Some.Record(new string('x', 100))))
         {
@@ -216,7 +216,7 @@ public sealed class LogWriterTests
     {
         using var folder = new TempFolder();
         using (var writer = new LogWriter(
-            new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, MaxQueueBytes = 1024,
+            new LogWriterOptions { Directory = folder.Path, Component = "orders", BatchBytes = 1024, QueueLimitBytes = 1024,
                 Linger = TimeSpan.Zero }))
         {
             for (var i = 0; i < 1000; i++)
@@ -250,7 +250,7 @@ public sealed class LogWriterTests
         File.WriteAllText(directory, "in the way");
         var reported = new List<LogWriteException>();
         var writer = new LogWriter(
-            Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024, OnError = reported.Add });
+            Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, QueueLimitBytes = 1024, OnError = reported.Add });
         writer.Append(Some.Record(new string('x', 900)));
         _time.Advance(TimeSpan.FromSeconds(1));
         writer.RunOnce();
@@ -346,7 +346,7 @@ public sealed class LogWriterTests
         using var folder = new TempFolder();
         var directory = folder.File("logs");
         File.WriteAllText(directory, "in the way");
-        var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, MaxQueueBytes = 1024 });
+        var writer = new LogWriter(Some.Options(folder, _time) with { Directory = directory, BatchBytes = 1024, QueueLimitBytes = 1024 });
         Assert.Equal(RecordState.Queued, StateAfterAppend());
         Assert.Equal(RecordState.NotTaken, StateAfterAppend());
         writer.Dispose();
@@ -376,7 +376,7 @@ public sealed class LogWriterTests
     public void One_huge_record_does_not_keep_its_memory(CompressionType compression)
     {
         using var folder = new TempFolder();
-        using var writer = new LogWriter(Some.Options(folder, _time) with { Compression = compression });
+        using var writer = new LogWriter(Some.Options(folder, _time) with { Codec = compression });
         var huge = Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(4 << 20));
         writer.Append(Some.Record(huge), Durability.Flushed);
         writer.Append(Some.Record(huge), Durability.Buffered);

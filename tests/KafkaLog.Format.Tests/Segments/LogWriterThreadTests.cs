@@ -159,7 +159,7 @@ public sealed class LogWriterThreadTests
     public void A_full_queue_does_not_wait_out_the_linger()
     {
         using var folder = new TempFolder();
-        var options = Options(folder, []) with { BatchBytes = 4096, MaxQueueBytes = 4096, Linger = TimeSpan.FromMinutes(1) };
+        var options = Options(folder, []) with { BatchBytes = 4096, QueueLimitBytes = 4096, Linger = TimeSpan.FromMinutes(1) };
         using var writer = new LogWriter(options);
         var waited = Stopwatch.StartNew();
         for (var i = 0; i < 20; i++)
@@ -175,7 +175,7 @@ public sealed class LogWriterThreadTests
     public void A_handler_that_throws_or_logs_itself_does_no_harm()
     {
         using var folder = new TempFolder();
-        var options = Options(folder, []) with { Directory = folder.File("logs"), BatchBytes = 1024, MaxQueueBytes = 1024 };
+        var options = Options(folder, []) with { Directory = folder.File("logs"), BatchBytes = 1024, QueueLimitBytes = 1024 };
         File.WriteAllText(options.Directory, "in the way of the directory");
         LogWriter? writer = null;
         var calls = 0;

@@ -37,7 +37,7 @@ public sealed class SegmentLockTests
     {
         using var folder = new TempFolder();
         var errors = new List<string>();
-        var options = Some.Options(folder, _time) with { MaxSegmentBytes = 1, OnError = e => errors.Add(e.Message) };
+        var options = Some.Options(folder, _time) with { FileSizeLimitBytes = 1, OnError = e => errors.Add(e.Message) };
         using var ended = new CancellationTokenSource();
         var misjudged = 0;
         using (var writer = new LogWriter(options))

@@ -58,7 +58,7 @@ public sealed class SegmentOrderTests
         using var folder = new TempFolder();
         for (var life = 0; life < 2; life++)
         {
-            using var writer = new LogWriter(Some.Options(folder, _time) with { MaxSegmentBytes = 100 });
+            using var writer = new LogWriter(Some.Options(folder, _time) with { FileSizeLimitBytes = 100 });
             for (var roll = 0; roll < Rolls; roll++)
             {
                 writer.Append(
@@ -78,8 +78,8 @@ public sealed class SegmentOrderTests
         const int Rolls = 1_100;
         const int Together = 100;
         using var folder = new TempFolder();
-        using var one = new LogWriter(Some.Options(folder, _time) with { MaxSegmentBytes = 100 });
-        using var other = new LogWriter(Some.Options(folder, _time) with { MaxSegmentBytes = 100 });
+        using var one = new LogWriter(Some.Options(folder, _time) with { FileSizeLimitBytes = 100 });
+        using var other = new LogWriter(Some.Options(folder, _time) with { FileSizeLimitBytes = 100 });
         for (var roll = 0; roll < Rolls; roll++)
         {
             one.Append(Some.Record($"one {roll}".PadRight(40)), Durability.Flushed);

@@ -47,7 +47,7 @@ internal sealed record SampleFile(string Name, byte[] Bytes)
     public static byte[] Written(byte magic, CompressionType compression, params int[] batches)
     {
         using var folder = new TempFolder();
-        using (var writer = new LogWriter(Some.Options(folder) with { Magic = magic, Compression = compression }))
+        using (var writer = new LogWriter(Some.Options(folder) with { Magic = magic, Codec = compression }))
         {
             var n = 0;
             foreach (var count in batches)

@@ -41,7 +41,7 @@ internal static class Some
     public static byte[] Segment(CompressionType compression, params int[] batches)
     {
         using var folder = new TempFolder();
-        using (var writer = new LogWriter(Options(folder) with { Compression = compression }))
+        using (var writer = new LogWriter(Options(folder) with { Codec = compression }))
         {
             var n = 0;
             foreach (var count in batches)

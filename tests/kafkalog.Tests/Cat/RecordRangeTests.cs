@@ -61,14 +61,14 @@ public class RecordRangeTests
         }).QuickCheckThrowOnFailure();
 
     [Theory]
-    [InlineData(WriterState.Alive, false, true, true, "Wait")] // it may still write here
-    [InlineData(WriterState.Alive, false, false, false, "Wait")]
-    [InlineData(WriterState.Unknown, false, true, true, "Wait")] // a foreign file, whose time is not over
-    [InlineData(WriterState.Unknown, true, true, true, "GoOn")]
-    [InlineData(WriterState.Unknown, true, false, false, "Wait")] // a foreign file, whose writer cannot be seen
-    [InlineData(WriterState.Gone, true, true, true, "GoOn")]
-    [InlineData(WriterState.Gone, true, true, false, "Wait")] // for the next segment
-    [InlineData(WriterState.Gone, true, false, false, "End")] // a segment under another name
-    public void What_a_follower_does_at_the_end(WriterState writer, bool isFinal, bool isSegment, bool hasNext, string expected) =>
-        Assert.Equal(expected, FollowDecision.Of(writer, isFinal, isSegment, hasNext).ToString());
+    [InlineData(nameof(WriterState.Alive), false, true, true, "Wait")] // it may still write here
+    [InlineData(nameof(WriterState.Alive), false, false, false, "Wait")]
+    [InlineData(nameof(WriterState.Unknown), false, true, true, "Wait")] // a foreign file, whose time is not over
+    [InlineData(nameof(WriterState.Unknown), true, true, true, "GoOn")]
+    [InlineData(nameof(WriterState.Unknown), true, false, false, "Wait")] // a foreign file, whose writer cannot be seen
+    [InlineData(nameof(WriterState.Gone), true, true, true, "GoOn")]
+    [InlineData(nameof(WriterState.Gone), true, true, false, "Wait")] // for the next segment
+    [InlineData(nameof(WriterState.Gone), true, false, false, "End")] // a segment under another name
+    public void What_a_follower_does_at_the_end(string writer, bool isFinal, bool isSegment, bool hasNext, string expected) =>
+        Assert.Equal(expected, FollowDecision.Of(Enum.Parse<WriterState>(writer), isFinal, isSegment, hasNext).ToString());
 }

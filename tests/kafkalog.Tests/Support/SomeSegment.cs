@@ -32,7 +32,7 @@ internal static class SomeSegment
     public static LogWriter Writer(
         TempFolder folder, string component = "c", CompressionType codec = CompressionType.None, long maxBytes = 1 << 30) =>
         new(
-            new LogWriterOptions { Directory = folder.Path, Component = component, Compression = codec, MaxSegmentBytes = maxBytes,
+            new LogWriterOptions { Directory = folder.Path, Component = component, Codec = codec, FileSizeLimitBytes = maxBytes,
                 Interval = TimeSpan.FromDays(1) });
 
     public static void Append(LogWriter writer, int first, int count, int perBatch = 5)

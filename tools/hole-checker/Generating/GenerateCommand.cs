@@ -93,8 +93,8 @@ internal static class GenerateCommand
                 Directory = arguments.GetRequiredValue(dir),
                 Component = arguments.GetRequiredValue(component),
                 Interval = TimeSpan.FromSeconds(arguments.GetValue(interval)),
-                MaxSegmentBytes = arguments.GetValue(maxBytes),
-                Compression = arguments.GetValue(codec),
+                FileSizeLimitBytes = arguments.GetValue(maxBytes),
+                Codec = arguments.GetValue(codec),
                 OnError = error => Console.Error.WriteLine($"hole-checker: {error.Message}"),
             },
             cancellation));

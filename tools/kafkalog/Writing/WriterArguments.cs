@@ -62,12 +62,12 @@ internal sealed class WriterArguments
         {
             Directory = arguments.GetRequiredValue(_dir),
             Component = arguments.GetRequiredValue(_component),
-            Compression = arguments.GetValue(_codec),
+            Codec = arguments.GetValue(_codec),
         };
         options = options with
         {
             Interval = OrDefault(_interval, options.Interval),
-            MaxSegmentBytes = OrDefault(_maxBytes, options.MaxSegmentBytes),
+            FileSizeLimitBytes = OrDefault(_maxBytes, options.FileSizeLimitBytes),
             Linger = OrDefault(_linger, options.Linger),
         };
         var faults = options.Validate();
