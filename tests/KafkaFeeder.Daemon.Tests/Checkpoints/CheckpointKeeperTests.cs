@@ -24,7 +24,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         File.WriteAllBytes(_folder.File(Name), new byte[500]);
     }
 
-    /// <summary>In the way of the next snapshot: nothing can be saved.</summary>
+    /// <summary>A directory of this name keeps the next snapshot from being written: nothing can be saved.</summary>
     private string Obstacle => Path.Combine(_state.CheckpointDirectory, "checkpoints-00000001.snapshot.new");
 
     private string TransportState => _store!.Of(_folder.Path, "orders").TransportState;
@@ -40,7 +40,7 @@ public sealed class CheckpointKeeperTests : IDisposable
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder.File("checkpoint")));
 
     [Fact]
-    public void What_may_arrive_twice_is_counted_once_and_survives_every_restart()
+    public void Possible_duplicates_are_counted_once_and_survive_every_restart()
     {
         using (var keeper = Open())
         {
@@ -56,7 +56,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void What_may_arrive_twice_is_on_disk_before_the_journal_that_says_so_is_written_over()
+    public void Possible_duplicates_are_saved_before_the_journal_that_shows_them_is_overwritten()
     {
         using (var keeper = Open())
         {
@@ -72,7 +72,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_is_gone_counts_too_since_it_may_come_back()
+    public void Possible_duplicates_of_a_missing_segment_count_because_it_may_come_back()
     {
         using (var keeper = Open())
         {
@@ -115,7 +115,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void A_save_is_due_earlier_when_much_was_confirmed()
+    public void A_save_is_due_earlier_when_much_was_acknowledged()
     {
         using var keeper = Open();
         keeper.MarkAcknowledged(999);
@@ -156,7 +156,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void An_inconsistent_checkpoint_is_a_failure_that_is_told_and_the_one_on_disk_stays()
+    public void An_inconsistent_checkpoint_is_reported_and_not_written()
     {
         using var keeper = Open();
         keeper.MarkAcknowledged(1);
@@ -168,7 +168,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_goes_back_is_saved_at_once_and_then_counts_from_there()
+    public void A_segment_that_goes_back_is_saved_at_once_and_duplicates_count_from_there()
     {
         using (var keeper = Open())
         {
@@ -188,7 +188,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void What_was_sent_of_a_segment_that_is_forgotten_counts_no_more()
+    public void A_forgotten_segment_counts_no_possible_duplicates()
     {
         using (var keeper = Open())
         {
@@ -203,7 +203,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void What_is_sent_of_a_new_file_of_a_name_that_is_being_forgotten_counts()
+    public void A_new_file_with_the_name_of_a_segment_being_forgotten_counts()
     {
         using (var keeper = Open())
         {
@@ -220,7 +220,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void The_next_run_gets_the_state_of_the_transport_also_when_duplicates_are_counted_first()
+    public void The_next_run_gets_the_transport_state_even_when_duplicates_are_counted_first()
     {
         using (var keeper = Open())
         {
@@ -242,7 +242,7 @@ public sealed class CheckpointKeeperTests : IDisposable
     private static SegmentCheckpoint At(long position) =>
         new(Name.AsSegment(), new AcknowledgedPosition(position, 0, position / 10, null, 0, position / 10), 500, false, null);
 
-    /// <summary>Saves; the error, or null.</summary>
+    /// <summary>Saves, and returns the error or null.</summary>
     private static string? Save(CheckpointKeeper keeper, params SegmentCheckpoint[] segments)
     {
         keeper.BeginSave(new CheckpointChange { Segments = segments });

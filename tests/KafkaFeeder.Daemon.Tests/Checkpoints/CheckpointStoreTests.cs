@@ -25,7 +25,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void What_is_saved_is_there_after_a_crash()
+    public void A_saved_checkpoint_is_there_after_a_crash()
     {
         Open();
         Save("orders", At(First, 100));
@@ -37,7 +37,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_save_costs_what_has_changed_however_many_segments_there_are()
+    public void A_save_writes_only_what_has_changed()
     {
         Open();
         Save("orders", [.. Enumerable.Range(0, 10_000).Select(i => At($"20261121_{i % 1_000_000:d6}_1_UTC-orders.szn", 1))]);
@@ -47,7 +47,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_is_forgotten_stays_so()
+    public void A_forgotten_segment_stays_forgotten()
     {
         Open();
         Save("orders", At(First, 100), At(Second, 50));
@@ -59,7 +59,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Snapshots_follow_one_another_and_only_the_last_two_are_kept()
+    public void Only_the_last_two_snapshots_are_kept()
     {
         Open(maxChangesBytes: 600);
         for (var i = 1; i <= 50; i++)
@@ -73,7 +73,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Only_the_owner_may_read_them()
+    public void Only_the_owner_may_read_checkpoint_files()
     {
         Open();
         Save("orders", At(First, 1));
@@ -82,7 +82,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_crash_in_a_save_leaves_what_was_saved_before_it_wherever_the_write_was_cut()
+    public void A_crash_during_a_save_leaves_the_checkpoint_before_it()
     {
         Open();
         Save("orders", At(First, 100));
@@ -100,7 +100,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_crash_while_a_snapshot_is_written_leaves_the_files_before_it()
+    public void A_crash_while_a_snapshot_is_written_loses_nothing()
     {
         Open();
         Save("orders", At(First, 100));
@@ -113,7 +113,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_damaged_snapshot_costs_nothing_because_the_files_before_it_say_the_same()
+    public void A_damaged_snapshot_loses_nothing_because_the_files_before_it_have_the_same()
     {
         Open(maxChangesBytes: 600);
         for (var i = 1; i <= 5; i++)
@@ -137,7 +137,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Damage_in_the_middle_of_the_changes_goes_back_and_never_ahead()
+    public void Damage_among_the_changes_moves_the_position_back_and_never_ahead()
     {
         Open();
         var ends = new List<long>();
@@ -160,7 +160,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void After_a_write_that_failed_the_next_save_is_whole_and_right()
+    public void After_a_failed_write_the_next_save_is_complete()
     {
         Open();
         Save("orders", At(First, 1));
@@ -175,7 +175,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void While_no_snapshot_can_be_written_changes_go_on_being_saved()
+    public void While_no_snapshot_can_be_written_changes_are_still_saved()
     {
         Open(maxChangesBytes: 600);
         Save("orders", At(First, 1));
@@ -188,7 +188,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_snapshot_without_its_file_of_changes_takes_back_nothing_that_was_saved_after_it()
+    public void A_snapshot_without_its_file_of_changes_does_not_undo_later_saves()
     {
         Open();
         Save("orders", At(First, 1));
@@ -215,7 +215,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_later_version_is_not_written_over()
+    public void A_checkpoint_of_a_later_version_is_not_overwritten()
     {
         const string Body = "kafkafeeder-checkpoint 4 full\n";
         File.WriteAllText(
@@ -225,7 +225,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Checkpoints_of_version_1_are_taken_over_and_set_aside()
+    public void Checkpoints_of_version_1_are_imported_and_their_files_renamed()
     {
         var body =
             $"kafkafeeder-checkpoint 1\ncomponent orders\ndirectory %2Flogs\ngeneration 9\npossible-duplicates 3\nsegment {First} "
@@ -244,7 +244,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Saves_of_many_logs_go_together()
+    public async Task Saves_of_many_logs_share_one_sync()
     {
         using var busy = new BusyOnce();
         var loops = new Loops(busy);
@@ -260,7 +260,7 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.All(loaded.Values, l => Assert.Equal(5, Assert.Single(l.Snapshot().Segments).Acknowledged.Position));
     }
 
-    /// <summary>A clock that, looked at by another thread, holds it until it may go on.</summary>
+    /// <summary>A clock that blocks every other thread that reads it, until <see cref="GoOn"/>.</summary>
     private sealed class BusyOnce : TimeProvider, IDisposable
     {
         private readonly int _thread = Environment.CurrentManagedThreadId;

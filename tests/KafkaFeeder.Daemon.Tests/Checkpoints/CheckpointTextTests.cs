@@ -40,7 +40,7 @@ public sealed class CheckpointTextTests
     };
 
     [Fact]
-    public void It_reads_like_this()
+    public void A_checkpoint_is_written_as_this_text()
     {
         const string body = "kafkafeeder-checkpoint 2 full\n"
             + "component orders\n"
@@ -80,7 +80,7 @@ public sealed class CheckpointTextTests
     }
 
     [Fact]
-    public void A_change_names_what_has_changed_and_what_is_forgotten()
+    public void A_change_lists_changed_and_forgotten_segments()
     {
         var change = new CheckpointChange { PossibleDuplicates = 8, Segments = [Some.Segments[1]], Removed = [Name.AsSegment()] };
         var bytes = CheckpointText.WriteChange("orders", Some.Directory, 43, change);
@@ -92,12 +92,12 @@ public sealed class CheckpointTextTests
         Assert.Equal([Name.AsSegment()], frame.Removed);
     }
 
-    /// <summary>As versions wrote it that did not know in which batch the records were.</summary>
+    /// <summary>Earlier versions did not write which batch the records were in.</summary>
     [Theory]
     [InlineData("", false, null)]
     [InlineData(" uncopied", true, null)]
     [InlineData(" batch 0badcafe", false, 0x0badcafeu)]
-    public void What_stands_at_the_end_of_a_segments_line_may_be_missing(string end, bool hasUncopied, uint? batchCrc)
+    public void The_last_fields_of_a_segment_line_may_be_missing(string end, bool hasUncopied, uint? batchCrc)
     {
         var line = $"segment {Name} position 61 record 3 offset 4 records 4 bytes 900 open head - last - missing -{end}\n";
         var frame = "kafkafeeder-checkpoint 2 full\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\n" + line;
@@ -112,7 +112,7 @@ public sealed class CheckpointTextTests
     [InlineData(61, 61, "")] // all of it was sent again
     [InlineData(61, 700, " sent 700")]
     [InlineData(0, 700, " sent 700")]
-    public void Where_it_was_before_it_went_back_is_kept_as_long_as_it_matters(long position, long sentTo, string end)
+    public void The_position_before_going_back_is_kept_until_all_was_sent_again(long position, long sentTo, string end)
     {
         var segment = new SegmentCheckpoint(
             Name.AsSegment(), new AcknowledgedPosition(position, 0, 0, null, 0), 900, false, null, HasUncopied: true, SentTo: sentTo);
@@ -143,7 +143,7 @@ public sealed class CheckpointTextTests
     }
 
     [Fact]
-    public void Of_many_frames_a_damaged_one_costs_itself_wherever_it_is_damaged()
+    public void A_damaged_frame_costs_no_other_frame()
     {
         var frames = Enumerable.Range(1, 3).Select(i => CheckpointText.Write(Some with { Generation = i })).ToList();
         var whole = frames.SelectMany(f => f).ToArray();
@@ -162,7 +162,7 @@ public sealed class CheckpointTextTests
     }
 
     [Fact]
-    public void A_last_frame_that_was_cut_short_is_told_from_damage_wherever_it_was_cut()
+    public void A_last_frame_that_was_cut_short_is_not_taken_for_damage()
     {
         var first = CheckpointText.Write(Some with { Generation = 1 });
         byte[] whole = [.. first, .. CheckpointText.Write(Some with { Generation = 2 })];
@@ -177,7 +177,7 @@ public sealed class CheckpointTextTests
     }
 
     [Fact]
-    public void What_was_written_is_what_is_read() =>
+    public void A_checkpoint_is_read_back_as_it_was_written() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(2_000), Prop.ForAll<NonNegativeInt[], string>((numbers, directory) =>
         {
             var checkpoint = Of(numbers, directory);
@@ -187,7 +187,7 @@ public sealed class CheckpointTextTests
         }));
 
     [Fact]
-    public void A_checkpoint_of_a_later_version_is_never_written_over()
+    public void A_checkpoint_of_a_later_version_is_refused()
     {
         var later = Encoding.UTF8.GetBytes(WithCrc("kafkafeeder-checkpoint 4 full\nwhatever it says\n"));
         var e = Assert.Throws<NewerCheckpointException>(() => CheckpointText.Read(later));
@@ -209,7 +209,7 @@ public sealed class CheckpointTextTests
         + " position 1 record 0 offset 1 bytes 1 open head xyz last -\n")]
     [InlineData("kafkafeeder-checkpoint 1\ncomponent orders\ndirectory x\ngeneration 1\npossible-duplicates 0\nsegment " + Name
         + " position 1 record 0 offset 1 bytes 1 open head - last 5:\n")]
-    public void What_has_a_right_sum_and_makes_no_sense_is_unreadable(string body) =>
+    public void Nonsense_with_a_correct_checksum_is_refused(string body) =>
         Assert.Throws<CheckpointException>(() => CheckpointText.Read(Encoding.UTF8.GetBytes(WithCrc(body))));
 
     public static TheoryData<string, string> Inconsistent => new()

@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Tests.Checkpoints;
 public sealed class DuplicateWindowTests
 {
     [Fact]
-    public void What_was_sent_and_not_confirmed_may_arrive_twice()
+    public void Records_sent_and_not_acknowledged_may_arrive_twice()
     {
         var window = DuplicateWindow.Between(Confirmed(("a", 10, false), ("b", 20, false)), Sent(("a", 15), ("b", 20)));
         Assert.Equal(new DuplicateWindow(5, $", segment {Name("a")} offsets 10..14"), window);
@@ -22,11 +22,11 @@ public sealed class DuplicateWindowTests
         Assert.Equal(new DuplicateWindow(0, ""), DuplicateWindow.Between(Confirmed(("a", 15, true)), Sent(("a", 15))));
 
     [Fact]
-    public void A_segment_that_was_done_and_has_grown_counts_from_where_it_was_done() =>
+    public void A_done_segment_that_has_grown_counts_from_its_former_end() =>
         Assert.Equal(5, DuplicateWindow.Between(Confirmed(("a", 10, true)), Sent(("a", 15))).Records);
 
     [Fact]
-    public void Records_are_counted_where_each_batch_begins_at_offset_0()
+    public void Records_are_counted_even_where_each_batch_begins_at_offset_0()
     {
         var sent = new Dictionary<string, SentMark> { [Name("a")] = new(500, 3, 12) };
         var confirmed =
@@ -41,7 +41,7 @@ public sealed class DuplicateWindowTests
     }
 
     [Fact]
-    public void A_journal_behind_the_checkpoint_means_nothing() =>
+    public void A_journal_older_than_the_checkpoint_counts_no_duplicates() =>
         Assert.Equal(new DuplicateWindow(0, ""), DuplicateWindow.Between(Confirmed(("a", 10, false)), Sent(("a", 3))));
 
     [Fact]

@@ -29,7 +29,7 @@ public sealed class JournalTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void It_begins_as_a_copy_of_the_checkpoint()
+    public void A_new_journal_begins_with_the_open_segments_of_the_checkpoint()
     {
         File.WriteAllText(JournalPath, "kafkafeeder-journal 1 boot x\n" + First + " 999 99\n");
         using var journal = Journal.Restore(JournalPath, Start);
@@ -39,7 +39,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void A_line_is_there_before_the_batch_is_sent()
+    public void A_line_is_written_before_the_batch_is_sent()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         journal.Sending(Second, Mark(200, 20));
@@ -47,7 +47,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void A_log_that_sends_nothing_has_no_file()
+    public void A_log_that_sends_nothing_has_no_journal_file()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         Assert.False(File.Exists(JournalPath));
@@ -56,7 +56,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void What_is_sent_after_going_back_counts_from_there()
+    public void After_going_back_the_journal_counts_from_there()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         journal.Sending(Second, Mark(900, 90));
@@ -67,7 +67,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void It_is_not_written_again_at_each_line_when_its_segments_alone_pass_a_mebibyte()
+    public void A_journal_whose_segments_alone_exceed_a_mebibyte_is_not_rewritten_at_each_line()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         string Name(int i) => $"20261121_100000_3600_UTC-{new string('o', 180)}{i:d5}.szn";
@@ -90,7 +90,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void A_batch_that_is_sent_again_is_noted_already()
+    public void A_batch_that_is_sent_again_adds_no_line()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         journal.Sending(Second, Mark(200, 20));
@@ -121,7 +121,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void Nonsense_in_it_is_passed_over()
+    public void Lines_that_make_no_sense_are_ignored()
     {
         File.WriteAllText(
             JournalPath, $"kafkafeeder-journal 1 boot x\n{First} 5 1\n\0\0\0 what\n{First} five 2\n{First} -7 3\n\n{Second} 6 2 2\n");
@@ -130,7 +130,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void Where_there_was_no_run_before_nothing_was_sent_and_nothing_restarted()
+    public void Without_a_journal_nothing_was_sent_and_the_machine_did_not_restart()
     {
         var (sent, hasRebooted) = Journal.ReadLast(JournalPath);
         Assert.Empty(sent);
@@ -138,7 +138,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void It_is_written_anew_at_a_mebibyte_and_keeps_the_furthest_of_each_segment()
+    public void A_journal_is_rewritten_at_a_mebibyte_with_the_furthest_position_of_each_segment()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         journal.Sending(First, Mark(4_000, 400));
@@ -156,7 +156,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_is_confirmed_is_not_kept_when_it_is_written_anew()
+    public void A_forgotten_segment_is_not_kept_when_the_journal_is_rewritten()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         journal.Sending(First, Mark(4_000, 400));
@@ -170,7 +170,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void When_it_cannot_be_written_anew_the_batch_is_not_sent_and_the_old_one_stays_right()
+    public void When_the_journal_cannot_be_rewritten_the_batch_is_not_sent_and_the_old_journal_stays()
     {
         using var journal = Journal.Restore(JournalPath, Start);
         var next = 1_001;
@@ -194,7 +194,7 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
-    public void When_the_new_one_cannot_take_its_place_nothing_is_noted_in_a_file_that_nobody_reads()
+    public void When_the_new_journal_cannot_be_renamed_no_line_goes_to_a_file_that_nobody_reads()
     {
         var journal = Journal.Restore(JournalPath, Start);
         var next = 1_001;

@@ -10,7 +10,7 @@ namespace KafkaFeeder.Daemon.Tests.Checkpoints;
 public sealed class SegmentTableTests
 {
     [Fact]
-    public void It_holds_what_a_sorted_dictionary_would_hold_whatever_comes_and_goes_in_whatever_order() =>
+    public void A_segment_table_behaves_like_a_sorted_dictionary() =>
         Prop.ForAll<(byte Segment, bool IsRemoved)[]>(steps =>
         {
             var table = new SegmentTable<Known>(k => k.Name);
@@ -34,7 +34,7 @@ public sealed class SegmentTableTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_hundred_thousand_come_in_order_and_go_from_the_front()
+    public void A_hundred_thousand_segments_stay_in_order_and_are_removed_from_the_front()
     {
         var names = Enumerable.Range(0, 100_000).Select(Name).ToList();
         var table = new SegmentTable<Known>(k => k.Name);

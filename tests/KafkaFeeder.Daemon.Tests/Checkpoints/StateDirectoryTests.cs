@@ -24,7 +24,7 @@ public sealed class StateDirectoryTests
     [Theory]
     [InlineData(true, "checkpoint_dir")]
     [InlineData(false, "journal_dir")]
-    public void A_directory_that_everybody_may_write_to_is_refused_with_what_to_do(bool isCheckpoint, string setting)
+    public void A_state_directory_that_others_may_write_to_is_refused_with_what_to_do(bool isCheckpoint, string setting)
     {
         using var folder = new TempFolder();
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
@@ -43,7 +43,7 @@ public sealed class StateDirectoryTests
     }
 
     [Fact]
-    public void A_directory_that_is_somebody_elses_is_refused_with_what_to_do()
+    public void A_state_directory_of_another_user_is_refused_with_what_to_do()
     {
         Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can give a directory away");
         using var folder = new TempFolder();
@@ -58,7 +58,7 @@ public sealed class StateDirectoryTests
     }
 
     [Fact]
-    public void Files_of_state_are_their_owners_alone()
+    public void Only_the_owner_may_read_and_write_state_files()
     {
         using var folder = new TempFolder();
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
@@ -78,7 +78,7 @@ public sealed class StateDirectoryTests
     }
 
     [Fact]
-    public void Whatever_the_directory_is_called_its_files_stay_where_they_belong_and_fit_into_a_name()
+    public void Any_directory_name_gives_a_valid_file_name_in_the_state_directory()
     {
         var component = new string('x', 200);
         foreach (var directory in (string[])["/a/../..", "/ž\n", "/" + new string('d', 4_000)])

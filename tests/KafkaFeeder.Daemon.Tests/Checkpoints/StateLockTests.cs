@@ -11,7 +11,7 @@ public sealed class StateLockTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void The_second_taker_gets_nothing_until_the_first_lets_go()
+    public void A_second_process_gets_the_lock_only_after_the_first_has_released_it()
     {
         var path = _folder.File("lock");
         using (var first = StateLock.TryTake(path))
@@ -25,7 +25,7 @@ public sealed class StateLockTests : IDisposable
     }
 
     [Fact]
-    public void A_lock_file_that_was_left_behind_keeps_nobody_away()
+    public void A_lock_file_without_a_holder_can_be_taken()
     {
         File.WriteAllText(_folder.File("lock"), "");
         using var taken = StateLock.TryTake(_folder.File("lock"));
@@ -33,6 +33,6 @@ public sealed class StateLockTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_is_not_there_is_an_error_and_not_somebody_elses_lock() =>
+    public void A_missing_directory_is_an_error_and_not_a_held_lock() =>
         Assert.Throws<DirectoryNotFoundException>(() => StateLock.TryTake(_folder.File("none/lock")));
 }

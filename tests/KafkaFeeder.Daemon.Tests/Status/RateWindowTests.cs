@@ -8,7 +8,7 @@ namespace KafkaFeeder.Daemon.Tests.Status;
 public sealed class RateWindowTests
 {
     [Fact]
-    public void It_is_what_came_in_the_whole_seconds_of_the_window_and_nothing_else() => Prop.ForAll(
+    public void The_rate_counts_only_the_whole_seconds_of_the_window() => Prop.ForAll(
         Gen.Choose(0, 4_000).Zip(Gen.Choose(0, 1_000_000)).ArrayOf().ToArbitrary(),
         steps =>
         {
@@ -28,7 +28,7 @@ public sealed class RateWindowTests
         }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_steady_stream_has_its_rate_and_what_has_ended_has_none()
+    public void A_steady_stream_has_its_rate_and_an_ended_one_has_rate_zero()
     {
         var window = new RateWindow();
         for (var ms = 0; ms < 60_000; ms += 100)

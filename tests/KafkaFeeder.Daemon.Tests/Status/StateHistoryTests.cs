@@ -24,7 +24,7 @@ public sealed class StateHistoryTests
     }
 
     [Fact]
-    public void The_last_ten_are_kept()
+    public void The_last_ten_changes_are_kept()
     {
         for (var i = 0; i < 25; i++)
         {

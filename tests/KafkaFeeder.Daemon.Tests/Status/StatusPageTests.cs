@@ -26,7 +26,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void Names_and_errors_are_text_wherever_they_stand()
+    public void Names_and_errors_are_escaped_everywhere_on_the_page()
     {
         var log = Log(Attack, Attack, Attack, Attack);
         log.Became(LogState.Held, Attack);
@@ -44,7 +44,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void No_text_makes_markup() => Prop.ForAll<string?, string?>((name, error) =>
+    public void No_name_or_error_adds_a_tag_to_the_page() => Prop.ForAll<string?, string?>((name, error) =>
     {
         var plain = TagsOf(Page([Log("a", "b", "c", "d", LogState.Held, "e", "f")]));
         return plain.SequenceEqual(
@@ -52,13 +52,13 @@ public sealed partial class StatusPageTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void What_cannot_be_seen_is_shown_by_its_number() => Assert.Contains(
+    public void Invisible_characters_are_shown_as_their_code_points() => Assert.Contains(
         "a\\u{202E}b\\u{A}c\\u{0}d žlutý 🐎",
         WebUtility.HtmlDecode(Page([Log("a\u202eb\nc\0d žlutý 🐎", "t", "/", "b")])),
         StringComparison.Ordinal);
 
     [Fact]
-    public void The_page_needs_nothing_but_our_own_style()
+    public void The_page_has_no_script_and_loads_nothing_from_other_hosts()
     {
         var page = Page([Log("orders", "t", "/logs", "kafka")]);
         Assert.DoesNotMatch("(?i)<script|style=| on[a-z]+=|javascript:|url\\(|@import|//", page + StatusPage.Style);
@@ -71,7 +71,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void A_log_has_its_lag_age_rate_position_and_what_to_do()
+    public void The_page_shows_lag_age_rate_position_and_what_to_do()
     {
         var log = Log(
             "orders",
@@ -98,7 +98,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void A_log_that_was_not_looked_at_has_no_lag_not_even_none()
+    public void A_log_that_was_not_looked_at_has_a_question_mark_as_its_lag()
     {
         var log = Log("orders", "t", "/logs", "kafka", LogState.Failed, "another daemon ships it");
         log.LookedAt = long.MinValue;
@@ -108,7 +108,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void Losses_and_quarantine_are_red_however_well_it_goes_now()
+    public void Losses_and_quarantine_are_red_until_they_are_acknowledged()
     {
         var sums = new LedgerSums(1, 3, 77, 5);
         var account = new LedgerAccount { Counts = new LedgerCounts(sums, sums, 3) };
@@ -126,7 +126,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void An_error_that_is_over_is_still_told_and_is_not_red()
+    public void An_error_that_is_over_is_still_shown_and_is_not_red()
     {
         var log = Log("orders", "t", "/logs", "kafka", LogState.Retrying, "all brokers down");
         _time.Advance(TimeSpan.FromSeconds(30));
@@ -137,7 +137,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void Those_in_trouble_come_first_and_a_great_many_do_not_make_a_great_page()
+    public void Logs_in_trouble_come_first_and_at_most_500_logs_are_shown()
     {
         var logs = Enumerable.Range(0, 5_000).Select(
             i => Log($"log-{i}", "t", "/logs", "kafka", i == 4_999 ? LogState.Held : LogState.Idle, i == 4_999 ? "x" : null)).ToList();

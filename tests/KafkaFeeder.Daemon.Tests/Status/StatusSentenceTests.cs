@@ -12,23 +12,23 @@ public sealed class StatusSentenceTests
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 10, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void Before_the_first_search_nothing_is_known() => Assert.Equal("starting: looking for logs", Of([], isReady: false));
+    public void Before_the_first_search_the_status_is_starting() => Assert.Equal("starting: looking for logs", Of([], isReady: false));
 
     [Fact]
-    public void No_log_is_a_state_of_its_own() => Assert.Equal("no log is configured yet", Of([]));
+    public void Without_logs_the_status_says_that_none_is_configured() => Assert.Equal("no log is configured yet", Of([]));
 
     [Fact]
-    public void All_shipped_is_said_so() => Assert.Equal("1 log, all shipped", Of([Log("a", LogState.Idle)]));
+    public void A_log_without_lag_is_called_all_shipped() => Assert.Equal("1 log, all shipped", Of([Log("a", LogState.Idle)]));
 
     [Fact]
-    public void Lag_is_the_sum_and_age_is_the_oldest() => Assert.Equal(
+    public void Lag_is_the_sum_and_age_is_that_of_the_oldest_record() => Assert.Equal(
         "3 logs, lag 1.2 MB, oldest 4 s; orders held: unknown topic",
         Of(
             [Log("a", LogState.Shipping, lag: 200_000, age: 1), Log("orders", LogState.Held, "unknown topic", 1_000_000, 4),
                 Log("b", LogState.Idle)]));
 
     [Fact]
-    public void What_was_not_looked_at_is_not_called_shipped()
+    public void A_log_that_was_not_looked_at_is_not_called_shipped()
     {
         LogStatus Unknown() => new LogStatus(SomeLog.In("/logs") with { Component = "orders" }, "/logs", TimeProvider.System)
             .In(LogState.Failed, "another daemon ships it");
@@ -39,12 +39,12 @@ public sealed class StatusSentenceTests
     }
 
     [Fact]
-    public void Of_many_in_trouble_two_are_named() => Assert.Equal(
+    public void Of_many_logs_in_trouble_two_are_named() => Assert.Equal(
         "4 logs, all shipped; a failed: x; b retrying: x; 2 more in trouble",
         Of([Log("a", LogState.Failed, "x"), Log("b", LogState.Retrying, "x"), Log("c", LogState.Held, "x"), Log("d", LogState.Held, "x")]));
 
     [Fact]
-    public void A_loss_is_told_even_if_all_goes_well_now()
+    public void A_loss_is_reported_even_when_everything_is_fine_now()
     {
         var lost = new LedgerSums(0, 0, 0, 12);
         var log = Log("orders", LogState.Idle, account: new LedgerAccount { Counts = new LedgerCounts(lost, lost, 1) });
@@ -54,15 +54,15 @@ public sealed class StatusSentenceTests
     }
 
     [Fact]
-    public void Faults_are_counted() => Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
+    public void Faults_in_configuration_files_are_counted() => Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
 
     [Fact]
-    public void What_hangs_comes_first() => Assert.Equal(
+    public void A_stalled_loop_comes_first() => Assert.Equal(
         "stuck: the watcher, for 70 s; 1 log, all shipped",
         Of([Log("a", LogState.Idle)], late: [new LateLoop("the watcher", TimeSpan.FromSeconds(70))]));
 
     [Fact]
-    public void A_stop_says_what_it_waits_for()
+    public void A_stopping_daemon_says_what_it_waits_for()
     {
         var log = Log("a", LogState.Shipping, lag: 5_000, age: 3);
         log.InFlightBytes = 2_000;

@@ -62,7 +62,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_ready_when_the_first_scan_is_done()
+    public async Task The_daemon_is_ready_when_the_first_scan_is_done()
     {
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _client.GetAsync("/readyz")).StatusCode);
         _status.Scanned();
@@ -70,7 +70,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_unhealthy_when_every_log_hangs_and_says_so_when_one_loop_does()
+    public async Task Healthz_names_a_stalled_loop_and_fails_when_every_log_is_stalled()
     {
         using var watcher = _status.Loops.Enter("the watcher");
         using var shipper = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
@@ -91,7 +91,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_commands_have_a_socket_of_their_own_that_nobody_can_fill()
+    public async Task Connections_to_the_TCP_port_do_not_block_the_command_socket()
     {
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_socket));
         var kept = new List<TcpClient>();
@@ -106,7 +106,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_command_runs_over_the_socket_and_nowhere_else()
+    public async Task A_command_runs_over_the_socket_and_not_over_TCP()
     {
         var ran = 0;
         _commands.Add(new DaemonCommand("count", _ => Task.FromResult(new CommandResult(++ran == 1, $"run {ran}\n"))));
@@ -158,9 +158,9 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.True(DaemonClient.TryGet(options, "/healthz", out _));
     }
 
-    /// <summary>As somebody asks who may not go to the socket: two daemons with the same status.listen are no rare mistake.</summary>
+    /// <summary>A user without access to the socket asks over TCP. Two daemons with one status.listen are a common mistake.</summary>
     [Fact]
-    public void Over_TCP_only_the_daemon_of_the_own_state_directory_is_an_answer()
+    public void Over_TCP_a_daemon_with_another_state_directory_does_not_count()
     {
         File.Delete(_socket);
         var own = _options with { Status = new StatusOptions { Listen = IPEndPoint.Parse(_client.BaseAddress!.Authority) } };
@@ -179,7 +179,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_answer_does_not_show_where_the_state_is()
+    public async Task The_answer_does_not_show_the_path_of_the_state_directory()
     {
         using var answer = await _client.GetAsync("/healthz");
         Assert.DoesNotContain(_folder.Path, answer.Headers.ToString(), StringComparison.Ordinal);
@@ -187,7 +187,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_taken_port_is_said_once_and_tried_again_every_minute()
+    public async Task A_port_in_use_is_reported_once_and_tried_again_every_minute()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
@@ -210,7 +210,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_answers_at_once_while_many_logs_wait_for_something()
+    public async Task Healthz_is_answered_at_once_while_many_logs_wait()
     {
         ThreadPolicy.Apply();
         using var release = new ManualResetEventSlim();
@@ -224,7 +224,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_nobody_ships_is_in_every_answer()
+    public async Task Unclaimed_segments_are_in_the_page_the_JSON_and_the_metrics()
     {
         _status.Unclaimed = [new UnclaimedSegments("/logs/a<b", "orders", 12, 340_000_000, "order")];
         const string text = "unclaimed segments: 12 files, 340 MB of component orders in /logs/a<b (did you mean order?)";
@@ -240,7 +240,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Metrics_name_each_log_and_survive_any_name()
+    public async Task Metrics_escape_any_directory_name()
     {
         _status.Logs.Set(new LogStatus(SomeLog.In(_folder.Path), "/some\"where\\", _time));
         var text = await _client.GetStringAsync("/metrics");
@@ -251,7 +251,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_log_that_was_not_looked_at_yet_has_no_lag_not_even_none()
+    public void A_log_that_was_not_looked_at_yet_has_no_lag_metric()
     {
         const string Lag = "\nkafkafeeder_lag_bytes{";
         var status = new FeederStatus(TimeProvider.System);
@@ -262,7 +262,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Of_a_log_that_was_not_looked_at_yet_the_JSON_has_no_numbers_of_its_files()
+    public void The_JSON_has_null_for_the_numbers_of_a_log_that_was_not_looked_at_yet()
     {
         var status = new FeederStatus(TimeProvider.System);
         var log = new LogStatus(SomeLog.In(_folder.Path), _folder.Path, TimeProvider.System);
@@ -290,21 +290,21 @@ public sealed class StatusServerTests : IAsyncLifetime
     [InlineData("POST")]
     [InlineData("PUT")]
     [InlineData("DELETE")]
-    public async Task Only_questions_are_answered(string method)
+    public async Task Methods_other_than_GET_and_HEAD_are_refused(string method)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), "/metrics");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await _client.SendAsync(request)).StatusCode);
     }
 
     [Fact]
-    public async Task A_page_of_another_host_is_sent_away()
+    public async Task A_request_for_another_host_name_is_refused()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/status.json") { Headers = { Host = "evil.example" } };
         Assert.Equal(HttpStatusCode.MisdirectedRequest, (await _client.SendAsync(request)).StatusCode);
     }
 
     [Fact]
-    public async Task Everything_else_is_told_what_there_is()
+    public async Task An_unknown_path_gets_404_and_the_list_of_pages()
     {
         var answer = await _client.GetAsync("/../etc/passwd");
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
@@ -320,7 +320,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     [InlineData("/style.css")]
     [InlineData("/status.json")]
     [InlineData("/nothing")]
-    public async Task Nothing_of_it_may_be_used_by_pages_from_elsewhere_or_load_anything_from_there(string path)
+    public async Task Other_sites_can_neither_embed_nor_read_the_pages(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Origin", "http://evil.example" } } };
         var answer = await _client.SendAsync(request);
@@ -332,7 +332,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_browser_gets_a_page_with_every_log_and_our_own_style()
+    public async Task A_browser_gets_a_page_with_every_log_and_a_style_sheet()
     {
         _status.Logs.Set(new LogStatus(SomeLog.In(_folder.Path), "/logs", _time));
         var answer = await _client.GetAsync("/");
@@ -348,14 +348,14 @@ public sealed class StatusServerTests : IAsyncLifetime
     [InlineData("5", "content=\"5\"")]
     [InlineData("0", "content=\"1\"")]
     [InlineData("99999", "content=\"3600\"")]
-    public async Task It_loads_itself_anew_if_asked_to(string asked, string expected) => Assert.Contains(
+    public async Task The_page_reloads_itself_if_asked_to(string asked, string expected) => Assert.Contains(
         $"<meta http-equiv=\"refresh\" {expected}>", await _client.GetStringAsync($"/?refresh={asked}"), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("/?refresh=5;url=http://evil.example")]
     [InlineData("/?refresh=%22><script>")]
     [InlineData("/?refresh=1&refresh=2")]
-    public async Task It_is_asked_for_nothing_but_a_number(string path)
+    public async Task A_refresh_that_is_not_a_number_is_ignored(string path)
     {
         var page = await _client.GetStringAsync(path);
         Assert.DoesNotContain("http-equiv", page, StringComparison.Ordinal);
@@ -363,7 +363,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_asks_for_the_head_gets_no_body()
+    public async Task A_HEAD_request_gets_no_body()
     {
         using var request = new HttpRequestMessage(HttpMethod.Head, "/");
         var answer = await _client.SendAsync(request);
