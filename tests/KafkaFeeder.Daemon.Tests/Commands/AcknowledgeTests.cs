@@ -11,7 +11,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Commands;
 
-/// <summary>kafkafeeder acknowledge and the ledger, as processes: nobody listens at port 1 of this host.</summary>
+/// <summary>kafkafeeder acknowledge and the ledger, as processes. No broker is needed: nothing listens at port 1 of this host.</summary>
 [Trait("lane", "slow")]
 public sealed class AcknowledgeTests : IDisposable
 {
@@ -39,7 +39,7 @@ public sealed class AcknowledgeTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Without_a_daemon_it_says_what_it_acknowledged_and_the_next_time_nothing_is_left()
+    public void Acknowledge_lists_what_it_acknowledged_and_nothing_is_left_the_next_time()
     {
         Assert.Equal((ExitCode.Ok, "Nothing to acknowledge.\n", ""), Run("acknowledge"));
         var ledger = Ledger();
@@ -57,7 +57,7 @@ public sealed class AcknowledgeTests : IDisposable
     }
 
     [Fact]
-    public void Who_may_not_look_is_told_so_and_not_that_there_is_nothing()
+    public void Acknowledge_without_access_to_the_ledger_reports_permission_denied()
     {
         Ledger().Add(LedgerKind.Lost, Logs, Segment("bills"), 0, 50, 0, "gone");
         File.SetUnixFileMode(_folder.Path, CommonRights.PassThrough);
@@ -69,7 +69,7 @@ public sealed class AcknowledgeTests : IDisposable
     }
 
     [Fact]
-    public void A_running_daemon_is_in_trouble_until_it_is_acknowledged_and_keeps_its_sums()
+    public void A_daemon_is_degraded_until_its_losses_are_acknowledged_and_keeps_their_totals()
     {
         _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");
         Ledger().Add(LedgerKind.Lost, Logs, Segment("orders"), 0, 50, 0, "gone");
@@ -89,9 +89,9 @@ public sealed class AcknowledgeTests : IDisposable
         Assert.Equal(0, daemon.Stop());
     }
 
-    /// <summary>Who adds a line holds the lock; another process waits for it, and its line comes behind.</summary>
+    /// <summary>A process holds the lock while it adds a line. Another one waits for the lock, and its line comes after.</summary>
     [Fact]
-    public void A_process_that_adds_a_line_waits_for_the_one_that_does()
+    public void A_process_waits_to_add_a_line_while_another_adds_one()
     {
         var ledger = Ledger();
         ledger.Add(LedgerKind.Lost, Logs, Segment("orders"), 0, 50, 0, "gone");
@@ -112,10 +112,10 @@ public sealed class AcknowledgeTests : IDisposable
     }
 
     [Fact]
-    public async Task Two_processes_that_add_at_once_lose_and_tear_no_line()
+    public async Task Two_processes_that_add_lines_at_once_lose_and_tear_none()
     {
         const int Rounds = 8;
-        const int MaxAdded = 20_000; // where fsync costs nothing: less than a new file begins at
+        const int MaxAdded = 20_000; // where fsync costs nothing: too few for a new ledger file
         using var isOver = new CancellationTokenSource();
         var added = 0;
         var adding = Task.Run(
@@ -140,7 +140,7 @@ public sealed class AcknowledgeTests : IDisposable
 
     /// <summary>The daemon refuses header names that are not UTF-8 by itself: it needs no brokers for that.</summary>
     [Fact]
-    public void The_refused_records_of_a_batch_cost_the_disk_as_much_as_one_does()
+    public void All_refused_records_of_a_batch_share_one_fsync()
     {
         const int Records = 200;
         Assert.SkipUnless(File.Exists(Strace), "strace is not installed.");
@@ -165,7 +165,7 @@ public sealed class AcknowledgeTests : IDisposable
         var ledger = synced.FindIndex(l => l.Contains("ledger.jsonl>", StringComparison.Ordinal));
         Assert.Single(synced, l => l.Contains("ledger.jsonl>", StringComparison.Ordinal));
         Assert.Single(synced, l => l.Contains("/rejected/", StringComparison.Ordinal) && l.Contains(".szn>", StringComparison.Ordinal));
-        Assert.Contains(synced[..ledger], l => l.Contains(".szn>", StringComparison.Ordinal)); // what is kept comes before its entry
+        Assert.Contains(synced[..ledger], l => l.Contains(".szn>", StringComparison.Ordinal)); // the record is kept before its entry in the ledger
     }
 
     private static bool IsBlocked(int id) => File.ReadLines("/proc/locks").Any(l =>

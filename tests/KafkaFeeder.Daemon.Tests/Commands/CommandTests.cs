@@ -12,7 +12,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Commands;
 
-/// <summary>The commands as processes, with brokers that are not there: nobody listens at port 1 of this host.</summary>
+/// <summary>The commands as processes, without brokers: nothing listens at port 1 of this host.</summary>
 [Trait("lane", "slow")]
 public sealed class CommandTests : IDisposable
 {
@@ -26,7 +26,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("127.0.0.1:1", "Connection refused")]
     [InlineData("no-such-host.invalid:9092", "Failed to resolve")]
-    public void Check_names_the_cause_within_seconds(string broker, string cause)
+    public void Check_reports_why_brokers_do_not_answer_within_seconds(string broker, string cause)
     {
         Configure(broker);
         _folder.Write("logs/kafkafeeder.yaml", Entry);
@@ -38,7 +38,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Check_names_segments_that_nobody_ships()
+    public void Check_reports_unclaimed_segments()
     {
         _folder.Write("logs/kafkafeeder.yaml", "topics: { order: { topic: t, broker: kafka } }\n");
         Segment("orders");
@@ -50,14 +50,14 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Drain_of_nothing_is_done_at_once() => Assert.Equal(ExitCode.Ok, Run("drain").ExitCode);
+    public void Drain_without_logs_ends_at_once() => Assert.Equal(ExitCode.Ok, Run("drain").ExitCode);
 
     [Theory]
     [InlineData("topics: { orders: { topic: t } }\n", "left: .*broker is missing")] // an entry that is broken
     [InlineData("topics: { orders: { topic: t,", "left: .*not valid YAML")] // a file that is half written
     [InlineData("topics: { order: { topic: t, broker: kafka } }\n", @"left: unclaimed segments: 1 file, 100 B of component orders")]
     [InlineData(null, @"left: unclaimed segments: 1 file")]
-    public void Drain_leaves_what_could_not_become_a_log(string? yaml, string left)
+    public void Drain_reports_segments_of_broken_or_missing_entries_as_left(string? yaml, string left)
     {
         if (yaml is not null)
         {
@@ -71,7 +71,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Drain_leaves_a_log_dir_that_is_not_there()
+    public void Drain_reports_a_missing_log_dir_as_left()
     {
         Directory.Delete(_folder.File("logs"));
         var (exitCode, _, errors) = Run("drain");
@@ -80,7 +80,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Drain_ends_with_its_time_and_says_what_is_left()
+    public void Drain_ends_at_its_timeout_and_says_what_is_left()
     {
         _folder.Write("logs/kafkafeeder.yaml", Entry);
         SomeLog.Segment(_folder.File("logs"));
@@ -92,7 +92,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Status_without_a_daemon_is_JSON_when_asked_for_it()
+    public void Status_without_a_daemon_is_still_JSON_with_the_json_option()
     {
         var (exitCode, output, _) = Run("status", "--json");
         Assert.Equal(ExitCode.NotRunning, exitCode);
@@ -101,7 +101,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Status_by_somebody_who_may_not_look_at_the_state_says_so()
+    public void Status_without_access_to_the_state_reports_permission_denied()
     {
         Assert.Equal(ExitCode.Ok, Run("drain").ExitCode);
         File.SetUnixFileMode(_folder.Path, CommonRights.PassThrough);
@@ -115,7 +115,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void A_log_of_another_daemon_is_never_called_shipped()
+    public void A_log_that_another_daemon_ships_is_never_called_shipped()
     {
         _folder.Write("logs/kafkafeeder.yaml", Entry);
         SomeLog.Segment(_folder.File("logs"));
@@ -140,7 +140,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void What_was_removed_while_it_is_read_is_not_left_to_ship_when_the_daemon_stops()
+    public void At_a_stop_a_segment_removed_while_it_was_read_is_reported_as_gone_and_not_as_left()
     {
         _folder.Write("logs/kafkafeeder.yaml", Entry);
         Configure("127.0.0.1:1");
@@ -167,7 +167,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("security.protocol")]
     [InlineData("compression.codec")]
     [InlineData("debug")]
-    public void What_was_filled_in_is_in_no_text_of_the_client_library(string property)
+    public void A_filled_in_secret_is_hidden_in_every_message_of_the_client_library(string property)
     {
         _folder.Write("logs/kafkafeeder.yaml", Entry);
         SomeLog.Segment(_folder.File("logs"));
@@ -189,7 +189,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Check_looks_at_the_state_directories_as_the_daemon_does()
+    public void Check_verifies_the_state_directories_as_the_daemon_does()
     {
         Directory.CreateDirectory(_folder.File("state/checkpoint"));
         File.SetUnixFileMode(_folder.File("state/checkpoint"), (UnixFileMode)Convert.ToInt32("777", 8));
@@ -219,7 +219,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Check_leaves_nothing_behind_where_the_state_is_to_be()
+    public void Check_does_not_create_the_state_directories()
     {
         Assert.Equal(ExitCode.Ok, Run("check", "--offline").ExitCode);
         Assert.Equal(["conf.yaml", "logs"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order());
@@ -232,7 +232,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("--version", ">/dev/full", ExitCode.NoOutput)]
     [InlineData("--help", ">/dev/full", ExitCode.NoOutput)]
     [InlineData("--version", "", ExitCode.Ok)]
-    public void Output_that_cannot_be_written_is_a_line_and_an_exit_code_of_its_own(string command, string to, int expected)
+    public void Output_that_cannot_be_written_gives_one_line_and_its_own_exit_code(string command, string to, int expected)
     {
         var (exitCode, _, errors) = RunningProgram.Run(
             "/bin/sh", "-c", $"{RunningProgram.Kafkafeeder} {command} -c {_folder.File("conf.yaml")} {to}");
@@ -256,11 +256,11 @@ public sealed class CommandTests : IDisposable
 
     [Theory]
     [InlineData("run", "TERM", ExitCode.Ok)]
-    [InlineData("drain", "TERM", ExitCode.Left)] // SIGINT may be ignored by who runs the tests, and is left so
+    [InlineData("drain", "TERM", ExitCode.Left)] // SIGINT may be ignored by the caller of the tests, and then stays ignored
     [InlineData("run", "HUP", null)]
     [InlineData("run", "USR1", null)]
     [InlineData("run", "USR2", null)]
-    public void A_signal_before_it_has_begun_does_not_kill_it(string command, string signal, int? expected)
+    public void A_signal_during_the_start_does_not_kill_the_daemon(string command, string signal, int? expected)
     {
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, command, "-c", _folder.File("conf.yaml"), "--verbose");
         daemon.Until(() => CatchesSignals(daemon.Id), "it catches signals");
@@ -278,7 +278,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Status_and_health_ask_over_the_socket_although_the_port_is_somebody_elses()
+    public void Status_and_health_use_the_socket_when_another_program_has_the_port()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
@@ -288,7 +288,7 @@ public sealed class CommandTests : IDisposable
         Segment("orders");
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
         var socket = new StateDirectory(_folder.File("state/checkpoint"), _folder.File("state/journal")).StatusSocketPath;
-        daemon.Until(() => File.Exists(socket), "it has its socket"); // who asks before waits 5 s for the other, which never answers
+        daemon.Until(() => File.Exists(socket), "it has its socket"); // before that, a request waits 5 s for the other program
         daemon.Until(() => Run("health").ExitCode == ExitCode.Ok, "health is well");
         daemon.Until(
             () => Run("status").Output.Contains("unclaimed segments: 1 file", StringComparison.Ordinal),
@@ -303,7 +303,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(ExitCode.Failed, Run("health").ExitCode);
     }
 
-    /// <summary>Without idempotence each window is pushed by a call that waits, on a thread of the pool.</summary>
+    /// <summary>Without idempotence each window is sent by a blocking call on a thread of the pool.</summary>
     [Fact]
     public async Task Healthz_is_answered_at_once_while_many_logs_ship_with_ack_1()
     {

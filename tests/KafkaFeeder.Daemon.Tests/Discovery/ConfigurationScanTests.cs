@@ -12,7 +12,7 @@ public sealed class ConfigurationScanTests
     private readonly List<ConfigFault> _faults = [];
 
     [Fact]
-    public void Files_are_found_at_every_depth_and_loops_end()
+    public void Files_are_found_at_every_depth_and_loops_of_links_end()
     {
         using var folder = new TempFolder();
         Put(folder.Path);
@@ -44,7 +44,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void A_ConfigMap_is_one_file_however_many_versions_lie_beside_it()
+    public void Old_versions_of_a_ConfigMap_are_not_found()
     {
         using var folder = new TempFolder();
         Put(folder.File("..2026_11_20"));
@@ -55,7 +55,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void Two_thousand_of_them_are_all_found()
+    public void Two_thousand_files_are_all_found()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 2000; i++)
@@ -67,7 +67,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void What_lies_too_deep_is_a_fault()
+    public void A_file_below_too_many_directories_is_a_fault()
     {
         using var folder = new TempFolder();
         Put(folder.File(string.Join('/', Enumerable.Repeat("d", 20))));
@@ -76,7 +76,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void The_daemons_own_state_is_never_searched()
+    public void The_state_directories_of_the_daemon_are_never_searched()
     {
         using var folder = new TempFolder();
         Put(folder.File("state/checkpoint/rejected/orders-0011"));
@@ -94,7 +94,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void A_directory_with_many_empty_ones_is_cut_and_takes_nothing_from_its_neighbour()
+    public void A_branch_with_too_many_directories_is_cut_and_its_neighbour_is_searched()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 300; i++)
@@ -114,7 +114,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void The_search_is_breadth_first_and_by_turns_so_that_the_limit_of_all_cuts_the_largest()
+    public void The_limit_of_all_directories_cuts_the_largest_branch()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 100; i++)
@@ -132,7 +132,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void A_directory_that_cannot_be_listed_is_unseen_with_all_below_it()
+    public void A_directory_that_cannot_be_listed_counts_as_not_seen_with_all_below_it()
     {
         using var folder = new TempFolder();
         Put(folder.File("a/b"));
@@ -147,7 +147,7 @@ public sealed class ConfigurationScanTests
     }
 
     [Fact]
-    public void Components_with_segments_are_found_where_they_lie()
+    public void Components_with_segments_are_found_in_their_directories()
     {
         using var folder = new TempFolder();
         folder.Write("a/20261124_100000_3600_UTC-orders.szn", "");

@@ -22,7 +22,7 @@ public sealed class SegmentSetTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Segments_are_in_the_order_of_their_dates_and_what_is_none_of_the_log_is_ignored()
+    public void Segments_are_in_the_order_of_their_dates_and_other_files_are_ignored()
     {
         Touch(
             "20261121_100000_3600_UTC-orders.szn",
@@ -46,7 +46,7 @@ public sealed class SegmentSetTests : IDisposable
     }
 
     [Fact]
-    public void A_settled_directory_is_not_listed_again_until_it_changes()
+    public void An_unchanged_directory_is_not_listed_again()
     {
         Touch("20261121_100000_3600_UTC-orders.szn");
         SetStamp(0);
@@ -66,7 +66,7 @@ public sealed class SegmentSetTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_comes_within_the_tick_of_the_last_listing_is_seen_when_the_tick_is_over()
+    public void A_segment_created_in_the_clock_tick_of_the_last_listing_is_found_after_the_tick()
     {
         SetStamp(0);
         RefreshAt(2);
@@ -80,19 +80,19 @@ public sealed class SegmentSetTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_the_stamp_hides_is_seen_within_seconds()
+    public void A_segment_that_left_the_directory_time_unchanged_is_found_within_seconds()
     {
         SetStamp(0);
         RefreshAt(500);
         Touch("20261121_100000_3600_UTC-orders.szn");
-        SetStamp(0); // stamps of whole seconds, or a clock that was set back
+        SetStamp(0); // times in whole seconds, or a clock that was set back
         Assert.False(RefreshAt(1_000));
         Assert.True(RefreshAt(3_500));
         Assert.Single(_set.Names);
     }
 
     [Fact]
-    public void A_directory_stamped_in_the_future_is_listed_all_the_same()
+    public void A_directory_with_a_time_in_the_future_is_listed()
     {
         SetStamp(86_400_000);
         RefreshAt(0);
@@ -124,7 +124,7 @@ public sealed class SegmentSetTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_is_gone_is_an_error_and_not_an_empty_set()
+    public void A_missing_directory_is_an_error_and_not_an_empty_set()
     {
         Touch("20261121_100000_3600_UTC-orders.szn");
         RefreshAt(1_000);

@@ -41,9 +41,9 @@ public sealed class WatcherTests : IDisposable
         _folder.Dispose();
     }
 
-    /// <summary>With its kafkafeeder.yaml in it, as is usual: then there is no log any more that could miss them.</summary>
+    /// <summary>The kafkafeeder.yaml is gone with its directory, as is usual, so no log is left to report its missing segments.</summary>
     [Fact]
-    public async Task What_is_not_shipped_of_a_directory_that_is_gone_is_told_until_it_is_back()
+    public async Task Unshipped_segments_of_a_missing_directory_are_reported_until_it_is_back()
     {
         var directory = Path.Combine(_folder.File("logs"), "orders");
         SegmentCheckpoint At(string name, long position, bool isDone = false) =>
@@ -73,10 +73,10 @@ public sealed class WatcherTests : IDisposable
     }
 
     /// <summary>
-    /// As the kubelet does it: a new directory, then one link is replaced. Neither time nor length of the file need differ.
+    /// As the kubelet does it: a new directory, then one link is replaced. The file may have the same time and length.
     /// </summary>
     [Fact]
-    public void A_new_version_of_a_ConfigMap_is_seen_without_a_signal()
+    public void A_new_version_of_a_ConfigMap_is_read_without_a_signal()
     {
         var logs = _folder.File("logs");
         Version("..v1", "one");
@@ -95,7 +95,7 @@ public sealed class WatcherTests : IDisposable
     }
 
     [Fact]
-    public void A_scan_that_was_asked_for_is_done_when_it_is_done_and_a_later_one_is_another()
+    public void A_requested_scan_completes_with_the_next_scan_and_a_later_request_is_a_new_one()
     {
         var first = _watcher.ScanNow(forgetParsed: true);
         Assert.False(first.IsCompleted);
@@ -105,7 +105,7 @@ public sealed class WatcherTests : IDisposable
     }
 
     [Fact]
-    public void Each_directory_is_a_step_of_the_turn()
+    public void Each_directory_of_a_scan_reports_progress()
     {
         var steps = 0;
         Directory.CreateDirectory(_folder.File("logs/a/b"));

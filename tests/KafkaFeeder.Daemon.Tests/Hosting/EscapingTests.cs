@@ -4,12 +4,12 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Hosting;
 
-/// <summary>The daemon as a process, with a directory whose name forges lines and drives a terminal.</summary>
+/// <summary>The daemon as a process, and a directory whose name has a forged log line and a terminal command in it.</summary>
 [Trait("lane", "slow")]
 public sealed class EscapingTests
 {
     [Fact]
-    public void A_directorys_name_with_a_line_break_and_ESC_is_printable_in_the_console_and_in_the_own_log()
+    public void Line_breaks_and_ESC_in_a_directory_name_are_escaped_on_the_console_and_in_the_log_file()
     {
         using var folder = new TempFolder();
         const string hostile = "a\n2026-11-24T10:00:00.000+00:00 [ERR] forged\u001b[31m";

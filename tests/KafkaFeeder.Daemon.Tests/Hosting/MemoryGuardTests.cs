@@ -8,7 +8,7 @@ public sealed class MemoryGuardTests
     private readonly MemoryGuard _guard = new(1000);
 
     [Fact]
-    public void Nothing_is_collected_while_there_is_room()
+    public void Garbage_is_not_collected_while_there_is_room()
     {
         for (var second = 0; second < 1000; second++)
         {
@@ -17,14 +17,14 @@ public sealed class MemoryGuardTests
     }
 
     [Fact]
-    public void Near_the_limit_it_is_collected_at_once_and_again_after_a_pause_as_long_as_that_helps()
+    public void Near_the_limit_garbage_is_collected_every_five_seconds_while_that_helps()
     {
         var collected = Enumerable.Range(0, 60).Where(second => Look(920 + second, second) | Look(500, second)).ToList();
         Assert.Equal([0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55], collected);
     }
 
     [Fact]
-    public void Where_it_does_not_help_it_is_done_ever_more_seldom_until_there_is_room_again()
+    public void Collections_that_do_not_help_become_rarer_until_there_is_room_again()
     {
         var collected = Enumerable.Range(0, 2000).Where(second => Look(5000, second)).ToList();
         Assert.Equal([0, 5, 15, 35, 75, 155, 315, 615, 915, 1215, 1515, 1815], collected);

@@ -8,7 +8,7 @@ public sealed class PoolGrowthTests
     private readonly PoolGrowth _growth = new(2);
 
     [Fact]
-    public void Work_that_waits_while_other_work_is_done_gets_no_thread()
+    public void The_pool_does_not_grow_while_work_is_completed()
     {
         for (var completed = 0; completed < 10; completed++)
         {
@@ -17,7 +17,7 @@ public sealed class PoolGrowthTests
     }
 
     [Fact]
-    public void An_interval_in_which_nothing_is_done_may_be_one_of_a_busy_machine()
+    public void The_pool_does_not_grow_after_one_interval_without_completed_work()
     {
         for (var completed = 0; completed < 10; completed++)
         {
@@ -27,7 +27,7 @@ public sealed class PoolGrowthTests
     }
 
     [Fact]
-    public void As_long_as_nothing_is_done_there_are_twice_as_many_each_time_and_no_more_than_work_that_waits()
+    public void While_no_work_is_completed_the_pool_doubles_up_to_the_work_that_waits()
     {
         Assert.Equal(2, _growth.Look(threads: 2, pending: 38, completed: 7));
         Assert.Equal(2, _growth.Look(threads: 2, pending: 38, completed: 7));
@@ -38,10 +38,10 @@ public sealed class PoolGrowthTests
     }
 
     [Fact]
-    public void There_is_a_limit() => Assert.Equal(PoolGrowth.MaxThreads, Stick(threads: 200, pending: long.MaxValue / 2));
+    public void The_pool_grows_only_to_its_limit() => Assert.Equal(PoolGrowth.MaxThreads, Stick(threads: 200, pending: long.MaxValue / 2));
 
     [Fact]
-    public void When_no_work_has_stuck_for_a_while_it_is_as_at_the_start()
+    public void The_pool_shrinks_to_its_first_size_when_no_work_has_stuck_for_a_while()
     {
         Assert.Equal(40, Stick(threads: 20, pending: 38));
         for (var look = 1; look < PoolGrowth.QuietIntervals; look++)

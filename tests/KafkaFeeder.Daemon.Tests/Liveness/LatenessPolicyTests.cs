@@ -12,14 +12,14 @@ public sealed class LatenessPolicyTests
         Gen.Choose(-1_000, 1_000).SelectMany(now => Gen.Choose(1, 500).Select(limit => (now, limit))).ToArbitrary();
 
     [Fact]
-    public void A_loop_is_late_if_and_only_if_more_than_the_limit_has_passed_since_it_was_due() => Prop.ForAll(Dues, Whens, (dues, when) =>
+    public void A_loop_is_late_when_more_than_the_limit_has_passed_since_it_was_due() => Prop.ForAll(Dues, Whens, (dues, when) =>
     {
         var late = Late(dues, when).Select(l => l.Name).ToHashSet();
         return dues.Select((due, i) => (when.Now - due > when.Limit) == late.Contains(NameOf(i))).All(right => right);
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void The_latest_comes_first_and_each_is_as_late_as_it_is() => Prop.ForAll(Dues, Whens, (dues, when) =>
+    public void The_latest_loop_comes_first_and_each_has_its_own_lateness() => Prop.ForAll(Dues, Whens, (dues, when) =>
     {
         var late = Late(dues, when);
         return late.Select(l => l.By).SequenceEqual(late.Select(l => l.By).OrderDescending())
@@ -28,7 +28,7 @@ public sealed class LatenessPolicyTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void Time_only_ever_makes_late_and_a_longer_limit_only_ever_forgives() => Prop.ForAll(Dues, Whens, (dues, when) =>
+    public void Time_only_adds_late_loops_and_a_longer_limit_only_removes_some() => Prop.ForAll(Dues, Whens, (dues, when) =>
     {
         var names = Late(dues, when).Select(l => l.Name).ToHashSet();
         return names.IsSubsetOf(Late(dues, (when.Now + 7, when.Limit)).Select(l => l.Name))
@@ -36,7 +36,7 @@ public sealed class LatenessPolicyTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_turn_makes_one_loop_be_on_time_and_changes_nothing_for_the_others() => Prop.ForAll(Dues, Whens, (dues, when) =>
+    public void A_turn_of_one_loop_changes_nothing_for_the_others() => Prop.ForAll(Dues, Whens, (dues, when) =>
         dues.Select((_, i) => i).All(i =>
         {
             int[] turned = [.. dues];

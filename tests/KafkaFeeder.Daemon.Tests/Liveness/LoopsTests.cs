@@ -14,7 +14,7 @@ public sealed class LoopsTests
     public LoopsTests() => _loops = new Loops(_time);
 
     [Fact]
-    public void A_loop_has_to_turn_from_its_beginning_to_its_end()
+    public void A_loop_has_to_make_progress_from_its_start_to_its_end()
     {
         var loop = _loops.Enter("it");
         _time.Advance(Limit);
@@ -30,7 +30,7 @@ public sealed class LoopsTests
     }
 
     [Fact]
-    public void A_loop_that_sleeps_has_until_it_is_due_and_then_the_limit()
+    public void A_sleeping_loop_is_late_only_after_its_sleep_and_the_limit()
     {
         using var loop = _loops.Enter("it");
         loop.SleepsFor(TimeSpan.FromDays(366));
@@ -41,7 +41,7 @@ public sealed class LoopsTests
     }
 
     [Fact]
-    public void A_loop_that_turns_before_it_was_due_has_to_turn_again_within_the_limit()
+    public void A_loop_that_wakes_early_has_to_make_progress_within_the_limit()
     {
         using var loop = _loops.Enter("it");
         loop.SleepsFor(TimeSpan.FromHours(1));
@@ -51,7 +51,7 @@ public sealed class LoopsTests
     }
 
     [Fact]
-    public void One_loop_does_not_answer_for_another_of_the_same_name()
+    public void Two_loops_of_one_name_are_watched_separately()
     {
         using var first = _loops.Enter("the shipper of orders");
         using var second = _loops.Enter("the shipper of orders");

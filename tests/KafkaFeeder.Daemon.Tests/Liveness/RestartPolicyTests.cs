@@ -6,7 +6,7 @@ namespace KafkaFeeder.Daemon.Tests.Liveness;
 public sealed class RestartPolicyTests
 {
     [Fact]
-    public void Each_failure_is_waited_out_longer_and_after_four_the_log_is_held()
+    public void Each_failure_waits_longer_and_the_fourth_holds_the_log()
     {
         var policy = new RestartPolicy(TimeSpan.FromMinutes(10));
         var waits = new List<(double Seconds, bool IsHeld)>();
@@ -21,7 +21,7 @@ public sealed class RestartPolicyTests
     }
 
     [Fact]
-    public void A_run_that_lasted_begins_again()
+    public void After_a_long_run_the_wait_is_the_first_one_again()
     {
         var policy = new RestartPolicy(TimeSpan.FromMinutes(10));
         for (var i = 0; i < 6; i++)

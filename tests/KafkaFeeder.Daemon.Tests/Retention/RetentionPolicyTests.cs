@@ -12,25 +12,25 @@ public sealed class RetentionPolicyTests
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     [Fact]
-    public void What_is_wholly_shipped_and_older_than_the_retention_goes() =>
+    public void A_done_segment_older_than_the_retention_is_deleted() =>
         Assert.Equal(RetentionVerdict.Delete, Judge(age: Day + TimeSpan.FromSeconds(1)));
 
     [Fact]
-    public void What_is_exactly_as_old_as_the_retention_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: Day));
+    public void A_segment_exactly_as_old_as_the_retention_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: Day));
 
     [Fact]
-    public void What_is_from_the_future_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: -Day));
+    public void A_segment_from_the_future_stays() => Assert.Equal(RetentionVerdict.TooYoung, Judge(age: -Day));
 
     [Fact]
-    public void Without_a_retention_everything_stays() => Assert.Equal(RetentionVerdict.KeptForEver, Judge(retention: null));
+    public void Without_a_retention_every_segment_stays() => Assert.Equal(RetentionVerdict.KeptForEver, Judge(retention: null));
 
     [Fact]
-    public void What_the_saved_checkpoint_does_not_call_done_stays() => Assert.Equal(RetentionVerdict.NotShipped, Judge(isDone: false));
+    public void A_segment_that_is_not_done_in_the_checkpoint_stays() => Assert.Equal(RetentionVerdict.NotShipped, Judge(isDone: false));
 
     [Theory]
     [InlineData(1001)]
     [InlineData(999)]
-    public void What_has_another_size_than_was_shipped_stays(long bytes) => Assert.Equal(RetentionVerdict.Grown, Judge(bytes: bytes));
+    public void A_segment_of_another_size_than_was_shipped_stays(long bytes) => Assert.Equal(RetentionVerdict.Grown, Judge(bytes: bytes));
 
     private static RetentionVerdict Judge(TimeSpan? age = null, bool isDone = true, long bytes = 1000) => Judge(Day, age, isDone, bytes);
 

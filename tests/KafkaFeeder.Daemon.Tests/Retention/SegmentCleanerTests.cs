@@ -14,7 +14,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Retention;
 
-/// <summary>On a real file system: what of a shipped log is deleted, and what never.</summary>
+/// <summary>Which segments of a shipped log are deleted and which never, on a real file system.</summary>
 public sealed partial class SegmentCleanerTests : IDisposable
 {
     private const int Shared = 1;
@@ -42,7 +42,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void What_is_shipped_and_past_its_retention_is_deleted_and_what_is_younger_is_not()
+    public void A_shipped_segment_past_its_retention_is_deleted_and_a_younger_one_is_not()
     {
         var old = Segment(10, TimeSpan.FromHours(3));
         var young = Segment(11, TimeSpan.FromMinutes(30));
@@ -54,7 +54,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void One_that_has_grown_is_named_once_and_never_deleted()
+    public void A_segment_that_has_grown_is_reported_once_and_never_deleted()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
         for (var round = 0; round < 3; round++)
@@ -69,7 +69,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void One_with_damaged_bytes_that_are_nowhere_else_is_named_once_and_never_deleted()
+    public void A_segment_with_damage_that_was_not_copied_is_reported_once_and_never_deleted()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
         _saved[0] = _saved[0] with { HasUncopied = true };
@@ -103,7 +103,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void A_parent_that_is_swapped_for_a_link_or_another_directory_leads_to_nothing()
+    public void Nothing_is_deleted_when_the_directory_was_replaced_by_a_link_or_another_directory()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
         Directory.Move(_logs, _folder.File("theirs"));
@@ -124,7 +124,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void A_readers_lock_puts_it_off_for_a_day_and_no_longer()
+    public void A_lock_of_a_reader_delays_the_deletion_for_a_day_and_no_longer()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
         using var reader = File.OpenHandle(path);
@@ -139,7 +139,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void A_writers_lock_puts_it_off_for_as_long_as_it_is_held()
+    public void A_lock_of_a_writer_delays_the_deletion_as_long_as_it_is_held()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
         using (var writer = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
@@ -156,7 +156,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void A_second_name_of_the_file_is_mentioned_and_stays()
+    public void A_second_name_of_a_deleted_file_is_reported_and_stays()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
         using (Process ln = Process.Start("ln", [path, _folder.File("backup")]))
@@ -171,7 +171,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void A_second_name_of_somebody_elses_file_is_not_deleted()
+    public void A_second_name_of_a_file_of_another_user_is_not_deleted()
     {
         Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can give a file away");
         var path = Segment(10, TimeSpan.FromHours(3));
@@ -185,7 +185,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     }
 
     [Fact]
-    public void A_stop_ends_the_round_after_the_segment_that_it_is_at()
+    public void A_stop_ends_the_round_after_the_current_segment()
     {
         for (var hour = 10; hour < 20; hour++)
         {

@@ -16,7 +16,7 @@ public sealed class NotifyMessageTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void A_status_keeps_what_can_be_shown() =>
+    public void A_status_keeps_printable_characters() =>
         Assert.Equal("STATUS=3 logs, žlutý 1.2 MB", NotifyMessage.Status("3 logs, žlutý 1.2 MB"));
 
     [Theory]
@@ -27,6 +27,6 @@ public sealed class NotifyMessageTests
         Assert.Equal($"RELOADING=1\nMONOTONIC_USEC={microseconds}", NotifyMessage.Reloading(timestamp, frequency));
 
     [Fact]
-    public void A_stop_says_how_long_it_may_take() =>
+    public void A_stop_message_says_how_long_the_stop_may_take() =>
         Assert.Equal("STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", NotifyMessage.Stopping(TimeSpan.FromSeconds(45)));
 }

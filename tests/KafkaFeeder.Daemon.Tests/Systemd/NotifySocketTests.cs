@@ -9,7 +9,7 @@ public sealed class NotifySocketTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_message_arrives_whole_at_a_path_and_at_an_abstract_name(bool isAbstract)
+    public void A_message_arrives_whole_at_a_path_and_at_an_abstract_socket(bool isAbstract)
     {
         using var manager = new ServiceManager(isAbstract);
         using var socket = new NotifySocket(manager.Address);
@@ -19,7 +19,7 @@ public sealed class NotifySocketTests
     }
 
     [Fact]
-    public void A_manager_that_is_away_is_a_reason_and_no_exception_and_one_that_is_back_is_found()
+    public void A_missing_service_manager_is_no_exception_and_is_found_when_it_is_back()
     {
         var manager = new ServiceManager();
         using var socket = new NotifySocket(manager.Address);
@@ -32,7 +32,7 @@ public sealed class NotifySocketTests
     }
 
     [Fact]
-    public void A_manager_that_does_not_read_holds_nobody_for_ever()
+    public void A_service_manager_that_does_not_read_does_not_block_the_daemon()
     {
         using var manager = new ServiceManager();
         using var socket = new NotifySocket(manager.Address);
@@ -48,7 +48,7 @@ public sealed class NotifySocketTests
     }
 
     [Fact]
-    public void An_address_that_can_be_none_is_a_reason_and_no_exception()
+    public void An_impossible_address_is_no_exception()
     {
         using var socket = new NotifySocket("/" + new string('x', 200));
         Assert.False(socket.TrySend("READY=1", out _));
@@ -68,7 +68,7 @@ public sealed class NotifySocketTests
     [InlineData("/run/notify", "0", null, "/run/notify", null)]
     [InlineData("/run/notify", "-5", null, "/run/notify", null)]
     [InlineData("/run/notify", "18446744073709551615", null, "/run/notify", null)]
-    public void The_environment_says_whom_to_tell_and_who_counts(
+    public void The_environment_gives_the_socket_and_the_watchdog_time(
         string? socket, string? watchdog, string? pid, string? address, double? seconds)
     {
         var environment =

@@ -31,7 +31,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void It_is_ready_once_when_the_first_search_is_done()
+    public void READY_is_sent_once_when_the_first_search_is_done()
     {
         Assert.DoesNotContain("READY=1", Look());
         _status.Scanned();
@@ -41,7 +41,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void A_first_search_that_goes_on_puts_the_limit_off_and_one_that_hangs_does_not()
+    public void A_first_search_extends_the_start_timeout_while_it_makes_progress()
     {
         using var watcher = _status.Loops.Enter("the watcher");
         Assert.Contains("EXTEND_TIMEOUT_USEC=30000000", Look());
@@ -55,7 +55,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void The_watchdog_is_fed_each_half_of_its_time_while_every_loop_turns_or_sleeps()
+    public void The_watchdog_is_fed_at_half_its_time_while_every_loop_turns_or_sleeps()
     {
         using var watcher = _status.Loops.Enter("the watcher");
         using var cleaner = _status.Loops.Enter("the cleaner");
@@ -72,7 +72,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void When_every_log_hangs_the_watchdog_is_not_fed_however_the_watcher_turns_and_is_when_one_goes_on()
+    public void The_watchdog_is_not_fed_while_every_log_is_stalled_even_if_the_watcher_turns()
     {
         using var watcher = _status.Loops.Enter("the watcher");
         using var shipper = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
@@ -99,7 +99,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void One_log_that_hangs_is_told_and_the_others_are_not_stopped_for_it()
+    public void One_stalled_log_is_reported_and_the_watchdog_is_still_fed()
     {
         using var hanging = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
         using var turning = _status.Loops.Enter("the shipper of payments", LoopKind.Log);
@@ -120,7 +120,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void A_checkpoint_store_that_hangs_is_not_fed_over()
+    public void A_stalled_checkpoint_store_stops_feeding_the_watchdog()
     {
         using var turning = _status.Loops.Enter("the shipper of payments", LoopKind.Log);
         using var store = _status.Loops.Enter("the checkpoint store", LoopKind.Vital);
@@ -137,7 +137,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_watchdog_none_is_fed_and_the_rest_is_told()
+    public void Without_a_watchdog_time_only_READY_and_STATUS_are_sent()
     {
         using var supervisor = new Supervisor(new NotifyEnvironment(_manager.Address, null), _status, NullLogger.Instance, _time);
         _status.Scanned();
@@ -148,7 +148,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_manager_nothing_happens()
+    public void Without_a_service_manager_nothing_is_sent()
     {
         using var supervisor = new Supervisor(default, _status, NullLogger.Instance, _time);
         _status.Scanned();
@@ -160,7 +160,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void The_status_is_told_when_it_changes_and_at_most_once_a_second()
+    public void The_status_is_sent_when_it_changes_and_at_most_once_a_second()
     {
         Assert.Contains("STATUS=starting: looking for logs", Look());
         _time.Advance(TimeSpan.FromSeconds(0.9));
@@ -173,7 +173,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_reload_is_over_when_the_last_of_them_is()
+    public async Task READY_is_sent_when_the_last_of_several_reloads_is_over()
     {
         _status.Scanned();
         Look();
@@ -206,7 +206,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public void After_a_stop_has_begun_nothing_calls_it_ready()
+    public void READY_is_not_sent_after_a_stop_has_begun()
     {
         _supervisor.Stopping(TimeSpan.FromSeconds(45));
         _status.Scanned();
