@@ -4,18 +4,18 @@ using Xunit;
 namespace KafkaFeeder.Tests;
 
 /// <summary>
-/// Which namespaces of an assembly need which others, by its compiled code: signatures, fields, locals and what is called. What
+/// Which namespaces of an assembly use which others, by its compiled code: signatures, fields, locals and calls. What
 /// the compiler puts in as a number (constants, values of enums) is not seen.
 /// </summary>
 internal static class NamespaceArrows
 {
     /// <summary>
-    /// Fails unless the namespaces need each other just as a table says, and never in a circle.
+    /// Fails unless the namespaces use each other exactly as a table says, and never in a circle.
     /// </summary>
     /// <param name="assembly">A type of the assembly to look at.</param>
-    /// <param name="root">The namespace that the names in the table are below; itself is <c>.</c>.</param>
+    /// <param name="root">The root namespace: names in the table are relative to it. It is itself <c>.</c>.</param>
     /// <param name="table">
-    /// A line for each namespace: its name, <c>-></c>, and those that it may need. A line without <c>-></c> goes on with the one before.
+    /// A line for each namespace: its name, <c>-></c>, and those that it uses. A line without <c>-></c> continues the one before.
     /// </param>
     public static void AssertAre(Type assembly, string root, string table)
     {
@@ -82,7 +82,7 @@ internal static class NamespaceArrows
         ];
     }
 
-    /// <summary>The namespace below the root; null for what is elsewhere (what the compiler makes, sources of other projects).</summary>
+    /// <summary>The namespace below the root. Null for types elsewhere (made by the compiler, or from sources of other projects).</summary>
     private static string? Layer(TypeReference type, string root)
     {
         while (type.DeclaringType is { } outer)
@@ -134,7 +134,7 @@ internal static class NamespaceArrows
         .. method is GenericInstanceMethod generic ? generic.GenericArguments : [],
     ];
 
-    /// <summary>A type without what is around it (array, by reference, pointer), and what fills its parameters.</summary>
+    /// <summary>The type inside an array, reference or pointer, and its type arguments.</summary>
     private static IEnumerable<TypeReference> Flat(TypeReference type) => type switch
     {
         GenericInstanceType generic => [generic.ElementType, .. generic.GenericArguments.SelectMany(Flat)],

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests;
 
-/// <summary>docs/OPERATIONS.md says of the code what is so.</summary>
+/// <summary>docs/OPERATIONS.md agrees with the code.</summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Lines = File.ReadAllLines(Path.Combine(RepositoryRoot(), "docs", "OPERATIONS.md"));
@@ -54,7 +54,7 @@ public sealed partial class DocumentationTests
         .. typeof(ExitCode).GetFields().Where(f => f.IsLiteral).Select(f => (int)f.GetRawConstantValue()!),
     ];
 
-    /// <param name="key">As messages name it.</param>
+    /// <param name="key">The setting, as messages name it.</param>
     /// <param name="standard">The default; null where it must be given.</param>
     [Theory]
     [MemberData(nameof(Settings))]

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests;
 
-/// <summary>The folders of the daemon are layers: each needs only those that are listed, and none needs itself by way of others.</summary>
+/// <summary>The folders of the daemon are layers: each uses only those that are listed, and none uses itself by way of others.</summary>
 public sealed class LayerTests
 {
     private const string Layers = """
@@ -28,12 +28,12 @@ public sealed class LayerTests
         """;
 
     [Fact]
-    public void The_folders_of_the_daemon_need_each_other_as_they_are_meant_to() =>
+    public void The_folders_of_the_daemon_use_only_the_listed_ones() =>
         NamespaceArrows.AssertAre(typeof(Feeder), "KafkaFeeder.Daemon", Layers);
 
     [Theory]
     [InlineData("a -> b\nb -> c\nc ->", null)]
     [InlineData("a -> b c\nb -> c\nc -> b", "b -> c -> b")]
-    public void A_circle_is_found(string table, string? circle) =>
+    public void A_cycle_of_folders_is_found(string table, string? circle) =>
         Assert.Equal(circle, NamespaceArrows.Circle(NamespaceArrows.Parse(table)));
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests;
 
-/// <summary>What a restore checks packages by: docs/SECURITY.md.</summary>
+/// <summary>The lock files by which a restore checks packages: see docs/SECURITY.md.</summary>
 public sealed partial class LockFileTests
 {
     private static readonly string Root = DocumentationTests.RepositoryRoot();
@@ -18,7 +18,7 @@ public sealed partial class LockFileTests
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void Each_project_has_the_hash_of_each_of_its_packages(string file)
+    public void Each_lock_file_has_a_hash_for_each_package(string file)
     {
         using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(Root, file)));
         var packages = json.RootElement.GetProperty("dependencies").EnumerateObject()
@@ -37,7 +37,7 @@ public sealed partial class LockFileTests
             Projects),
     ];
 
-    /// <summary>The programs of the Debian packages, and what they refer to.</summary>
+    /// <summary>The projects of the programs in the Debian packages, and the projects that these refer to.</summary>
     private static HashSet<string> Packaged()
     {
         var programs = ProgramsLine().Match(File.ReadAllText(Path.Combine(Root, "packaging", "deb", "build"))).Groups[1].Value;

@@ -32,7 +32,7 @@ public sealed class TenantTests : IDisposable
         Sh(0, $"install -d -m 0755 logs; install -d -o {Daemon} -m 0700 state; install -d -o {Victim} -g {Daemon} -m 2770 logs/victim; "
             + $"install -d -o {Attacker} -g {Daemon} -m 2770 logs/attacker");
 
-        // The program where every user can run it: the working copy may be somebody's own.
+        // A copy of the program that every user can run: the working copy may be private.
         Sh(0, $"cp -r '{AppContext.BaseDirectory.TrimEnd('/')}' program; chmod -R a+rX program");
         Configure();
     }
@@ -45,7 +45,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void Directory_does_not_lead_to_a_log_of_somebody_else()
+    public void The_directory_setting_cannot_name_the_log_of_another_user()
     {
         var segment = VictimsSegment();
         Sh(Attacker, $"echo 'topics: {{ orders: {{ topic: stolen, broker: kafka, directory: {_folder.File("logs/victim")}, retention: "
@@ -54,14 +54,14 @@ public sealed class TenantTests : IDisposable
         UntilFault("outside the directory of this file");
         Assert.Empty(Logs());
 
-        // Nor where conf.yaml allows the place, nor from above it.
+        // Not even where conf.yaml allows the directory.
         _daemon!.Stop();
         Configure($"watcher: {{ interval: 1, allow_directories: [{_folder.File("logs")}] }}");
         Start();
         UntilFault($"the file belongs to user {Attacker}, the segments' directory {_folder.File("logs/victim")} to user {Victim}");
         Assert.Empty(Logs());
 
-        // The victim's own file holds, and its log is shipped to where it says.
+        // The victim's own file counts, and its log is shipped to the topic that it names.
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
         _daemon!.Until(() => Logs() is [{ Topic: "orders", Shipped: 10 }], "the victim's log is shipped to its topic");
         Rounds(3);
@@ -69,7 +69,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void Nobody_claims_the_log_of_somebody_else_by_being_first()
+    public void An_entry_that_was_there_first_does_not_take_the_log_of_another_user()
     {
         VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
@@ -88,7 +88,7 @@ public sealed class TenantTests : IDisposable
     [InlineData("/logs/victim/secret.yaml")]
     [InlineData("/logs/victim/kafkafeeder.yaml")]
     [InlineData("/conf.yaml")]
-    public void A_link_to_a_file_that_one_may_not_read_shows_nothing_of_it(string target)
+    public void A_link_to_an_unreadable_file_shows_nothing_of_its_content(string target)
     {
         Sh(0, "echo 'root:$y$top-secret:20000' > shadow; echo 'top-secret: 1' | tee logs/victim/secret.yaml logs/victim/kafkafeeder.yaml "
             + "> /dev/null; echo '# top-secret' >> conf.yaml");
@@ -106,7 +106,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void What_lies_in_the_daemons_state_is_nobodys_log()
+    public void The_state_of_the_daemon_cannot_be_shipped_as_a_log()
     {
         var rejected = _folder.File("state/checkpoint/rejected/orders-0011223344556677");
         Sh(Daemon, $"mkdir -p {rejected}");
@@ -122,14 +122,14 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_is_swapped_for_a_link_while_it_is_cleaned_leads_to_nothing()
+    public void Replacing_a_directory_by_a_link_during_cleaning_deletes_nothing_behind_the_link()
     {
         var victims = VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
         Sh(Attacker, "mkdir -m 2770 logs/attacker/a; echo 'topics: { orders: { topic: mine, broker: kafka, retention: 5s } }' > "
             + "logs/attacker/a/kafkafeeder.yaml");
 
-        // A copy of the victim's segment, of the same name: shipped, and soon due to be deleted. Then its directory is a link now and then.
+        // A copy of the victim's segment, of the same name: shipped, and soon due for deletion. Then its directory is a link at times.
         Sh(0, $"cp {victims} logs/attacker/a/; chown -R {Attacker}:{Daemon} logs/attacker/a");
         Configure("watcher: { interval: 1h }\ncleaner: { interval: 100ms }");
         Start();
@@ -141,7 +141,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void Twenty_thousand_entries_of_one_user_leave_the_others_theirs()
+    public void Twenty_thousand_entries_of_one_user_do_not_affect_other_users()
     {
         VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
@@ -163,7 +163,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void What_cannot_be_listed_for_a_while_is_not_removed()
+    public void A_log_whose_directory_cannot_be_listed_for_a_while_is_kept()
     {
         VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");
@@ -178,7 +178,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void A_terminal_is_not_driven_by_the_name_of_a_directory()
+    public void ESC_in_a_directory_name_never_reaches_the_terminal()
     {
         Sh(Attacker, "d=$(printf 'logs/attacker/x\\033[2J\\nforged'); mkdir \"$d\"; echo 'topics: { c: { topic: t, broker: kafka }, d: { "
             + "} }' > \"$d/kafkafeeder.yaml\"");
@@ -189,7 +189,7 @@ public sealed class TenantTests : IDisposable
         Assert.All(_daemon.Errors.Split('\n'), line => Assert.DoesNotMatch("^forged", line));
     }
 
-    /// <summary>Exchanges the attacker's directory for a link to the victim's, and back, again and again; in the end it is the
+    /// <summary>Replaces the attacker's directory by a link to the victim's, and back, again and again. In the end it is the
     /// link.</summary>
     private void SwapFor(TimeSpan time)
     {
@@ -199,7 +199,7 @@ public sealed class TenantTests : IDisposable
         for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < time;)
         {
             Directory.Move(a, away);
-            File.SetLastWriteTimeUtc(segment, DateTime.UtcNow); // its own is not due as long as it is there
+            File.SetLastWriteTimeUtc(segment, DateTime.UtcNow); // the attacker's own segment is never due for deletion
             File.CreateSymbolicLink(a, _folder.File("logs/victim"));
             File.Delete(a);
             Directory.Move(away, a);
@@ -209,7 +209,7 @@ public sealed class TenantTests : IDisposable
         File.CreateSymbolicLink(a, _folder.File("logs/victim"));
     }
 
-    /// <summary>So many searches and rounds of cleaning go by: the metric of the process's time is the witness.</summary>
+    /// <summary>Waits for this many rounds of searching and cleaning, by time: each takes at most a second.</summary>
     private void Rounds(int count)
     {
         for (var i = 0; i < count; i++)

@@ -3,18 +3,18 @@ using System.Runtime.CompilerServices;
 
 namespace KafkaFeeder.Tests;
 
-/// <summary>Waiting for what another thread or another process does, where nothing tells that it is done.</summary>
+/// <summary>Waits for another thread or process that does not signal when it is done.</summary>
 internal static class Eventually
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25);
 
-    /// <summary>Returns when it holds.</summary>
-    /// <param name="holds">Asked every 25 ms.</param>
-    /// <param name="instead">What to say when the limit is over, beside what was waited for.</param>
-    /// <param name="limit">How long; null: a minute.</param>
-    /// <param name="what">What is waited for; by itself the expression.</param>
-    /// <exception cref="TimeoutException">The limit is over.</exception>
+    /// <summary>Returns when the condition holds.</summary>
+    /// <param name="holds">The condition. Checked every 25 ms.</param>
+    /// <param name="instead">More text for the exception.</param>
+    /// <param name="limit">How long to wait. Null means a minute.</param>
+    /// <param name="what">What is waited for. By default the expression of the condition.</param>
+    /// <exception cref="TimeoutException">The condition did not hold within the limit.</exception>
     public static async Task HoldsAsync(
         Func<Task<bool>> holds,
         Func<string>? instead = null,

@@ -1,6 +1,6 @@
 namespace KafkaFeeder.Tests;
 
-/// <summary>A clock that moves only when told. Timers fire on the thread that moves it.</summary>
+/// <summary>A clock that moves only when a test moves it. Timers fire on the thread that moves it.</summary>
 internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
 {
     private readonly Lock _lock = new();
@@ -13,7 +13,7 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
     }
 
-    /// <summary>How much time each look at the elapsed time takes: so the code under test is as slow as a test wants it.</summary>
+    /// <summary>How far each reading of the elapsed time moves the clock: so the code under test is as slow as a test wants.</summary>
     public TimeSpan TimePerLook { get; set; }
 
     /// <summary>After how long the next timer fires; null if none waits.</summary>
@@ -46,7 +46,7 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Lets time pass.</summary>
+    /// <summary>Moves the clock ahead.</summary>
     public void Advance(TimeSpan by)
     {
         List<ManualTimer> due;

@@ -12,7 +12,7 @@ internal static class PublicApi
     private const BindingFlags Declared =
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
-    /// <summary>Fails with the lines that differ; what is there now is written beside the test's program, to be taken over.</summary>
+    /// <summary>Fails with the lines that differ. Writes the current surface beside the test program, to be copied from there.</summary>
     public static void AssertIs(Assembly assembly, string approvedPath)
     {
         var now = Of(assembly);
@@ -39,7 +39,7 @@ internal static class PublicApi
         return lines;
     }
 
-    // What the compiler adds to every record says nothing.
+    // Members that the compiler adds to every record are left out.
     private static bool IsPublic(MemberInfo member) => !member.IsDefined(typeof(CompilerGeneratedAttribute)) && member switch
     {
         MethodInfo method =>

@@ -3,12 +3,12 @@ using Xunit;
 
 namespace KafkaFeeder.Tests;
 
-/// <summary>Keeps the first C# sample of a README the same as code that is compiled and run by a test.</summary>
+/// <summary>Checks that the first C# sample of a README is code that a test compiles and runs.</summary>
 internal static class ReadmeSample
 {
-    private const string Place = "var directory = "; // a test has its own
+    private const string Place = "var directory = "; // a test has its own directory
 
-    /// <summary>Fails if a line of the sample is missing in the file of the caller, or they stand in another order.</summary>
+    /// <summary>Fails if a line of the sample is missing in the file of the caller, or the lines are in another order.</summary>
     public static void AssertIsIn(string readmePath, [CallerFilePath] string source = "")
     {
         var code = Lines(File.ReadLines(source));

@@ -1,6 +1,6 @@
 namespace KafkaFeeder.Tests;
 
-/// <summary>A directory of a test's own, removed with all in it.</summary>
+/// <summary>A directory for one test. It is removed with all in it.</summary>
 internal sealed class TempFolder : IDisposable
 {
     public TempFolder() => Path = Directory.CreateTempSubdirectory("kafkafeeder-test-").FullName;

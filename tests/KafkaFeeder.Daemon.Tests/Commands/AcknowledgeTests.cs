@@ -165,7 +165,7 @@ public sealed class AcknowledgeTests : IDisposable
         var ledger = synced.FindIndex(l => l.Contains("ledger.jsonl>", StringComparison.Ordinal));
         Assert.Single(synced, l => l.Contains("ledger.jsonl>", StringComparison.Ordinal));
         Assert.Single(synced, l => l.Contains("/rejected/", StringComparison.Ordinal) && l.Contains(".szn>", StringComparison.Ordinal));
-        Assert.Contains(synced[..ledger], l => l.Contains(".szn>", StringComparison.Ordinal)); // the record is kept before its entry in the ledger
+        Assert.Contains(synced[..ledger], l => l.Contains(".szn>", StringComparison.Ordinal)); // first the record, then its ledger entry
     }
 
     private static bool IsBlocked(int id) => File.ReadLines("/proc/locks").Any(l =>

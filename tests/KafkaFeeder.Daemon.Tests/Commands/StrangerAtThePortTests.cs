@@ -11,7 +11,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Commands;
 
-/// <summary><c>status</c> and <c>health</c> where a program that is no kafkafeeder listens at status.listen.</summary>
+/// <summary><c>status</c> and <c>health</c> when another program listens on the address in status.listen.</summary>
 [Trait("lane", "slow")]
 public sealed class StrangerAtThePortTests : IDisposable
 {
@@ -53,7 +53,7 @@ public sealed class StrangerAtThePortTests : IDisposable
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n<html>")]
     [InlineData("SSH-2.0-OpenSSH_9.6\r\n")]
     [InlineData("")]
-    public void It_is_reported_in_one_line_and_counts_as_no_daemon(string answer)
+    public void Another_program_on_the_port_is_reported_in_one_line_and_counts_as_no_daemon(string answer)
     {
         Serve(answer);
         AssertReported(Run("health"), ExitCode.Failed);
@@ -66,7 +66,7 @@ public sealed class StrangerAtThePortTests : IDisposable
             StringComparison.Ordinal);
     }
 
-    /// <summary>It has our header, as something that stands between may, or a version that is not ours.</summary>
+    /// <summary>The answer has our header: it comes from another version, or through a proxy.</summary>
     [Theory]
     [InlineData("<html>hi</html>")]
     [InlineData("[]")]
@@ -75,7 +75,7 @@ public sealed class StrangerAtThePortTests : IDisposable
     [InlineData("""{"logs":[{"component":"orders"}],"faults":[]}""")]
     [InlineData("""{"logs":[{"component":1,"state":{}}],"faults":[7]}""")]
     [InlineData("")]
-    public void Status_in_another_form_is_reported_in_one_line(string body)
+    public void Status_in_an_unknown_form_is_reported_in_one_line(string body)
     {
         Serve($"HTTP/1.1 200 OK\r\n{Mark}Content-Length: {body.Length}\r\n\r\n{body}");
         var (exitCode, output, errors) = Run("status", "--json");
@@ -87,14 +87,14 @@ public sealed class StrangerAtThePortTests : IDisposable
     }
 
     [Fact]
-    public void A_body_without_an_end_is_not_read_to_its_end()
+    public void An_endless_body_is_given_up()
     {
         Serve($"HTTP/1.1 200 OK\r\n{Mark}\r\n", isEndless: true);
         AssertReported(Run("status"), ExitCode.NotRunning);
     }
 
     [Fact]
-    public void One_that_takes_a_connection_and_says_nothing_is_waited_for_so_long()
+    public void A_program_that_accepts_and_never_answers_is_given_up_after_the_time_limit()
     {
         var answers = DaemonClient.TryGet(
             Startup.LoadOptions(_folder.File("conf.yaml"))!, "/healthz", out var answer, patience: TimeSpan.FromMilliseconds(200));
@@ -102,9 +102,9 @@ public sealed class StrangerAtThePortTests : IDisposable
         Assert.Equal($"No daemon answers at {_listener.LocalEndpoint}: there is no whole answer within 0.2 s", answer.Text);
     }
 
-    /// <summary>The environment's proxy is for the world outside, not for this machine's daemon.</summary>
+    /// <summary>A proxy in the environment is for other hosts, not for the daemon on this one.</summary>
     [Fact]
-    public void The_proxy_of_the_environment_is_not_asked()
+    public void The_proxy_of_the_environment_is_not_used()
     {
         Serve($"HTTP/1.1 200 OK\r\n{Mark}Content-Length: 3\r\n\r\nok\n");
         var run = RunningProgram.Run(
@@ -143,7 +143,7 @@ public sealed class StrangerAtThePortTests : IDisposable
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
             {
-                // It has enough, or the test is over.
+                // The client has closed the connection, or the test is over.
             }
         }
     });

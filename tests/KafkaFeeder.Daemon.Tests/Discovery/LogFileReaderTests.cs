@@ -38,7 +38,7 @@ public sealed class LogFileReaderTests : IDisposable
     [InlineData("logs/b/secret.yaml", "What is wrong is not shown")] // within log_dir, but another file
     [InlineData("logs/b/kafkafeeder.yaml", "What is wrong is not shown")] // somebody else's
     [InlineData("nowhere", "is a link to nothing, or out of log_dir")]
-    public void Nothing_of_a_file_that_a_link_leads_to_is_quoted(string target, string message)
+    public void Faults_do_not_quote_a_file_behind_a_link(string target, string message)
     {
         if (target != "nowhere")
         {
@@ -55,7 +55,7 @@ public sealed class LogFileReaderTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_of_a_file_with_a_second_name_is_quoted()
+    public void Faults_do_not_quote_a_file_with_a_second_name()
     {
         using (Process ln = Process.Start("ln", [_folder.Write("logs/b/secret", Secret), _folder.File("logs/a/kafkafeeder.yaml")]))
         {
@@ -66,7 +66,7 @@ public sealed class LogFileReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_ConfigMaps_links_work_and_its_faults_are_quoted()
+    public void The_links_of_a_ConfigMap_work_and_its_faults_are_quoted()
     {
         _folder.Write("logs/a/..v1/kafkafeeder.yaml", "topics:\n  orders: { topic: t, broker: kafka, colour: red }\n");
         Directory.CreateSymbolicLink(_folder.File("logs/a/..data"), "..v1");
@@ -88,7 +88,7 @@ public sealed class LogFileReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_wrong_owner_is_named_with_whose_it_must_be()
+    public void A_file_of_a_wrong_owner_is_reported_with_the_right_owners()
     {
         Assert.SkipUnless(FileCalls.EffectiveUser() == 0, "only root can give a file away");
         var path = _folder.Write("logs/a/kafkafeeder.yaml", "topics:\n  orders: { topic: t, broker: kafka, colour: red }\n");
@@ -103,7 +103,7 @@ public sealed class LogFileReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_of_that_name_is_found_and_is_a_fault()
+    public void A_directory_named_kafkafeeder_yaml_is_a_fault()
     {
         Directory.CreateDirectory(_folder.File("logs/a/kafkafeeder.yaml"));
         var found = new LogFinder(_conf, Authority.Of(_conf), new ScanLimits()).Find(() => { });
@@ -111,7 +111,7 @@ public sealed class LogFileReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_changes_without_its_time_and_length_is_read_again()
+    public void A_changed_file_of_the_same_time_and_length_is_read_again()
     {
         var before = Read("logs/a/kafkafeeder.yaml", "topics: { orders: { topic: t1, broker: kafka } }");
         var time = File.GetLastWriteTimeUtc(_folder.File("logs/a/kafkafeeder.yaml"));

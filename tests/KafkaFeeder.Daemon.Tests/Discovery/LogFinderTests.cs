@@ -6,7 +6,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Discovery;
 
-/// <summary>From a tree on a disk to logs, faults and what nobody ships.</summary>
+/// <summary>From directories on a disk to logs, faults and unclaimed segments.</summary>
 public sealed class LogFinderTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -23,7 +23,7 @@ public sealed class LogFinderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_misspelt_component_leaves_segments_that_nobody_ships_and_the_entry_that_was_meant_is_named()
+    public void A_misspelt_component_leaves_unclaimed_segments_and_the_closest_entry_is_suggested()
     {
         _folder.Write("logs/a/kafkafeeder.yaml", "topics: { order: { topic: t, broker: kafka }, bills: { topic: t, broker: kafka } }\n");
         Segment("a", 10, "orders", 1000);
@@ -36,7 +36,7 @@ public sealed class LogFinderTests : IDisposable
     }
 
     [Fact]
-    public void Segments_without_a_file_and_those_of_a_removed_or_broken_entry_are_named()
+    public void Segments_without_a_valid_entry_are_unclaimed()
     {
         Segment("none", 10, "x", 1);
         Segment("removed", 10, "y", 1);
@@ -50,7 +50,7 @@ public sealed class LogFinderTests : IDisposable
     }
 
     [Fact]
-    public void A_log_dir_that_is_gone_keeps_the_logs_and_is_a_fault()
+    public void A_missing_log_dir_keeps_the_logs_and_is_a_fault()
     {
         _folder.Write("logs/a/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");
         Assert.Single(_finder.Find(() => { }).Logs);
@@ -64,7 +64,7 @@ public sealed class LogFinderTests : IDisposable
     }
 
     [Fact]
-    public void Many_faults_of_one_directory_do_not_hide_anothers()
+    public void Many_faults_in_one_directory_do_not_hide_those_in_another()
     {
         for (var file = 0; file < 30; file++)
         {

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Discovery;
 
-/// <summary>Without a disk: /link leads to /real, and directories belong to whom <see cref="_owners"/> says, or to user 1000.</summary>
+/// <summary>Without a disk: /link leads to /real, and <see cref="_owners"/> says who owns a directory; by default user 1000.</summary>
 public sealed class LogPlanTests
 {
     private const uint Daemon = 990;
@@ -30,7 +30,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_file_that_breaks_keeps_its_last_good_logs_and_no_other_file_notices()
+    public void A_broken_file_keeps_its_last_good_logs_and_affects_no_other_file()
     {
         Plan(("/logs/a", "topics:\n  orders: { topic: old, broker: kafka }\n"), ("/logs/b", "topics:\n  x: { topic: t, broker: kafka }\n"));
         Assert.Equal(["/logs/a:orders", "/logs/b:y"], Plan(
@@ -40,7 +40,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void An_entry_that_breaks_keeps_its_last_good_settings_and_its_neighbour_gets_the_new_ones()
+    public void A_broken_entry_keeps_its_last_good_settings_and_affects_no_other_entry()
     {
         Plan(("/logs/a", "topics:\n  orders: { topic: old, broker: kafka }\n  bills: { topic: old, broker: kafka }\n"));
         var logs = Make(("/logs/a", "topics:\n  orders: { topic: new, broker: nowhere }\n  bills: { topic: new, broker: kafka }\n"));
@@ -49,7 +49,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void An_entry_or_a_file_that_is_removed_is_gone()
+    public void A_removed_entry_or_file_removes_its_logs()
     {
         Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n  bills: { topic: t, broker: kafka "
             + "}\n"), ("/logs/b", "topics:\n  x: { topic: t, broker: kafka }\n"));
@@ -59,7 +59,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_file_in_a_directory_that_cannot_be_looked_at_now_is_not_removed()
+    public void A_file_in_a_directory_that_cannot_be_read_keeps_its_logs()
     {
         Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n"), ("/logs/b", "topics:\n  x: { topic: t, broker: kafka }\n"));
         _unseen.Add("/logs/a");
@@ -69,7 +69,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_log_that_two_files_name_belongs_to_the_one_in_its_own_directory()
+    public void Of_two_files_with_the_same_log_the_one_in_its_directory_counts()
     {
         var logs = Make(
             ("/logs", "topics:\n  orders: { topic: one, broker: kafka, directory: z }\n"),
@@ -82,7 +82,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_log_that_two_files_elsewhere_name_is_shipped_by_neither_and_both_are_named()
+    public void A_log_in_two_files_of_other_directories_is_not_shipped_and_both_are_reported()
     {
         Assert.Empty(Plan(("/logs", "topics:\n  orders: { topic: one, broker: kafka, directory: a/z "
             + "}\n"), ("/logs/a", "topics:\n  orders: { topic: two, broker: kafka, directory: z }\n")));
@@ -97,7 +97,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_directory_outside_that_of_the_file_needs_a_word_of_conf_yaml()
+    public void A_directory_outside_that_of_the_file_must_be_allowed_in_conf_yaml()
     {
         const string yaml = "topics:\n  orders: { topic: t, broker: kafka, directory: /srv/app }\n";
         Assert.Empty(Plan(("/logs/a", yaml)));
@@ -117,7 +117,7 @@ public sealed class LogPlanTests
     [InlineData(1000u, 1000u, true)]
     [InlineData(Other, 1000u, false)]
     [InlineData(Other, 0u, false)]
-    public void A_file_counts_if_it_is_roots_the_daemons_or_the_directorys_owners(uint owner, uint directoryOwner, bool counts)
+    public void A_file_counts_if_root_or_the_daemon_or_the_owner_of_the_directory_owns_it(uint owner, uint directoryOwner, bool counts)
     {
         _owners["/logs/a"] = directoryOwner;
         Assert.Equal(counts ? ["/logs/a:orders"] : [], Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka }\n"), owner));
@@ -128,7 +128,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_directory_below_ones_own_that_is_somebody_elses_is_not_ones_own()
+    public void A_subdirectory_of_another_user_does_not_count_as_ones_own()
     {
         _owners["/logs/a/theirs"] = Other;
         Assert.Empty(Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka, directory: theirs }\n"), 1000));
@@ -136,7 +136,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void State_is_never_a_log()
+    public void The_state_directories_are_never_a_log()
     {
         Configure(_options with { CheckpointDir = "/logs/a/checkpoint", Watcher = new WatcherOptions { AllowDirectories = ["/"] } });
         Assert.Empty(Plan(("/logs/a", "topics:\n  orders: { topic: t, broker: kafka, directory: checkpoint/rejected/orders-0011 }\n"), 0));
@@ -147,7 +147,7 @@ public sealed class LogPlanTests
     [InlineData("orders-eu", "kafka", "")]
     [InlineData("bills", "kafka", "may not use topic bills: permissions of conf.yaml give /logs/a other topics.")]
     [InlineData("orders-eu", "other", "may not use broker group other: permissions of conf.yaml give /logs/a other groups.")]
-    public void The_closest_permission_of_conf_yaml_holds(string topic, string broker, string fault)
+    public void The_permission_for_the_closest_directory_applies(string topic, string broker, string fault)
     {
         Configure(_options with
         {
@@ -159,7 +159,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_path_that_cannot_be_resolved_for_one_search_leaves_the_log_where_it_was()
+    public void A_path_that_cannot_be_resolved_for_a_while_keeps_its_log()
     {
         const string yaml = "topics:\n  orders: { topic: t, broker: kafka, directory: /link/x }\n";
         Configure(_options with { Watcher = new WatcherOptions { AllowDirectories = ["/real"] } });
@@ -170,7 +170,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_path_that_was_never_resolved_is_not_guessed()
+    public void A_path_that_was_never_resolved_is_a_fault()
     {
         _unresolvable.Add("/logs/x");
         Assert.Empty(Plan(("/logs", "topics:\n  orders: { topic: t, broker: kafka, directory: x }\n")));
@@ -179,7 +179,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void One_user_has_no_more_logs_than_the_limit_and_takes_none_of_anothers()
+    public void The_limit_of_logs_applies_to_each_user_separately()
     {
         Configure(_options with { Watcher = new WatcherOptions { MaxLogsPerOwner = 3 } });
         _owners["/logs/b"] = Other;
@@ -196,7 +196,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void A_log_that_ships_is_not_pushed_out_by_a_new_one_before_it()
+    public void At_the_limit_a_configured_log_stays_when_a_new_one_is_added_before_it()
     {
         Configure(_options with { Watcher = new WatcherOptions { MaxLogsPerFile = 1 } });
         Plan(("/logs", "topics:\n  orders: { topic: t, broker: kafka }\n"));
@@ -205,7 +205,7 @@ public sealed class LogPlanTests
     }
 
     [Fact]
-    public void Nothing_is_quoted_of_a_file_that_may_be_another()
+    public void Faults_do_not_quote_a_file_that_may_not_be_shown()
     {
         var file = File("/logs/a", "topics:\n  orders: { topic: t, broker: kafka, secret: 1 }\n  x: { topic: t, broker: hidden "
             + "}\n", Other) with { MayQuote = false };

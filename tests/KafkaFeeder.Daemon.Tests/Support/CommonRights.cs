@@ -4,7 +4,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Support;
 
 /// <summary>
-/// Until it is disposed of, files deny this thread what they deny anybody, though the tests run as root: it does without
+/// Until it is disposed of, this thread has the rights of an ordinary user on files though the tests run as root: it drops
 /// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH (capabilities(7)).
 /// </summary>
 internal sealed partial class CommonRights : IDisposable
@@ -22,13 +22,13 @@ internal sealed partial class CommonRights : IDisposable
         Set(_before with { Effective = _before.Effective & ~Overrides });
     }
 
-    /// <summary>The rights of a directory that everybody may pass through.</summary>
+    /// <summary>The mode of a directory that every user may enter.</summary>
     public static UnixFileMode PassThrough =>
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     public void Dispose() => Set(_before);
 
-    /// <summary>Runs a program to its end as a user who owns nothing here.</summary>
+    /// <summary>Runs a program to its end as a user who owns none of the files of the test.</summary>
     public static (int ExitCode, string Output, string Errors) RunAsNobody(string program, params IEnumerable<string> arguments)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess && File.Exists(SetPrivileges), "only root can run something as another user");

@@ -5,7 +5,7 @@ using KafkaLog.Format.Records;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
 
-/// <summary>One send of one batch, and what of it is on the way.</summary>
+/// <summary>One send of one batch, and the records of it that are in flight.</summary>
 internal sealed record Sending(StoredBatch Batch, IReadOnlyList<(int Index, string Value)> Records, Action<BatchOutcome> OnOutcome)
 {
     public IEnumerable<string> Values => Records.Select(r => r.Value);
@@ -13,14 +13,14 @@ internal sealed record Sending(StoredBatch Batch, IReadOnlyList<(int Index, stri
     /// <summary>See <see cref="SendRequest.IsIsolated"/>.</summary>
     public required bool IsIsolated { get; init; }
 
-    /// <summary>By index: what of it the brokers acknowledged so far.</summary>
+    /// <summary>By index: the records that the brokers acknowledged so far.</summary>
     public bool[] Acknowledged { get; } = new bool[Batch.RecordsCount];
 
-    /// <summary>The offsets that stand in the bytes that were sent.</summary>
+    /// <summary>The offsets in the bytes that were sent.</summary>
     public required IReadOnlyList<long> Offsets { get; init; }
 }
 
-/// <summary>Brokers that do what a test says: nothing has an outcome before it is given one.</summary>
+/// <summary>Brokers that a test controls: a batch has no outcome until the test gives it one.</summary>
 internal sealed class FakeTransport : IBatchTransport
 {
     private readonly RecordBatchDecoder _decoder = new();
@@ -36,32 +36,32 @@ internal sealed class FakeTransport : IBatchTransport
     /// <summary>Acknowledges everything within the send.</summary>
     public bool AcksAtOnce { get; set; }
 
-    /// <summary>Values that are refused for ever, with all that is sent together with them, as brokers do.</summary>
+    /// <summary>Values that are refused for ever, together with the rest of their batch, as brokers do.</summary>
     public Func<string, bool> Refuses { get; set; } = _ => false;
 
-    /// <summary>What a refusal says.</summary>
+    /// <summary>The error of a refusal.</summary>
     public RejectionKind RefusesAs { get; set; }
 
     /// <summary>Thrown by the next send.</summary>
     public Exception? Throws { get; set; }
 
-    /// <summary>Every send.</summary>
+    /// <summary>Every send so far, in order.</summary>
     public List<Sending> Sent { get; } = [];
 
     /// <summary>Sends without an outcome, in order.</summary>
     public List<Sending> InFlight { get; } = [];
 
-    /// <summary>The topic: what the brokers have, in order.</summary>
+    /// <summary>The topic: the records that the brokers have, in order.</summary>
     public List<string> Topic { get; } = [];
 
-    /// <summary>What they told us that they have, by segment and offset.</summary>
+    /// <summary>The acknowledged records, by segment and offset.</summary>
     public HashSet<(string Segment, long Offset)> Acknowledged { get; } = [];
 
     public void SendNow()
     {
     }
 
-    /// <summary>What a checkpoint is to keep of it, by what is pending.</summary>
+    /// <summary>The state of the transport for a checkpoint, given the pending batches.</summary>
     public Func<IEnumerable<StoredBatch>, string> State { get; set; } = _ => "";
 
     public string StateAt(IEnumerable<StoredBatch> pending) => State(pending);
@@ -97,7 +97,7 @@ internal sealed class FakeTransport : IBatchTransport
         return request.Stored.Length;
     }
 
-    /// <summary>All is well, but for what is refused.</summary>
+    /// <summary>Acknowledges everything except refused values.</summary>
     public void Answer(Sending sending)
     {
         if (!sending.Values.Any(Refuses))
@@ -135,7 +135,7 @@ internal sealed class FakeTransport : IBatchTransport
         Report(new BatchOutcome(OutcomeKind.Acknowledged), sending);
     }
 
-    /// <summary>The batch fails, but for so many records at its front, which are acknowledged.</summary>
+    /// <summary>The batch fails. Only its first records, as many as given, are acknowledged.</summary>
     public void Fail(
         Sending sending, OutcomeKind kind, int acknowledged = 0, int persisted = 0, IReadOnlyList<RejectedRecord>? rejected = null)
     {
@@ -146,7 +146,7 @@ internal sealed class FakeTransport : IBatchTransport
 
         foreach (var record in sending.Records.Skip(acknowledged).Take(persisted))
         {
-            Topic.Add(record.Value); // it has them, and never said so
+            Topic.Add(record.Value); // stored, and never acknowledged
         }
 
         Report(new BatchOutcome(kind, kind + " as the test says", persisted, rejected) { Acknowledged = sending.Acknowledged }, sending);

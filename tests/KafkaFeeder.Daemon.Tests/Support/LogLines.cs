@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
 
-/// <summary>What was logged: the event's number and the line. Thread-safe.</summary>
+/// <summary>The lines that were logged, with the numbers of their events. Thread-safe.</summary>
 internal sealed class LogLines : ILogger
 {
     private readonly List<(int Id, string Text)> _lines = [];
@@ -18,7 +18,7 @@ internal sealed class LogLines : ILogger
         }
     }
 
-    /// <summary>Called with the number of each event, by who logs it: in the middle of what it does.</summary>
+    /// <summary>Called with the number of each event on the thread that logs it, while it logs.</summary>
     public Action<int>? OnLine { get; set; }
 
     /// <summary>The lines of one event.</summary>

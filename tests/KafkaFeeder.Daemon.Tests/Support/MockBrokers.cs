@@ -6,7 +6,7 @@ namespace KafkaFeeder.Daemon.Tests.Support;
 
 /// <summary>
 /// A broker that lives in this process and listens on loopback: librdkafka's mock cluster. It takes and acknowledges records,
-/// makes each topic that is asked for, and forgets all in the end.
+/// makes each topic that is asked for, and forgets all when it is disposed of.
 /// </summary>
 internal sealed unsafe partial class MockBrokers : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed unsafe partial class MockBrokers : IDisposable
         typeof(MockBrokers).Assembly,
         (name, _, _) => name == Name ? NativeLibrary.Load("librdkafka.so.1") : IntPtr.Zero);
 
-    /// <param name="roundTripMs">How long each answer takes at least.</param>
+    /// <param name="roundTripMs">How long each answer takes at least, in milliseconds.</param>
     public MockBrokers(int roundTripMs = 0)
     {
         Assert.SkipUnless(NativeLibrary.TryLoad("librdkafka.so.1", out _), "librdkafka1 is not installed");
@@ -33,13 +33,13 @@ internal sealed unsafe partial class MockBrokers : IDisposable
     /// <summary>host:port.</summary>
     public string Address { get; }
 
-    /// <summary>How long each answer takes at least, from now on.</summary>
+    /// <summary>How long each answer takes at least, from now on, in milliseconds.</summary>
     public int RoundTripMs
     {
         set => Assert.Equal(0, SetRoundTrip(_cluster, 1, value));
     }
 
-    /// <summary>The next requests to produce are answered with these errors, in turn.</summary>
+    /// <summary>The next produce requests are answered with these errors, in order.</summary>
     public void Refuse(params ErrorCode[] errors)
     {
         var codes = errors.Select(e => (int)e).ToArray();

@@ -6,7 +6,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Support;
 
 /// <summary>
-/// Another file in the place of one that this process has open for reading, until it is disposed of: who holds the
+/// Puts another file in the place of one that this process has open for reading, until it is disposed of: who holds the
 /// descriptor sees the faults of the other.
 /// </summary>
 internal sealed partial class OtherFile : IDisposable
@@ -20,7 +20,7 @@ internal sealed partial class OtherFile : IDisposable
         _first = first;
     }
 
-    /// <summary>The same file, with all that the system says of it; but nothing can be read.</summary>
+    /// <summary>The same file with the same metadata, but nothing of it can be read.</summary>
     public static OtherFile UnreadableInPlaceOf(string path) => InPlaceOf(path, path, FileAccess.Write);
 
     public static OtherFile InPlaceOf(string path, string other, FileAccess access = FileAccess.Read)
@@ -41,7 +41,7 @@ internal sealed partial class OtherFile : IDisposable
         _first.Dispose();
     }
 
-    /// <summary>The writer has it open too.</summary>
+    /// <summary>The writer has the file open too.</summary>
     private static bool IsForReading(string descriptor) =>
         File.ReadAllLines("/proc/self/fdinfo/" + Path.GetFileName(descriptor))
             .Any(line => line.StartsWith("flags:", StringComparison.Ordinal) && line.EndsWith('0'));

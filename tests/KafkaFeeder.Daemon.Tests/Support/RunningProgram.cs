@@ -4,7 +4,7 @@ using KafkaFeeder.Tests;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
 
-/// <summary>A program that runs beside the test: what it says, and how it ends.</summary>
+/// <summary>A program that runs beside the test: its output and its exit code.</summary>
 internal sealed class RunningProgram : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -62,18 +62,18 @@ internal sealed class RunningProgram : IDisposable
             throw new TimeoutException($"It did not end. It said:\n{Output}{Errors}");
         }
 
-        _process.WaitForExit(); // and for all that it said
+        _process.WaitForExit(); // and for all of its output
         return _process.ExitCode;
     }
 
-    /// <summary>SIGTERM, and the wait for the end.</summary>
+    /// <summary>Sends SIGTERM, waits for the end, and returns the exit code.</summary>
     public int Stop()
     {
         Process.Start("kill", [_process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]).WaitForExit();
         return WaitForEnd();
     }
 
-    /// <summary>Waits until something holds; fails with all that the program said.</summary>
+    /// <summary>Waits until a condition holds. Fails with all output of the program.</summary>
     public void Until(Func<bool> holds, string what)
     {
         var held = false;

@@ -4,6 +4,6 @@ namespace KafkaFeeder.Daemon.Tests.Support;
 
 internal static class SegmentNameExtensions
 {
-    /// <summary>A file's name as a segment's name.</summary>
+    /// <summary>Parses a file name as the name of a segment.</summary>
     public static SegmentName AsSegment(this string fileName) => SegmentName.TryParse(fileName)!;
 }

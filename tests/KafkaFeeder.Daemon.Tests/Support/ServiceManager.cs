@@ -16,7 +16,7 @@ internal sealed class ServiceManager : IDisposable
         Bind();
     }
 
-    /// <summary>One that is back where another was.</summary>
+    /// <summary>A service manager at the address of an earlier one.</summary>
     public ServiceManager(string address)
     {
         Address = address;
@@ -24,10 +24,10 @@ internal sealed class ServiceManager : IDisposable
         Bind();
     }
 
-    /// <summary>As NOTIFY_SOCKET has it.</summary>
+    /// <summary>The address, as NOTIFY_SOCKET has it.</summary>
     public string Address { get; }
 
-    /// <summary>What has come since it was asked last.</summary>
+    /// <summary>The messages received since the last call.</summary>
     public List<string> Received()
     {
         var messages = new List<string>();

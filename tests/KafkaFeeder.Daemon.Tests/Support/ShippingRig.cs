@@ -16,7 +16,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Support;
 
 /// <summary>
-/// A log on a real disk, a shipper, and brokers that do as told. After each turn it makes sure that the checkpoint on
+/// A log on a real disk, a shipper, and brokers that the test controls. After each turn it checks that the checkpoint on
 /// disk is not ahead of what was acknowledged or set aside.
 /// </summary>
 internal sealed class ShippingRig : IDisposable
@@ -36,13 +36,13 @@ internal sealed class ShippingRig : IDisposable
         Turns = new Loops(Time).Enter("the shipper");
     }
 
-    /// <summary>Where the segments are.</summary>
+    /// <summary>The directory of the segments.</summary>
     public string Logs { get; }
 
-    /// <summary>What could not be read of the checkpoints.</summary>
+    /// <summary>The problems found when checkpoints were read.</summary>
     public List<string> Problems { get; } = [];
 
-    /// <summary>When a snapshot of the checkpoints is written.</summary>
+    /// <summary>The size of the changes, in bytes, at which a snapshot of the checkpoints is written.</summary>
     public long MaxChangesBytes { get; set; } = CheckpointStore.DefaultMaxChangesBytes;
 
     public string CheckpointDirectory => _folder.File("checkpoint");
@@ -53,28 +53,28 @@ internal sealed class ShippingRig : IDisposable
 
     public ShipperOptions Options { get; set; } = new() { CheckpointInterval = TimeSpan.Zero };
 
-    /// <summary>How much may lie in quarantine, from the next start on.</summary>
+    /// <summary>How many bytes quarantine may hold, from the next start on.</summary>
     public QuarantineOptions Quarantine { get; set; } = new();
 
-    /// <summary>The room of the run that goes on.</summary>
+    /// <summary>The quarantine room of the current run.</summary>
     public QuarantineSpace? Space { get; private set; }
 
-    /// <summary>What is free on the disk of the checkpoints.</summary>
+    /// <summary>The free bytes on the disk of the checkpoints.</summary>
     public long FreeBytes { get; set; } = 1L << 40;
 
-    /// <summary>What the shipper said, also of losses and of quarantine.</summary>
+    /// <summary>The lines that the shipper logged, also about losses and quarantine.</summary>
     public LogLines Lines { get; } = new();
 
     public InFlightBudget Budget { get; } = new((_, _) => 64 << 20);
 
-    public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // as files are stamped by the system's clock
+    public ManualTime Time { get; } = new(DateTimeOffset.UtcNow); // files get their times from the clock of the kernel
 
-    /// <summary>Where the shipper notes its turns.</summary>
+    /// <summary>The loop of the shipper, where its turns report progress.</summary>
     public LoopProgress Turns { get; }
 
     public FakeTransport Transport { get; } = new();
 
-    /// <summary>Of the run that goes on, or of the last one.</summary>
+    /// <summary>The status of the current run, or of the last one.</summary>
     public LogStatus Status { get; private set; }
 
     public Shipper? Shipper { get; private set; }
@@ -90,7 +90,7 @@ internal sealed class ShippingRig : IDisposable
         Interval = TimeSpan.FromDays(1),
     });
 
-    /// <summary>A finished segment of batches with these records; its path.</summary>
+    /// <summary>Writes a finished segment with a batch for each of these lists of records, and returns its path.</summary>
     public string Segment(params string[][] batches)
     {
         using (var writer = Writer())
@@ -132,7 +132,7 @@ internal sealed class ShippingRig : IDisposable
         return Shipper = new Shipper(Options, Transport, Budget, keeper, Open, book, Status, Lines, Time);
     }
 
-    /// <summary>The run ends as by SIGKILL: nothing is saved, and no outcome is taken any more.</summary>
+    /// <summary>Ends the run as by SIGKILL: nothing is saved, and no outcome is handled any more.</summary>
     public void Crash()
     {
         Shipper?.Dispose();
@@ -142,7 +142,7 @@ internal sealed class ShippingRig : IDisposable
         Transport.InFlight.Clear();
     }
 
-    /// <summary>So many turns.</summary>
+    /// <summary>Runs this many turns.</summary>
     public void Turn(int count = 1)
     {
         for (var i = 0; i < count; i++)
@@ -152,7 +152,7 @@ internal sealed class ShippingRig : IDisposable
         }
     }
 
-    /// <summary>Turns, a second apart, with the brokers well, until there is nothing left to do.</summary>
+    /// <summary>Runs turns, a second apart, and acknowledges everything, until nothing is left to do.</summary>
     public void Drain(int turns = 30)
     {
         for (var i = 0; i < turns; i++)
@@ -205,7 +205,7 @@ internal sealed class ShippingRig : IDisposable
         return values;
     }
 
-    /// <summary>The values of a segment.</summary>
+    /// <summary>The values of the records in a segment.</summary>
     public static List<string> ValuesOf(string path)
     {
         var values = new List<string>();
@@ -222,7 +222,7 @@ internal sealed class ShippingRig : IDisposable
         return values;
     }
 
-    /// <summary>Where the batches of a segment lie.</summary>
+    /// <summary>The positions of the batches in a segment.</summary>
     public static List<(long Position, RecordBatchHeader Header)> BatchesOf(string path)
     {
         var batches = new List<(long, RecordBatchHeader)>();

@@ -3,7 +3,7 @@ using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Tests.Support;
 
-/// <summary>Batches of no file.</summary>
+/// <summary>Batches that are in no file.</summary>
 internal static class SomeBatch
 {
     public const int BytesPerRecord = 10;
@@ -11,7 +11,7 @@ internal static class SomeBatch
     /// <summary>A batch that was read and not sent yet.</summary>
     public static PendingBatch Pending(long position, long baseOffset, int records) => new(Of(position, baseOffset, records));
 
-    /// <summary>A batch of so many records at a position.</summary>
+    /// <summary>A batch of this many records at a position.</summary>
     public static StoredBatch Of(
         long position, long baseOffset, int records, string segment = "20261121_100000_3600_UTC-orders.szn") => new()
     {

@@ -6,7 +6,7 @@ namespace KafkaFeeder.Daemon.Tests.Transport;
 
 public sealed class ProduceErrorsTests
 {
-    /// <summary>The client library's own names beside our numbers: a wrong number in the table shows here.</summary>
+    /// <summary>The names of the client library beside our numbers: a wrong number in the table fails here.</summary>
     [Theory]
     [InlineData(ErrorCode.NoError, nameof(OutcomeKind.Acknowledged))]
     [InlineData(ErrorCode.InvalidMsg, nameof(OutcomeKind.Retriable))]
@@ -70,7 +70,7 @@ public sealed class ProduceErrorsTests
     public void Each_error_has_its_outcome(ErrorCode code, string kind) => Assert.Equal(kind, ProduceErrors.KindOf((int)code).ToString());
 
     [Fact]
-    public void Nothing_but_no_error_is_an_acknowledgement()
+    public void Only_the_code_for_no_error_is_an_acknowledgement()
     {
         for (var code = -1_000; code <= 10_000; code++)
         {
@@ -82,7 +82,7 @@ public sealed class ProduceErrorsTests
     }
 
     [Fact]
-    public void The_graver_of_two_is_the_same_in_either_order_and_a_success_never_hides_a_failure()
+    public void The_graver_of_two_outcomes_wins_in_either_order()
     {
         var kinds = Enum.GetValues<OutcomeKind>();
         foreach (var left in kinds)

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Transport.Client;
 
-/// <summary>Reports of records, as the client gives them, become one outcome of their batch.</summary>
+/// <summary>The client reports on each record. Together the reports give the one outcome of the batch.</summary>
 public sealed class BatchDeliveryTests : IDisposable
 {
     private static readonly Error Ok = new(ErrorCode.NoError);
@@ -38,7 +38,7 @@ public sealed class BatchDeliveryTests : IDisposable
     public void Dispose() => _generation?.Dispose();
 
     [Fact]
-    public void The_outcome_comes_once_when_all_are_handed_over_and_the_last_has_its_report()
+    public void The_outcome_comes_once_when_the_last_record_has_its_report()
     {
         var delivery = Delivery(2);
         delivery.Begin();
@@ -53,7 +53,7 @@ public sealed class BatchDeliveryTests : IDisposable
     }
 
     [Fact]
-    public void What_failed_is_not_settled_and_everything_else_is()
+    public void Failed_records_are_not_acknowledged_and_all_others_are()
     {
         var delivery = Delivery(4, skipped: [false, false, false, true]); // acknowledged in an earlier try: it is not in flight now
         Begin(delivery, 3);
@@ -66,7 +66,7 @@ public sealed class BatchDeliveryTests : IDisposable
     }
 
     [Fact]
-    public void A_record_that_fails_again_is_settled_by_nothing_but_its_own_report()
+    public void A_record_that_fails_again_is_acknowledged_only_by_its_own_report()
     {
         foreach (var error in (Error[])[new(ErrorCode.NotEnoughReplicas), new(ErrorCode.NotEnoughReplicas)])
         {
@@ -79,7 +79,7 @@ public sealed class BatchDeliveryTests : IDisposable
     }
 
     [Fact]
-    public void The_gravest_error_is_told_in_whatever_order_they_come()
+    public void The_gravest_error_is_reported_in_whatever_order_errors_come()
     {
         ErrorCode[] codes = [ErrorCode.RequestTimedOut, ErrorCode.TopicAuthorizationFailed, ErrorCode.MsgSizeTooLarge];
         foreach (var order in (int[][])[[0, 1, 2], [2, 1, 0], [1, 0, 2]])
@@ -100,7 +100,7 @@ public sealed class BatchDeliveryTests : IDisposable
     [Theory]
     [InlineData(ErrorCode.MsgSizeTooLarge, true)]
     [InlineData(ErrorCode.InvalidRecord, false)]
-    public void A_refusal_is_one_of_size_if_every_refusal_is(ErrorCode second, bool isOfSize)
+    public void A_batch_is_refused_for_size_only_if_every_refused_record_is(ErrorCode second, bool isOfSize)
     {
         var delivery = Delivery(2);
         Begin(delivery, 2);
@@ -109,12 +109,12 @@ public sealed class BatchDeliveryTests : IDisposable
         Assert.Equal((OutcomeKind.Rejected, isOfSize, 2), (_outcomes[0].Kind, _outcomes[0].IsOfSize, _outcomes[0].Rejected!.Count));
         lock (_errors)
         {
-            Assert.DoesNotContain(_errors, e => e.Error.Code == second); // what is refused says nothing of the connection
+            Assert.DoesNotContain(_errors, e => e.Error.Code == second); // a refused record is no error of the connection
         }
     }
 
     [Fact]
-    public void What_the_shipper_itself_refuses_is_an_outcome_like_any_other()
+    public void A_record_that_the_shipper_itself_refuses_is_in_the_outcome()
     {
         var delivery = Delivery(2);
         delivery.Refuse(1, "its header");
@@ -166,7 +166,7 @@ public sealed class BatchDeliveryTests : IDisposable
 
     private BatchDelivery Delivery(int records, bool[]? skipped = null)
     {
-        _generation.Retain(); // as the one who sends does: the delivery lets go
+        _generation.Retain(); // as a sender does: the delivery releases it
         return new BatchDelivery(records, skipped, _generation, _outcomes.Add);
     }
 }

@@ -19,16 +19,16 @@ public sealed class BrokerCheckTests
     [InlineData(NobodyThere, "Connection refused")]
     [InlineData("127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3", "Connection refused")]
     [InlineData("no-such-host.invalid:9092", "Failed to resolve")]
-    public void Brokers_that_all_fail_are_given_up_soon(string brokers, string cause)
+    public void Check_gives_up_soon_when_all_brokers_fail(string brokers, string cause)
     {
         var began = Stopwatch.GetTimestamp();
         Assert.Contains(cause, Assert.Single(Ask(brokers)), StringComparison.Ordinal);
         Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(3));
     }
 
-    /// <summary>Two answers are needed, so the first call for metadata is over before they are there.</summary>
+    /// <summary>Two answers are needed, so the first call for metadata times out before both are there.</summary>
     [Fact]
-    public void A_broker_that_answers_slowly_is_waited_for()
+    public void Check_waits_for_a_broker_that_answers_slowly()
     {
         using var brokers = new MockBrokers(roundTripMs: 1_000);
         Assert.DoesNotContain(Ask(brokers.Address), p => p.StartsWith("brokers of kafka", StringComparison.Ordinal));

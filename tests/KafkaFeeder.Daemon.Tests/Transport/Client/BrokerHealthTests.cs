@@ -7,7 +7,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Transport.Client;
 
-/// <summary>What is said of the brokers of a group: errors that are theirs, until they answer.</summary>
+/// <summary>The state of the brokers of a group: their own errors count until they answer again.</summary>
 public sealed class BrokerHealthTests
 {
     private readonly ManualTime _time = new();
@@ -39,7 +39,7 @@ public sealed class BrokerHealthTests
         _health.Acknowledged();
         Assert.Empty(_log.All);
         _health.Failed(new Error(ErrorCode.Local_Transport, "as the test says"), OutcomeKind.Retriable);
-        Assert.True(_health.Answers); // one connection is not all brokers
+        Assert.True(_health.Answers); // a failed connection to one broker is not all brokers
         _health.Failed(new Error(ErrorCode.Local_AllBrokersDown, "as the test says"), OutcomeKind.Retriable);
         Assert.False(_health.Answers);
         Assert.Single(_log.All); // the second within ten seconds is not repeated

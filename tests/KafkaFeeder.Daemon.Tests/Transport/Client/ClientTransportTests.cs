@@ -29,7 +29,7 @@ public sealed class ClientTransportTests : IDisposable
     }
 
     [Fact]
-    public void Requests_that_are_too_large_become_smaller_three_times_before_records_are_refused()
+    public void Requests_become_smaller_three_times_before_records_are_refused_as_too_large()
     {
         var brokers = Brokers();
         var transport = Transport(brokers);
@@ -46,7 +46,7 @@ public sealed class ClientTransportTests : IDisposable
     }
 
     [Fact]
-    public void When_the_record_that_was_too_large_is_found_requests_are_as_large_as_before()
+    public void When_the_too_large_record_is_found_requests_have_their_full_size_again()
     {
         var brokers = Brokers();
         var transport = Transport(brokers);
@@ -61,7 +61,7 @@ public sealed class ClientTransportTests : IDisposable
     }
 
     [Fact]
-    public void Another_refusal_makes_no_request_smaller()
+    public void A_refusal_for_another_reason_makes_no_request_smaller()
     {
         var brokers = Brokers();
         var transport = Transport(brokers);
@@ -70,7 +70,7 @@ public sealed class ClientTransportTests : IDisposable
         Assert.Empty(_log.Of(SmallerRequests));
     }
 
-    /// <summary>See <c>ProducerSettingsTests</c> for what that is in settings of the client.</summary>
+    /// <summary><c>ProducerSettingsTests</c> has the client settings that this means.</summary>
     [Theory]
     [InlineData(true, true)]
     [InlineData(false, false)]
@@ -88,7 +88,7 @@ public sealed class ClientTransportTests : IDisposable
     [InlineData(0, 1)]
     [InlineData(-2, 1)]
     [InlineData(-5_000, 1)]
-    public void A_record_of_1970_or_before_has_the_first_time_after_it(long timestamp, long expected)
+    public void A_timestamp_of_1970_or_before_becomes_the_first_millisecond_of_1970(long timestamp, long expected)
     {
         using var reader = Written(new NewRecord(timestamp, "a"u8));
         var records = new RecordBatchDecoder().Decode(reader.Batch.Span);
@@ -97,7 +97,7 @@ public sealed class ClientTransportTests : IDisposable
     }
 
     [Fact]
-    public void A_header_name_that_the_client_would_change_is_refused_with_its_record_alone()
+    public void A_record_whose_header_name_the_client_would_change_is_refused_alone()
     {
         var transport = Transport(Brokers());
         var outcome = Send(transport, new NewRecord(1, "a"u8) { Headers = new RecordHeader[] { new((byte[])[0xFF], null) } });
@@ -105,9 +105,9 @@ public sealed class ClientTransportTests : IDisposable
         Assert.Contains("UTF-8", outcome.Error, StringComparison.Ordinal);
     }
 
-    /// <summary>Else the client would send it once more when the brokers answer, beside the next shipper.</summary>
+    /// <summary>Else the client would send the batch again when the brokers answer, beside the next shipper.</summary>
     [Fact]
-    public void What_is_on_the_way_when_a_shipper_gives_up_is_taken_back_and_may_be_stored()
+    public void A_batch_in_flight_when_a_shipper_gives_up_is_taken_back_and_may_be_stored()
     {
         var brokers = Brokers();
         var pool = Pool(brokers.Address);
@@ -117,7 +117,7 @@ public sealed class ClientTransportTests : IDisposable
         {
             var transport = pool.Open(Log, "");
             brokers.RoundTripMs = 0;
-            Assert.Equal(OutcomeKind.Acknowledged, Send(transport, new NewRecord(1, "a"u8)).Kind); // so the client knows where to
+            Assert.Equal(OutcomeKind.Acknowledged, Send(transport, new NewRecord(1, "a"u8)).Kind); // so the client knows the leader
             brokers.RoundTripMs = 600_000;
             Begin(transport, new NewRecord(1, "b"u8), isIsolated: false);
             Assert.False(_outcomes.TryTake(out _, TimeSpan.FromMilliseconds(wait))); // or it is not sent yet, on a slow machine
@@ -129,9 +129,9 @@ public sealed class ClientTransportTests : IDisposable
         Assert.Equal(1, outcome!.PossiblyPersistedRecords);
     }
 
-    /// <summary>What was not sent yet can be nowhere: it is no possible duplicate.</summary>
+    /// <summary>Records that were not sent yet cannot be stored: they are no possible duplicates.</summary>
     [Fact]
-    public void What_waits_in_the_client_when_a_shipper_gives_up_is_taken_back()
+    public void A_batch_waiting_in_the_client_when_a_shipper_gives_up_is_taken_back()
     {
         Assert.True(Librdkafka.TryLoad(out var problem), problem);
         using var pool = Pool("127.0.0.1:1"); // nobody listens there
@@ -155,7 +155,7 @@ public sealed class ClientTransportTests : IDisposable
         return brokers;
     }
 
-    /// <summary>Without idempotence: an error that a test asks for is the outcome, and not tried again.</summary>
+    /// <summary>Without idempotence: the client does not retry, so an error that a test asks for is the outcome.</summary>
     private IBatchTransport Transport(MockBrokers brokers)
     {
         Assert.True(Librdkafka.TryLoad(out var problem), problem);
@@ -191,7 +191,7 @@ public sealed class ClientTransportTests : IDisposable
         transport.SendNow();
     }
 
-    /// <summary>A batch of this record, read.</summary>
+    /// <summary>Writes a batch of this record, and returns a reader that has read it.</summary>
     private SegmentReader Written(NewRecord record)
     {
         var directory = Directory.CreateDirectory(_folder.File(Guid.NewGuid().ToString())).FullName;

@@ -21,10 +21,10 @@ public sealed class OriginHeadersTests : IDisposable
     }
 
     /// <summary>
-    /// Two instances on a host log to directories of their own under the same names, and a container gets a new host name.
+    /// Two instances on one host write segments of the same names in different directories. A container gets a new host name.
     /// </summary>
     [Fact]
-    public void Records_of_two_segments_of_one_name_on_one_host_are_told_apart()
+    public void Segments_of_one_name_on_one_host_have_different_identities()
     {
         var one = Sent(_rig);
         var two = Sent(_other);
@@ -33,22 +33,22 @@ public sealed class OriginHeadersTests : IDisposable
         Assert.Equal(one.FileIdentity, Sent(_rig).FileIdentity);
     }
 
-    /// <summary>Old formats have no room for an identity: there it is what the segment begins with.</summary>
+    /// <summary>Old formats have no room for an identity: there it is made from the first bytes of the segment.</summary>
     [Theory]
     [InlineData(0, "a", "b")]
     [InlineData(1, "a", "b")]
     [InlineData(0, "the first record of one instance, which is a long one", "the first record of the other one, which is as long")]
-    public void Segments_of_one_name_without_an_identity_are_told_apart_by_their_front(byte magic, string first, string otherFirst)
+    public void Segments_of_old_formats_are_distinguished_by_their_first_bytes(byte magic, string first, string otherFirst)
     {
         var (one, two) = (SentOfOldFormat(_rig, magic, first), SentOfOldFormat(_other, magic, otherFirst));
         Assert.Equal((two[0].FileName, two[0].BaseOffset), (one[0].FileName, one[0].BaseOffset));
         Assert.NotEqual(two[0].FileIdentity, one[0].FileIdentity);
         Assert.Matches("^head-[0-9a-f]{8}$", one[0].FileIdentity);
-        Assert.All(one, b => Assert.Equal(one[0].FileIdentity, b.FileIdentity)); // also of what came later, and after a restart
+        Assert.All(one, b => Assert.Equal(one[0].FileIdentity, b.FileIdentity)); // also for batches added later, and after a restart
     }
 
     [Fact]
-    public void Identity_and_offset_are_in_the_headers_after_the_records_own()
+    public void Identity_and_offset_come_after_the_own_headers_of_the_record()
     {
         var headers =
             HeadersOf(new NewRecord(1, "v"u8.ToArray()) { Headers = [new RecordHeader("own", "x")] }, originHeaders: true, out var isMade)!;
@@ -60,7 +60,7 @@ public sealed class OriginHeadersTests : IDisposable
     }
 
     [Fact]
-    public void A_record_without_headers_gets_none_unless_they_are_asked_for()
+    public void A_record_without_headers_gets_none_unless_origin_headers_are_on()
     {
         Assert.Null(HeadersOf(new NewRecord(1, "v"u8.ToArray()), originHeaders: false, out var isMade));
         Assert.True(isMade);
@@ -76,7 +76,7 @@ public sealed class OriginHeadersTests : IDisposable
         Assert.False(isMade);
     }
 
-    /// <summary>A segment of an old format that grows while it is shipped, and is shipped once more by the next run.</summary>
+    /// <summary>A segment of an old format that grows while it is shipped, and is shipped again by the next run.</summary>
     private static List<StoredBatch> SentOfOldFormat(ShippingRig rig, byte magic, string first)
     {
         using (var writer = new LogWriter(new LogWriterOptions { Directory = rig.Logs, Component = "orders", Magic = magic }))

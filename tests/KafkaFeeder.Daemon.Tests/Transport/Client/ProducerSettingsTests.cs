@@ -9,7 +9,7 @@ public sealed class ProducerSettingsTests
     private static readonly ProducerShape Normal = ProducerShape.Sizes[0];
 
     [Fact]
-    public void Nothing_is_ever_given_up_by_the_client()
+    public void The_client_never_gives_up_a_record()
     {
         var settings = Of(isIdempotent: true, Normal);
         Assert.Equal("0", settings["message.timeout.ms"]);
@@ -19,23 +19,23 @@ public sealed class ProducerSettingsTests
     }
 
     [Fact]
-    public void Without_idempotence_the_client_retries_nothing_whatever_the_user_says()
+    public void Without_idempotence_the_client_never_retries_whatever_the_user_sets()
     {
         var settings = Of(isIdempotent: false, Normal, ("message.send.max.retries", "5"));
-        Assert.Equal("0", settings["message.send.max.retries"]); // a retry may double, and only the shipper counts
+        Assert.Equal("0", settings["message.send.max.retries"]); // a retry may store a record twice, and only the shipper counts that
         Assert.Equal("1", settings["max.in.flight.requests.per.connection"]);
         Assert.Equal("1000", settings["linger.ms"]);
     }
 
     [Fact]
-    public void Smaller_requests_are_for_topics_that_refuse_larger_ones()
+    public void Each_size_of_requests_has_its_batch_size_and_the_setting_of_the_user_wins()
     {
         Assert.Equal(["1000000", "250000", "60000", "15000"], ProducerShape.Sizes.Select(s => Of(isIdempotent: true, s)["batch.size"]));
         Assert.Equal("7000", Of(isIdempotent: true, Normal, ("batch.size", "7000"))["batch.size"]);
     }
 
     [Fact]
-    public void A_record_that_is_sent_alone_goes_at_once()
+    public void A_record_that_is_sent_alone_is_sent_at_once()
     {
         var settings = Of(isIdempotent: true, ProducerShape.Single);
         Assert.Equal(("1", "0"), (settings["batch.num.messages"], settings["linger.ms"]));
@@ -52,7 +52,7 @@ public sealed class ProducerSettingsTests
     [InlineData(AckLevel.AllInSync, "false", "0.9.0.1", false)]
     [InlineData(AckLevel.AllInSync, "false", "0.11.0", true)]
     [InlineData(AckLevel.AllInSync, "true", "0.9.0.1", true)]
-    public void Idempotence_needs_all_replicas_and_brokers_that_have_it(
+    public void Idempotence_needs_acks_of_all_replicas_and_brokers_that_support_it(
         AckLevel ack, string? versionRequest, string? fallback, bool expected)
     {
         List<(string, string)> properties = [];

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Transport.Client;
 
-/// <summary>A producer that broke is replaced, later each time until something is acknowledged.</summary>
+/// <summary>A broken producer is replaced, after a longer wait each time until something is acknowledged.</summary>
 public sealed class ProducerSlotTests : IDisposable
 {
     private static readonly Error Broken = new(ErrorCode.OutOfOrderSequenceNumber, "a gap", isFatal: true);
@@ -27,7 +27,7 @@ public sealed class ProducerSlotTests : IDisposable
     public void Dispose() => _slots.ForEach(s => s.Dispose());
 
     [Fact]
-    public void One_producer_is_used_by_all_until_it_breaks()
+    public void All_logs_share_one_producer_until_it_breaks()
     {
         var slot = Slot();
         var first = Take(slot);
@@ -41,7 +41,7 @@ public sealed class ProducerSlotTests : IDisposable
     }
 
     [Fact]
-    public void While_each_new_one_breaks_the_next_waits_longer_and_an_acknowledgement_ends_that()
+    public void Each_new_producer_waits_longer_until_an_acknowledgement()
     {
         var slot = Slot();
         foreach (var seconds in (int[])[1, 2, 4, 8, 16, 32, 60, 60])
@@ -59,7 +59,7 @@ public sealed class ProducerSlotTests : IDisposable
     }
 
     [Fact]
-    public void Brokers_without_the_idempotent_producer_get_one_without_it()
+    public void Brokers_that_do_not_support_idempotence_get_a_producer_without_it()
     {
         var slot = Slot();
         Assert.True(slot.IsIdempotent);
@@ -71,7 +71,7 @@ public sealed class ProducerSlotTests : IDisposable
     }
 
     [Fact]
-    public void Properties_that_the_client_refuses_hold_the_log_and_say_so()
+    public void Properties_that_the_client_refuses_hold_the_log_with_that_reason()
     {
         var slot = Slot(("no.such.property", "1"));
         Assert.Null(slot.Take(out var refusal));
@@ -82,7 +82,7 @@ public sealed class ProducerSlotTests : IDisposable
     }
 
     [Fact]
-    public void What_is_given_up_is_not_taken_again()
+    public void A_producer_that_was_given_up_is_not_used_again()
     {
         var slot = Slot();
         var first = Take(slot);
