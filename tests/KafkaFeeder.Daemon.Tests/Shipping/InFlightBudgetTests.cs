@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 public sealed class InFlightBudgetTests
 {
     [Fact]
-    public void A_log_alone_may_use_all_of_it()
+    public void A_single_log_may_use_the_whole_budget()
     {
         using var log = new InFlightBudget((_, _) => 1_000).Join("kafka");
         log.Take(999);
@@ -17,7 +17,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void Where_batches_that_wait_hold_all_memory_the_logs_beside_them_go_on_slowly()
+    public void Logs_continue_slowly_while_waiting_batches_hold_all_memory()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
         var budget = new InFlightBudget((_, _) => 1_000, time);
@@ -36,7 +36,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void However_much_one_log_holds_another_has_its_share()
+    public void Each_log_has_its_share_however_much_another_holds()
     {
         var budget = new InFlightBudget((_, _) => 1_000);
         using var greedy = budget.Join("kafka");
@@ -51,7 +51,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void What_a_broker_group_holds_is_nothing_to_another()
+    public void Bytes_in_flight_of_one_broker_group_do_not_limit_another()
     {
         var budget = new InFlightBudget((_, _) => 1_000);
         using var dead = budget.Join("dead");
@@ -64,7 +64,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void While_nobody_is_answered_a_few_logs_find_out_and_the_others_wait()
+    public void While_brokers_do_not_answer_only_a_few_logs_send()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
         var budget = new InFlightBudget((_, _) => 1_000, time);
@@ -84,7 +84,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void Where_those_that_ask_get_no_answer_every_log_has_its_turn_while_there_is_memory()
+    public void While_brokers_do_not_answer_each_log_gets_a_turn_as_long_as_there_is_memory()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
         var budget = new InFlightBudget((_, _) => 1_000, time);
@@ -110,7 +110,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void A_log_that_leaves_gives_all_back()
+    public void A_log_that_leaves_gives_back_all_its_bytes()
     {
         var budget = new InFlightBudget((_, _) => 1_000);
         var leaving = budget.Join("kafka");
@@ -125,7 +125,7 @@ public sealed class InFlightBudgetTests
     }
 
     [Fact]
-    public void The_memory_limit_leaves_what_the_process_itself_does_not_take_and_never_nothing()
+    public void The_budget_is_the_memory_limit_without_the_base_usage_and_at_least_8_MiB()
     {
         const long Base = InFlightBudget.BaseBytes;
         Assert.Equal(40 << 20, InFlightBudget.LimitFor(Base + InFlightBudget.BytesPerLog + (40 << 20), logs: 1, segments: 0));

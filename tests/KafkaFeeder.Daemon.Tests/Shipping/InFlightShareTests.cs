@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 public sealed class InFlightShareTests
 {
     [Fact]
-    public void What_the_others_of_a_group_may_take_yet_is_left_for_them()
+    public void A_log_leaves_the_shares_of_the_other_logs_of_its_group()
     {
         var budget = new InFlightBudget((_, _) => 1_000);
         using var greedy = budget.Join("kafka");
@@ -15,12 +15,12 @@ public sealed class InFlightShareTests
         greedy.Take(749);
         Assert.True(greedy.AllowsMore(brokersAnswer: true));
         greedy.Take(1);
-        Assert.False(greedy.AllowsMore(brokersAnswer: true)); // a quarter is the other's
+        Assert.False(greedy.AllowsMore(brokersAnswer: true)); // a quarter is left for the other
         Assert.True(other.AllowsMore(brokersAnswer: true));
     }
 
     [Fact]
-    public void A_group_whose_brokers_are_away_leaves_the_others_all_but_what_it_holds()
+    public void A_group_without_answers_keeps_only_the_bytes_it_holds()
     {
         var budget = new InFlightBudget((_, _) => 1_000);
         using var dead = budget.Join("dead");
@@ -34,7 +34,7 @@ public sealed class InFlightShareTests
     }
 
     [Fact]
-    public void Beside_a_group_that_is_answered_one_that_is_not_goes_on_asking_with_little()
+    public void A_group_without_answers_keeps_trying_with_few_bytes()
     {
         var time = new ManualTime(DateTimeOffset.UnixEpoch);
         var budget = new InFlightBudget((_, _) => 1_000, time);
@@ -50,11 +50,11 @@ public sealed class InFlightShareTests
             }
         }
 
-        Assert.Equal(9 * 15, budget.UsedBytes); // an eighth of all, and what was sent last
+        Assert.Equal(9 * 15, budget.UsedBytes); // an eighth of all, and the last batch
     }
 
     [Fact]
-    public void Groups_whose_brokers_are_back_have_the_same_each()
+    public void Groups_that_are_answered_have_equal_shares()
     {
         var budget = new InFlightBudget((_, _) => 1_000);
         using var back = budget.Join("back");

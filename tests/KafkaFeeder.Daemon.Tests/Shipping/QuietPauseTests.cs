@@ -12,7 +12,7 @@ public sealed class QuietPauseTests
     [InlineData(100, 2000)]
     [InlineData(1000, 2500)]
     [InlineData(1_000_000, 2500)]
-    public void All_quiet_logs_together_look_fifty_times_a_second_until_that_would_be_too_late(int logs, int milliseconds) =>
+    public void All_quiet_logs_together_poll_fifty_times_a_second_and_each_at_least_every_2500_ms(int logs, int milliseconds) =>
         Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), QuietPause.LongestFor(logs));
 
     [Theory]
@@ -23,11 +23,11 @@ public sealed class QuietPauseTests
     [InlineData(250, 49, 251)]
     [InlineData(1000, 1, 1099)]
     [InlineData(2500, 77, 2523)]
-    public void Long_pauses_end_together_and_short_ones_are_not_stretched(int pause, int now, int expected) => Assert.Equal(
+    public void Long_pauses_end_at_the_same_time_and_short_ones_keep_their_length(int pause, int now, int expected) => Assert.Equal(
         TimeSpan.FromMilliseconds(expected), QuietPause.OnGrid(TimeSpan.FromMilliseconds(pause), TimeSpan.FromMilliseconds(now)));
 
     [Fact]
-    public void Logs_of_all_groups_count_until_they_have_left()
+    public void Logs_of_all_groups_count_until_they_leave()
     {
         var budget = new InFlightBudget((_, _) => 1 << 20);
         using var first = budget.Join("a");

@@ -11,7 +11,7 @@ public sealed class RefusalRunTests
     private long _position;
 
     [Fact]
-    public void Twenty_records_in_a_row_that_the_topic_refuses_are_no_accident()
+    public void Twenty_refused_records_in_a_row_hold_the_log()
     {
         Assert.Null(Add(19));
         Assert.StartsWith("20 records in a row are refused (InvalidRecord)", Add(1), StringComparison.Ordinal);
@@ -19,7 +19,7 @@ public sealed class RefusalRunTests
     }
 
     [Fact]
-    public void A_neighbour_in_the_batch_that_was_taken_ends_the_run()
+    public void An_accepted_record_in_the_same_batch_ends_the_run()
     {
         Assert.Null(Add(19));
         Assert.Null(Add(30, isAnyTaken: true));
@@ -28,7 +28,7 @@ public sealed class RefusalRunTests
     }
 
     [Fact]
-    public void A_batch_that_was_taken_ends_the_run()
+    public void An_accepted_batch_ends_the_run()
     {
         Assert.Null(Add(19));
         _run.Taken();
@@ -36,9 +36,9 @@ public sealed class RefusalRunTests
         Assert.NotNull(Add(1));
     }
 
-    /// <summary>They are looked at alone one after the other, when what lies between them was taken long before.</summary>
+    /// <summary>The two are sent alone, one after the other, after the batch between them was accepted.</summary>
     [Fact]
-    public void A_batch_between_two_refused_ones_ends_the_run()
+    public void An_accepted_batch_between_two_refused_ones_ends_the_run()
     {
         Assert.Null(Add(19));
         _position += SomeBatch.BytesPerRecord;
@@ -46,7 +46,7 @@ public sealed class RefusalRunTests
         Assert.NotNull(Add(1));
     }
 
-    /// <summary>What it was refused for could not be done: not more records are refused by that.</summary>
+    /// <summary>The record is refused again because it could not be set aside: that makes no second refused record.</summary>
     [Fact]
     public void A_record_that_is_refused_again_counts_once()
     {
@@ -59,7 +59,7 @@ public sealed class RefusalRunTests
     }
 
     [Fact]
-    public void The_run_goes_on_in_the_next_segment_and_where_others_of_the_same_batch_are_refused()
+    public void The_run_continues_in_the_next_segment_and_in_the_rest_of_a_batch()
     {
         Assert.Null(Add(18));
         var rest = SomeBatch.Of(0, 0, 19);
@@ -68,9 +68,9 @@ public sealed class RefusalRunTests
     }
 
     [Fact]
-    public void What_is_wrong_with_a_record_itself_counts_for_nothing() => Assert.Null(Add(100, why: RejectionKind.Record));
+    public void Refusals_because_of_the_record_itself_do_not_count() => Assert.Null(Add(100, why: RejectionKind.Record));
 
-    /// <summary>The next batch, of which so many records are refused; why the log has to be held, or null.</summary>
+    /// <summary>Adds the next batch, with this many refused records. Returns why the log has to be held, or null.</summary>
     private string? Add(int records, bool isAnyTaken = false, RejectionKind why = RejectionKind.Topic)
     {
         var batch = SomeBatch.Of(_position, 0, records);

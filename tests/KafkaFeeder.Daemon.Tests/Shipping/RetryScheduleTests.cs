@@ -11,7 +11,7 @@ public sealed class RetryScheduleTests
     [InlineData(nameof(OutcomeKind.Unknown), 5)]
     [InlineData(nameof(OutcomeKind.Held), 15)]
     [InlineData(nameof(OutcomeKind.Fatal), 60)]
-    public void The_wait_doubles_up_to_what_the_failure_asks_for_and_stays_there(string name, int longestSeconds)
+    public void The_wait_doubles_up_to_the_limit_of_the_failure(string name, int longestSeconds)
     {
         var kind = Enum.Parse<OutcomeKind>(name);
         var retries = new RetrySchedule();
@@ -25,7 +25,7 @@ public sealed class RetryScheduleTests
     }
 
     [Fact]
-    public void After_an_acknowledgement_the_next_failure_is_a_first_one()
+    public void After_an_acknowledgement_the_next_wait_is_the_shortest_again()
     {
         var retries = new RetrySchedule();
         for (var i = 0; i < 10; i++)

@@ -15,7 +15,7 @@ public sealed class SendWindowTests : IDisposable
     public void Dispose() => _window.Dispose();
 
     [Fact]
-    public void It_begins_small_and_grows_by_what_is_acknowledged()
+    public void The_window_starts_small_and_grows_by_the_acknowledged_bytes()
     {
         Assert.InRange(Fill(), 256 << 10, (256 << 10) + 1_000);
         _window.Grow(100_000);
@@ -27,7 +27,7 @@ public sealed class SendWindowTests : IDisposable
     }
 
     [Fact]
-    public void A_log_that_finds_out_whether_it_works_again_has_one_batch_in_flight()
+    public void A_log_that_probes_after_a_failure_has_one_batch_in_flight()
     {
         Assert.True(_window.HasRoom(isStrict: false, isOne: true, brokersAnswer: true));
         Add();
@@ -36,18 +36,18 @@ public sealed class SendWindowTests : IDisposable
     }
 
     [Fact]
-    public void While_the_brokers_answer_nobody_it_holds_one_batch_too()
+    public void While_brokers_do_not_answer_the_window_holds_one_batch()
     {
         Assert.True(_window.HasRoom(isStrict: false, isOne: false, brokersAnswer: false));
         Add();
         Assert.False(_window.HasRoom(isStrict: false, isOne: false, brokersAnswer: false));
     }
 
-    /// <summary>What is on the way may be tried again below: nothing may pass it.</summary>
+    /// <summary>A batch in flight may be retried by the client: no later batch may be stored before it.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void After_an_outcome_or_the_end_of_a_turn_nothing_joins_a_strict_window_until_all_is_back(bool isByOutcome)
+    public void After_an_outcome_or_the_end_of_a_turn_a_strict_window_takes_no_batch_until_it_is_empty(bool isByOutcome)
     {
         var (one, two) = (Add(), Add());
         Assert.True(HasRoom(isStrict: true));
@@ -77,7 +77,7 @@ public sealed class SendWindowTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_batch_in_which_a_refused_record_is_looked_for_is_alone(bool isStrict)
+    public void A_batch_searched_for_a_refused_record_is_alone_in_flight(bool isStrict)
     {
         var refused = SomeBatch.Pending(0, 0, 1);
         refused.IsIsolated = true;
@@ -104,7 +104,7 @@ public sealed class SendWindowTests : IDisposable
         return batch;
     }
 
-    /// <summary>Sends while there is room; the bytes in flight.</summary>
+    /// <summary>Sends while there is room, and returns the bytes in flight.</summary>
     private long Fill()
     {
         while (HasRoom())

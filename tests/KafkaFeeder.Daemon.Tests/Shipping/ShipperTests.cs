@@ -20,7 +20,7 @@ public sealed class ShipperTests : IDisposable
     public void Dispose() => _rig.Dispose();
 
     [Fact]
-    public void Everything_of_every_segment_is_delivered_once_and_in_order()
+    public void Every_record_of_every_segment_is_delivered_once_and_in_order()
     {
         var one = _rig.Segment(["1", "2"], ["3"]);
         var two = _rig.Segment(["4"], ["5", "6"]);
@@ -38,7 +38,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Acknowledgements_in_any_order_move_the_checkpoint_only_over_what_has_none_missing_before_it()
+    public void The_checkpoint_never_moves_past_a_batch_that_is_not_acknowledged()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
@@ -57,9 +57,9 @@ public sealed class ShipperTests : IDisposable
         Assert.Equal(batches[2].Position + batches[2].Header.TotalBytes, _rig.Saved(path).Acknowledged.Position);
     }
 
-    /// <summary>The transport's state and the acknowledged positions are of one moment, also while something is in flight.</summary>
+    /// <summary>The transport state and the acknowledged positions are of one moment, even while batches are in flight.</summary>
     [Fact]
-    public void The_state_of_the_transport_is_saved_with_the_positions_that_it_belongs_to()
+    public void The_transport_state_is_saved_with_the_positions_that_it_belongs_to()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         Transport.State = pending => string.Join(',', pending.Select(b => b.Position).Append(-1));
@@ -85,7 +85,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_whose_writer_goes_after_its_last_record_was_confirmed_is_saved_as_done()
+    public void A_segment_whose_writer_closes_it_after_the_last_acknowledgement_is_saved_as_done()
     {
         using (var writer = _rig.Writer())
         {
@@ -96,11 +96,11 @@ public sealed class ShipperTests : IDisposable
         }
 
         _rig.Drain(3);
-        Assert.True(Assert.Single(_rig.Saved()!.Segments).IsDone); // or it is never cleaned
+        Assert.True(Assert.Single(_rig.Saved()!.Segments).IsDone); // else it would never be cleaned
     }
 
     [Fact]
-    public void While_recovering_nothing_new_is_sent_and_then_only_what_is_not_settled_in_order()
+    public void Recovery_sends_no_new_batch_and_then_only_unacknowledged_records_in_order()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -116,7 +116,7 @@ public sealed class ShipperTests : IDisposable
         _rig.Turn(3);
         _rig.Time.Advance(TimeSpan.FromMinutes(1));
         _rig.Turn(3);
-        Assert.Equal(3, Transport.Sent.Count); // one is still on the way
+        Assert.Equal(3, Transport.Sent.Count); // one is still in flight
         Assert.Equal(LogState.Retrying, _rig.Status.State);
 
         Transport.Fail(sent[2], OutcomeKind.Retriable);
@@ -139,7 +139,7 @@ public sealed class ShipperTests : IDisposable
     [InlineData(nameof(OutcomeKind.Held), nameof(LogState.Held))]
     [InlineData(nameof(OutcomeKind.Fatal), nameof(LogState.Retrying))]
     [InlineData(nameof(OutcomeKind.Unknown), nameof(LogState.Retrying))]
-    public void Whatever_goes_wrong_how_often_goes_on_by_itself_in_order(string kind, string state)
+    public void Shipping_continues_by_itself_and_in_order_after_any_failure(string kind, string state)
     {
         var path = _rig.Segment(["1", "2"], ["3"], ["4"]);
         _rig.Start();
@@ -153,7 +153,7 @@ public sealed class ShipperTests : IDisposable
             _rig.Time.Advance(TimeSpan.FromSeconds(61));
         }
 
-        Assert.Equal(kind == nameof(OutcomeKind.Retriable) ? 60 : 3 + 19, Transport.Sent.Count); // one batch asks whether it is over
+        Assert.Equal(kind == nameof(OutcomeKind.Retriable) ? 60 : 3 + 19, Transport.Sent.Count); // one batch tries whether it works again
         Assert.Equal(0, _rig.Saved()?.Segments[0].Acknowledged.Position ?? 0);
         _rig.Drain(3);
         Assert.Equal(["1", "2", "3", "4"], Transport.Topic);
@@ -163,7 +163,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Failures_are_waited_out_longer_and_longer_also_when_the_batch_is_sent_record_by_record()
+    public void Waits_grow_with_each_failure_even_when_records_are_sent_one_by_one()
     {
         _rig.Segment(["1", "bad", "2"]);
         Transport.Refuses = value => value == "bad";
@@ -185,7 +185,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void What_may_be_stored_twice_is_saved_before_it_is_sent_again()
+    public void Possible_duplicates_are_saved_before_the_batch_is_sent_again()
     {
         _rig.Segment(["1", "2", "3"]);
         _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
@@ -204,7 +204,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_transport_that_keeps_order_one_window_is_on_the_way_at_a_time()
+    public void Without_a_transport_that_keeps_order_one_window_is_in_flight_at_a_time()
     {
         Transport.KeepsOrder = false;
         using var writer = _rig.Writer();
@@ -217,7 +217,7 @@ public sealed class ShipperTests : IDisposable
         ShippingRig.Append(writer, "3");
         Transport.Acknowledge(Transport.InFlight[0]);
         _rig.Turn(3);
-        Assert.Equal(2, Transport.Sent.Count); // "2" may yet be retried below: "3" would pass it
+        Assert.Equal(2, Transport.Sent.Count); // the client may still retry "2": "3" would be stored before it
 
         Transport.Acknowledge(Transport.InFlight[0]);
         _rig.Turn();
@@ -225,7 +225,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_transport_that_keeps_order_the_window_holds_no_more_than_one_request_does()
+    public void Without_a_transport_that_keeps_order_a_window_holds_one_request()
     {
         Transport.KeepsOrder = false;
         _rig.Segment([.. Enumerable.Range(0, 40).Select(b => Enumerable.Range(0, 500).Select(i => $"{b}.{i}").ToArray())]);
@@ -265,7 +265,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Who_wants_strict_order_has_it_though_the_transport_keeps_order()
+    public void Strict_order_sends_one_window_at_a_time_even_if_the_transport_keeps_order()
     {
         _rig.Log = _rig.Log with { StrictOrder = true };
         Transport.Refuses = value => value == "bad";
@@ -275,13 +275,13 @@ public sealed class ShipperTests : IDisposable
         _rig.Turn();
         ShippingRig.Append(writer, "3");
         _rig.Turn(3);
-        Assert.Single(Transport.Sent); // one window in flight: what it fails with can have no later record acknowledged
+        Assert.Single(Transport.Sent); // one window in flight: if it fails, no later record is acknowledged
         _rig.Drain();
         Assert.Equal(["1", "2", "3"], Transport.Topic);
     }
 
     [Fact]
-    public void In_strict_order_nothing_is_sent_before_a_refused_record_and_its_neighbours_are_settled()
+    public void In_strict_order_nothing_is_sent_until_a_refused_record_and_its_batch_are_settled()
     {
         _rig.Log = _rig.Log with { StrictOrder = true };
         Transport.Refuses = value => value == "bad";
@@ -298,7 +298,7 @@ public sealed class ShipperTests : IDisposable
         }
 
         Assert.Equal(["1", "bad", "2"], Assert.Single(Transport.InFlight).Values);
-        Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 1); // of "bad" nothing is known yet
+        Transport.Fail(Transport.InFlight[0], OutcomeKind.Retriable, acknowledged: 1); // the outcome of "bad" is not known yet
         for (var i = 0; i < 3; i++)
         {
             _rig.Turn();
@@ -312,7 +312,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void The_end_of_a_failure_is_logged_once_with_its_log()
+    public void The_end_of_a_failure_is_logged_once_with_the_name_of_the_log()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -328,15 +328,15 @@ public sealed class ShipperTests : IDisposable
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Equal(["orders: recovered; shipping continues"], _rig.Lines.Of(Recovered));
 
-        Transport.Refuses = value => value == "bad"; // a record that is set aside ends what it began
+        Transport.Refuses = value => value == "bad"; // setting the record aside ends the failure
         ShippingRig.Append(writer, "bad");
         _rig.Drain(5);
         Assert.Equal(2, _rig.Lines.Of(Recovered).Length);
     }
 
-    /// <summary>However few of them each batch has.</summary>
+    /// <summary>Even if each batch has only one record.</summary>
     [Fact]
-    public void A_topic_that_takes_no_batch_of_the_log_holds_it_too()
+    public void A_topic_that_refuses_every_batch_holds_the_log()
     {
         _rig.Segment([.. Enumerable.Range(0, 50).Select(i => new[] { $"{i}" })]);
         Transport.Refuses = _ => true;
@@ -347,9 +347,9 @@ public sealed class ShipperTests : IDisposable
         Assert.InRange(_rig.Quarantined().Count, 0, 19);
     }
 
-    /// <summary>What is behind the refused record has not been taken by that.</summary>
+    /// <summary>A refused record does not mean that the records after it were accepted.</summary>
     [Fact]
-    public void A_topic_that_takes_no_record_holds_the_log_also_if_the_connection_fails_each_time()
+    public void A_topic_that_refuses_every_record_holds_the_log_even_if_the_connection_fails_each_time()
     {
         _rig.Segment([.. Enumerable.Range(0, 50).Select(i => $"{i}")]);
         Transport.Refuses = _ => true;
@@ -376,7 +376,7 @@ public sealed class ShipperTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void Refused_records_with_acknowledged_ones_between_hold_no_log(int recordsPerBatch)
+    public void Refused_records_with_acknowledged_ones_between_them_do_not_hold_the_log(int recordsPerBatch)
     {
         var values = Enumerable.Range(0, 80).Select(i => i % 2 == 0 ? $"{i}" : $"bad {i}").ToArray();
         _rig.Segment([.. values.Chunk(recordsPerBatch)]);
@@ -390,7 +390,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_topic_that_takes_no_record_of_the_log_holds_it_and_sets_nothing_aside()
+    public void A_topic_that_refuses_every_record_holds_the_log_and_sets_nothing_aside()
     {
         _rig.Segment([.. Enumerable.Range(0, 50).Select(i => $"{i}")]);
         Transport.Refuses = _ => true;
@@ -408,7 +408,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_record_that_is_ahead_of_the_clock_is_refused_for_now_and_not_for_good()
+    public void A_record_hours_ahead_of_the_clock_is_held_and_not_set_aside()
     {
         using (var writer = _rig.Writer())
         {
@@ -429,7 +429,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_record_that_is_years_ahead_of_the_clock_is_set_aside()
+    public void A_record_years_ahead_of_the_clock_is_set_aside()
     {
         using (var writer = _rig.Writer())
         {
@@ -444,7 +444,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Brokers_that_do_not_answer_are_told_in_seconds_though_no_error_came()
+    public void Brokers_that_do_not_answer_are_reported_in_seconds_even_without_an_error()
     {
         _rig.Segment(["1"]);
         _rig.Start();
@@ -460,7 +460,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_log_whose_turns_do_not_come_any_more_is_shown_as_failed()
+    public void A_log_without_turns_for_two_minutes_is_shown_as_failed()
     {
         _rig.Segment(["1"]);
         _rig.Start();
@@ -474,7 +474,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void Who_does_not_want_order_does_not_wait_for_it()
+    public void Without_strict_order_a_log_does_not_wait_for_the_whole_window()
     {
         Transport.KeepsOrder = false;
         _rig.Log = _rig.Log with { StrictOrder = false };
@@ -490,7 +490,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void No_more_is_on_the_way_than_the_window_allows()
+    public void No_more_bytes_are_in_flight_than_the_window_allows()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1_000 };
         _rig.Segment([.. Enumerable.Range(0, 100).Select(i => new[] { new string('x', 100) + i })]);
@@ -503,7 +503,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void One_refused_record_is_set_aside_and_its_neighbours_are_delivered()
+    public void A_refused_record_is_set_aside_and_the_others_of_its_batch_are_delivered()
     {
         var path = _rig.Segment(["1", "2", "bad", "3"], ["4"]);
         Transport.Refuses = value => value == "bad";
@@ -519,7 +519,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_log_whose_last_record_was_refused_is_not_called_in_trouble_for_ever()
+    public void A_log_whose_last_record_was_refused_becomes_idle()
     {
         _rig.Segment(["1"], ["bad"]);
         Transport.Refuses = value => value == "bad";
@@ -537,7 +537,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_refused_record_is_set_aside_however_large_it_is()
+    public void A_very_large_refused_record_is_set_aside()
     {
         var large = new string('x', 40 << 20);
         _rig.Segment([large]);
@@ -549,7 +549,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void With_on_reject_hold_the_log_stands_still_at_the_record_until_somebody_helps()
+    public void With_on_reject_hold_the_log_waits_at_a_refused_record_until_it_is_accepted()
     {
         _rig.Log = _rig.Log with { OnReject = RejectAction.Hold };
         var path = _rig.Segment(["1", "bad", "2"], ["3"]);
@@ -572,7 +572,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_record_that_cannot_be_set_aside_is_not_passed()
+    public void A_record_that_cannot_be_set_aside_is_not_skipped()
     {
         var path = _rig.Segment(["1", "bad"], ["2"]);
         Transport.Refuses = value => value == "bad";
@@ -590,7 +590,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stop_saves_what_is_confirmed_even_if_a_refused_record_cannot_be_set_aside()
+    public async Task A_stop_saves_acknowledgements_even_if_a_refused_record_cannot_be_set_aside()
     {
         var path = _rig.Segment(["1"], ["bad"]);
         _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
@@ -606,7 +606,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stop_does_not_wait_for_acknowledgements_beyond_its_limit()
+    public async Task A_stop_waits_for_acknowledgements_only_until_its_limit()
     {
         _rig.Segment(["1"]);
         var shipper = _rig.Start();
@@ -647,7 +647,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_resume_in_the_middle_of_a_batch_sends_only_the_rest()
+    public void A_resume_in_the_middle_of_a_batch_sends_only_the_rest_of_it()
     {
         var path = _rig.Segment(["1", "2", "3", "4"], ["5"]);
         _rig.Start();
@@ -670,7 +670,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void While_the_checkpoint_cannot_be_saved_nothing_more_is_sent_and_it_goes_on_by_itself()
+    public void While_the_checkpoint_cannot_be_saved_nothing_more_is_sent()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -697,7 +697,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_batch_that_the_transport_cannot_read_is_accounted_for_and_passed()
+    public void A_batch_that_the_transport_cannot_read_is_recorded_as_damage_and_skipped()
     {
         var path = _rig.Segment(["1"], ["2"]);
         Transport.Throws = new CorruptBatchException("as the test says");
@@ -709,7 +709,7 @@ public sealed class ShipperTests : IDisposable
     }
 
     [Fact]
-    public void A_batch_that_this_version_does_not_read_is_never_passed()
+    public void A_batch_of_an_unsupported_version_is_never_skipped()
     {
         var path = _rig.Segment(["1"], ["2"]);
         _rig.Start();

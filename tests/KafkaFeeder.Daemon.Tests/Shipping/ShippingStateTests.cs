@@ -17,7 +17,7 @@ public sealed class ShippingStateTests
     public ShippingStateTests() => _state = new ShippingState(_time);
 
     [Fact]
-    public void Without_a_fault_it_is_idle_when_nothing_is_left_and_shipping_otherwise()
+    public void Without_a_fault_a_log_is_idle_when_all_is_shipped_and_shipping_otherwise()
     {
         Assert.Equal((LogState.Idle, null), _state.Judge(Quiet));
         _state.AwaitAnswer();
@@ -31,12 +31,12 @@ public sealed class ShippingStateTests
     [InlineData(OutcomeKind.Fatal, LogState.Retrying)]
     [InlineData(OutcomeKind.Unknown, LogState.Retrying)]
     [InlineData(OutcomeKind.Held, LogState.Held)]
-    internal void Trouble_with_the_brokers_lasts_until_something_is_acknowledged(OutcomeKind kind, LogState state)
+    internal void A_failure_of_the_brokers_lasts_until_something_is_acknowledged(OutcomeKind kind, LogState state)
     {
         _state.NotAcknowledged(kind, "no leader", hasProgressed: false);
         _state.TurnSucceeded();
         Assert.Equal((state, "no leader"), _state.Judge(Quiet));
-        Assert.False(_state.Acknowledged()); // by a batch that was in flight: what failed is not sent again yet
+        Assert.False(_state.Acknowledged()); // by a batch that was in flight: the failed one is not sent again yet
         Assert.Equal((state, "no leader"), _state.Judge(Quiet));
         _state.Recovered();
         Assert.True(_state.Acknowledged());
@@ -45,7 +45,7 @@ public sealed class ShippingStateTests
     }
 
     [Fact]
-    public void It_sends_again_when_it_has_waited_and_the_longer_of_two_waits_counts()
+    public void A_failed_batch_is_sent_again_after_the_longer_of_two_waits()
     {
         Assert.False(_state.IsRecoveryDue);
         _state.Recover(TimeSpan.FromSeconds(10));
@@ -57,13 +57,13 @@ public sealed class ShippingStateTests
         Assert.True(_state.IsRecoveryDue);
         _state.Recovered();
         Assert.False(_state.IsRecovering);
-        _state.Recover(TimeSpan.FromSeconds(1)); // of the last time nothing counts
+        _state.Recover(TimeSpan.FromSeconds(1)); // the former wait does not count
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.True(_state.IsRecoveryDue);
     }
 
     [Fact]
-    public void What_has_progressed_is_sent_again_at_once_and_waits_grow_otherwise()
+    public void After_progress_a_batch_is_sent_again_at_once_and_otherwise_after_growing_waits()
     {
         Assert.Equal(TimeSpan.Zero, _state.NotAcknowledged(OutcomeKind.Retriable, "one is refused", hasProgressed: true));
         Assert.True(_state.IsRecoveryDue);
@@ -81,7 +81,7 @@ public sealed class ShippingStateTests
     [InlineData(OutcomeKind.Held, true)]
     [InlineData(OutcomeKind.Fatal, true)]
     [InlineData(OutcomeKind.Unknown, true)]
-    internal void After_what_time_alone_does_not_cure_one_batch_is_tried_until_it_is_acknowledged(OutcomeKind kind, bool probes)
+    internal void After_a_failure_that_time_does_not_cure_one_batch_is_tried_until_it_is_acknowledged(OutcomeKind kind, bool probes)
     {
         _state.NotAcknowledged(kind, "it is so", hasProgressed: false);
         Assert.Equal(probes, _state.IsProbing);
@@ -92,7 +92,7 @@ public sealed class ShippingStateTests
     }
 
     [Fact]
-    public void A_fault_of_the_files_lasts_until_a_turn_succeeds_and_as_long_as_it_recovers()
+    public void A_file_fault_lasts_until_a_turn_succeeds_and_recovery_has_ended()
     {
         _state.Failed("permission denied");
         _state.Recover(TimeSpan.FromSeconds(1));
@@ -104,7 +104,7 @@ public sealed class ShippingStateTests
     }
 
     [Fact]
-    public void A_checkpoint_that_cannot_be_saved_comes_before_all_else()
+    public void A_checkpoint_that_cannot_be_saved_is_reported_before_all_other_faults()
     {
         _state.NotAcknowledged(OutcomeKind.Held, "unknown topic", hasProgressed: false);
         _state.Failed("permission denied");
@@ -131,7 +131,7 @@ public sealed class ShippingStateTests
     }
 
     [Fact]
-    public void A_log_that_has_something_to_send_to_brokers_that_are_away_is_not_called_well()
+    public void A_log_with_unshipped_records_is_retrying_while_its_brokers_are_away()
     {
         var away = new ShippingFacts(100, true, false, false, "connection refused", null);
         Assert.Equal((LogState.Retrying, "connection refused"), _state.Judge(away));
@@ -140,7 +140,7 @@ public sealed class ShippingStateTests
     }
 
     [Fact]
-    public void What_is_missing_is_said_beside_what_else_is_wrong()
+    public void Missing_segments_are_reported_together_with_other_faults()
     {
         Assert.Equal((LogState.Retrying, "2 are missing"), _state.Judge(Quiet with { Absent = "2 are missing" }));
         _state.NotAcknowledged(OutcomeKind.Held, "unknown topic", hasProgressed: false);

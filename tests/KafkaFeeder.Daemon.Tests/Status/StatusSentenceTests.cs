@@ -54,7 +54,8 @@ public sealed class StatusSentenceTests
     }
 
     [Fact]
-    public void Faulty_files_are_counted() => Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
+    public void Config_faults_are_counted() =>
+        Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
 
     [Fact]
     public void A_stalled_loop_comes_first() => Assert.Equal(

@@ -18,7 +18,7 @@ public sealed class LedgerTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void An_entry_is_a_line_of_JSON()
+    public void An_entry_is_one_line_of_JSON()
     {
         new Ledger(LedgerPath, _time).Add(LedgerKind.Torn, "/var/log", "a.szn", 5, 9, 0, "a \"reason\"\nof two lines");
         var line = Assert.Single(File.ReadAllLines(LedgerPath));
@@ -29,7 +29,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void A_line_that_a_crash_cut_short_does_not_spoil_the_next()
+    public void A_line_cut_short_by_a_crash_does_not_damage_the_next_line()
     {
         var ledger = new Ledger(LedgerPath, _time);
         Add(ledger, "first");
@@ -70,7 +70,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void An_acknowledgement_of_another_process_counts_in_a_running_one_and_in_the_next()
+    public void An_acknowledgement_by_another_process_counts_in_this_run_and_in_the_next()
     {
         var running = new Ledger(LedgerPath, _time);
         running.Add(LedgerKind.Lost, Logs, Segment, 100, 150, 0, "gone");
@@ -87,7 +87,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void Only_the_component_that_is_named_is_acknowledged()
+    public void Only_the_given_component_is_acknowledged()
     {
         var ledger = new Ledger(LedgerPath, _time);
         ledger.Add(LedgerKind.Lost, Logs, Segment, 0, 5, 0, "gone");
@@ -98,7 +98,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void The_file_is_bounded_and_forgets_nothing()
+    public void The_ledger_file_is_bounded_and_no_count_is_lost()
     {
         var ledger = new Ledger(LedgerPath, _time, maxBytes: 2_000);
         for (var i = 0; i < 100; i++)
@@ -113,7 +113,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void What_a_file_added_up_to_stands_in_the_next_for_each_log_and_each_kind()
+    public void A_new_ledger_file_begins_with_the_totals_of_each_log_and_each_kind()
     {
         var ledger = new Ledger(LedgerPath, _time);
         AddEachKind(ledger, Segment);
@@ -128,12 +128,12 @@ public sealed class LedgerTests : IDisposable
         var kinds = File.ReadAllLines(LedgerPath).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("kind").GetString());
         Assert.Equal(["total", "total", "vanished"], kinds);
         Assert.Equal(expected, CountsOf(new Ledger(LedgerPath, _time)));
-        ledger.CatchUp(); // the one that runs on, too
+        ledger.CatchUp(); // also in the process that goes on
         Assert.Equal(expected, CountsOf(ledger));
     }
 
     [Fact]
-    public void What_another_process_has_added_is_in_the_sums_of_a_new_file()
+    public void The_totals_of_a_new_ledger_file_include_lines_of_other_processes()
     {
         var rotating = new Ledger(LedgerPath, _time, maxBytes: 1);
         new Ledger(LedgerPath, _time).Add(LedgerKind.Lost, Logs, Segment, 0, 5, 0, "gone");
@@ -144,7 +144,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void An_acknowledgement_of_one_log_leaves_the_others_as_they_are()
+    public void An_acknowledgement_of_one_log_does_not_change_other_logs()
     {
         var ledger = new Ledger(LedgerPath, _time);
         AddEachKind(ledger, Segment);
@@ -156,7 +156,7 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
-    public void A_crash_at_any_step_of_a_rotation_leaves_the_right_counts()
+    public void A_crash_at_any_step_of_a_rotation_keeps_the_counts()
     {
         var ledger = new Ledger(LedgerPath, _time);
         ledger.Add(LedgerKind.Damaged, Logs, Segment, 0, 10, 0, "no batch");

@@ -19,7 +19,7 @@ public sealed class LossRecorderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Refused_records_are_a_line_in_ten_seconds_and_those_between_are_counted()
+    public void Refused_records_are_logged_every_ten_seconds_with_the_count_between()
     {
         using (var book = Book())
         {
@@ -39,9 +39,9 @@ public sealed class LossRecorderTests : IDisposable
         Assert.Equal(13, File.ReadAllLines(_folder.File("ledger.jsonl")).Length);
     }
 
-    /// <summary>Logs of one name are in many directories, and so are segments: each line says which it is about.</summary>
+    /// <summary>Logs and segments of one name can be in many directories, so each line names the directory.</summary>
     [Fact]
-    public void Each_line_names_the_directory()
+    public void Each_loss_line_names_the_directory()
     {
         var segment = Path.GetFileName(SomeLog.Segment(_folder.Path));
         using (var book = Book())

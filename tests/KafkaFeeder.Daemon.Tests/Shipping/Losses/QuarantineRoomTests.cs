@@ -13,7 +13,7 @@ public sealed class QuarantineRoomTests
         new("/c/rejected", new QuarantineOptions { MaxPerLogBytes = 10 * MiB, MaxTotalBytes = 15 * MiB });
 
     [Fact]
-    public void A_log_has_its_limit_and_all_together_have_theirs()
+    public void Quarantine_has_a_limit_for_each_log_and_one_for_all_logs()
     {
         Assert.True(_room.TryTake("a", 10 * MiB, Free, out _));
         Assert.False(_room.TryTake("a", 1, Free, out var ofLog));
@@ -22,11 +22,11 @@ public sealed class QuarantineRoomTests
         Assert.False(_room.HasRoom("c", 1, Free, out var ofAll));
         Assert.Contains("/c/rejected holds 16 MB of 15MiB (quarantine.max_total of conf.yaml)", ofAll, StringComparison.Ordinal);
         Assert.Equal((15 * MiB, 10 * MiB, 5 * MiB, 0), (_room.Bytes, _room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));
-        Assert.True(_room.TryTake("a", 0, 0, out _)); // what lies there already
+        Assert.True(_room.TryTake("a", 0, 0, out _)); // already there
     }
 
     [Fact]
-    public void Some_of_the_disk_is_left_for_checkpoints()
+    public void Quarantine_leaves_disk_space_for_checkpoints()
     {
         Assert.False(_room.TryTake("a", MiB, (65 * MiB) - 1, out var reason));
         Assert.Contains("64MiB are kept for checkpoints", reason, StringComparison.Ordinal);
@@ -35,7 +35,7 @@ public sealed class QuarantineRoomTests
     }
 
     [Fact]
-    public void It_is_full_until_what_was_asked_for_would_fit()
+    public void Quarantine_is_full_until_the_refused_request_would_fit()
     {
         Look(("a", 9 * MiB), ("gone", 2 * MiB));
         Assert.False(_room.HasRoom("a", 2 * MiB, Free, out _));
@@ -47,11 +47,11 @@ public sealed class QuarantineRoomTests
     }
 
     [Fact]
-    public void What_is_written_while_somebody_looks_is_not_forgotten()
+    public void Bytes_written_during_a_scan_of_quarantine_are_counted()
     {
         Assert.True(_room.TryTake("a", 3 * MiB, Free, out _));
         _room.Written("a");
-        Assert.True(_room.TryTake("b", 4 * MiB, Free, out _)); // not seen by this look
+        Assert.True(_room.TryTake("b", 4 * MiB, Free, out _)); // not seen by this scan
         _room.LookBegins();
         Assert.True(_room.TryTake("c", 1 * MiB, Free, out _));
         _room.Written("c");

@@ -21,7 +21,7 @@ public sealed class QuarantineTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_record_is_kept_whole_and_is_on_disk_when_the_call_returns()
+    public void A_refused_record_is_kept_whole_and_is_on_disk_after_the_sync()
     {
         using (var writer = new LogWriter(new LogWriterOptions { Directory = _folder.Path, Component = "orders" }))
         {
@@ -49,22 +49,22 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Damaged_bytes_are_copied_as_they_lie_however_often()
+    public void Damaged_bytes_are_copied_unchanged_and_only_once()
     {
         File.WriteAllBytes(_folder.File("some.szn"), [.. Enumerable.Range(0, 200_000).Select(i => (byte)i)]);
         using var file = SegmentHandle.OpenForReading(_folder.File("some.szn"));
         using var quarantine = new Quarantine(Rejected, "orders", Space);
         Assert.True(quarantine.TryAddDamage(file, "some.szn", 10, 150_000, out _));
         Assert.True(quarantine.TryAddDamage(file, "some.szn", 10, 150_000, out _));
-        Assert.True(quarantine.TryAddDamage(file, "some.szn", 199_990, 300_000, out _)); // cut short meanwhile
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 199_990, 300_000, out _)); // the file was cut meanwhile
         Assert.Equal(
             File.ReadAllBytes(_folder.File("some.szn"))[10..150_000], File.ReadAllBytes(Path.Combine(Rejected, "some.szn.10.damaged")));
         Assert.Equal(10, new FileInfo(Path.Combine(Rejected, "some.szn.199990.damaged")).Length);
     }
 
-    /// <summary>The ledger says of both that they are there.</summary>
+    /// <summary>The ledger says that both are in quarantine.</summary>
     [Fact]
-    public void Other_bytes_of_the_same_name_and_place_are_kept_beside_the_first_and_count_too()
+    public void Different_damage_of_the_same_name_and_position_is_kept_beside_the_first()
     {
         using var quarantine = new Quarantine(Rejected, "orders", Space);
         Assert.Null(AddDamage(quarantine, "first"));
@@ -76,7 +76,7 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public void A_copy_gives_way_to_one_that_begins_with_it()
+    public void A_longer_copy_with_the_same_start_replaces_a_shorter_one()
     {
         using var quarantine = new Quarantine(Rejected, "orders", Space);
         Directory.CreateDirectory(Rejected);
@@ -88,7 +88,7 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Of_very_many_different_copies_of_one_place_the_last_are_not_made_and_it_is_said()
+    public void At_most_a_hundred_copies_of_one_position_are_made_and_the_limit_is_reported()
     {
         using var quarantine = new Quarantine(Rejected, "orders", Space);
         for (var i = 1; i <= 100; i++)
@@ -102,7 +102,7 @@ public sealed class QuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Holes_stay_holes_and_count_for_nothing()
+    public void Holes_of_a_sparse_file_stay_holes_and_take_no_space()
     {
         var path = _folder.File("some.szn");
         using (var sparse = new FileStream(path, FileMode.CreateNew))
@@ -120,12 +120,12 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal(File.ReadAllBytes(path)[4_096..(50 << 20)], File.ReadAllBytes(copy));
         Assert.InRange(FileFacts.Of(copy).DiskBytes, 1, 64 << 10);
         Assert.InRange(quarantine.Bytes, 4_096, 64 << 10);
-        Assert.True(quarantine.TryAddDamage(file, "some.szn", 4_096, 50 << 20, out _)); // the same once more takes no more
+        Assert.True(quarantine.TryAddDamage(file, "some.szn", 4_096, 50 << 20, out _)); // the same again takes no more space
         Assert.InRange(quarantine.Bytes, 4_096, 64 << 10);
     }
 
     [Fact]
-    public void Of_a_very_long_stretch_it_is_said_that_not_all_is_copied()
+    public void Of_very_long_damage_only_the_start_is_copied_and_that_is_reported()
     {
         var path = _folder.File("some.szn");
         using (var sparse = new FileStream(path, FileMode.CreateNew))
@@ -144,7 +144,7 @@ public sealed class QuarantineTests : IDisposable
         Assert.Equal("only its first 64MiB are copied", uncopied);
     }
 
-    /// <summary>Sets all of a file aside that has this text; what of it is not copied.</summary>
+    /// <summary>Sets aside all of a file with this text. Returns what was not copied, or null.</summary>
     private string? AddDamage(Quarantine quarantine, string text)
     {
         var path = _folder.File("some.szn");

@@ -13,7 +13,7 @@ public sealed class AcknowledgementTrackerTests
     private static readonly AcknowledgedPosition Start = new(1000, 0, 100, 900, 3, 100);
 
     [Fact]
-    public void A_batch_that_failed_holds_the_watermark_whatever_is_acknowledged_behind_it()
+    public void A_failed_batch_holds_the_acknowledged_position_whatever_is_acknowledged_after_it()
     {
         var tracker = new AcknowledgementTracker(default);
         var batches = Enumerable.Range(0, 3).Select(i => SomeBatch.Pending(i * 20, i * 2, 2)).ToList();
@@ -30,7 +30,7 @@ public sealed class AcknowledgementTrackerTests
     }
 
     [Fact]
-    public void A_record_that_failed_in_the_middle_of_a_batch_holds_the_watermark_at_its_own_number()
+    public void A_failed_record_in_a_batch_holds_the_acknowledged_position_at_its_number()
     {
         var tracker = new AcknowledgementTracker(Start);
         var batch = SomeBatch.Pending(1000, 100, 4);
@@ -47,7 +47,7 @@ public sealed class AcknowledgementTrackerTests
     }
 
     [Fact]
-    public void Records_settled_in_a_later_batch_do_not_count_before_the_one_in_front_of_it()
+    public void Records_acknowledged_in_a_later_batch_count_only_after_the_batch_before_it()
     {
         var tracker = new AcknowledgementTracker(Start);
         var first = SomeBatch.Pending(1000, 100, 1);
@@ -62,7 +62,7 @@ public sealed class AcknowledgementTrackerTests
     }
 
     [Fact]
-    public void Damage_that_was_passed_proves_nothing_of_what_lies_before_it()
+    public void After_skipped_damage_the_position_has_no_last_batch()
     {
         var tracker = new AcknowledgementTracker(Start);
         tracker.AddPassed(1000, 1234, 100);
@@ -70,7 +70,7 @@ public sealed class AcknowledgementTrackerTests
     }
 
     [Fact]
-    public void A_batch_that_does_not_touch_the_one_before_is_refused()
+    public void A_batch_that_does_not_start_where_the_last_one_ended_is_refused()
     {
         var tracker = new AcknowledgementTracker(Start);
         Assert.Throws<InvalidOperationException>(() => tracker.Add(SomeBatch.Pending(1001, 100, 1)));
@@ -79,9 +79,9 @@ public sealed class AcknowledgementTrackerTests
         Assert.Equal(1000, tracker.EndPosition);
     }
 
-    /// <summary>Each number is an action: what it does by its rest, with which batch by its quotient.</summary>
+    /// <summary>Each number is an action. The remainder of a division by 8 selects the action, the quotient the batch.</summary>
     [Fact]
-    public void Whatever_happens_in_whatever_order_the_watermark_is_that_of_the_model() =>
+    public void The_acknowledged_position_is_that_of_the_model_after_any_actions() =>
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(10_000), Prop.ForAll<ushort[]>(Run));
 
     private static void Run(ushort[] actions)
@@ -133,7 +133,7 @@ public sealed class AcknowledgementTrackerTests
         }
     }
 
-    /// <summary>The obvious way: keep everything, look at all of it each time.</summary>
+    /// <summary>The obvious way: keep everything, and go through all of it each time.</summary>
     private sealed class Model
     {
         private readonly List<(PendingBatch? Batch, long End, long NextOffset)> _all = [];

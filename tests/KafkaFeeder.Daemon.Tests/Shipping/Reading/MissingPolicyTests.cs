@@ -10,15 +10,15 @@ public sealed class MissingPolicyTests
     [InlineData(true, 0, 1, 1)]
     [InlineData(true, 0, 2, 10)]
     [InlineData(false, 5, 1, 10)]
-    public void A_directory_that_went_as_a_whole_or_is_another_one_is_waited_for_longer(
+    public void A_missing_or_replaced_directory_is_waited_for_longer_than_a_segment(
         bool isSame, int present, int missing, int minutes) =>
         Assert.Equal(TimeSpan.FromMinutes(minutes), MissingPolicy.PatienceFor(isSame, present, missing));
 
     [Theory]
-    [InlineData(1, 100_000, false)] // a volume that is away for hours, however much is on it
+    [InlineData(1, 100_000, false)] // a volume that is missing for hours, however much is on it
     [InlineData(25, 999, false)]
     [InlineData(25, 1_000, true)]
     [InlineData(169, 0, true)]
-    public void What_is_gone_is_remembered_for_a_day_in_any_case_and_for_a_week_at_most(int hours, int younger, bool isForgotten) =>
+    public void A_missing_segment_is_remembered_for_at_least_a_day_and_at_most_a_week(int hours, int younger, bool isForgotten) =>
         Assert.Equal(isForgotten, MissingPolicy.IsForgotten(TimeSpan.FromHours(hours), younger));
 }

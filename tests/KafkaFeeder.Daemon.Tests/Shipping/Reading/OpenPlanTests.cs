@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping.Reading;
 /// <summary>Where to start reading a file that may have changed since its checkpoint was saved.</summary>
 public sealed class OpenPlanTests
 {
-    /// <summary>1,000 bytes are acknowledged; the last batch starts at 900.</summary>
+    /// <summary>1,000 bytes are acknowledged. The last batch starts at 900.</summary>
     private static readonly AcknowledgedPosition Saved = new(1_000, 0, 100, 900, 7, 100);
 
     private static readonly OpenFacts Unchanged = new(Saved, 1_200) { IsLastBatchThere = true, IsHalfBatchThere = true };
@@ -15,7 +15,7 @@ public sealed class OpenPlanTests
     private readonly List<long> _searched = [];
 
     [Fact]
-    public void An_unchanged_file_is_read_on_where_it_was_left()
+    public void An_unchanged_file_is_read_from_its_acknowledged_position()
     {
         var plan = Of(Unchanged);
         Assert.Equal((Saved, null, 1_200, 0), (plan.Start, plan.Reset, plan.LostFrom, plan.AcknowledgedBefore));
@@ -29,7 +29,7 @@ public sealed class OpenPlanTests
     {
         var plan = Of(Unchanged with { Bytes = bytes, HasOtherHead = true });
         Assert.Equal((default, true, true, false), (plan.Start, plan.IsOther, plan.Reset!.IsGoingBack, plan.IsCut));
-        Assert.Equal((lostFrom, 0), (plan.LostFrom, plan.AcknowledgedBefore)); // nothing of the other one was sent before
+        Assert.Equal((lostFrom, 0), (plan.LostFrom, plan.AcknowledgedBefore)); // nothing of the other file was sent before
         Assert.StartsWith(reason, plan.LostReason, StringComparison.Ordinal);
     }
 
@@ -37,7 +37,7 @@ public sealed class OpenPlanTests
     [Theory]
     [InlineData(950, 900)]
     [InlineData(400, 400)]
-    public void A_cut_file_is_read_on_after_its_last_whole_batch(long bytes, long limit)
+    public void A_cut_file_is_read_from_the_end_of_its_last_whole_batch(long bytes, long limit)
     {
         var whole = new AcknowledgedPosition(300, 0, 30, 200, 5, 30);
         var plan = Of(Unchanged with { Bytes = bytes }, new IntactPart(whole, IsFollowedByBatch: false));
@@ -46,7 +46,7 @@ public sealed class OpenPlanTests
     }
 
     [Fact]
-    public void A_file_that_was_written_over_is_read_from_its_start()
+    public void An_overwritten_file_is_read_from_its_start()
     {
         var plan = Of(Unchanged with { IsWrittenOver = true });
         Assert.Equal((default, 1_000, false), (plan.Start, plan.AcknowledgedBefore, plan.IsOther));
@@ -56,7 +56,7 @@ public sealed class OpenPlanTests
     }
 
     [Fact]
-    public void A_damaged_end_is_read_again_from_the_last_whole_batch()
+    public void A_damaged_end_is_read_from_the_end_of_the_last_whole_batch()
     {
         var whole = new AcknowledgedPosition(300, 0, 30, 200, 5, 30);
         var half = Saved with { Record = 3 };
@@ -65,7 +65,7 @@ public sealed class OpenPlanTests
     }
 
     [Fact]
-    public void If_the_batch_with_acknowledged_records_is_gone_another_in_its_place_is_sent_whole()
+    public void Another_batch_in_place_of_a_partly_acknowledged_one_is_sent_whole()
     {
         var plan = Of(Unchanged with { Saved = Saved with { Record = 3 }, IsHalfBatchThere = false });
         Assert.Equal((1_000, 0, 1_001), (plan.Start.Position, plan.Start.Record, plan.AcknowledgedBefore));
@@ -82,7 +82,7 @@ public sealed class OpenPlanTests
         foreach (var grown in (OpenFacts[])[facts with { Bytes = 1_001 }, facts with { IsTailWhole = true }])
         {
             plan = Of(grown, new IntactPart(before, IsFollowedByBatch: true));
-            Assert.Equal((before, null, 900), (plan.Start, plan.SkippedTailAt, plan.AcknowledgedBefore)); // of the tail nothing was sent
+            Assert.Equal((before, null, 900), (plan.Start, plan.SkippedTailAt, plan.AcknowledgedBefore)); // nothing of the tail was sent
         }
     }
 
