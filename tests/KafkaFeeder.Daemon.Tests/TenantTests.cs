@@ -209,7 +209,7 @@ public sealed class TenantTests : IDisposable
         File.CreateSymbolicLink(a, _folder.File("logs/victim"));
     }
 
-    /// <summary>Waits for this many rounds of searching and cleaning, by time: each takes at most a second.</summary>
+    /// <summary>Waits long enough for this many rounds of searching and cleaning.</summary>
     private void Rounds(int count)
     {
         for (var i = 0; i < count; i++)

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>What is said of segments that are gone from their directory before they are shipped.</summary>
+/// <summary>What is reported about segments that are gone from their directory before they are shipped.</summary>
 public sealed class AbsentSegmentsTests : IDisposable
 {
     private const int MissingEvent = 309;
@@ -19,7 +19,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     public void Dispose() => _rig.Dispose();
 
     [Fact]
-    public void A_segment_that_is_removed_while_it_is_read_is_reported_until_it_is_shipped()
+    public void A_segment_removed_while_it_is_read_is_reported_until_it_is_shipped()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var bytes = new FileInfo(path).Length;
@@ -43,7 +43,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_is_removed_while_it_is_read_and_not_shipped_at_a_crash_is_lost()
+    public void A_segment_removed_while_it_is_read_is_lost_at_a_crash()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var bytes = new FileInfo(path).Length;
@@ -64,7 +64,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_comes_back_while_it_is_read_is_not_removed_any_more()
+    public void A_removed_segment_that_comes_back_is_no_longer_reported()
     {
         var path = _rig.Segment(["1"], ["2"]);
         _rig.Start();
@@ -87,7 +87,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void Another_file_under_its_name_is_not_the_segment_that_was_removed()
+    public void A_copy_under_the_name_of_a_removed_segment_does_not_count_as_that_segment()
     {
         var path = _rig.Segment(["1"], ["2"]);
         _rig.Start();
@@ -104,7 +104,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void A_held_log_says_what_of_it_is_missing_too()
+    public void A_held_log_also_reports_its_missing_segments()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -123,7 +123,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void Many_segments_that_are_missing_are_one_line_and_more_of_them_another_after_a_while()
+    public void Missing_segments_are_logged_in_one_line_and_further_ones_after_a_while()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["first"]);
@@ -144,17 +144,17 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.Equal(2, _rig.Lines.Of(MissingEvent).Length);
     }
 
-    /// <summary>What came after it was found is in no checkpoint, as long as it may be read.</summary>
+    /// <summary>The checkpoint does not have bytes added after the segment was found, as long as it can still be read.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void What_was_written_to_a_removed_segment_after_it_was_found_is_lost_too(bool growsAfter)
+    public void Bytes_written_to_a_removed_segment_after_it_was_found_are_lost_with_it(bool growsAfter)
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var path = _rig.Segment(["1"], ["2"], ["3"], ["4"]);
         var whole = File.ReadAllBytes(path);
         var second = (int)ShippingRig.BatchesOf(path)[1].Position;
-        File.Delete(path); // and not to be known as its writer's: that may live
+        File.Delete(path); // a new file, so that its writer is unknown and may live
         File.WriteAllBytes(path, whole[..second]);
         _rig.Start();
         _rig.Turn();
@@ -183,7 +183,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void What_is_open_is_shipped_though_its_directory_is_gone()
+    public void An_open_segment_is_shipped_although_its_directory_is_gone()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var path = _rig.Segment(["1"], ["2"], ["3"]);
@@ -206,7 +206,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_is_back_while_its_segments_are_read_has_lost_nothing()
+    public void A_directory_that_comes_back_while_its_segments_are_read_causes_no_loss()
     {
         _rig.Segment(["1"], ["2"]);
         _rig.Start();
@@ -220,9 +220,9 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.NotEqual(0, _rig.Status.LagBytes);
     }
 
-    /// <summary>Nobody knows whether a copy still has a writer, so it stays open, and the file that has its name now has to wait.</summary>
+    /// <summary>It is unknown whether a copy still has a writer. So it stays open, and the new file with its name has to wait.</summary>
     [Fact]
-    public void What_has_the_name_of_a_segment_that_is_open_counts_as_lag()
+    public void A_new_file_with_the_name_of_an_open_segment_counts_as_lag()
     {
         using var other = new ShippingRig();
         var replacement = other.Segment(["3"], ["4"], ["5"]);
@@ -254,7 +254,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_over_whose_name_another_file_is_moved_is_removed()
+    public void A_segment_over_which_another_file_is_moved_is_reported_as_removed()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var content = File.ReadAllBytes(path);
@@ -270,7 +270,7 @@ public sealed class AbsentSegmentsTests : IDisposable
     }
 
     [Fact]
-    public void It_is_said_when_the_first_of_them_is_lost()
+    public void The_time_when_the_first_missing_segment_will_be_lost_is_reported()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["first"]);
@@ -289,7 +289,7 @@ public sealed class AbsentSegmentsTests : IDisposable
         Assert.EndsWith($"lost if not back by {lostAt}Z", _rig.Status.Error, StringComparison.Ordinal);
     }
 
-    /// <summary>The directory is listed every few seconds.</summary>
+    /// <summary>Lets the time pass after which the directory is listed again, and runs a turn.</summary>
     private void Look()
     {
         _rig.Time.Advance(SegmentWatch.Interval);

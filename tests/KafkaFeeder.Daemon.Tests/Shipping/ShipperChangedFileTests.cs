@@ -9,7 +9,7 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 /// <summary>
-/// Files that grow after they were done, are cut, replaced, or gone for a while: nothing is lost, and what is doubled is announced.
+/// Files that grow after they were done, are cut, replaced, or missing for a while. Nothing is lost, and duplicates are counted.
 /// </summary>
 public sealed class ShipperChangedFileTests : IDisposable
 {
@@ -20,7 +20,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     public void Dispose() => _rig.Dispose();
 
     [Fact]
-    public void A_done_file_that_grows_is_read_on_though_nothing_changes_in_the_directory()
+    public void A_done_segment_that_grows_is_shipped_even_if_the_directory_does_not_change()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var whole = File.ReadAllBytes(path);
@@ -38,7 +38,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void Of_many_done_files_an_old_one_that_grows_is_found_too()
+    public void An_old_done_segment_that_grows_is_found_among_many()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var whole = File.ReadAllBytes(path);
@@ -56,7 +56,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void What_was_sent_of_a_done_file_that_grew_is_announced_after_a_crash()
+    public void Records_sent_from_a_done_segment_that_grew_are_possible_duplicates_after_a_crash()
     {
         var path = _rig.Segment(["1"], ["2", "3", "4"]);
         var whole = File.ReadAllBytes(path);
@@ -75,7 +75,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_directory_that_is_empty_for_a_while_loses_and_doubles_nothing(bool isOtherDirectory)
+    public void A_directory_that_is_empty_for_a_while_causes_no_loss_and_no_duplicates(bool isOtherDirectory)
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var first = _rig.Segment(["1"], ["2"]);
@@ -101,7 +101,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_is_empty_at_the_start_loses_and_doubles_nothing()
+    public void A_directory_that_is_empty_at_the_start_causes_no_loss_and_no_duplicates()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var first = _rig.Segment(["1"], ["2"]);
@@ -126,7 +126,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void Segments_that_are_done_are_not_shipped_again_when_they_come_back_after_days()
+    public void Done_segments_that_come_back_after_days_are_not_shipped_again()
     {
         var path = _rig.Segment(["1"], ["2"]);
         _rig.Start();
@@ -149,12 +149,12 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Drain(5);
         _rig.Time.Advance(TimeSpan.FromDays(8));
         _rig.Drain(5);
-        Assert.Empty(_rig.Saved()!.Segments); // and not remembered without end
+        Assert.Empty(_rig.Saved()!.Segments); // and not remembered for ever
         Assert.Empty(_rig.Ledger());
     }
 
     [Fact]
-    public void A_segment_that_was_shipped_and_forgotten_in_the_same_run_is_no_possible_duplicate_in_the_next()
+    public void A_segment_shipped_and_forgotten_in_one_run_is_no_possible_duplicate_in_the_next()
     {
         var path = _rig.Segment(["1", "2"]);
         _rig.Start();
@@ -165,13 +165,13 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Drain(5);
         Assert.Empty(_rig.Saved()!.Segments);
 
-        _rig.Crash(); // all is saved, as by a stop
+        _rig.Crash(); // everything is saved, as at a stop
         _rig.Start();
         Assert.Equal(0, _rig.Status.PossibleDuplicates);
     }
 
     [Fact]
-    public void A_segment_that_comes_back_after_it_was_booked_as_lost_is_shipped()
+    public void A_segment_that_comes_back_after_it_was_reported_as_lost_is_shipped()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -187,14 +187,14 @@ public sealed class ShipperChangedFileTests : IDisposable
 
         File.WriteAllBytes(second, bytes);
         DrainReplaced();
-        _rig.Time.Advance(TimeSpan.FromDays(2)); // a copy: nobody knows whether its writer lives
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // a copy: it is unknown whether its writer lives
         DrainReplaced();
         Assert.Equal(["1", "2"], Transport.Topic);
         Assert.Single(_rig.Ledger());
     }
 
     [Fact]
-    public void Bytes_that_are_cut_before_the_file_was_opened_are_lost_and_told()
+    public void Bytes_cut_off_before_the_file_was_opened_are_reported_as_lost()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -210,7 +210,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void Bytes_that_are_cut_while_the_daemon_is_away_are_lost_and_told()
+    public void Bytes_cut_off_while_the_daemon_is_stopped_are_reported_as_lost()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var path = _rig.Segment(["1"], ["2"], ["3"]);
@@ -229,7 +229,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void Bytes_that_are_cut_while_the_file_is_open_are_lost_and_told()
+    public void Bytes_cut_off_while_the_file_is_open_are_reported_as_lost()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var path = _rig.Segment(["1"], ["2"], ["3"]);
@@ -245,7 +245,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void What_is_sent_again_after_a_reset_counts_as_possible_duplicates()
+    public void Records_sent_again_after_a_reset_are_possible_duplicates()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -259,7 +259,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Crash();
         writer.Dispose();
 
-        // The last batch is lost, and the one before it stands where it ended: a file system that lost a page.
+        // The last two batches are exchanged, as after a file system lost a page: no batch ends where the checkpoint says.
         var middle = whole.AsSpan((int)batches[1].Position, (int)(batches[2].Position - batches[1].Position)).ToArray();
         var last = whole.AsSpan((int)batches[2].Position).ToArray();
         File.WriteAllBytes(path, [.. whole[..(int)batches[1].Position], .. last, .. middle]);
@@ -272,10 +272,10 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     /// <summary>
-    /// A batch that was confirmed is gone, and a longer one stands in its place: nobody knows whether it has the same records.
+    /// An acknowledged batch is gone, and a longer one is in its place. It is unknown whether it has the same records.
     /// </summary>
     [Fact]
-    public void What_stands_in_the_place_of_a_confirmed_batch_is_announced_and_the_checkpoint_goes_back_before_it_is_sent()
+    public void The_checkpoint_goes_back_before_another_batch_in_place_of_an_acknowledged_one_is_sent()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -307,7 +307,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_is_gone_for_less_than_a_look_at_the_directory_is_not_lost()
+    public void A_segment_that_is_missing_for_a_moment_is_not_lost()
     {
         var first = _rig.Segment(["1"]);
         var second = _rig.Segment(["2"]);
@@ -315,7 +315,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         Transport.AcksAtOnce = true;
         Transport.Refuses = _ =>
         {
-            File.Move(second, aside); // between the listing and the opening of it
+            File.Move(second, aside); // after the directory was listed, before the segment is opened
             Transport.Refuses = _ => false;
             return false;
         };
@@ -332,7 +332,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void In_another_directory_what_is_missing_is_waited_for_longer_also_if_something_is_there()
+    public void In_a_new_directory_missing_segments_are_waited_for_longer_even_if_others_are_there()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var first = _rig.Segment(["1"]);
@@ -353,9 +353,9 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
     }
 
-    /// <summary>Else one that is restarted again and again would wait for ever.</summary>
+    /// <summary>Else a daemon that is restarted again and again would wait for ever.</summary>
     [Fact]
-    public void The_time_that_a_segment_is_missing_goes_on_over_a_restart()
+    public void The_time_since_which_a_segment_is_missing_survives_a_restart()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -376,7 +376,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void What_was_sent_of_a_replacement_is_announced_after_a_crash()
+    public void Records_sent_from_a_replacement_are_possible_duplicates_after_a_crash()
     {
         using var other = new ShippingRig();
         var replacement = other.Segment(["4", "5"], ["6"]);
@@ -397,7 +397,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void The_whole_of_a_deleted_segment_is_lost_though_it_grew_after_it_was_found()
+    public void A_deleted_segment_is_lost_with_the_bytes_added_after_it_was_found()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -424,7 +424,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void Lag_and_age_are_what_lies_on_disk_also_while_nothing_is_acknowledged()
+    public void Lag_and_age_are_those_of_the_disk_even_while_nothing_is_acknowledged()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -450,9 +450,9 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal(Directory.GetFiles(_rig.Logs, "*.szn").Sum(f => new FileInfo(f).Length), _rig.Status.LagBytes);
     }
 
-    /// <summary>They are many while the brokers are away, and an old one may grow as well as the newest.</summary>
+    /// <summary>There are many such segments while the brokers are away, and an old one may grow as well as the newest.</summary>
     [Fact]
-    public void What_is_added_to_segments_that_are_not_open_is_lag_at_the_next_look()
+    public void Bytes_added_to_segments_that_are_not_open_are_lag_after_the_next_polling()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var paths = Enumerable.Range(0, 8).Select(i => _rig.Segment([$"{i}"])).ToList();
@@ -466,14 +466,14 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.NotEqual(BytesOnDisk(), _rig.Status.LagBytes);
         _rig.Time.Advance(SegmentWatch.Interval);
         _rig.Turn(2);
-        Assert.Single(Transport.Sent); // nothing is acknowledged, so no other is opened
+        Assert.Single(Transport.Sent); // nothing is acknowledged, so no other segment is opened
         Assert.Equal(BytesOnDisk(), _rig.Status.LagBytes);
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Space_that_a_writer_has_prepared_is_no_lag(bool isOpen)
+    public void Space_prepared_by_a_writer_is_no_lag(bool isOpen)
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = isOpen ? 1 << 20 : 1 };
         _rig.Segment(["1"]);
@@ -505,7 +505,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     [Theory]
     [InlineData(2)]
     [InlineData(4)]
-    public void What_was_not_shipped_of_a_file_that_another_replaced_is_lost_and_told(int batches)
+    public void Unshipped_bytes_of_a_replaced_file_are_reported_as_lost(int batches)
     {
         using var other = new ShippingRig();
         var replacement = other.Segment([.. Enumerable.Range(4, batches).Select(i => new[] { $"{i}" })]);
@@ -536,7 +536,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     [InlineData("link")]
     [InlineData("fifo")]
     [InlineData("directory")]
-    public void A_segment_that_takes_the_place_of_what_was_none_is_shipped_without_a_restart(string what)
+    public void A_segment_that_replaces_a_link_pipe_or_directory_is_shipped_without_a_restart(string what)
     {
         using var other = new ShippingRig();
         var segment = other.Segment(["0"]);
@@ -546,7 +546,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Start();
         Run(10);
         Assert.Equal(["1"], Transport.Topic);
-        Assert.InRange(_rig.Status.CheckpointResets, 0, 1); // told once at most
+        Assert.InRange(_rig.Status.CheckpointResets, 0, 1); // reported once at most
         Assert.Equal((1, 0), (_rig.Status.Segments, _rig.Status.LagBytes));
         Assert.DoesNotContain(_rig.Saved()!.Segments, s => s.Name == Path.GetFileName(path));
 
@@ -562,7 +562,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     [InlineData("link")]
     [InlineData("fifo")]
     [InlineData("directory")]
-    public void A_half_shipped_segment_whose_name_is_taken_is_missing_and_goes_on_when_it_is_back(string what)
+    public void A_partly_shipped_segment_whose_name_is_taken_is_missing_and_continues_when_it_is_back(string what)
     {
         var (path, aside, confirmed) = HalfShipped(what);
         _rig.Start();
@@ -577,7 +577,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Crash();
         _rig.Start();
         Run(5);
-        Assert.Equal(saved.MissingSince, _rig.Saved(path).MissingSince); // and not from now on
+        Assert.Equal(saved.MissingSince, _rig.Saved(path).MissingSince); // not from the restart on
         Assert.Empty(_rig.Ledger());
         Replace(path, aside);
         Run(10);
@@ -588,7 +588,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void A_half_shipped_segment_whose_name_is_taken_for_good_is_lost_once()
+    public void A_partly_shipped_segment_whose_name_stays_taken_is_lost_once()
     {
         var (path, aside, confirmed) = HalfShipped("link");
         _rig.Start();
@@ -612,7 +612,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_whose_name_is_taken_before_anything_of_it_was_shipped_is_lost_after_a_while_too()
+    public void An_unshipped_segment_whose_name_stays_taken_is_lost_after_a_while()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -636,7 +636,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void A_taken_name_whose_loss_cannot_be_noted_is_noted_when_it_can_be()
+    public void The_loss_of_a_segment_whose_name_is_taken_is_recorded_once_the_ledger_can_be_written()
     {
         HalfShipped("link");
         Directory.CreateDirectory(_rig.LedgerPath);
@@ -654,7 +654,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_segment_that_is_done_is_not_shipped_again_when_its_name_was_taken_for_a_while(bool wasMissing)
+    public void A_done_segment_whose_name_was_taken_for_a_while_is_not_shipped_again(bool wasMissing)
     {
         var path = _rig.Segment(["1"], ["2"]);
         _rig.Segment(["3"]);
@@ -686,9 +686,9 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Empty(_rig.Ledger());
     }
 
-    /// <summary>Perhaps somebody restored it as another user: of what is in it nothing is owed any more.</summary>
+    /// <summary>Perhaps another user restored it. All of it is shipped already, so no other segment has to wait.</summary>
     [Fact]
-    public void A_shipped_segment_that_is_back_and_cannot_be_read_stops_no_other_and_is_told()
+    public void A_shipped_segment_that_is_back_and_unreadable_is_reported_and_stops_no_other()
     {
         var path = _rig.Segment(["1"]);
         _rig.Start();
@@ -709,7 +709,7 @@ public sealed class ShipperChangedFileTests : IDisposable
             Assert.Equal(LogState.Retrying, _rig.Status.State);
             Assert.Contains(
                 $"1 segment that was shipped is back and cannot be read: cannot open {path}", _rig.Status.Error, StringComparison.Ordinal);
-            _rig.Time.Advance(MissingPolicy.Memory * 2); // it is there: not forgotten
+            _rig.Time.Advance(MissingPolicy.Memory * 2); // it is there, so it is not forgotten
             Run(5);
             _rig.Crash();
             _rig.Start();
@@ -725,7 +725,7 @@ public sealed class ShipperChangedFileTests : IDisposable
     }
 
     [Fact]
-    public void A_shipped_segment_that_was_back_for_a_while_and_could_not_be_read_is_told_no_more_when_it_is_gone()
+    public void A_shipped_segment_that_was_back_and_unreadable_is_no_longer_reported_when_it_is_gone()
     {
         var path = _rig.Segment(["1"]);
         _rig.Start();
@@ -749,9 +749,9 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Empty(_rig.Saved()!.Segments);
     }
 
-    /// <summary>One whose loss cannot be noted is looked at again; meanwhile the others are looked at too.</summary>
+    /// <summary>A segment whose loss cannot be recorded is looked at again. Meanwhile the others are looked at as well.</summary>
     [Fact]
-    public void One_segment_that_cannot_be_dealt_with_keeps_no_other_from_being_looked_at()
+    public void A_segment_whose_loss_cannot_be_recorded_does_not_stop_the_others_from_being_looked_at()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["in flight"]);
@@ -807,7 +807,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         Directory.Delete(aside);
     }
 
-    /// <summary>A segment of which a part is confirmed, and whose name something else took while the daemon was away.</summary>
+    /// <summary>A segment that is partly acknowledged, and whose name something else took while the daemon was stopped.</summary>
     private (string Path, string Aside, long Confirmed) HalfShipped(string what)
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
@@ -846,7 +846,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         }
     }
 
-    /// <summary>The name is there at each moment, but for a directory.</summary>
+    /// <summary>The name exists all the time, except when it was that of a directory.</summary>
     private static void Replace(string path, string segment)
     {
         if (Directory.Exists(path))
@@ -857,7 +857,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         File.Move(segment, path, overwrite: true);
     }
 
-    /// <summary>Turns, two seconds apart; the check of the checkpoint opens no links.</summary>
+    /// <summary>Runs turns, two seconds apart, without the check of the checkpoint, which does not open links.</summary>
     private void Run(int turns)
     {
         for (var i = 0; i < turns; i++)
@@ -870,7 +870,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Shipper!.RunOnce();
     }
 
-    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint: it cannot handle two files of one name.</summary>
     private void DrainReplaced()
     {
         for (var i = 0; i < 20; i++)

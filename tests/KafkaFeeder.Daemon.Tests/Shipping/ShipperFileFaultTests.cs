@@ -10,10 +10,10 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>Files that are not as their writer left them, or vanish, or whose writer lives or died.</summary>
+/// <summary>Files that changed after their writer left them, that are gone, or whose writer lives or is dead.</summary>
 public sealed class ShipperFileFaultTests : IDisposable
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromDays(1); // of the rig's segments
+    private static readonly TimeSpan Interval = TimeSpan.FromDays(1); // of the segments of the rig
 
     private readonly ShippingRig _rig = new();
 
@@ -22,7 +22,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     public void Dispose() => _rig.Dispose();
 
     [Fact]
-    public void The_torn_tail_of_a_dead_writer_is_never_sent_and_the_next_segment_follows()
+    public void The_torn_tail_of_a_dead_writer_is_skipped_and_the_next_segment_is_shipped()
     {
         var path = _rig.Segment(["1"], ["2", "3"]);
         var tail = ShippingRig.BatchesOf(path)[1].Position;
@@ -45,13 +45,13 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.Equal(["1", "4"], Transport.Topic);
     }
 
-    /// <summary>EIO, as of a broken disk: its descriptor is made that of a file that cannot be read at its start.</summary>
+    /// <summary>EIO, as of a broken disk: the descriptor is replaced by that of a file that cannot be read at its start.</summary>
     [Fact]
-    public void A_segment_that_cannot_be_read_any_more_keeps_nothing_from_being_saved()
+    public void Acknowledgements_are_saved_while_the_segment_cannot_be_read()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
-        SetLength(path, new FileInfo(path).Length + 4096); // prepared space: then its head is not looked at when it is found
+        SetLength(path, new FileInfo(path).Length + 4096); // prepared space: then its first batch is not read when the segment is found
         _rig.Start();
         _rig.Turn();
         using (OtherFile.InPlaceOf(path, "/proc/self/mem"))
@@ -59,7 +59,7 @@ public sealed class ShipperFileFaultTests : IDisposable
             Transport.Answer(Transport.InFlight[0]);
             _rig.Turn();
             Assert.Equal(batches[1].Position, _rig.Saved(path).Acknowledged.Position);
-            Assert.NotNull(_rig.Saved(path).Head); // from when its first batch was read
+            Assert.NotNull(_rig.Saved(path).Head); // kept since its first batch was read
         }
 
         Transport.Answer(Transport.InFlight[0]);
@@ -68,7 +68,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain(3);
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.True(_rig.Saved(path).IsDone);
-        Assert.Equal(["torn"], _rig.Ledger().Select(e => e.Kind)); // the space
+        Assert.Equal(["torn"], _rig.Ledger().Select(e => e.Kind)); // the prepared space
     }
 
     private static void SetLength(string path, long bytes)
@@ -78,7 +78,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_torn_tail_cut_at_any_byte_is_passed_and_what_stands_before_it_is_delivered()
+    public void A_torn_tail_cut_at_any_byte_is_skipped_and_the_batches_before_it_are_delivered()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var whole = File.ReadAllBytes(path);
@@ -86,7 +86,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         for (var bytes = tail; bytes <= whole.Length; bytes++)
         {
             using var rig = new ShippingRig();
-            File.WriteAllBytes(path, whole[..bytes]); // the same file: its writer is known to be gone from it
+            File.WriteAllBytes(path, whole[..bytes]); // the same file, so its writer is known to be gone
             File.Move(path, Path.Combine(rig.Logs, Path.GetFileName(path)));
             rig.Start();
             rig.Drain(3);
@@ -98,7 +98,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_torn_tail_of_a_copy_is_kept_like_damage_once_its_time_is_over()
+    public void A_torn_tail_of_a_copy_is_kept_as_damage_after_a_while()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var torn = File.ReadAllBytes(path)[..^1];
@@ -120,7 +120,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_first_batch_that_was_torn_tells_no_identity_so_it_is_waited_for_before_it_is_passed()
+    public void A_torn_first_batch_has_no_identity_and_is_waited_for_longer_before_it_is_skipped()
     {
         var path = _rig.Segment(["1", "2"]);
         Cut(path, 60);
@@ -136,7 +136,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void An_unfinished_batch_is_waited_for_while_its_writer_lives()
+    public void An_unfinished_batch_is_waited_for_as_long_as_its_writer_lives()
     {
         var path = _rig.Segment(["1"], ["2", "3"]);
         var whole = File.ReadAllBytes(path);
@@ -161,7 +161,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void Damage_in_the_middle_costs_its_batch_and_nothing_else()
+    public void Damage_in_the_middle_costs_only_its_batch()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
@@ -181,9 +181,9 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.True(_rig.Saved(path).IsDone);
     }
 
-    /// <summary>The CRC does not cover the base offset; the reader repairs it, and what is read once more has to be the same.</summary>
+    /// <summary>The CRC does not cover the base offset. The reader repairs it, and reading again has to give the same offset.</summary>
     [Fact]
-    public void A_batch_that_is_sent_again_keeps_the_offset_that_was_repaired()
+    public void A_batch_that_is_sent_again_keeps_its_repaired_offset()
     {
         var path = _rig.Segment(["0"], ["1", "2"], ["3"]);
         using (var file = File.OpenWrite(path))
@@ -200,7 +200,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.Equal("offset 2: MsgSizeTooLarge", Assert.Single(_rig.Ledger()).Reason);
     }
 
-    /// <summary>There a wrapper has the offset of its last message, and those in it may be counted from that.</summary>
+    /// <summary>In old formats a wrapper has the offset of its last message, and the messages in it may be counted from there.</summary>
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -219,7 +219,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_batch_that_is_damaged_on_disk_before_it_can_be_sent_again_is_accounted_for()
+    public void A_batch_damaged_on_disk_before_it_is_sent_again_is_recorded_as_damaged()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
@@ -240,7 +240,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_batch_that_is_cut_off_before_it_can_be_sent_again_is_lost_and_told()
+    public void A_batch_cut_off_before_it_is_sent_again_is_reported_as_lost()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
@@ -257,12 +257,12 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain();
         Assert.Equal(["1"], Transport.Topic);
         Assert.Equal(bytes - batches[1].Position, _rig.Status.LostBytes); // each byte once
-        var seen = Assert.Single(_rig.Ledger(), e => e.Kind != "lost"); // the size that is found later is not called shipped
+        var seen = Assert.Single(_rig.Ledger(), e => e.Kind != "lost"); // the later cut is not reported as shipped bytes
         Assert.EndsWith("had been shipped, or are in an entry before this one", seen.Reason, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_segment_that_was_removed_unread_is_lost_once_and_loudly()
+    public void A_segment_removed_before_it_was_read_is_reported_as_lost_once()
     {
         var first = _rig.Segment(["1"]);
         var second = _rig.Segment(["2"]);
@@ -295,7 +295,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_was_removed_while_the_daemon_was_away_is_lost()
+    public void A_segment_removed_while_the_daemon_was_stopped_is_lost()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var bytes = new FileInfo(path).Length;
@@ -316,7 +316,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_loss_that_could_not_be_noted_is_noted_when_it_can_be_and_shipping_goes_on()
+    public void A_loss_is_recorded_once_the_ledger_can_be_written_and_shipping_continues()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"]);
@@ -340,7 +340,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_is_removed_while_it_is_read_is_read_to_its_end()
+    public void A_segment_removed_while_it_is_read_is_read_to_its_end()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var path = _rig.Segment(["1"], ["2"], ["3"]);
@@ -350,11 +350,11 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Drain(10);
         Assert.Equal(["1", "2", "3"], Transport.Topic);
         Assert.Empty(_rig.Ledger());
-        Assert.All(_rig.Saved()!.Segments, s => Assert.True(s.IsDone && s.MissingSince is not null)); // remembered, if it comes back
+        Assert.All(_rig.Saved()!.Segments, s => Assert.True(s.IsDone && s.MissingSince is not null)); // remembered in case it comes back
     }
 
     [Fact]
-    public void A_new_segment_under_the_name_of_one_that_was_removed_while_it_was_read_is_shipped_too()
+    public void A_new_segment_with_the_name_of_a_removed_one_is_shipped_as_well()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         using var other = new ShippingRig();
@@ -374,7 +374,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(6)]
-    public void A_segment_that_was_replaced_by_another_of_the_same_name_is_shipped_from_its_start(int batches)
+    public void A_segment_that_replaced_another_of_the_same_name_is_shipped_from_its_start(int batches)
     {
         using var other = new ShippingRig();
         var values = Enumerable.Range(0, batches).Select(i => $"new {i} of another length").ToArray();
@@ -392,7 +392,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_was_replaced_while_the_daemon_was_away_is_shipped_from_its_start()
+    public void A_segment_replaced_while_the_daemon_was_stopped_is_shipped_from_its_start()
     {
         using var other = new ShippingRig();
         var replacement = other.Segment(["4"], ["5"], ["6"], ["7"]);
@@ -413,7 +413,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_link_under_a_segments_name_is_told_and_in_nobodys_way()
+    public void A_link_with_the_name_of_a_segment_is_reported_and_does_not_stop_shipping()
     {
         var secret = Path.Combine(_rig.CheckpointDirectory, "secret");
         File.WriteAllText(secret, "secret");
@@ -427,7 +427,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_that_has_shrunk_behind_the_checkpoint_is_told_and_passed()
+    public void A_segment_cut_before_the_checkpoint_is_reported_and_does_not_stop_shipping()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -449,7 +449,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_last_batch_that_a_power_cut_left_as_zeros_costs_no_duplicate()
+    public void A_last_batch_left_as_zeros_by_a_power_cut_causes_no_duplicates()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -464,7 +464,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         using (var file = File.OpenWrite(path))
         {
             file.Position = last;
-            file.Write(new byte[(int)(file.Length - last)]); // what a power cut leaves of pages that were never written
+            file.Write(new byte[(int)(file.Length - last)]); // pages that were never written before a power cut
         }
 
         _rig.Start();
@@ -475,7 +475,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void After_a_power_cut_a_long_segment_is_looked_through_in_slices()
+    public void After_a_power_cut_a_long_segment_is_searched_in_several_turns()
     {
         var value = new string('x', 8 << 20);
         using (var writer = _rig.Writer(1 << 30))
@@ -495,14 +495,14 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Crash();
         using (var file = File.OpenWrite(path))
         {
-            file.SetLength(file.Length + 100); // it is read on
+            file.SetLength(file.Length + 100); // so that reading continues
             file.Position = last;
             file.Write(new byte[(int)(file.Length - last)]);
         }
 
         _rig.Start();
         _rig.Turn(2);
-        Assert.Equal(0, _rig.Status.CheckpointResets); // neither turn went through all of it
+        Assert.Equal(0, _rig.Status.CheckpointResets); // two turns did not search all of it
         _rig.Drain(10);
         Assert.Equal(1, _rig.Status.CheckpointResets);
         Assert.Equal(6, Transport.Topic.Count);
@@ -510,7 +510,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_loss_that_cannot_be_noted_when_a_file_is_opened_is_noted_once_when_it_can_be()
+    public void A_loss_found_when_a_file_is_opened_is_recorded_once_the_ledger_can_be_written()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         _rig.Options = _rig.Options with { MaxInFlightBytes = 64 << 10 };
@@ -537,7 +537,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_goes_in_the_middle_of_its_opening_leaves_no_lag_behind()
+    public void A_file_that_is_removed_while_it_is_opened_leaves_no_lag()
     {
         var (path, batches, bytes) = TwoOfThreeShipped();
         StartWithAnother();
@@ -545,14 +545,14 @@ public sealed class ShipperFileFaultTests : IDisposable
         using (var file = File.OpenWrite(path))
         {
             file.Position = batches[1];
-            file.Write(new byte[(int)(batches[2] - batches[1])]); // so it is searched where it is whole
+            file.Write(new byte[(int)(batches[2] - batches[1])]); // so the file is searched for its last whole batch
         }
 
         _rig.Lines.OnLine = id =>
         {
             if (id == 503)
             {
-                File.Move(path, _rig.Logs + ".aside"); // the loss is in the ledger; nothing is changed yet
+                File.Move(path, _rig.Logs + ".aside"); // the loss is in the ledger, and nothing else has changed yet
             }
         };
         DrainReplaced();
@@ -562,7 +562,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_was_cut_behind_what_was_confirmed_has_lost_what_was_not()
+    public void In_a_file_cut_before_its_acknowledged_position_only_unacknowledged_bytes_are_lost()
     {
         var (path, batches, bytes) = TwoOfThreeShipped();
         StartWithAnother();
@@ -576,7 +576,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void Two_live_writers_of_one_component_are_shipped_at_once()
+    public void Segments_of_two_live_writers_of_one_component_are_shipped_at_once()
     {
         using var one = _rig.Writer();
         using var two = _rig.Writer();
@@ -593,7 +593,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void The_oldest_unshipped_record_is_found_behind_a_live_segment_that_is_all_confirmed()
+    public void The_oldest_unshipped_record_is_found_after_an_acknowledged_open_segment()
     {
         using var one = _rig.Writer();
         using var two = _rig.Writer();
@@ -607,7 +607,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_segment_with_an_older_name_that_comes_late_is_shipped()
+    public void A_late_segment_with_an_older_name_is_shipped()
     {
         using var other = new ShippingRig();
         _rig.Segment(["1"]);
@@ -619,7 +619,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_was_called_done_and_grows_is_read_on()
+    public void A_done_segment_that_grows_is_shipped_from_its_former_end()
     {
         var path = _rig.Segment(["1"], ["2"]);
         var whole = File.ReadAllBytes(path);
@@ -634,14 +634,14 @@ public sealed class ShipperFileFaultTests : IDisposable
             file.Write(whole.AsSpan(half));
         }
 
-        _rig.Segment(["3"]); // something changes in the directory
+        _rig.Segment(["3"]); // so that the directory changes
         DrainReplaced();
         Assert.Equal(["1", "2", "3"], Transport.Topic.Order(StringComparer.Ordinal));
         Assert.True(_rig.Saved(path).IsDone);
     }
 
     [Fact]
-    public void A_directory_that_goes_away_loses_nothing_when_it_comes_back()
+    public void A_directory_that_comes_back_causes_no_loss()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["1"], ["2"]);
@@ -660,7 +660,7 @@ public sealed class ShipperFileFaultTests : IDisposable
     }
 
     [Fact]
-    public void A_count_that_the_bytes_cannot_hold_is_damage_and_nothing_is_made_by_it()
+    public void A_record_count_that_the_bytes_cannot_hold_is_damage_and_allocates_nothing()
     {
         var path = _rig.Segment(["1"], ["2"], ["3"]);
         var batches = ShippingRig.BatchesOf(path);
@@ -676,7 +676,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.Equal(2, _rig.Saved(path).Acknowledged.Records);
     }
 
-    /// <summary>In a segment without an identity nothing tells what the offset was.</summary>
+    /// <summary>In a segment without an identity the offset cannot be repaired.</summary>
     [Fact]
     public void A_negative_offset_is_damage()
     {
@@ -697,7 +697,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.Equal("its base offset is -5", entry.Reason);
     }
 
-    /// <summary>The same file with other headers, their checksums right.</summary>
+    /// <summary>Rewrites the file with changed headers and correct checksums.</summary>
     private static void Rewrite(string path, Func<int, RecordBatchHeader, RecordBatchHeader> change)
     {
         var bytes = File.ReadAllBytes(path);
@@ -709,7 +709,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         File.WriteAllBytes(path, bytes);
     }
 
-    /// <summary>All is sent, fails, and is sent once more.</summary>
+    /// <summary>Everything is sent, fails, and is sent again.</summary>
     private void SendTwice()
     {
         _rig.Turn();
@@ -719,7 +719,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Turn(2);
     }
 
-    /// <summary>A segment of three batches, of which two are confirmed, and where they begin; the daemon is away.</summary>
+    /// <summary>A segment of three batches, of which two are acknowledged, and their positions. The daemon is stopped.</summary>
     private (string Path, List<long> Batches, long Bytes) TwoOfThreeShipped()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
@@ -738,7 +738,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         return (path, batches, new FileInfo(path).Length);
     }
 
-    /// <summary>A segment that comes first is on its way: the next is opened after its size was looked at.</summary>
+    /// <summary>A segment with an earlier name is in flight, so the next is opened after its size was looked at.</summary>
     private void StartWithAnother()
     {
         using var other = new ShippingRig();
@@ -756,7 +756,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         file.SetLength(bytes);
     }
 
-    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint: it cannot handle two files of one name.</summary>
     private void DrainReplaced()
     {
         for (var i = 0; i < 20; i++)

@@ -18,7 +18,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>Shippers on their real loops: what happens when one fails, is removed, is put back, gets other settings.</summary>
+/// <summary>Shippers on their real loops: one fails, is removed, is put back, or gets new settings.</summary>
 public sealed class ShipperManagerTests : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -50,7 +50,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_shipper_that_fails_unexpectedly_saves_what_was_acknowledged_and_is_not_tried_again_at_once()
+    public async Task A_shipper_that_fails_saves_acknowledgements_and_does_not_restart_at_once()
     {
         Segment("1", "2", "3");
         _brokers.ThrowsAt = "3";
@@ -63,7 +63,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Between_two_tries_of_a_shipper_that_fails_lies_the_time_that_it_says()
+    public async Task A_failed_shipper_starts_again_after_the_time_that_it_reports()
     {
         var time = new ManualTime();
         Segment("1");
@@ -78,7 +78,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
             await Eventually.HoldsAsync(() => time.Next == TimeSpan.FromSeconds(wait)); // it waits
             var opened = _brokers.Opened;
             time.Advance(TimeSpan.FromSeconds(wait) - TimeSpan.FromMilliseconds(1));
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // a try would have come by now
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // it would have started by now
             Assert.Equal(opened, _brokers.Opened);
             time.Advance(TimeSpan.FromMilliseconds(1));
             await Eventually.HoldsAsync(() => _brokers.Opened == opened + 1);
@@ -86,7 +86,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_memory_limit_that_is_too_small_for_the_segments_is_told_once_they_are_counted()
+    public async Task A_memory_limit_too_small_for_the_segments_is_reported_when_they_are_counted()
     {
         Segment("1");
         Segment("2");
@@ -101,20 +101,20 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_memory_limit_is_not_judged_before_the_segments_are_counted()
+    public async Task A_memory_limit_too_small_for_any_segments_is_reported_only_when_they_are_counted()
     {
         Segment("1");
         var lines = new LogLines();
         var manager = Manager(logger: lines, memoryLimit: InFlightBudget.NeededFor(1, segments: 0) - 1);
         manager.Apply([Planned()]);
-        Assert.Empty(lines.Of(207)); // it is too small for any number of them
+        Assert.Empty(lines.Of(207)); // although it is too small for any number of segments
         await Eventually.HoldsAsync(() => manager.Logs.All[0].IsLookedAt);
         manager.Apply([Planned()]);
         Assert.Contains("1 logs with 1 segments need", Assert.Single(lines.Of(207)), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task What_an_earlier_run_lost_is_in_the_status_of_the_next()
+    public async Task Losses_of_an_earlier_run_are_in_the_status()
     {
         new Ledger(_state.LedgerPath, TimeProvider.System).Add(
             LedgerKind.Lost, _logs, "20261121_100000_3600_UTC-orders.szn", 0, 50, 0, "gone");
@@ -125,7 +125,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_log_that_is_removed_and_put_back_waits_for_its_former_shipper()
+    public async Task A_log_that_is_removed_and_put_back_waits_for_its_old_shipper()
     {
         Segment("1", "2", "3");
         _brokers.Answers = false;
@@ -138,12 +138,12 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         _brokers.Answers = true;
         await Eventually.HoldsAsync(() => manager.Logs.All[0].State == LogState.Idle && _brokers.Opened == 2);
         Assert.Equal(["1", "2", "3"], _brokers.Topic);
-        Assert.Null(manager.Logs.All[0].LastError); // nor did it try, and find the log's lock taken
+        Assert.Null(manager.Logs.All[0].LastError); // it did not even try, which would have failed on the lock of the log
     }
 
-    /// <summary>It is no longer planned then, since nothing names it any more; what is open can be shipped all the same.</summary>
+    /// <summary>The log is no longer configured then. Its open files can still be shipped.</summary>
     [Fact]
-    public async Task A_log_whose_directory_went_with_its_configuration_is_shipped_from_the_open_file_first()
+    public async Task A_log_deleted_with_its_configuration_is_shipped_from_its_open_file()
     {
         string[] values = [.. Enumerable.Range(1, 4).Select(i => new string((char)('0' + i), 200_000))];
         Segment(values);
@@ -166,9 +166,9 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         Assert.Empty(manager.Logs.All);
     }
 
-    /// <summary>All of it is shipped, and its writer writes on: to a file without a name.</summary>
+    /// <summary>All of it is shipped, and its writer goes on writing to a file without a name.</summary>
     [Fact]
-    public async Task A_log_whose_directory_is_gone_is_read_as_long_as_a_file_of_it_has_a_writer()
+    public async Task A_log_whose_directory_is_gone_is_read_as_long_as_its_file_has_a_writer()
     {
         var name = SomeLog.Segment(_logs);
         var content = File.ReadAllBytes(name);
@@ -207,7 +207,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Another_retention_takes_effect_without_a_restart()
+    public async Task A_new_retention_takes_effect_without_a_restart()
     {
         Segment("1", "2", "3");
         _brokers.Answers = false;
@@ -228,7 +228,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Two_daemons_with_checkpoints_of_their_own_do_not_ship_one_log_twice()
+    public async Task Two_daemons_with_separate_checkpoints_do_not_both_ship_a_log()
     {
         Segment("1", "2");
         var first = Manager();
@@ -247,7 +247,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
     }
 
     [Fact]
-    public void While_a_log_line_is_written_others_may_look()
+    public void The_list_of_logs_can_be_read_while_a_line_is_logged()
     {
         var lines = new LogLines();
         var manager = Manager(logger: lines);
@@ -278,7 +278,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
             BrokerGroups = new Dictionary<string, BrokerGroupOptions>(),
             Shipper = new ShipperOptions
             {
-                CheckpointInterval = TimeSpan.FromHours(1), // nothing is saved by the way
+                CheckpointInterval = TimeSpan.FromHours(1), // nothing is saved in between
                 MemoryLimitBytes = memoryLimit,
             },
         };
@@ -302,7 +302,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         return new PlannedLog(_logs, change is null ? options : change(options), FileFacts.Of(_logs));
     }
 
-    /// <summary>A finished segment with a batch for each value.</summary>
+    /// <summary>Writes a finished segment with a batch for each value.</summary>
     private void Segment(params string[] values)
     {
         using var writer = new LogWriter(new LogWriterOptions { Directory = _logs, Component = "orders", Interval = TimeSpan.FromDays(1) });
@@ -312,7 +312,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
         }
     }
 
-    /// <summary>Brokers that acknowledge from another thread, or not at all for now, or break at a record.</summary>
+    /// <summary>Brokers that acknowledge at once, or later from another thread, or fail at a record.</summary>
     private sealed class Brokers : ITransportPool
     {
         private readonly Lock _lock = new();

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>Random runs: append, roll, writers that come and go, outcomes of every kind, crashes at any moment.</summary>
+/// <summary>Random runs: appends, rolls, writers that start and end, outcomes of every kind, and crashes at any moment.</summary>
 public sealed class ShipperModelTests
 {
     private const int Seeds = 40;
@@ -14,7 +14,7 @@ public sealed class ShipperModelTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Whenever_it_crashes_nothing_is_missing_and_no_more_is_doubled_than_it_says(bool keepsOrder)
+    public void After_any_crashes_no_record_is_missing_and_all_duplicates_are_counted(bool keepsOrder)
     {
         var only = Setting("KF_SEED");
         var count = only is null ? Setting("KF_SEEDS") ?? Seeds : 1;
@@ -142,7 +142,7 @@ public sealed class ShipperModelTests
             ShippingRig.Append(_writers[_random.Next(_writers.Count)], values);
         }
 
-        /// <summary>A few acknowledgements: from the front where order is kept, else of any.</summary>
+        /// <summary>Acknowledges a few batches: the first ones where order is kept, else any.</summary>
         private void Answer()
         {
             for (var i = _random.Next(1, 4); i > 0 && Brokers.InFlight.Count > 0; i--)
@@ -171,7 +171,7 @@ public sealed class ShipperModelTests
             Brokers.Fail(sending, kind[_random.Next(kind.Length)], acknowledged, persisted);
         }
 
-        /// <summary>Of what is on the way at that moment the brokers may have got some, and nobody is left to be told.</summary>
+        /// <summary>The brokers may have stored some of the batches in flight. Their acknowledgements are lost.</summary>
         private void Crash()
         {
             foreach (var sending in Brokers.InFlight.Where(s => !s.Values.Any(_bad.Contains) && _random.Next(2) == 0))
@@ -184,7 +184,7 @@ public sealed class ShipperModelTests
             Restarts++;
         }
 
-        /// <summary>A writer goes and another comes, or one more comes.</summary>
+        /// <summary>A writer ends and another starts, or one more starts.</summary>
         private void Change()
         {
             if (_writers.Count == 3 || _random.Next(2) == 0)
@@ -196,7 +196,7 @@ public sealed class ShipperModelTests
             _writers.Add(_rig.Writer(_random.Next(100, 2_000)));
         }
 
-        /// <summary>Faults are over: all that is left is shipped, without a person.</summary>
+        /// <summary>Faults are over. Everything left is shipped without help.</summary>
         private void Settle()
         {
             for (var i = 0; i < 500
@@ -210,7 +210,7 @@ public sealed class ShipperModelTests
             _rig.Turn(2);
         }
 
-        /// <summary>While something is on the way for the second time, what its first time left may not be told yet.</summary>
+        /// <summary>While a batch is in flight for the second time, the duplicates of its first time may not be reported yet.</summary>
         private int AssertNoMoreDoubledThanSaid(bool atEnd)
         {
             var doubled = Brokers.Topic.Count - Brokers.Topic.Distinct().Count();

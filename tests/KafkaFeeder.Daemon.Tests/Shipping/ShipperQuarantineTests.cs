@@ -12,7 +12,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>What a log does when there is no room for what it cannot ship.</summary>
+/// <summary>What a log does when quarantine has no room for records that cannot be shipped.</summary>
 public sealed class ShipperQuarantineTests : IDisposable
 {
     private const long MiB = 1 << 20;
@@ -26,7 +26,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     public void Dispose() => _rig.Dispose();
 
     [Fact]
-    public void A_refused_record_is_not_passed_until_there_is_room_for_it()
+    public void A_refused_record_is_not_skipped_until_quarantine_has_room_for_it()
     {
         Fill(4 * MiB);
         var path = _rig.Segment(["1", "bad", "2"]);
@@ -49,11 +49,11 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Single(_rig.Lines.Of(507));
     }
 
-    /// <summary>The same record is refused again and again, and the topic takes all others: no reason to hold the log.</summary>
+    /// <summary>The same records are refused again and again, and the topic accepts all others: no reason to hold the log.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(25)]
-    public void Refused_records_that_cannot_be_written_are_set_aside_as_soon_as_they_can_be(int refused)
+    public void Refused_records_are_set_aside_as_soon_as_quarantine_can_be_written(int refused)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_rig.RejectedDirectory)!);
         File.WriteAllText(_rig.RejectedDirectory, "a file is in the way");
@@ -75,7 +75,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_is_set_aside_on_a_disk_that_checkpoints_need()
+    public void Nothing_is_set_aside_while_the_disk_has_only_the_room_for_checkpoints()
     {
         _rig.FreeBytes = 64 * MiB;
         _rig.Segment(["bad"]);
@@ -91,7 +91,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Damage_is_passed_without_a_copy_and_the_segment_is_known_to_be_all_that_has_it()
+    public void Damage_without_room_for_a_copy_is_skipped_and_its_segment_is_marked_as_the_only_copy()
     {
         Fill(4 * MiB);
         var path = Damaged(out var position, out var end);
@@ -112,7 +112,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Damage_that_was_copied_leaves_nothing_to_keep()
+    public void A_segment_whose_damage_was_copied_need_not_be_kept()
     {
         var path = Damaged(out _, out _);
         _rig.Start();
@@ -120,17 +120,17 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal((true, false), (_rig.Saved(path).IsDone, _rig.Saved(path).HasUncopied));
         Assert.Equal(8192, _rig.Status.QuarantineBytes); // two blocks
         _rig.Time.Advance(TimeSpan.FromSeconds(10));
-        Assert.True(_rig.Space!.HasRoom(_rig.RejectedDirectory, 0, out _)); // and looks
+        Assert.True(_rig.Space!.HasRoom(_rig.RejectedDirectory, 0, out _)); // this scans the directory
         Assert.Equal(8192, _rig.Space.Bytes);
     }
 
-    /// <summary>What lies there may be damaged itself, or be no file at all: that stops no log.</summary>
+    /// <summary>The existing copy may be damaged, or be no file at all. That stops no log.</summary>
     [Theory]
     [InlineData("socket")] // opening it fails with an error like that of a broken disk
     [InlineData("directory")]
     [InlineData("fifo")] // opening it would wait for ever
     [InlineData("locked away")]
-    public void Damage_whose_place_is_taken_by_what_cannot_be_read_is_copied_beside_it_once(string what)
+    public void Damage_is_copied_under_another_name_if_its_own_is_taken_by_something_unreadable(string what)
     {
         var path = Damaged(out var position, out var end);
         var content = File.ReadAllBytes(path).AsSpan((int)position, (int)(end - position)).ToArray();
@@ -140,7 +140,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         switch (what)
         {
             case "socket":
-                socket.Bind(new UnixDomainSocketEndPoint(_rig.Logs + ".s")); // the place's own path is too long for this
+                socket.Bind(new UnixDomainSocketEndPoint(_rig.Logs + ".s")); // the path of the copy is too long for a socket
                 File.Move(_rig.Logs + ".s", place);
                 break;
             case "directory":
@@ -165,9 +165,9 @@ public sealed class ShipperQuarantineTests : IDisposable
         Assert.Equal(content, File.ReadAllBytes(copy));
     }
 
-    /// <summary>What is in quarantine and not in the ledger yet is not copied once more, and needs no room once more.</summary>
+    /// <summary>A record in quarantine that is not in the ledger yet is not copied again, and needs no more room.</summary>
     [Fact]
-    public void A_refused_record_that_cannot_be_noted_in_the_ledger_is_in_quarantine_once()
+    public void A_refused_record_that_cannot_be_recorded_in_the_ledger_is_in_quarantine_once()
     {
         var path = _rig.Segment(["1", "bad", "2", "bad too"], ["3"]);
         Transport.Refuses = value => value.StartsWith("bad", StringComparison.Ordinal);
@@ -175,7 +175,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         _rig.Start();
         _rig.Drain(60);
         Assert.Equal(LogState.Failed, _rig.Status.State);
-        Assert.InRange(Transport.Sent.Count, 10, 200); // it was tried
+        Assert.InRange(Transport.Sent.Count, 10, 200); // it was tried again
         Assert.Equal(["bad", "bad too"], _rig.Quarantined());
         Assert.Equal(0, _rig.Saved(path).Acknowledged.Position);
         Fill(4 * MiB);
@@ -192,14 +192,14 @@ public sealed class ShipperQuarantineTests : IDisposable
     [InlineData("damage")]
     [InlineData("tail")]
     [InlineData("growing tail")]
-    public void Damage_that_cannot_be_noted_in_the_ledger_is_in_quarantine_once(string what)
+    public void Damage_that_cannot_be_recorded_in_the_ledger_is_in_quarantine_once(string what)
     {
         var path = Damaged(out var position, out _);
         if (what != "damage")
         {
             var content = File.ReadAllBytes(path)[..(int)(position + 2_000)];
             File.Delete(path);
-            File.WriteAllBytes(path, content); // nobody can tell whether the writer of a copy lives
+            File.WriteAllBytes(path, content); // it is unknown whether the writer of a copy lives
             File.SetLastWriteTimeUtc(path, _rig.Time.GetUtcNow().UtcDateTime - TimeSpan.FromDays(3));
         }
 
@@ -226,12 +226,12 @@ public sealed class ShipperQuarantineTests : IDisposable
         var entry = Assert.Single(_rig.Ledger());
         Assert.Equal((position, position + bytes), (entry.Position, entry.EndPosition));
         _rig.Time.Advance(TimeSpan.FromMinutes(1));
-        Assert.True(_rig.Space!.HasRoom(_rig.RejectedDirectory, 0, out _)); // and looks
+        Assert.True(_rig.Space!.HasRoom(_rig.RejectedDirectory, 0, out _)); // this scans the directory
         Assert.InRange(_rig.Space.Bytes, 1, 8192);
     }
 
     [Fact]
-    public void Damage_of_a_file_that_took_the_name_of_another_is_in_quarantine_too()
+    public void Damage_of_two_files_with_the_same_name_is_in_quarantine_twice()
     {
         var path = _rig.Segment(["1"]);
         byte[][] garbage = [[.. Enumerable.Repeat((byte)'a', 300)], [.. Enumerable.Repeat((byte)'b', 400)]];
@@ -250,7 +250,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Long_sparse_damage_takes_little_of_quarantine()
+    public void Long_sparse_damage_takes_little_room_in_quarantine()
     {
         var paths = Enumerable.Range(0, 5).Select(i => Sparse($"{i}")).ToList();
         _rig.Start();
@@ -267,7 +267,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
-    public void With_hardly_any_room_damage_stays_in_its_segments_and_a_refused_record_holds_the_log_until_there_is_some()
+    public void With_little_room_damage_stays_in_its_segments_and_a_refused_record_holds_the_log()
     {
         _rig.Quarantine = new QuarantineOptions { MaxPerLogBytes = 4096, MaxTotalBytes = 4 * MiB };
         _rig.Log = _rig.Log with { Retention = TimeSpan.FromHours(1) };
@@ -302,7 +302,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         _rig.Start();
         Run(5);
         Clean();
-        Assert.Equal(damaged[1..], Directory.GetFiles(_rig.Logs).Order(StringComparer.Ordinal)); // never, though there is room now
+        Assert.Equal(damaged[1..], Directory.GetFiles(_rig.Logs).Order(StringComparer.Ordinal)); // they stay, although there is room now
         Assert.Contains(_rig.Lines.Of(452), l => l.Contains("holds damaged bytes that are not in quarantine", StringComparison.Ordinal));
     }
 
@@ -317,7 +317,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         return path;
     }
 
-    /// <summary>A segment of two good batches with garbage between them, and then 16 MiB of nothing.</summary>
+    /// <summary>A segment of two good batches. Between them are garbage and 16 MiB of holes.</summary>
     private string Sparse(string value)
     {
         var path = _rig.Segment([$"{value} before"], [$"{value} behind"]);
@@ -332,7 +332,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         return path;
     }
 
-    /// <summary>Turns, a second apart; the check of the checkpoint would read all of the holes after each.</summary>
+    /// <summary>Runs turns, a second apart, without the check of the checkpoint, which would read all of the holes after each.</summary>
     private void Run(int turns)
     {
         for (var i = 0; i < turns; i++)
@@ -345,7 +345,7 @@ public sealed class ShipperQuarantineTests : IDisposable
         _rig.Shipper!.RunOnce();
     }
 
-    /// <summary>What is saved is cleaned, when all is past its retention.</summary>
+    /// <summary>Cleans by the saved checkpoint at a time when every retention is over.</summary>
     private void Clean()
     {
         var time = new ManualTime(_rig.Time.GetUtcNow() + TimeSpan.FromDays(30));

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
-/// <summary>Other content under the same name, by another file or in the same one, and cuts where a batch was half confirmed.</summary>
+/// <summary>New content under the same name, in a new file or in the same one, and cuts at a partly acknowledged batch.</summary>
 public sealed class ShipperRewrittenFileTests : IDisposable
 {
     private const string AnotherFile = "another file took its name before it was shipped";
@@ -23,7 +23,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void A_file_that_was_cut_to_where_a_batch_was_half_confirmed_is_done(int before)
+    public void A_file_cut_at_the_start_of_a_partly_acknowledged_batch_is_done(int before)
     {
         var (path, position) = HalfConfirmed(before);
         var bytes = new FileInfo(path).Length;
@@ -34,7 +34,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
 
         _rig.Start();
         _rig.Drain(10);
-        _rig.Time.Advance(TimeSpan.FromDays(2)); // nothing in an empty file tells whether its writer lives
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // an empty file does not show whether its writer lives
         _rig.Drain(10);
         Assert.Equal(0, _rig.Status.CheckpointFailures);
         Assert.Equal(
@@ -45,8 +45,8 @@ public sealed class ShipperRewrittenFileTests : IDisposable
 
     [Theory]
     [InlineData(0, 0)]
-    [InlineData(1, 3)] // nobody knows what of it was confirmed
-    public void Of_another_batch_in_the_place_of_a_half_confirmed_one_every_record_is_sent(int before, int announced)
+    [InlineData(1, 3)] // it is unknown which of its records were acknowledged
+    public void Another_batch_in_place_of_a_partly_acknowledged_one_is_sent_whole(int before, int announced)
     {
         var (path, position) = HalfConfirmed(before);
         using var other = new ShippingRig();
@@ -59,21 +59,21 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(["new 1", "new 2", "new 3"], Transport.Topic.TakeLast(3));
         Assert.Equal(1, _rig.Status.CheckpointResets);
         Assert.InRange(_rig.Status.PossibleDuplicates, announced, 6);
-        _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // it is unknown whether the writer of a copy lives
         DrainReplaced();
         Assert.True(_rig.Saved(path).IsDone);
         Assert.Equal(before + 3, _rig.Saved(path).Acknowledged.Records);
     }
 
     [Fact]
-    public void Where_the_batch_before_a_half_confirmed_one_is_gone_what_is_sent_again_of_that_one_is_announced()
+    public void If_the_batch_before_a_partly_acknowledged_one_is_gone_records_sent_again_are_counted()
     {
         var (path, position) = HalfConfirmed(2);
         var second = ShippingRig.BatchesOf(path)[1].Position;
         using (var file = File.OpenWrite(path))
         {
             file.Position = second;
-            file.Write(new byte[position - second]); // as a power cut leaves a page
+            file.Write(new byte[position - second]); // as after a power cut
         }
 
         _rig.Start();
@@ -84,9 +84,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(3, _rig.Status.PossibleDuplicates - sentBefore);
     }
 
-    /// <summary>Its CRC does not reach there.</summary>
+    /// <summary>The CRC of a batch does not cover the base offset.</summary>
     [Fact]
-    public void The_highest_bit_of_a_base_offset_of_our_own_stops_nothing()
+    public void A_flipped_highest_bit_of_a_base_offset_is_repaired()
     {
         var path = _rig.Segment(["1"], ["2"]);
         using (var file = File.OpenWrite(path))
@@ -108,7 +108,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
     [InlineData(6, false)]
     [InlineData(1, true)]
     [InlineData(6, true)]
-    public void A_segment_that_is_replaced_before_it_was_opened_is_lost_as_a_whole_and_the_other_is_shipped(int batches, bool isAway)
+    public void A_segment_replaced_before_it_was_opened_is_lost_and_its_replacement_is_shipped(int batches, bool isAway)
     {
         using var other = new ShippingRig();
         var replacement = other.Segment(News(batches));
@@ -137,9 +137,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
-    /// <summary>As a length, and no more, is known of what a writer has not finished: that is no other file when it is.</summary>
+    /// <summary>Of an unfinished first batch only the length is known, so the file counts as the same when the batch is whole.</summary>
     [Fact]
-    public void A_segment_that_was_found_while_its_first_batch_was_written_is_the_same_when_that_is_whole()
+    public void A_segment_found_while_its_first_batch_was_written_is_the_same_file_when_it_is_whole()
     {
         using var other = new ShippingRig();
         var whole = File.ReadAllBytes(other.Segment(["2"], ["3"]));
@@ -149,7 +149,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         File.WriteAllBytes(second, whole[..62]);
         _rig.Start();
         _rig.Turn();
-        File.WriteAllBytes(second, [.. whole[..60], 1, 2, 3]); // taken back, and begun anew
+        File.WriteAllBytes(second, [.. whole[..60], 1, 2, 3]); // taken back, and started again
         _rig.Time.Advance(SegmentWatch.Interval);
         _rig.Turn();
         File.WriteAllBytes(second, whole);
@@ -162,7 +162,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_done_segment_that_is_replaced_by_one_of_the_same_size_is_shipped_from_its_start(bool isAway)
+    public void A_done_segment_replaced_by_one_of_the_same_size_is_shipped_from_its_start(bool isAway)
     {
         using var other = new ShippingRig();
         var replacement = other.Segment(["4"], ["5"], ["6"]);
@@ -189,7 +189,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
     }
 
     [Fact]
-    public void Of_many_done_segments_an_old_one_that_is_replaced_by_one_of_the_same_size_is_found_too()
+    public void A_replaced_old_segment_of_the_same_size_is_found_among_many()
     {
         using var other = new ShippingRig();
         var replacement = other.Segment(["new"]);
@@ -208,11 +208,11 @@ public sealed class ShipperRewrittenFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1)] // it ends before what was read
-    [InlineData(2)] // and there
+    [InlineData(1)] // it ends before the position read
+    [InlineData(2)] // it ends at the position read
     [InlineData(3)] // of the same size
     [InlineData(5)]
-    public void What_is_written_over_a_file_that_is_open_is_shipped_and_what_was_there_is_lost_and_told(int batches)
+    public void New_content_of_an_open_file_is_shipped_and_the_old_content_is_reported_as_lost(int batches)
     {
         using var other = new ShippingRig();
         var replacement = File.ReadAllBytes(other.Segment(News(batches)));
@@ -231,31 +231,31 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         DrainReplaced();
         Assert.Equal(["1", "2", .. News(batches).Select(n => n[0])], Transport.Topic);
         Assert.Equal([("lost", Path.GetFileName(path), third, bytes, AnotherFile)], _rig.Ledger());
-        _rig.Time.Advance(TimeSpan.FromDays(2)); // nobody can tell whether the writer of a copy lives
+        _rig.Time.Advance(TimeSpan.FromDays(2)); // it is unknown whether the writer of a copy lives
         DrainReplaced();
         Assert.True(_rig.Saved(path).IsDone);
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
     /// <summary>
-    /// As a log that is copied and cut, or cp over it with a longer one: nobody saw it short. Where it was read to there may be the
-    /// middle of a batch, or by chance the start of one. Each text is a batch.
+    /// As when a log is copied and cut, or cp overwrites it with a longer one, before a short file was seen. The position that was
+    /// read to may be in the middle of a batch now, or by chance at the start of one. Each text is a batch.
     /// </summary>
     [Theory]
     [InlineData("4 5 6")]
     [InlineData("four five sixth")]
     [InlineData("long-enough-to-reach-past-all-that-was-read-of-the-first-content-so-there-is-the-middle-of-a-batch 3 4")]
-    [InlineData("1 4 5 6")] // it begins as before
+    [InlineData("1 4 5 6")] // the same first batch as before
     [InlineData("1 four five sixth")]
     [InlineData("1 long-enough-to-reach-past-all-that-was-read-of-the-first-content-so-there-is-the-middle-of-a-batch 3 4")]
-    public void An_open_file_that_is_written_over_and_has_grown_past_what_was_read_is_shipped(string texts)
+    public void An_open_file_overwritten_with_longer_content_is_shipped(string texts)
     {
         using var other = new ShippingRig();
         var first = other.Segment(["1"], ["2"]);
         var batches = texts.Split(' ');
         var path = _rig.Segment([.. batches.Select(b => new[] { b })]);
         var whole = File.ReadAllBytes(path);
-        File.Delete(path); // and not to be known as its writer's, so it stays open: that may live
+        File.Delete(path); // a new file: its writer is unknown and may live, so it stays open
         var begin = batches[0] == "1" ? (int)ShippingRig.BatchesOf(first)[1].Position : 0;
         File.WriteAllBytes(path, [.. whole.AsSpan(0, begin), .. File.ReadAllBytes(first).AsSpan(begin)]);
         Transport.AcksAtOnce = true;
@@ -263,10 +263,10 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         _rig.Turn(3);
         Assert.Equal(["1", "2"], Transport.Topic);
         WriteOver(path, whole);
-        _rig.Shipper!.RunOnce(); // it is not time to look at sizes yet
+        _rig.Shipper!.RunOnce(); // it is too early to look at sizes
         DrainReplaced();
         Assert.Equal(batches, Transport.Topic.Skip(2));
-        Assert.InRange(_rig.Status.PossibleDuplicates, batches[0] == "1" ? 1 : 0, 2); // it is known where the old content ended
+        Assert.InRange(_rig.Status.PossibleDuplicates, batches[0] == "1" ? 1 : 0, 2); // the end of the old content is known
         Assert.Empty(_rig.Ledger());
         Assert.Equal(1, _rig.Status.CheckpointResets);
         _rig.Time.Advance(TimeSpan.FromDays(2));
@@ -275,11 +275,11 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
-    /// <summary>What the new content has where the next batch was to begin is no batch, and none that was torn.</summary>
+    /// <summary>Where the next batch would begin, the new content has neither the start of a batch nor a torn one.</summary>
     [Theory]
-    [InlineData(1)] // it ends in the middle of a batch
+    [InlineData(1)] // one batch: the position read to is in the middle of it
     [InlineData(3)]
-    public void In_a_file_that_is_written_over_nothing_is_called_damaged_or_torn(int batches)
+    public void Nothing_in_an_overwritten_file_is_reported_as_damaged_or_torn(int batches)
     {
         string[] news = [.. Enumerable.Range(0, batches).Select(i => new string((char)('a' + i), 500))];
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
@@ -296,9 +296,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
             [("lost", Path.GetFileName(path), second, bytes, "the file was written over before they were shipped")], _rig.Ledger());
     }
 
-    /// <summary>The middle of a turn, when some of the old content is in memory already.</summary>
+    /// <summary>In the middle of a turn some of the old content is in memory already.</summary>
     [Fact]
-    public void In_a_file_that_is_written_over_in_the_middle_of_a_turn_nothing_is_called_damaged()
+    public void Nothing_in_a_file_overwritten_during_a_turn_is_reported_as_damaged()
     {
         string[] news = [.. Enumerable.Range(0, 6).Select(i => new string((char)('a' + i), 45_000))];
         var (path, replacement) = TwoContents([.. Enumerable.Range(1, 5).Select(i => new string((char)('0' + i), 30_000))], news);
@@ -312,14 +312,14 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Transport.AcksAtOnce = true;
         _rig.Start();
         DrainReplaced();
-        Assert.Equal("12", string.Concat(Transport.Topic.Where(v => v[0] < 'a').Select(v => v[0]))); // as far as it was in memory
+        Assert.Equal("12", string.Concat(Transport.Topic.Where(v => v[0] < 'a').Select(v => v[0]))); // the part that was in memory
         Assert.Equal(news, Transport.Topic.Skip(2));
         Assert.Equal(["lost"], _rig.Ledger().Select(e => e.Kind));
     }
 
-    /// <summary>Of the same size, and at another time: nothing is left to be read, so only a look at it tells.</summary>
+    /// <summary>Of the same size, at another time. Nothing is left to be read, so the change is seen only by its time.</summary>
     [Fact]
-    public void An_open_file_whose_last_batch_is_replaced_by_one_of_the_same_size_is_read_from_its_start()
+    public void An_open_file_whose_last_batch_was_replaced_is_read_from_its_start()
     {
         using var other = new ShippingRig();
         var replacement = File.ReadAllBytes(other.Segment(["1"], ["3"]));
@@ -336,9 +336,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(2, _rig.Status.PossibleDuplicates);
     }
 
-    /// <summary>What is on its way has its outcome first, or is accounted for, as it is not there any more.</summary>
+    /// <summary>Batches in flight get their outcome first, or are recorded as lost because they are no longer there.</summary>
     [Fact]
-    public void A_file_that_is_written_over_while_batches_are_on_their_way_is_read_again_when_they_have_their_outcome()
+    public void A_file_overwritten_while_batches_are_in_flight_is_read_again_after_their_outcome()
     {
         using var other = new ShippingRig();
         var replacement = File.ReadAllBytes(other.Segment(["four"], ["five"], ["six"]));
@@ -356,14 +356,14 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Empty(_rig.Ledger());
     }
 
-    /// <summary>The time of the change is noted only when the change was looked at: else nobody would look again.</summary>
+    /// <summary>The time of a change is remembered only after the change was looked at: else it would not be looked at again.</summary>
     [Fact]
-    public void A_file_that_is_written_over_and_cannot_be_read_for_a_while_is_shipped_when_it_can_be()
+    public void An_overwritten_file_that_is_unreadable_for_a_while_is_shipped_when_it_is_readable()
     {
         using var other = new ShippingRig();
         var replacement = File.ReadAllBytes(other.Segment(["4"], ["5"]));
         var path = _rig.Segment(["1"], ["2"]);
-        BecomeCopy(path); // so it stays open: its writer may live
+        BecomeCopy(path); // its writer may live, so it stays open
         Transport.AcksAtOnce = true;
         _rig.Start();
         _rig.Turn(3);
@@ -383,9 +383,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
-    /// <summary>A reader that stands behind the end would wait there until the file has grown to it, and pass what comes before.</summary>
+    /// <summary>A reader past the end would wait until the file has grown to its position, and miss everything before it.</summary>
     [Fact]
-    public void An_open_file_that_is_cut_behind_what_was_read_is_read_on_at_its_end()
+    public void An_open_file_cut_before_the_position_read_is_read_from_its_new_end()
     {
         using var writer = _rig.Writer();
         ShippingRig.Append(writer, "1");
@@ -412,11 +412,11 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal("vanished", Assert.Single(_rig.Ledger()).Kind);
     }
 
-    /// <summary>As by cp, which writes into the file that is there: it is short for a while, and ends in the middle of a batch.</summary>
+    /// <summary>As by cp, which writes into the existing file: it is short for a while, and ends in the middle of a batch.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_shipped_file_that_is_short_for_a_while_is_sent_again_and_that_is_announced_and_nothing_is_called_damaged(bool restarts)
+    public void A_shipped_file_that_is_short_for_a_while_is_sent_again_and_counted_as_possible_duplicates(bool restarts)
     {
         var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
         var content = File.ReadAllBytes(path);
@@ -444,13 +444,13 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
-    /// <summary>A copy that is made slowly, or the restoration of a file that was cut: what is passed at its end is read again.</summary>
+    /// <summary>A copy that is made slowly, or a cut file that is restored: the skipped tail is read again.</summary>
     [Theory]
     [InlineData(0, false)]
     [InlineData(0, true)]
     [InlineData(2, false)]
     [InlineData(2, true)]
-    public void A_tail_that_was_passed_is_shipped_when_its_rest_comes(int batch, bool restarts)
+    public void A_skipped_tail_is_shipped_when_its_rest_comes(int batch, bool restarts)
     {
         var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
         var content = File.ReadAllBytes(path);
@@ -474,9 +474,9 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((true, content.Length), (_rig.Saved(path).IsDone, _rig.Saved(path).Acknowledged.Position));
     }
 
-    /// <summary>What was sent before a tail has no outcome yet, so the file is open when the rest of the tail comes.</summary>
+    /// <summary>The batches before the tail have no outcome yet, so the file is open when the rest of the tail comes.</summary>
     [Fact]
-    public void A_tail_that_was_passed_is_shipped_when_its_rest_comes_while_the_file_is_open()
+    public void A_skipped_tail_of_an_open_file_is_shipped_when_its_rest_comes()
     {
         var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
         var content = File.ReadAllBytes(path);
@@ -496,11 +496,11 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.True(_rig.Saved(path).IsDone);
     }
 
-    /// <summary>Its name is gone, so it cannot be opened anew: it is read again from the start of the tail all the same.</summary>
+    /// <summary>The name is gone, so the file cannot be opened again. It is still read again from the start of the tail.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void A_tail_that_was_passed_of_a_file_whose_name_is_gone_is_shipped_when_its_rest_comes(int batch)
+    public void A_skipped_tail_of_a_removed_file_is_shipped_when_its_rest_comes(int batch)
     {
         var path = _rig.Segment(["1"], ["2"], ["3", "4"], ["5"]);
         var content = File.ReadAllBytes(path);
@@ -508,7 +508,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Cut(path, tail + 65);
         _rig.Start();
         _rig.Turn(3);
-        Assert.Equal(batch, Transport.InFlight.Count); // so it stays open
+        Assert.Equal(batch, Transport.InFlight.Count); // so the file stays open
         Assert.Equal([("torn", tail, tail + 65)], _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)));
         using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
         {
@@ -526,13 +526,13 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
-    /// <summary>A writer that was taken for gone takes half a batch back, and goes on: with less than that, or with more.</summary>
+    /// <summary>A writer that seemed dead takes back half a batch, and continues with fewer bytes than that, or with more.</summary>
     [Theory]
     [InlineData(1, false)]
     [InlineData(1, true)]
     [InlineData(5, false)]
     [InlineData(5, true)]
-    public void What_is_written_in_the_place_of_a_tail_that_was_passed_is_shipped(int batches, bool restarts)
+    public void Batches_written_in_place_of_a_skipped_tail_are_shipped(int batches, bool restarts)
     {
         var path = _rig.Segment(["1"], ["2"], [new string('x', 1000)]);
         var third = ShippingRig.BatchesOf(path)[2].Position;
@@ -558,17 +558,17 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal((0, LogState.Idle), (_rig.Status.LagBytes, _rig.Status.State));
     }
 
-    /// <summary>Its end is not known, so it is looked for behind all that could still be that batch.</summary>
+    /// <summary>The end of the batch is not known, so the search for the next one covers all bytes that could be in it.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_batch_that_claims_to_end_behind_the_file_is_damage_and_what_comes_after_it_is_shipped(bool acksAtOnce)
+    public void A_batch_whose_length_goes_past_the_end_of_the_file_is_damage_and_later_batches_are_shipped(bool acksAtOnce)
     {
         var path = _rig.Segment(["1"], ["2"], ["3"], ["4"]);
         var batches = ShippingRig.BatchesOf(path);
         using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            file.Position = batches[1].Position + 8; // the batch's length, big endian
+            file.Position = batches[1].Position + 8; // the length of the batch, big endian
             file.Write([0, 1, 0, 0]);
         }
 
@@ -582,7 +582,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         Assert.Equal(0, _rig.Status.CheckpointResets);
     }
 
-    /// <summary>A segment with a batch of each of the first, and what else its writer might have written from its start.</summary>
+    /// <summary>A segment with a batch for each of the first values, and other content that its writer could have written.</summary>
     private (string Path, byte[] Other) TwoContents(string[] first, string[] other)
     {
         var path = _rig.Segment([.. first.Concat(other).Select(v => new[] { v })]);
@@ -609,7 +609,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
     private static string[][] News(int count) => [.. Enumerable.Range(4, count).Select(i => new[] { $"{i}" })];
 
     /// <summary>
-    /// A segment with so many batches before one whose first record is confirmed, and no other of it; the daemon is away.
+    /// A segment with this many batches before one of which only the first record is acknowledged. The daemon is stopped.
     /// </summary>
     private (string Path, long Position) HalfConfirmed(int before)
     {
@@ -624,7 +624,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         return (path, position);
     }
 
-    /// <summary>By a file that was changed later than it: the clock of files is coarse.</summary>
+    /// <summary>Replaces the file by one with a later change time: the clock of files is coarse.</summary>
     private static void Replace(string path, string replacement)
     {
         var changed = FileFacts.Of(path).Changed;
@@ -638,7 +638,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         File.Move(replacement, path, overwrite: true);
     }
 
-    /// <summary>Into the same file, at another time than it was written before: the clock of files is coarse.</summary>
+    /// <summary>Overwrites the same file, with another write time than before: the clock of files is coarse.</summary>
     private static void WriteOver(string path, byte[] content)
     {
         var before = File.GetLastWriteTimeUtc(path);
@@ -649,7 +649,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         while (File.GetLastWriteTimeUtc(path) == before);
     }
 
-    /// <summary>As <see cref="ShippingRig.Drain"/>; the check of the checkpoint does not know two files of one name.</summary>
+    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint: it cannot handle two files of one name.</summary>
     private void DrainReplaced() => Run(20);
 
     private void Run(int turns)

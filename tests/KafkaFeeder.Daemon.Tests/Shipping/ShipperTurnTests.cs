@@ -11,8 +11,8 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 /// <summary>
-/// A turn ends after a while, whatever there is to do: the watchdog is fed between turns. The clock goes on at each look at it,
-/// as if each step took so long.
+/// A turn ends after a while, however much there is to do, because the watchdog is fed between turns. The clock moves at each
+/// reading of it, as if each step took that long.
 /// </summary>
 public sealed class ShipperTurnTests : IDisposable
 {
@@ -62,7 +62,7 @@ public sealed class ShipperTurnTests : IDisposable
         }
 
         _rig.Segment(["behind them"]);
-        _rig.Time.Advance(SegmentWatch.Interval * 60); // nothing is added to them any more
+        _rig.Time.Advance(SegmentWatch.Interval * 60); // nothing is added to them for a minute or more
         Start();
         Assert.True(_rig.Shipper!.RunOnce());
         Assert.Empty(Transport.Sent);
@@ -72,7 +72,7 @@ public sealed class ShipperTurnTests : IDisposable
     }
 
     [Fact]
-    public void Many_names_of_what_is_no_segment_take_many_turns()
+    public void Many_links_with_names_of_segments_take_many_turns()
     {
         for (var i = 0; i < Many; i++)
         {
@@ -82,13 +82,13 @@ public sealed class ShipperTurnTests : IDisposable
         _rig.Segment(["behind them"]);
         Start();
         Assert.True(_rig.Shipper!.RunOnce());
-        Assert.InRange(_rig.Status.CheckpointResets, 1, AFewSteps); // each is told
+        Assert.InRange(_rig.Status.CheckpointResets, 1, AFewSteps); // each is reported
         DrainSlowly();
         Assert.Equal(["behind them"], Transport.Topic);
     }
 
     [Fact]
-    public void Segments_that_were_found_are_saved_in_portions_without_waiting_for_the_interval()
+    public void Found_segments_are_saved_in_portions_without_waiting_for_the_interval()
     {
         ManySegments();
         _rig.Turn();
@@ -98,7 +98,7 @@ public sealed class ShipperTurnTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stop_saves_all_segments_that_were_found()
+    public async Task A_stop_saves_all_found_segments()
     {
         ManySegments();
         _rig.Turn();
@@ -108,7 +108,7 @@ public sealed class ShipperTurnTests : IDisposable
     }
 
     [Fact]
-    public void What_failed_is_sent_again_before_all_segments_that_were_found_are_saved()
+    public void A_failed_batch_is_sent_again_before_all_found_segments_are_saved()
     {
         ManySegments(5000);
         _rig.Turn();
@@ -121,14 +121,14 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.InRange(_rig.Saved()!.Segments.Count, 1000, 4000);
     }
 
-    /// <summary>A save that fails in between leaves none of them out.</summary>
+    /// <summary>A failed save in between leaves out none of them.</summary>
     [Fact]
-    public void Segments_that_were_found_are_saved_after_a_save_that_failed()
+    public void Found_segments_are_saved_after_a_failed_save()
     {
         ManySegments();
         _rig.Turn();
         var away = _rig.CheckpointDirectory + ".away";
-        Directory.Move(_rig.CheckpointDirectory, away); // the file that is written has another name now
+        Directory.Move(_rig.CheckpointDirectory, away); // the file that is written has a new name now
         _rig.Turn(2);
         Assert.True(_rig.Status.CheckpointFailures > 0);
         Directory.Move(away, _rig.CheckpointDirectory);
@@ -141,9 +141,9 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.Equal(2500, _rig.Saved()!.Segments.Count);
     }
 
-    /// <summary>Segments that were found are saved at once, but not by a log that cannot save: it would do nothing else.</summary>
+    /// <summary>Found segments are saved at once, except by a log that cannot save: it would do nothing else.</summary>
     [Fact]
-    public async Task While_saves_fail_a_log_with_found_segments_looks_no_more_often_than_others_and_sends_nothing_more()
+    public async Task While_saves_fail_a_log_with_found_segments_polls_at_the_usual_rate_and_sends_nothing()
     {
         ManySegments(value: new string('x', 1000)); // more than is sent in one turn
         Transport.AcksAtOnce = true;
@@ -168,7 +168,7 @@ public sealed class ShipperTurnTests : IDisposable
         Assert.Equal(2500, _rig.Saved()!.Segments.Count);
     }
 
-    /// <summary>Lets so much time pass, from pause to pause of the shipper.</summary>
+    /// <summary>Moves the clock by this time, from pause to pause of the shipper.</summary>
     /// <returns>How often it paused.</returns>
     private async Task<int> PausesIn(TimeSpan time)
     {
@@ -204,9 +204,9 @@ public sealed class ShipperTurnTests : IDisposable
         _rig.Start();
     }
 
-    /// <summary>What lies behind damage is searched in slices, and other segments are shipped meanwhile.</summary>
+    /// <summary>The search for the next batch after damage takes several turns. Other segments are shipped meanwhile.</summary>
     [Fact]
-    public void Long_damage_takes_many_turns_and_holds_no_other_segment()
+    public void Long_damage_takes_many_turns_and_does_not_hold_up_other_segments()
     {
         var path = _rig.Segment(["1"], ["2"]);
         _rig.Segment(["3"]);

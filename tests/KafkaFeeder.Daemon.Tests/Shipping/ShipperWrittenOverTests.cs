@@ -5,8 +5,8 @@ using Xunit;
 namespace KafkaFeeder.Daemon.Tests.Shipping;
 
 /// <summary>
-/// Segments that somebody writes over, with a file that is not shorter: what stands there then is shipped from its start, what is sent
-/// twice is announced, and what was not shipped of the old content is lost and in the ledger.
+/// Segments that are overwritten with content that is not shorter. The new content is shipped from its start, duplicates are counted,
+/// and unshipped bytes of the old content are lost and in the ledger.
 /// </summary>
 public sealed class ShipperWrittenOverTests : IDisposable
 {
@@ -24,12 +24,12 @@ public sealed class ShipperWrittenOverTests : IDisposable
     }
 
     [Theory]
-    [InlineData("1 4 5 6", false)] // each as long as the one in its place was
+    [InlineData("1 4 5 6", false)] // each batch as long as the one before in its place
     [InlineData("1 4 5 6", true)]
     [InlineData("1 four five sixth", false)]
     [InlineData("1 2 4 5", false)]
     [InlineData("1 2 4 5", true)]
-    public void What_is_written_after_a_first_batch_that_is_the_same_is_shipped(string texts, bool restarts)
+    public void New_content_after_an_unchanged_first_batch_is_shipped(string texts, bool restarts)
     {
         var (path, replacement) = TwoContents(["1", "2", "3"], texts.Split(' '));
         Transport.AcksAtOnce = true;
@@ -55,7 +55,7 @@ public sealed class ShipperWrittenOverTests : IDisposable
     }
 
     [Fact]
-    public void What_was_not_shipped_of_the_old_content_is_lost_though_the_file_is_longer()
+    public void Unshipped_old_content_is_lost_even_if_the_new_file_is_longer()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         var (path, replacement) = TwoContents(["1", "2", "3", "4"], ["1", "five", "six", "seven", "eight", "nine"]);
@@ -72,12 +72,12 @@ public sealed class ShipperWrittenOverTests : IDisposable
     }
 
     /// <summary>
-    /// A segment with prepared space was found before anybody knew what it begins with; and its checkpoint is saved only later.
+    /// A segment with prepared space was found before its first batch was known, and its checkpoint is saved only later.
     /// </summary>
     [Theory]
     [InlineData(false)]
-    [InlineData(true)] // something is acknowledged between the change and the look at it
-    public void A_file_of_which_no_checkpoint_knows_the_beginning_is_known_all_the_same(bool acksLater)
+    [InlineData(true)] // a batch is acknowledged after the change, before it is seen
+    public void An_overwritten_file_is_detected_even_if_no_checkpoint_has_its_first_batch(bool acksLater)
     {
         _rig.Options = _rig.Options with { CheckpointInterval = TimeSpan.FromHours(1) };
         var (path, replacement) = TwoContents(["1", "2", "3"], ["4", "5", "6", "7"]);
@@ -93,7 +93,7 @@ public sealed class ShipperWrittenOverTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_was_written_over_and_then_removed_is_shipped_from_what_is_open()
+    public void A_file_overwritten_and_then_removed_is_shipped_from_the_open_file()
     {
         var (path, replacement) = TwoContents(["1", "2"], ["four", "five", "six"]);
         _rig.Start();
@@ -111,11 +111,11 @@ public sealed class ShipperWrittenOverTests : IDisposable
         Assert.Equal(1, _rig.Status.CheckpointResets);
     }
 
-    /// <summary>Before anybody looks: that it has no name is seen first.</summary>
+    /// <summary>Before the change is seen: the missing name is seen first.</summary>
     [Theory]
     [InlineData("4 5 6 7")]
     [InlineData("1 4 5 6")]
-    public void A_shipped_file_that_was_written_over_and_removed_at_once_is_shipped_and_nothing_is_called_lost(string texts)
+    public void A_shipped_file_overwritten_and_removed_at_once_is_shipped_and_not_reported_as_lost(string texts)
     {
         var (path, replacement) = TwoContents(["1", "2"], texts.Split(' '));
         Transport.AcksAtOnce = true;
@@ -130,18 +130,18 @@ public sealed class ShipperWrittenOverTests : IDisposable
         Assert.Empty(_rig.Ledger());
     }
 
-    /// <summary>That it was written over is seen first, in the same turn: then its name leads to another file, or to none.</summary>
+    /// <summary>The new content is seen first, in the same turn. Then the name leads to another file, or to none.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_file_that_was_written_over_and_lost_its_name_before_it_was_opened_anew_is_shipped(bool isReplaced)
+    public void An_overwritten_file_that_loses_its_name_before_it_is_opened_again_is_shipped(bool isReplaced)
     {
         var (path, replacement) = TwoContents(["1", "2"], ["4", "5", "6"]);
         _rig.Start();
         _rig.Turn();
         Assert.Equal(2, Transport.InFlight.Count);
         WriteOver(path, replacement);
-        Look(); // it is known to be written over, and waits for its outcomes
+        Look(); // the new content is detected, and waits for the outcomes
         if (isReplaced)
         {
             File.Move(_other.Segment(["8"], ["9"]), path, overwrite: true);
@@ -158,7 +158,7 @@ public sealed class ShipperWrittenOverTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_written_over_while_it_has_no_name_is_shipped_from_what_is_open()
+    public void A_file_overwritten_while_it_has_no_name_is_shipped_from_the_open_file()
     {
         var (path, replacement) = TwoContents(["1", "2"], ["4", "5", "6"]);
         Transport.AcksAtOnce = true;
@@ -178,9 +178,9 @@ public sealed class ShipperWrittenOverTests : IDisposable
         Assert.Empty(_rig.Ledger());
     }
 
-    /// <summary>Within a turn, where what is sent next of the new content begins as what was to come of the old one.</summary>
+    /// <summary>Within a turn, with new content that has a batch exactly where the next one of the old content was.</summary>
     [Fact]
-    public void What_was_sent_of_new_content_before_anybody_saw_that_is_announced_when_it_is_sent_again()
+    public void New_content_sent_before_the_change_was_seen_is_a_possible_duplicate_when_sent_again()
     {
         var (path, replacement) = TwoContents(["1", "2", "3"], ["4", "5", "6"]);
         Transport.AcksAtOnce = true;
@@ -215,8 +215,8 @@ public sealed class ShipperWrittenOverTests : IDisposable
     }
 
     /// <summary>
-    /// A segment whose batches have these values, which stays open since nobody knows whether its writer lives; and what it is to be
-    /// written over with: as far as the values are the same, the same batches.
+    /// A segment whose batches have these values. It stays open, because it is unknown whether its writer lives. And the content to
+    /// overwrite it with: as far as the values are the same, the same batches.
     /// </summary>
     private (string Path, byte[] Replacement) TwoContents(string[] values, string[] news)
     {
