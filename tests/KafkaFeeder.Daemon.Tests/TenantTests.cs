@@ -122,7 +122,7 @@ public sealed class TenantTests : IDisposable
     }
 
     [Fact]
-    public void Replacing_a_directory_by_a_link_during_cleaning_deletes_nothing_behind_the_link()
+    public void The_cleaner_deletes_nothing_through_a_link_that_replaces_a_directory()
     {
         var victims = VictimsSegment();
         Sh(Victim, $"printf '{VictimsEntry}' > logs/victim/kafkafeeder.yaml");

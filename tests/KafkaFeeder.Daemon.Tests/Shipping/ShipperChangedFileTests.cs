@@ -751,7 +751,7 @@ public sealed class ShipperChangedFileTests : IDisposable
 
     /// <summary>A segment whose loss cannot be recorded is looked at again. Meanwhile the others are looked at as well.</summary>
     [Fact]
-    public void A_segment_whose_loss_cannot_be_recorded_does_not_stop_the_others_from_being_looked_at()
+    public void While_the_loss_of_a_segment_cannot_be_recorded_the_others_are_still_looked_at()
     {
         _rig.Options = _rig.Options with { MaxInFlightBytes = 1 };
         _rig.Segment(["in flight"]);
@@ -870,7 +870,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Shipper!.RunOnce();
     }
 
-    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint: it cannot handle two files of one name.</summary>
+    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint, which expects one file of each name.</summary>
     private void DrainReplaced()
     {
         for (var i = 0; i < 20; i++)

@@ -756,7 +756,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         file.SetLength(bytes);
     }
 
-    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint: it cannot handle two files of one name.</summary>
+    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint, which expects one file of each name.</summary>
     private void DrainReplaced()
     {
         for (var i = 0; i < 20; i++)

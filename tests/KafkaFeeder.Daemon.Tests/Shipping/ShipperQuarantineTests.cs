@@ -231,7 +231,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     }
 
     [Fact]
-    public void Damage_of_two_files_with_the_same_name_is_in_quarantine_twice()
+    public void Damage_of_two_files_with_the_same_name_is_copied_for_each()
     {
         var path = _rig.Segment(["1"]);
         byte[][] garbage = [[.. Enumerable.Repeat((byte)'a', 300)], [.. Enumerable.Repeat((byte)'b', 400)]];

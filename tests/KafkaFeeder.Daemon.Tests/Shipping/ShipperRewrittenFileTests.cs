@@ -649,7 +649,7 @@ public sealed class ShipperRewrittenFileTests : IDisposable
         while (File.GetLastWriteTimeUtc(path) == before);
     }
 
-    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint: it cannot handle two files of one name.</summary>
+    /// <summary>Like <see cref="ShippingRig.Drain"/>, without the check of the checkpoint, which expects one file of each name.</summary>
     private void DrainReplaced() => Run(20);
 
     private void Run(int turns)

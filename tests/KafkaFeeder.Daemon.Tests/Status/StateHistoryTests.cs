@@ -8,7 +8,7 @@ public sealed class StateHistoryTests
     private readonly StateHistory _history = new();
 
     [Fact]
-    public void Only_changes_of_the_state_are_kept_with_the_first_reason()
+    public void Only_changes_of_the_state_are_kept_each_with_its_first_reason()
     {
         Add(1, LogState.Idle);
         Add(2, LogState.Held, "no such topic");

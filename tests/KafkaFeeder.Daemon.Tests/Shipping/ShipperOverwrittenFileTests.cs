@@ -8,7 +8,7 @@ namespace KafkaFeeder.Daemon.Tests.Shipping;
 /// Segments that are overwritten with content that is not shorter. The new content is shipped from its start, duplicates are counted,
 /// and unshipped bytes of the old content are lost and in the ledger.
 /// </summary>
-public sealed class ShipperWrittenOverTests : IDisposable
+public sealed class ShipperOverwrittenFileTests : IDisposable
 {
     private const string WrittenOver = "the file was written over before they were shipped";
 

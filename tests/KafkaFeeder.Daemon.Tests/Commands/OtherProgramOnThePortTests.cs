@@ -13,14 +13,14 @@ namespace KafkaFeeder.Daemon.Tests.Commands;
 
 /// <summary><c>status</c> and <c>health</c> when another program listens on the address in status.listen.</summary>
 [Trait("lane", "slow")]
-public sealed class StrangerAtThePortTests : IDisposable
+public sealed class OtherProgramOnThePortTests : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _end = new();
     private Task _serving = Task.CompletedTask;
 
-    public StrangerAtThePortTests()
+    public OtherProgramOnThePortTests()
     {
         _listener.Start();
         Directory.CreateDirectory(_folder.File("logs"));

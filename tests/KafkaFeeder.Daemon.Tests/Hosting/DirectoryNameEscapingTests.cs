@@ -6,7 +6,7 @@ namespace KafkaFeeder.Daemon.Tests.Hosting;
 
 /// <summary>The daemon as a process, and a directory whose name has a forged log line and a terminal command in it.</summary>
 [Trait("lane", "slow")]
-public sealed class EscapingTests
+public sealed class DirectoryNameEscapingTests
 {
     [Fact]
     public void Line_breaks_and_ESC_in_a_directory_name_are_escaped_on_the_console_and_in_the_log_file()
