@@ -33,11 +33,11 @@ internal sealed class Watcher(
     private TaskCompletionSource? _asked;
 
     /// <summary>Scans at once, and from then on by the interval.</summary>
-    public async Task RunAsync(LoopProgress turns, CancellationToken stopping)
+    public async Task RunAsync(LoopProgress progress, CancellationToken stopping)
     {
         try
         {
-            await ScanByIntervalAsync(turns, stopping).ConfigureAwait(false);
+            await ScanByIntervalAsync(progress, stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -45,17 +45,17 @@ internal sealed class Watcher(
         }
     }
 
-    private async Task ScanByIntervalAsync(LoopProgress turns, CancellationToken stopping)
+    private async Task ScanByIntervalAsync(LoopProgress progress, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
-            turns.MadeProgress();
+            progress.MadeProgress();
             RunOnce(() =>
             {
-                turns.MadeProgress();
+                progress.MadeProgress();
                 stopping.ThrowIfCancellationRequested();
             });
-            turns.SleepsFor(options.Watcher.Interval);
+            progress.Idle(options.Watcher.Interval);
             await Pause.ForAsync(_now.Reader, options.Watcher.Interval, time, stopping).ConfigureAwait(false);
             _now.Reader.TryRead(out _);
         }

@@ -168,31 +168,31 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     /// <summary>Begins a loop. It is supervised from here on, even before it has run for the first time.</summary>
     private Task Launch(string name, Func<LoopProgress, CancellationToken, Task> loop)
     {
-        var turns = Status.Loops.Enter(name);
+        var progress = Status.Loops.Enter(name);
         return Task.Run(
             async () =>
             {
-                using (turns)
+                using (progress)
                 {
-                    await KeepRunningAsync(name, stopping => loop(turns, stopping), turns.SleepsFor, _stopping.Token).ConfigureAwait(false);
+                    await KeepRunningAsync(name, stopping => loop(progress, stopping), progress.Idle, _stopping.Token).ConfigureAwait(false);
                 }
             },
             CancellationToken.None);
     }
 
-    private async Task GuardMemoryAsync(LoopProgress turns, CancellationToken stopping)
+    private async Task GuardMemoryAsync(LoopProgress progress, CancellationToken stopping)
     {
         var guard = new MemoryGuard(_options.Shipper.MemoryLimitBytes);
         var began = _time.GetTimestamp();
         while (!stopping.IsCancellationRequested)
         {
-            turns.MadeProgress();
+            progress.MadeProgress();
             if (guard.Look(Environment.WorkingSet, _time.GetElapsedTime(began)))
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             }
 
-            turns.SleepsFor(MemoryLookInterval);
+            progress.Idle(MemoryLookInterval);
             await Pause.ForAsync(MemoryLookInterval, _time, stopping).ConfigureAwait(false);
         }
     }

@@ -32,7 +32,7 @@ internal static class LatenessPolicy
     /// Whether a restart may help: a loop hangs that all logs need, or all logs hang. One log on a file system that does not
     /// answer is no reason to stop the others, again and again.
     /// </summary>
-    public static bool IsHung(IEnumerable<LoopState> loops, TimeSpan now, TimeSpan limit)
+    public static bool IsStalled(IEnumerable<LoopState> loops, TimeSpan now, TimeSpan limit)
     {
         var (logs, lateLogs) = (0, 0);
         foreach (var loop in loops)

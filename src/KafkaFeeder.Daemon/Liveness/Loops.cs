@@ -19,13 +19,13 @@ internal sealed class Loops(TimeProvider time)
     /// <param name="kind">What it means if it hangs.</param>
     public LoopProgress Enter(string name, LoopKind kind = LoopKind.Other)
     {
-        var turns = new LoopProgress(this, name, kind);
+        var progress = new LoopProgress(this, name, kind);
         lock (_lock)
         {
-            _loops.Add(turns);
+            _loops.Add(progress);
         }
 
-        return turns;
+        return progress;
     }
 
     /// <summary>The loops that hang, by <see cref="LatenessPolicy"/>.</summary>
@@ -38,19 +38,19 @@ internal sealed class Loops(TimeProvider time)
     }
 
     /// <summary>Whether the daemon as a whole hangs, by <see cref="LatenessPolicy"/>.</summary>
-    public bool IsHung(TimeSpan limit)
+    public bool IsStalled(TimeSpan limit)
     {
         lock (_lock)
         {
-            return LatenessPolicy.IsHung(_loops.Select(l => l.State), Now, limit);
+            return LatenessPolicy.IsStalled(_loops.Select(l => l.State), Now, limit);
         }
     }
 
-    internal void Leave(LoopProgress turns)
+    internal void Leave(LoopProgress progress)
     {
         lock (_lock)
         {
-            _loops.Remove(turns);
+            _loops.Remove(progress);
         }
     }
 }
@@ -64,10 +64,10 @@ internal sealed class LoopProgress(Loops loops, string name, LoopKind kind) : ID
     public LoopState State => new(name, TimeSpan.FromTicks(Interlocked.Read(ref _dueTicks)), kind);
 
     /// <summary>A turn begins, or has got one step further: a directory looked at, a segment deleted.</summary>
-    public void MadeProgress() => SleepsFor(TimeSpan.Zero);
+    public void MadeProgress() => Idle(TimeSpan.Zero);
 
     /// <summary>The turn is done, and the next begins by itself after so long, or earlier.</summary>
-    public void SleepsFor(TimeSpan pause) => Interlocked.Exchange(ref _dueTicks, (loops.Now + pause).Ticks);
+    public void Idle(TimeSpan pause) => Interlocked.Exchange(ref _dueTicks, (loops.Now + pause).Ticks);
 
     /// <summary>The loop of those that do one thing now and then: a turn, a pause, until the stop. What a turn throws ends it.</summary>
     public async Task RepeatAsync(Action turn, TimeSpan pause, TimeProvider time, CancellationToken stopping)
@@ -76,7 +76,7 @@ internal sealed class LoopProgress(Loops loops, string name, LoopKind kind) : ID
         {
             MadeProgress();
             turn();
-            SleepsFor(pause);
+            Idle(pause);
             await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
         }
     }

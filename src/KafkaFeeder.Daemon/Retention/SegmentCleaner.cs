@@ -30,8 +30,8 @@ internal sealed class SegmentCleaner(
     private HashSet<string> _warnedNow = new(StringComparer.Ordinal);
 
     /// <summary>Cleans by the interval.</summary>
-    public Task RunAsync(LoopProgress turns, CancellationToken stopping) =>
-        turns.RepeatAsync(() => RunOnce(turns.MadeProgress, stopping), interval, time, stopping);
+    public Task RunAsync(LoopProgress progress, CancellationToken stopping) =>
+        progress.RepeatAsync(() => RunOnce(progress.MadeProgress, stopping), interval, time, stopping);
 
     /// <summary>One round over all logs.</summary>
     /// <param name="onStep">Called for each segment: to delete many large files takes long.</param>

@@ -238,7 +238,7 @@ internal sealed class StatusServer(
     {
         var stalled = string.Concat(status.Loops.Late(LatenessPolicy.DefaultLimit)
             .Select(l => $"stalled: {l.Name} has made no progress for {Words.Age(l.By)}\n"));
-        if (status.Loops.IsHung(LatenessPolicy.DefaultLimit))
+        if (status.Loops.IsStalled(LatenessPolicy.DefaultLimit))
         {
             return Write(response, 503, "text/plain; charset=utf-8", stalled);
         }

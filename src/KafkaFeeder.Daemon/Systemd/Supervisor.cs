@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Systemd;
 /// <summary>
 /// Looks after the loops, and tells the service manager: that we are ready, reloading, stopping, how it goes, and, for its
 /// watchdog, that the daemon makes progress. It feeds the watchdog by what the loops have noted, never by its own turning;
-/// one log that hangs does not keep it hungry (<see cref="LatenessPolicy.IsHung"/>).
+/// one log that hangs does not keep it hungry (<see cref="LatenessPolicy.IsStalled"/>).
 /// Without a manager it still says in the log which loop hangs.
 /// </summary>
 internal sealed class Supervisor : IDisposable
@@ -24,8 +24,8 @@ internal sealed class Supervisor : IDisposable
     private readonly TimeSpan? _watchdog;
 
     // Written by the loop here alone.
-    private readonly Interval _fed;
-    private readonly Interval _toldStatus;
+    private readonly Interval _watchdogSent;
+    private readonly Interval _statusSent;
     private readonly Interval _extended;
     private string _statusText = "";
     private bool _isReady;
@@ -44,8 +44,8 @@ internal sealed class Supervisor : IDisposable
         _daemon = daemon;
         _logger = logger;
         _time = time;
-        _fed = new Interval(time);
-        _toldStatus = new Interval(time);
+        _watchdogSent = new Interval(time);
+        _statusSent = new Interval(time);
         _extended = new Interval(time);
         _failureLogged = new RepeatLimit(time);
     }
@@ -75,9 +75,9 @@ internal sealed class Supervisor : IDisposable
         var late = _daemon.Loops.Late(Limit);
         if (_socket is not null)
         {
-            TellReady(late);
-            TellStatus(late);
-            Feed();
+            NotifyReady(late);
+            NotifyStatus(late);
+            NotifyWatchdog();
         }
 
         // Last: where nobody reads our log, writing to it is what hangs the loops, and would hang this one.
@@ -119,7 +119,7 @@ internal sealed class Supervisor : IDisposable
     }
 
     /// <summary>Ready is when the first search for logs is done. While it goes on, the manager's limit is put off.</summary>
-    private void TellReady(IReadOnlyList<LateLoop> late)
+    private void NotifyReady(IReadOnlyList<LateLoop> late)
     {
         if (_isReady || _isStopping)
         {
@@ -136,9 +136,9 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    private void TellStatus(IReadOnlyList<LateLoop> late)
+    private void NotifyStatus(IReadOnlyList<LateLoop> late)
     {
-        if (!_toldStatus.IsOver(LongestPause))
+        if (!_statusSent.IsOver(LongestPause))
         {
             return;
         }
@@ -147,15 +147,15 @@ internal sealed class Supervisor : IDisposable
         if (text != _statusText && Send(NotifyMessage.Status(text)))
         {
             _statusText = text;
-            _toldStatus.Restart();
+            _statusSent.Restart();
         }
     }
 
-    private void Feed()
+    private void NotifyWatchdog()
     {
-        if (_watchdog is { } limit && !_daemon.Loops.IsHung(limit) && _fed.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
+        if (_watchdog is { } limit && !_daemon.Loops.IsStalled(limit) && _watchdogSent.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
         {
-            _fed.Restart();
+            _watchdogSent.Restart();
         }
     }
 
@@ -163,11 +163,11 @@ internal sealed class Supervisor : IDisposable
     {
         if (late.Count > 0 && !_isLate)
         {
-            FeederLog.LoopLate(_logger, late[0].Name, late[0].By, late.Count - 1);
+            FeederLog.LoopStalled(_logger, late[0].Name, late[0].By, late.Count - 1);
         }
         else if (late.Count == 0 && _isLate)
         {
-            FeederLog.LoopsTurn(_logger);
+            FeederLog.LoopsRecovered(_logger);
         }
 
         _isLate = late.Count > 0;

@@ -39,10 +39,10 @@ internal static partial class FeederLog
     public static partial void LoopFailed(ILogger logger, string loop, string error);
 
     [LoggerMessage(106, LogLevel.Error, "{Loop} is stalled: no progress for {Late}; {Others} other loops are stalled too")]
-    public static partial void LoopLate(ILogger logger, string loop, TimeSpan late, int others);
+    public static partial void LoopStalled(ILogger logger, string loop, TimeSpan late, int others);
 
     [LoggerMessage(107, LogLevel.Information, "All loops are making progress again")]
-    public static partial void LoopsTurn(ILogger logger);
+    public static partial void LoopsRecovered(ILogger logger);
 
     [LoggerMessage(108, LogLevel.Warning, "Cannot notify the service manager at NOTIFY_SOCKET: {Problem}")]
     public static partial void NotNotified(ILogger logger, string problem);

@@ -33,7 +33,7 @@ public sealed class LoopsTests
     public void A_loop_that_sleeps_has_until_it_is_due_and_then_the_limit()
     {
         using var loop = _loops.Enter("it");
-        loop.SleepsFor(TimeSpan.FromDays(366));
+        loop.Idle(TimeSpan.FromDays(366));
         _time.Advance(TimeSpan.FromDays(366) + Limit);
         Assert.Empty(_loops.Late(Limit));
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -44,7 +44,7 @@ public sealed class LoopsTests
     public void A_loop_that_turns_before_it_was_due_has_to_turn_again_within_the_limit()
     {
         using var loop = _loops.Enter("it");
-        loop.SleepsFor(TimeSpan.FromHours(1));
+        loop.Idle(TimeSpan.FromHours(1));
         loop.MadeProgress();
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.Single(_loops.Late(Limit));
