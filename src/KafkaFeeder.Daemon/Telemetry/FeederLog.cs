@@ -3,8 +3,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Telemetry;
 
 /// <summary>
-/// Everything the daemon says. The numbers are stable: 1xx life, 2xx configuration, 3xx shipping, 4xx brokers, 5xx what
-/// was not shipped, 6xx cleaning. docs/OPERATIONS.md lists them with what to do.
+/// All log events of the daemon. The event ids are stable: 1xx start, stop and loops; 2xx configuration; 3xx shipping; 40x brokers; 45x
+/// faults, unclaimed or kept segments and the status page; 5xx records that were not shipped; 6xx cleaning. docs/OPERATIONS.md lists
+/// them with what to do.
 /// </summary>
 internal static partial class FeederLog
 {

@@ -14,7 +14,7 @@ internal readonly ref struct SendRequest(StoredBatch batch, ReadOnlySpan<byte> s
 
     public LogOptions Log { get; } = log;
 
-    /// <summary>By index: true for records that must not be sent. Null: send all. Must not be read after the outcome was reported.</summary>
+    /// <summary>By index: true for records that must not be sent. Null: send all. Not to be read after the outcome was reported.</summary>
     public bool[]? Skipped { get; init; }
 
     /// <summary>True: send the records one by one, to find those that the brokers will never accept.</summary>

@@ -9,7 +9,9 @@ internal sealed class StoredBatch
     /// <summary>The name of the file, without its directory.</summary>
     public required string FileName { get; init; }
 
-    /// <summary>Identifies the file whatever its name: the identity of the segment, or a checksum of its first bytes; "" if neither exists yet.</summary>
+    /// <summary>
+    /// Identifies the file whatever its name: the identity of the segment, or a checksum of its first bytes; "" if neither exists yet.
+    /// </summary>
     public string FileIdentity { get; init; } = "";
 
     /// <summary>The position of its first byte in the file.</summary>

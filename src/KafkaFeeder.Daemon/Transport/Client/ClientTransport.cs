@@ -92,7 +92,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     public void SendNow() => Shared.SendNow();
 
-    /// <summary>Withdraws records without an outcome. Otherwise they would be sent while the next shipper of the log sends them again.</summary>
+    /// <summary>Withdraws records without an outcome, or they would still be sent while the next shipper sends them again.</summary>
     public void Dispose()
     {
         if (Volatile.Read(ref _inFlight) > 0)
@@ -105,7 +105,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     private ProducerShape ShapeOf(int size) => ProducerShape.Sizes[size] with { IsPushed = isStrict };
 
-    /// <summary>A refusal because of size may concern the whole request: then the next request is smaller, and no record is refused.</summary>
+    /// <summary>A refusal because of size may concern the whole request: then the next one is smaller, and no record is refused.</summary>
     private BatchOutcome Sized(BatchOutcome outcome, int size, string topic)
     {
         if (outcome.Kind == OutcomeKind.Acknowledged)

@@ -35,7 +35,7 @@ internal static class ProducerSettings
             ["batch.num.messages"] = BatchRecords.ToString(CultureInfo.InvariantCulture),
             ["message.send.max.retries"] = "2147483647",
             ["batch.size"] = ProducerShape.Sizes[0].BatchBytes.ToString(CultureInfo.InvariantCulture),
-            ["topic.metadata.propagation.max.ms"] = "5000", // a topic that is unknown for longer does not exist
+            ["topic.metadata.propagation.max.ms"] = "5000", // a topic that is unknown for longer counts as missing
             ["retry.backoff.ms"] = "100",
         };
         foreach (var property in group.Properties)

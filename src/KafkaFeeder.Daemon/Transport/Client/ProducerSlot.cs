@@ -94,7 +94,7 @@ internal sealed class ProducerSlot : IDisposable
         last?.Dispose();
     }
 
-    /// <summary>The producer to use, retained for a batch; null while a broken one may not be replaced yet, or none can be created.</summary>
+    /// <summary>Returns the producer, retained for a batch; null while a broken one may not be replaced, or none can be created.</summary>
     public ProducerGeneration? Take(out OutcomeKind refusal)
     {
         refusal = OutcomeKind.Retriable;
