@@ -60,7 +60,7 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
             {
                 if (!found.IsDirectory)
                 {
-                    yield return $"{setting} {directory} is no directory";
+                    yield return $"{setting} {directory} is not a directory";
                 }
                 else if (!IsSafe(setting, directory, user, out var problem))
                 {
@@ -71,16 +71,16 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
             {
                 if (!CanBeMade(directory, out var reason))
                 {
-                    yield return $"{setting} {directory} cannot be made: {reason}";
+                    yield return $"{setting} {directory} cannot be created: {reason}";
                 }
             }
             else if (Errors.IsAbsent(errno))
             {
-                yield return $"{setting} {directory} cannot be made: {Errors.Text(errno)}";
+                yield return $"{setting} {directory} cannot be created: {Errors.Text(errno)}";
             }
             else
             {
-                throw new UnauthorizedAccessException($"{setting} {directory} cannot be looked at: {Errors.Text(errno)}");
+                throw new UnauthorizedAccessException($"{setting} {directory} cannot be examined: {Errors.Text(errno)}");
             }
         }
     }
@@ -141,16 +141,16 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
 
         if (facts.Owner != user && facts.Owner != 0)
         {
-            problem = $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: whoever owns it could "
-                + $"say there what Kafka has acknowledged. Run kafkafeeder as user {facts.Owner}, "
-                + $"or give the directory away: chown {user} {directory}";
+            problem = $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: its owner could change "
+                + $"in it what counts as acknowledged. Run kafkafeeder as user {facts.Owner}, "
+                + $"or change the owner: chown {user} {directory}";
             return false;
         }
 
         var others = (facts.Mode & OthersWrite) != 0 ? "everybody on this host" : (facts.Mode & GroupWrite) != 0 ? "its group" : null;
         problem = others is null ? null
-            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could say there "
-                + "what Kafka has acknowledged, and what is not would be skipped and deleted. Take that right away: "
+            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could change in "
+                + "it what counts as acknowledged, so that unshipped records would be skipped and deleted. Remove that permission: "
                 + $"chmod go-w {directory}";
         return problem is null;
     }

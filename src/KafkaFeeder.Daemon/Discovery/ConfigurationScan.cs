@@ -24,7 +24,7 @@ internal sealed class ConfigurationScan
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Branch> _branches = new(StringComparer.Ordinal);
     private readonly Queue<Branch> _turns = [];
-    private int _looked;
+    private int _searched;
 
     private ConfigurationScan(Territory territory, ScanLimits limits, List<ConfigFault> faults)
     {
@@ -59,7 +59,7 @@ internal sealed class ConfigurationScan
         Enqueue(_territory.LogDir, 0);
         while (_turns.TryDequeue(out var branch))
         {
-            if (_looked++ == _limits.Directories)
+            if (_searched++ == _limits.Directories)
             {
                 Cut(branch);
                 return;
@@ -72,7 +72,7 @@ internal sealed class ConfigurationScan
             }
 
             onDirectory();
-            Look(directory, depth);
+            Search(directory, depth);
         }
     }
 
@@ -84,11 +84,11 @@ internal sealed class ConfigurationScan
             _result.AddUnseen(left.Directory);
         }
 
-        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not looked at, and keeps the "
-            + $"settings it has.");
+        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not searched, and keeps its "
+            + $"settings.");
     }
 
-    private void Look(string directory, int depth)
+    private void Search(string directory, int depth)
     {
         try
         {
@@ -98,8 +98,7 @@ internal sealed class ConfigurationScan
             {
                 if (++names > _limits.Names)
                 {
-                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not looked at, and keeps the settings it "
-                        + $"has.");
+                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not searched, and keeps its settings.");
                     _result.AddUnseen(directory);
                     break;
                 }
@@ -147,7 +146,7 @@ internal sealed class ConfigurationScan
             if (!Errors.IsAbsent(errno))
             {
                 _result.AddUnseen(path);
-                Fault(path, $"the directory cannot be looked at ({Errors.Text(errno)}); the settings of logs below it stay as they are "
+                Fault(path, $"the directory cannot be examined ({Errors.Text(errno)}); the settings of logs below it stay as they are "
                     + $"until it can.");
             }
 
@@ -169,7 +168,7 @@ internal sealed class ConfigurationScan
     {
         if (depth > _limits.Depth)
         {
-            Fault(real, $"it lies more than {_limits.Depth} directories below log_dir and is not looked at.");
+            Fault(real, $"it lies more than {_limits.Depth} directories below log_dir and is not searched.");
             return;
         }
 
@@ -185,8 +184,8 @@ internal sealed class ConfigurationScan
             {
                 branch.IsCut = true;
                 _result.AddUnseen(name);
-                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not looked at, and keeps the "
-                    + $"settings it has.");
+                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not searched, and keeps its "
+                    + $"settings.");
             }
 
             return;

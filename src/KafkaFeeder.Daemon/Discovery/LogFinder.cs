@@ -21,7 +21,7 @@ internal sealed record FoundLogs(
 internal sealed class LogFinder(FeederOptions options, Authority authority, ScanLimits limits)
 {
     private readonly LogFileReader _reader = new(authority);
-    private readonly LogPlan _plan = new(options, authority, Place.TryLook);
+    private readonly LogPlan _plan = new(options, authority, Place.TryFind);
 
     /// <summary>The next search reads every file again, changed or not.</summary>
     public void Forget() => _reader.Forget();
@@ -47,7 +47,7 @@ internal sealed class LogFinder(FeederOptions options, Authority authority, Scan
     {
         var problem =
             errno != 0 && Files.Errors.IsAbsent(errno) ? "this log_dir does not exist; logs below it are found when it does."
-            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are "
+            : errno != 0 ? $"this log_dir cannot be examined ({Files.Errors.Text(errno)}); the settings of all logs stay as they are "
                 + $"until it can."
             : territory.IsState(territory.LogDir) ? "this log_dir lies below checkpoint_dir or journal_dir, where nothing is ever a log."
             : null;

@@ -20,15 +20,15 @@ internal sealed record PlannedLog(string Directory, LogOptions Options, FileFact
 /// settings that the owner of the file may decide count. Pure except for the memory of the last good settings and places. Not
 /// thread-safe.
 /// </summary>
-internal sealed class LogPlan(FeederOptions options, Authority authority, LogPlan.Look look)
+internal sealed class LogPlan(FeederOptions options, Authority authority, LogPlan.PlaceFinder findPlace)
 {
     private readonly HashSet<string> _brokerGroups = [.. options.BrokerGroups.Keys];
     private readonly Dictionary<string, IReadOnlyList<Entry>> _lastGood = new(StringComparer.Ordinal);
     private Dictionary<(string File, string Component, string Named), Place> _places = [];
     private HashSet<(string, string)> _planned = [];
 
-    /// <summary>Examines a directory: <see cref="Place.TryLook"/>.</summary>
-    internal delegate bool Look(string path, out Place place, out string reason);
+    /// <summary>Resolves and examines a directory: <see cref="Place.TryFind"/>.</summary>
+    internal delegate bool PlaceFinder(string path, out Place place, out string reason);
 
     /// <summary>Returns the logs to ship, each once.</summary>
     /// <param name="files">All files that were found, with their content.</param>
@@ -92,7 +92,7 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
     {
         var key = (entry.File.Path, entry.Log.Component, entry.Log.Directory);
         fault = "";
-        if (look(entry.Log.Directory, out place, out var reason) || _places.TryGetValue(key, out place))
+        if (findPlace(entry.Log.Directory, out place, out var reason) || _places.TryGetValue(key, out place))
         {
             places[key] = place;
             return true;

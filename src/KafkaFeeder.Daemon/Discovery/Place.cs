@@ -11,12 +11,12 @@ internal readonly record struct Place(string Directory, FileFacts Facts)
     /// <param name="path">The path in kafkafeeder.yaml.</param>
     /// <param name="place">What was found.</param>
     /// <param name="reason">Why it failed, as the end of a sentence; "" after success.</param>
-    public static bool TryLook(string path, out Place place, out string reason)
+    public static bool TryFind(string path, out Place place, out string reason)
     {
         place = default;
         if (!RealPath.TryResolve(path, out var real, out var errno) || !FileFacts.TryOf(real, out var facts, out errno))
         {
-            reason = Errors.IsAbsent(errno) ? "does not exist" : $"cannot be looked at ({Errors.Text(errno)})";
+            reason = Errors.IsAbsent(errno) ? "does not exist" : $"cannot be examined ({Errors.Text(errno)})";
             return false;
         }
 

@@ -23,10 +23,10 @@ namespace KafkaFeeder.Daemon.Hosting;
 internal sealed class Feeder : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan DrainLook = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan DrainPoll = TimeSpan.FromMilliseconds(50);
 
     /// <summary>When 100,000 new segments are found, memory grows by 10 MB in this time.</summary>
-    private static readonly TimeSpan MemoryLookInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan MemoryCheckInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly FeederOptions _options;
     private readonly ILogger _logger;
@@ -150,7 +150,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             _logger,
             logs.Count,
             logs.Sum(l => l.LagBytes - l.RemovedBytes),
-            missing == 0 ? "" : $", {missing} bytes more are of segments that are gone and lost unless these come back",
+            missing == 0 ? "" : $", and {missing} bytes in missing segments, lost unless these come back",
             unknown == 0 ? "" : $", {unknown} not looked at");
     }
 
@@ -187,13 +187,13 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         while (!stopping.IsCancellationRequested)
         {
             progress.MadeProgress();
-            if (guard.Look(Environment.WorkingSet, _time.GetElapsedTime(began)))
+            if (guard.Check(Environment.WorkingSet, _time.GetElapsedTime(began)))
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             }
 
-            progress.Idle(MemoryLookInterval);
-            await Pause.ForAsync(MemoryLookInterval, _time, stopping).ConfigureAwait(false);
+            progress.Idle(MemoryCheckInterval);
+            await Pause.ForAsync(MemoryCheckInterval, _time, stopping).ConfigureAwait(false);
         }
     }
 
@@ -205,7 +205,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         var scan = _watcher.ScanNow(forgetParsed: false);
         while (!limit.IsCancellationRequested && (!scan.IsCompleted || Status.Logs.All.Any(l => !l.IsAtEndSince(asked))))
         {
-            await Pause.ForAsync(DrainLook, _time, limit.Token).ConfigureAwait(false);
+            await Pause.ForAsync(DrainPoll, _time, limit.Token).ConfigureAwait(false);
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class MemoryGuard(long limitBytes)
     /// <param name="residentBytes">The resident memory of the process, in bytes.</param>
     /// <param name="now">Time since a fixed origin.</param>
     /// <returns>True: collect now.</returns>
-    public bool Look(long residentBytes, TimeSpan now)
+    public bool Check(long residentBytes, TimeSpan now)
     {
         if (residentBytes < _enoughBytes)
         {

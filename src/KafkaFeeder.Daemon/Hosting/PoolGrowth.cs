@@ -27,7 +27,7 @@ internal sealed class PoolGrowth(int least)
     /// <param name="pending">The number of waiting work items.</param>
     /// <param name="completed">The number of work items completed since the start.</param>
     /// <returns>The number of threads that the pool must have at least.</returns>
-    public int Look(int threads, long pending, long completed)
+    public int Check(int threads, long pending, long completed)
     {
         var isStuck = pending > 0 && completed == _completed;
         _completed = completed;

@@ -29,7 +29,7 @@ internal static class ThreadPolicy
         var growth = new PoolGrowth(Math.Max(LeastThreads, threads));
         while (true)
         {
-            var wanted = growth.Look(ThreadPool.ThreadCount, ThreadPool.PendingWorkItemCount, ThreadPool.CompletedWorkItemCount);
+            var wanted = growth.Check(ThreadPool.ThreadCount, ThreadPool.PendingWorkItemCount, ThreadPool.CompletedWorkItemCount);
             if (wanted != threads && ThreadPool.SetMinThreads(wanted, ports))
             {
                 threads = wanted;

@@ -139,7 +139,7 @@ internal sealed class SegmentCleaner(
         if (verdict == RetentionVerdict.Grown)
         {
             Warn(log.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not "
-                + $"deleted before the rest is shipped. Its writer goes on after it had ended, or holds no lock");
+                + $"deleted before the rest is shipped. A writer has started again, or holds no lock");
         }
         else if (verdict == RetentionVerdict.Replaced)
         {
@@ -148,7 +148,7 @@ internal sealed class SegmentCleaner(
         else if (verdict == RetentionVerdict.NotCopied)
         {
             Warn(log.Directory, saved.Name, "uncopied", "holds damaged bytes that are not in quarantine, or not all of them: it is not "
-                + "deleted. ledger.jsonl says which. Save what is needed of it, then delete it by hand");
+                + "deleted. ledger.jsonl says which. Save what you need from it, then delete it by hand");
         }
         else if (verdict == RetentionVerdict.Delete && MayGo(log, directoryFacts, saved, file, facts, now, keep))
         {
@@ -171,7 +171,7 @@ internal sealed class SegmentCleaner(
         }
 
         var overdue = now - facts.Modified - keep;
-        var use = SegmentLocks.Look(file);
+        var use = SegmentLocks.Check(file);
         if (use == SegmentUse.Writing || (use == SegmentUse.Reading && overdue <= SegmentLocks.ReaderGrace))
         {
             return false;

@@ -30,7 +30,7 @@ internal static class SegmentLocks
     /// versions hold a shared flock, which anybody can take who can open the file. If <see cref="SegmentUse.Free"/> is returned, this
     /// has taken an exclusive flock, which is held until the handle is closed.
     /// </summary>
-    public static SegmentUse Look(SafeFileHandle segment)
+    public static SegmentUse Check(SafeFileHandle segment)
     {
         var range = new FileCalls.LockRange { Kind = FileCalls.ReadLock };
         return FileCalls.Fcntl(segment, FileCalls.OfdGetLock, ref range) == 0 && range.Kind == FileCalls.WriteLock ? SegmentUse.Writing

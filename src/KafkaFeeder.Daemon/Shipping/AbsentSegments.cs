@@ -17,7 +17,7 @@ internal sealed class AbsentSegments(IBatchSource source, LogStatus status, ILog
 
     /// <summary>Updates the status.</summary>
     /// <returns>The problem as text; null if there is none.</returns>
-    public string? Look()
+    public string? Update()
     {
         var (missing, removed, removedCount, unreadable) = source.Absent;
         status.RemovedBytes = removed?.Bytes ?? 0;

@@ -46,8 +46,8 @@ internal sealed class RefusalRun
         var ofTopic = rejected.Where(r => r.Why == RejectionKind.Topic).ToList();
         _inRow.UnionWith(ofTopic.Select(r => (batch.FileName, batch.Position, r.Index)));
         reason = ofTopic.Count > 0 && _inRow.Count >= Most
-            ? $"{_inRow.Count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to take none of this log (is it "
-                + "compacted, and the records have no key?)"
+            ? $"{_inRow.Count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to accept none of this log (is it "
+                + "compacted, and do the records have no key?)"
             : null;
         return reason is not null;
     }

@@ -38,7 +38,7 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
             : _run.AddAndJudge(batch.Stored, rejected, batch.IsAnyTaken, out var ofTopic) ? ofTopic
             : AheadOfTime(batch, rejected) is { } ahead
                 ? $"a record of {batch.Stored.FileName} at position {batch.Stored.Position} is {Words.Age(ahead)} ahead of the clock "
-                    + $"({rejected[0].Reason}): it is sent again until the brokers take it"
+                    + $"({rejected[0].Reason}): it is sent again until the brokers accept it"
             : null;
         return reason is not null;
     }

@@ -608,7 +608,7 @@ internal sealed class Shipper : IDisposable
         _status.OldestUnshipped = first?.Timestamp ?? 0;
         _status.Position = first?.Place ?? "";
         var (state, error) = _state.Judge(new ShippingFacts(
-            _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));
+            _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Update()));
         _status.Became(state, error);
         _status.LookedAt = began; // set last: a reader that reads it first gets a state that is at least as new
     }

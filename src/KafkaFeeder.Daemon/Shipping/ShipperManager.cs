@@ -104,7 +104,7 @@ internal sealed class ShipperManager(
                 Apply(log, logLines);
             }
 
-            LookAtMemory(logLines);
+            CheckMemory(logLines);
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class ShipperManager(
         running.Status.RemovedSegments > 0 // a writer may still write to them
             || (!Directory.Exists(running.Status.Directory) && running.SearchesSinceGone++ < SearchesToWait);
 
-    private void LookAtMemory(List<Action> logLines)
+    private void CheckMemory(List<Action> logLines)
     {
         var count = _running.Count;
         var segments = _running.Values.Sum(b => b.Status.Segments);

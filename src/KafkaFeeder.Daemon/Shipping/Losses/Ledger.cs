@@ -35,7 +35,7 @@ internal sealed class Ledger
     /// <summary>From this size on, in bytes, a new file is started.</summary>
     public const long StandardMaxBytes = 32 << 20;
 
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
     private readonly LedgerTally _tally = new();
@@ -74,7 +74,7 @@ internal sealed class Ledger
     public LedgerAccount AccountOf(string directory, string component) => _tally.Of(directory, component);
 
     /// <summary>Polls for entries that another process has added, every two seconds.</summary>
-    public Task RunAsync(LoopProgress progress, CancellationToken stopping) => progress.RepeatAsync(CatchUp, LookInterval, _time, stopping);
+    public Task RunAsync(LoopProgress progress, CancellationToken stopping) => progress.RepeatAsync(CatchUp, PollInterval, _time, stopping);
 
     /// <summary>Counts the entries that were added to the file since it was last read.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>

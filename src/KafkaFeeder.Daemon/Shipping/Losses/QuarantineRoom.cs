@@ -105,7 +105,7 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
     }
 
     private static string Limit(string setting, long bytes) =>
-        $"{SizeText.Format(bytes)} (quarantine.{setting} of conf.yaml); move away what lies there, or raise the setting and restart";
+        $"{SizeText.Format(bytes)} (quarantine.{setting} of conf.yaml); move files away from there, or raise the setting and restart";
 
     private Share ShareOf(string log)
     {

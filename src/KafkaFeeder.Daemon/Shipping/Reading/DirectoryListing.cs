@@ -40,7 +40,7 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
     /// <summary>Polls the directory. The names are in order. The version changes only if the names have changed.</summary>
     /// <exception cref="IOException">The directory cannot be read, or is gone.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    public (long Version, IReadOnlyList<SegmentName> Names) Look(string component)
+    public (long Version, IReadOnlyList<SegmentName> Names) Poll(string component)
     {
         lock (_lock)
         {

@@ -15,7 +15,7 @@ internal sealed class SegmentSet(DirectoryListing listing, string component)
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public bool Refresh()
     {
-        var (version, names) = listing.Look(component);
+        var (version, names) = listing.Poll(component);
         if (version == _version)
         {
             return false;
