@@ -143,7 +143,7 @@ public sealed class ConfigurationScanTests
         var found = ConfigurationScan.Find(territory, new ScanLimits { Names = 0 }, _faults, () => { });
 
         Assert.True(found.IsUnseen(folder.File("a/b")));
-        Assert.Contains("keeps the settings it has", Assert.Single(_faults).ToString(), StringComparison.Ordinal);
+        Assert.Contains("keeps its settings", Assert.Single(_faults).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
