@@ -3,11 +3,11 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// What Kafka has confirmed of one log. Invariants, checked before a save and after a load:
+/// The acknowledged positions of one log. Invariants, checked before a save and after a load:
 /// <list type="bullet">
-/// <item>each segment is named once, and its name is one of this log's;</item>
-/// <item>positions, offsets, counts and sizes are not negative, and no position is beyond the size that was seen;</item>
-/// <item>a segment that is done is confirmed to its whole size, with no record of a next batch.</item>
+/// <item>each segment is in it once, and its name belongs to this log;</item>
+/// <item>positions, offsets, counts and sizes are not negative, and no position is greater than the size;</item>
+/// <item>a segment that is done is acknowledged to its whole size, with no record of a next batch.</item>
 /// </list>
 /// </summary>
 internal sealed record Checkpoint
@@ -18,21 +18,21 @@ internal sealed record Checkpoint
     /// <summary>The real path of the log's directory.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>Counts saves; of two states the one with the higher number is newer.</summary>
+    /// <summary>The number of saves; of two checkpoints the one with the higher number is newer.</summary>
     public long Generation { get; init; }
 
-    /// <summary>Records that may have arrived twice since the log was first seen.</summary>
+    /// <summary>Records that may be in the topic twice, since the log was first shipped.</summary>
     public long PossibleDuplicates { get; init; }
 
     /// <summary>
-    /// What the transport needs to continue exactly at these acknowledged positions; its own word of ASCII. "": nothing.
+    /// What the transport needs to continue exactly at these positions: one word of ASCII, in its own format. "": nothing.
     /// </summary>
     public string TransportState { get; init; } = "";
 
-    /// <summary>The segments that are known.</summary>
+    /// <summary>All known segments.</summary>
     public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
 
-    /// <summary>Throws if an invariant does not hold: a fault of this program, or a damaged file.</summary>
+    /// <summary>Throws if an invariant does not hold, because of a bug in this program or a damaged file.</summary>
     public void ThrowIfInconsistent()
     {
         ThrowIfNotOneWord(Component, TransportState);
@@ -50,7 +50,7 @@ internal sealed record Checkpoint
         }
     }
 
-    /// <summary>Throws if the transport's state could not be read back from a line of text.</summary>
+    /// <summary>Throws if the transport's state is not one word of ASCII, since it could not be read back from the file.</summary>
     public static void ThrowIfNotOneWord(string component, string transportState)
     {
         if (transportState.Any(c => c is <= ' ' or > '~'))
@@ -61,7 +61,7 @@ internal sealed record Checkpoint
     }
 }
 
-/// <summary>What a save changes of a log's checkpoint. Segments that it does not name stay as they were.</summary>
+/// <summary>The changes of a log's checkpoint in one save. Segments that are not in it stay as they were.</summary>
 internal sealed record CheckpointChange
 {
     /// <summary>See <see cref="Checkpoint.PossibleDuplicates"/>.</summary>
@@ -70,23 +70,24 @@ internal sealed record CheckpointChange
     /// <summary>See <see cref="Checkpoint.TransportState"/>.</summary>
     public string TransportState { get; init; } = "";
 
-    /// <summary>Segments that are new, or of which more is acknowledged.</summary>
+    /// <summary>Segments that are new or have changed.</summary>
     public IReadOnlyList<SegmentCheckpoint> Segments { get; init; } = [];
 
-    /// <summary>Segments that are to be forgotten.</summary>
+    /// <summary>Segments that are removed from the checkpoint.</summary>
     public IReadOnlyList<SegmentName> Removed { get; init; } = [];
 }
 
-/// <summary>What Kafka has confirmed of one segment.</summary>
+/// <summary>The checkpoint of one segment.</summary>
 /// <param name="Segment">The segment.</param>
-/// <param name="Acknowledged">Everything before it is acknowledged, or accounted for.</param>
-/// <param name="Bytes">The size that was seen last.</param>
-/// <param name="IsDone">True if the writer is gone and all of it is confirmed: it may be cleaned.</param>
-/// <param name="Head">CRC-32C of the first bytes, which hold the segment's identity; null while there are none.</param>
-/// <param name="MissingSince">Since when no regular file of this name is in the directory; null while there is one.</param>
-/// <param name="HasUncopied">True if damaged bytes in it were passed and are nowhere else: it is never cleaned.</param>
+/// <param name="Acknowledged">Everything before it is acknowledged, or recorded in the ledger.</param>
+/// <param name="Bytes">The size at the last check, in bytes, without preallocated space.</param>
+/// <param name="IsDone">True if the writer is gone and everything is acknowledged: it may be cleaned.</param>
+/// <param name="Head">CRC-32C of the first 61 bytes, which contain the segment's identity; null while they are not written.</param>
+/// <param name="MissingSince">Since when there is no regular file of this name in the directory; null while there is one.</param>
+/// <param name="HasUncopied">True if damaged bytes in it were skipped and not copied to quarantine: it is never cleaned.</param>
 /// <param name="SentTo">
-/// Where the watermark was before it went back, as a position in bytes; 0: it did not. What is sent below it may be there already.
+/// The position in bytes up to which it was sent before the acknowledged position went back; 0: it did not go back. Records that are
+/// sent from below this position may be in the topic already.
 /// </param>
 internal sealed record SegmentCheckpoint(
     SegmentName Segment,
@@ -98,28 +99,28 @@ internal sealed record SegmentCheckpoint(
     bool HasUncopied = false,
     long SentTo = 0)
 {
-    // There may be a hundred thousand, so it is small, and smaller as long as nothing is confirmed.
+    // There may be 100,000, so it is small, and smaller as long as nothing is acknowledged.
     private readonly long _missingSince = TicksOf(MissingSince);
-    private readonly Confirmed? _confirmed = Confirmed.Of(Acknowledged, SentTo);
+    private readonly Progress? _progress = Progress.Of(Acknowledged, SentTo);
 
     /// <summary>The segment's file name.</summary>
     public string Name => Segment.FileName;
 
-    /// <summary>Everything before it is confirmed.</summary>
+    /// <summary>Everything before it is acknowledged, or recorded in the ledger.</summary>
     public AcknowledgedPosition Acknowledged
     {
-        get => _confirmed?.Acknowledged ?? default;
-        init => _confirmed = Confirmed.Of(value, SentTo);
+        get => _progress?.Acknowledged ?? default;
+        init => _progress = Progress.Of(value, SentTo);
     }
 
-    /// <summary>Where the watermark was before it went back; 0: it did not.</summary>
+    /// <summary>The position up to which it was sent before the acknowledged position went back; 0: it did not go back.</summary>
     public long SentTo
     {
-        get => (_confirmed as ConfirmedAgain)?.SentTo ?? 0;
-        init => _confirmed = Confirmed.Of(Acknowledged, value);
+        get => (_progress as ProgressAfterReset)?.SentTo ?? 0;
+        init => _progress = Progress.Of(Acknowledged, value);
     }
 
-    /// <summary>Since when no regular file of this name is in the directory; null while there is one.</summary>
+    /// <summary>Since when there is no regular file of this name in the directory; null while there is one.</summary>
     public DateTimeOffset? MissingSince
     {
         get => _missingSince == 0 ? null : new DateTimeOffset(_missingSince, TimeSpan.Zero);
@@ -127,7 +128,7 @@ internal sealed record SegmentCheckpoint(
     }
 
     /// <summary>
-    /// When the file had been changed last, by <see cref="Files.FileFacts.Changed"/>, when its head was compared. Not saved: 0 until then.
+    /// <see cref="Files.FileFacts.Changed"/> of the file when its head was last compared; 0 before that. Not saved.
     /// </summary>
     public long ComparedAt { get; set; }
 
@@ -138,7 +139,7 @@ internal sealed record SegmentCheckpoint(
             Segment.Component != component ? "is not a segment of this log"
             : Acknowledged.Position < 0 || Acknowledged.NextOffset < 0 || Acknowledged.Record < 0 || Acknowledged.LastBatchPosition < 0
                 || Acknowledged.Records < 0 || SentTo < 0 ? "has a negative number"
-            : Acknowledged.Position > Bytes ? $"is confirmed to position {Acknowledged.Position}, beyond its size of {Bytes}"
+            : Acknowledged.Position > Bytes ? $"is acknowledged to position {Acknowledged.Position}, beyond its size of {Bytes}"
             : IsDone && (Acknowledged.Position != Bytes || Acknowledged.Record != 0)
                 ? $"is called done at position {Acknowledged.Position}, record {Acknowledged.Record} of {Bytes} bytes"
             : null;
@@ -150,17 +151,17 @@ internal sealed record SegmentCheckpoint(
 
     private static long TicksOf(DateTimeOffset? time) => time?.UtcTicks ?? 0;
 
-    private record Confirmed(AcknowledgedPosition Acknowledged)
+    private record Progress(AcknowledgedPosition Acknowledged)
     {
-        public static Confirmed? Of(AcknowledgedPosition watermark, long sentTo) =>
-            sentTo != 0 ? new ConfirmedAgain(watermark, sentTo) : watermark == default ? null : new Confirmed(watermark);
+        public static Progress? Of(AcknowledgedPosition acknowledged, long sentTo) =>
+            sentTo != 0 ? new ProgressAfterReset(acknowledged, sentTo) : acknowledged == default ? null : new Progress(acknowledged);
     }
 
-    private sealed record ConfirmedAgain(AcknowledgedPosition Acknowledged, long SentTo) : Confirmed(Acknowledged);
+    private sealed record ProgressAfterReset(AcknowledgedPosition Acknowledged, long SentTo) : Progress(Acknowledged);
 }
 
 /// <summary>A checkpoint cannot be used.</summary>
 internal sealed class CheckpointException(string message) : Exception(message);
 
-/// <summary>A checkpoint is by a later version of this program. To go on from it, run that version.</summary>
+/// <summary>A checkpoint was written by a newer version of this program. Run that version to continue from it.</summary>
 internal sealed class NewerCheckpointException(string message) : IOException(message);

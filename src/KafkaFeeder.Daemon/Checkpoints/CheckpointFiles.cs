@@ -3,8 +3,8 @@ using System.Globalization;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// The files in which the checkpoints of all logs are: a snapshot with everything, and beside it the changes since, both
-/// under one number. The pair before is kept, so a damaged snapshot costs nothing. Reading them changes nothing.
+/// The files with the checkpoints of all logs: a snapshot with everything, and a file with the changes since, both with the same
+/// number. The previous pair is kept, so a damaged snapshot loses nothing. Reading the files changes nothing.
 /// </summary>
 internal static class CheckpointFiles
 {
@@ -17,7 +17,7 @@ internal static class CheckpointFiles
 
     public static string ChangesPath(string directory, long number) => Path.Combine(directory, NameOf(number, ChangesExtension));
 
-    /// <summary>The files there are, by number; of a number, the snapshot first.</summary>
+    /// <summary>All files, ordered by number; for each number, the snapshot first.</summary>
     public static IReadOnlyList<(long Number, string Path)> Find(string directory) =>
     [
         .. Directory.EnumerateFiles(directory, Prefix + "*")
@@ -27,13 +27,13 @@ internal static class CheckpointFiles
             .ThenBy(f => f.Path.EndsWith(SnapshotExtension, StringComparison.Ordinal) ? 0 : 1),
     ];
 
-    /// <summary>The files of version 1 of this program, one a log, that were not imported yet.</summary>
+    /// <summary>Files of version 1 of this program, one per log, that are not imported yet.</summary>
     public static IReadOnlyList<string> FindVersion1(string directory) => [.. Directory.EnumerateFiles(directory, Version1Pattern)];
 
-    /// <summary>Reads what is on disk: each log, by directory and component.</summary>
+    /// <summary>Reads the checkpoints from disk, by directory and component of the log.</summary>
     /// <param name="directory">The checkpoint directory.</param>
-    /// <param name="onProblem">Takes what could not be read, with the consequence.</param>
-    /// <exception cref="NewerCheckpointException">It is by a later version of this program: do not begin over it.</exception>
+    /// <param name="onProblem">Called for each file or part that could not be read, with a text that says the consequence.</param>
+    /// <exception cref="NewerCheckpointException">A newer version of this program wrote it: do not overwrite it.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static Dictionary<(string Directory, string Component), StoredCheckpoint> Load(string directory, Action<string> onProblem)
     {
@@ -69,8 +69,8 @@ internal static class CheckpointFiles
                 if (!log.Apply(frame) && missing.Add(key))
                 {
                     onProblem(
-                        $"{path}: of {key.Component} in {key.Directory} generation {frame.Checkpoint.Generation} follows "
-                            + $"{log.Generation}, what lies between is missing. What was confirmed since is sent again.");
+                        $"{path}: {key.Component} in {key.Directory}: generation {frame.Checkpoint.Generation} follows "
+                            + $"{log.Generation}, the generations between are missing. Records acknowledged since are sent again.");
                 }
             },
             (problem, isEnd) =>
@@ -78,7 +78,7 @@ internal static class CheckpointFiles
                 if (!isEnd || !isNewest || path.EndsWith(SnapshotExtension, StringComparison.Ordinal))
                 {
                     onProblem(
-                        $"{path}: {problem}. The files before it are used for what stood there; what they do not have is sent again.");
+                        $"{path}: {problem}. The previous files are used instead; records that they do not cover are sent again.");
                 }
             });
     }
@@ -87,8 +87,8 @@ internal static class CheckpointFiles
     {
         foreach (var (candidate, consequence) in ((string, string)[])
         [
-            (path, "Going back to the previous generation: what was confirmed since is sent again."),
-            (path + ".previous", "There is no other: every segment that is still there is sent again from its start."),
+            (path, "Going back to the previous generation: records acknowledged since are sent again."),
+            (path + ".previous", "There is no other: every segment that still exists is sent again from its start."),
         ])
         {
             try

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// A log's checkpoint and journal over one run: takes up where the last one ended and says what may arrive twice, notes
-/// what is sent, decides when a save is due. Used by the log's shipper alone.
+/// The checkpoint and journal of a log in one run: loads the state of the last run, counts possible duplicates, writes the journal,
+/// and decides when to save. Used only by the log's shipper.
 /// </summary>
 internal sealed class CheckpointKeeper : IDisposable
 {
@@ -37,30 +37,30 @@ internal sealed class CheckpointKeeper : IDisposable
         _savedAt = time.GetTimestamp();
     }
 
-    /// <summary>What the last run left; once, since it may be large.</summary>
+    /// <summary>The checkpoint of the last run. May be called once: it may be large and is not kept.</summary>
     public Checkpoint TakeStart() => Interlocked.Exchange(ref _start, null) ?? throw new InvalidOperationException("it was taken");
 
-    /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
+    /// <summary>Records that may be in the topic twice, over all runs.</summary>
     public long PossibleDuplicates => _possibleDuplicates;
 
-    /// <summary>True while the last try to save failed.</summary>
+    /// <summary>True if the last save failed.</summary>
     public bool HasFailed => _failures > 0;
 
-    /// <summary>True if everything that is to be saved is on disk.</summary>
+    /// <summary>True if there is nothing to save and no save is in progress.</summary>
     public bool IsClean => !_isDirty && _saving is null;
 
     /// <summary>True while a save is in progress.</summary>
     public bool IsSaving => _saving is not null;
 
     /// <summary>
-    /// True while a segment that is read again from an earlier place is not in the checkpoint on disk yet: nothing of it may
-    /// be sent before, or a crash would leave a checkpoint that claims more than is confirmed.
+    /// True while a segment is read again from an earlier position that is not in the checkpoint on disk yet. Until then nothing of it
+    /// may be sent: after a crash, the checkpoint would be ahead of the acknowledgements.
     /// </summary>
     public bool IsGoingBack => _goingBack.Count > 0;
 
     /// <summary>
-    /// Loads the checkpoint, counts what may arrive twice (what the last run's journal says was sent beyond it) and saves
-    /// the count, and copies the checkpoint over the journal.
+    /// Loads the checkpoint, counts possible duplicates (records after it that the last run sent according to its journal), saves that
+    /// count, and starts the journal again from the checkpoint.
     /// </summary>
     /// <exception cref="IOException">The state directories cannot be used.</exception>
     public static async Task<CheckpointKeeper> OpenAsync(
@@ -74,7 +74,7 @@ internal sealed class CheckpointKeeper : IDisposable
         var twice = DuplicateWindow.Between(start, sent);
         if (twice.Records > 0)
         {
-            // On disk before the journal is written over. A crash between the two counts them once more, never once less.
+            // Saved before the journal is overwritten. A crash between the two counts them twice, but never not at all.
             start = start with { PossibleDuplicates = start.PossibleDuplicates + twice.Records };
             var counted = new CheckpointChange { PossibleDuplicates = start.PossibleDuplicates, TransportState = start.TransportState };
             await store.SaveAsync(stored, counted).ConfigureAwait(false);
@@ -90,32 +90,32 @@ internal sealed class CheckpointKeeper : IDisposable
         return keeper;
     }
 
-    /// <summary>A batch is about to be sent.</summary>
-    /// <exception cref="IOException">It could not be noted: do not send it.</exception>
+    /// <summary>Writes to the journal that a batch is about to be sent.</summary>
+    /// <exception cref="IOException">The journal could not be written: do not send the batch.</exception>
     public void Sending(string segment, SentMark mark)
     {
         _journal.Sending(segment, mark);
-        _saving?.Removed.Remove(segment); // another file has its name
+        _saving?.Removed.Remove(segment); // another file has the name of a removed segment
     }
 
-    /// <summary>A segment is read again from an earlier place: see <see cref="IsGoingBack"/>.</summary>
+    /// <summary>A segment is read again from an earlier position: see <see cref="IsGoingBack"/>.</summary>
     public void GoBack(string segment, SentMark mark)
     {
         _goingBack.Add((segment, mark));
         _isDirty = true;
     }
 
-    /// <summary>The checkpoint has changed otherwise than by an acknowledgement.</summary>
+    /// <summary>The checkpoint has changed, but not by an acknowledgement.</summary>
     public void MarkChanged() => _isDirty = true;
 
-    /// <summary>So many bytes more are acknowledged.</summary>
+    /// <summary>This many more bytes are acknowledged.</summary>
     public void MarkAcknowledged(long bytes)
     {
         _isDirty = true;
         _unsavedBytes += bytes;
     }
 
-    /// <summary>Records may be stored twice: they are sent again, and the brokers may have them.</summary>
+    /// <summary>Counts possible duplicates: these records are sent again, and the brokers may have them already.</summary>
     public void AddPossibleDuplicates(long records)
     {
         _possibleDuplicates += records;
@@ -123,8 +123,8 @@ internal sealed class CheckpointKeeper : IDisposable
     }
 
     /// <summary>
-    /// Whether to save: after the interval, or earlier when much was confirmed. After a failure sooner or later than that:
-    /// nothing is sent until it succeeds.
+    /// True if a save is due: after the interval, or earlier if many bytes were acknowledged. After a failure the retry time applies
+    /// instead, since nothing is sent until a save succeeds.
     /// </summary>
     public bool IsDue(TimeSpan interval, long windowBytes)
     {
@@ -139,8 +139,8 @@ internal sealed class CheckpointKeeper : IDisposable
             : since >= interval || _unsavedBytes >= windowBytes || _goingBack.Count > 0;
     }
 
-    /// <summary>Begins to save what has changed. <see cref="TakeSaved"/> says when it is done.</summary>
-    /// <param name="changed">What has changed; the number of possible duplicates is filled in here.</param>
+    /// <summary>Begins to save a change. <see cref="TakeSaved"/> returns its result when it is done.</summary>
+    /// <param name="changed">The change; the number of possible duplicates is filled in here.</param>
     public void BeginSave(CheckpointChange changed)
     {
         var change = changed with { PossibleDuplicates = _possibleDuplicates };
@@ -151,7 +151,7 @@ internal sealed class CheckpointKeeper : IDisposable
         _unsavedBytes = 0;
     }
 
-    /// <summary>Takes the result of a save that has ended; null if none has.</summary>
+    /// <summary>Returns the result of a save that has ended; null if none has.</summary>
     public SaveResult? TakeSaved()
     {
         if (_saving is not { Task.IsCompleted: true } saving)
@@ -189,19 +189,19 @@ internal sealed class CheckpointKeeper : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _failures++; // nothing is sent before it can be noted
+            _failures++; // nothing is sent before the journal can be written
             return new SaveResult(saving.Change, $"the journal cannot be written: {e.Message}");
         }
 
         return new SaveResult(saving.Change, null);
     }
 
-    /// <summary>Done when no save is in progress.</summary>
+    /// <summary>Completes when no save is in progress.</summary>
     public Task WhenSavedAsync() => _saving is { } saving ? saving.Task.ContinueWith(_ => { }, TaskScheduler.Default) : Task.CompletedTask;
 
     public void Dispose() => _journal.Dispose();
 
-    /// <summary>A checkpoint that is inconsistent is a failure like others: of this log alone, and told.</summary>
+    /// <summary>An inconsistent checkpoint fails the save of this log like any other error.</summary>
     private Task Save(CheckpointChange change)
     {
         try
@@ -232,6 +232,6 @@ internal sealed class CheckpointKeeper : IDisposable
 }
 
 /// <summary>How a save ended.</summary>
-/// <param name="Change">What was to be saved.</param>
-/// <param name="Error">Why it was not; null: it is on disk.</param>
+/// <param name="Change">The change.</param>
+/// <param name="Error">Why it was not saved; null: it is on disk.</param>
 internal sealed record SaveResult(CheckpointChange Change, string? Error);

@@ -6,23 +6,23 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// The checkpoints of all logs on disk. A save appends what has changed to one file that all logs share; saves that come
-/// while another is being forced to the disk go together in the next write (group commit), so a thousand logs cost no
-/// more fsyncs than one. When that file is large, a snapshot of everything is written and a new one begun.
+/// The checkpoints of all logs on disk. A save appends the changes to one file that all logs share. Saves that come while another
+/// one is being synced are written together next (group commit), so 1,000 logs cost no more fsyncs than one. When that file is large,
+/// a snapshot of everything is written and a new file is started.
 /// What a crash leaves:
 /// <list type="bullet">
-/// <item>in a save: a frame that is whole, or one that is cut short and ignored; its caller was told nothing yet;</item>
-/// <item>while a snapshot is written: a <c>.new</c> file that is never read, and the files before it as they were;</item>
-/// <item>after its rename: the new pair, of which the changes may not be there yet, and the pair before.</item>
+/// <item>during a save: a complete frame, or an incomplete one that is ignored; the save was not reported as done yet;</item>
+/// <item>while a snapshot is written: a <c>.new</c> file that is never read, and the previous files, unchanged;</item>
+/// <item>after the rename of the snapshot: the new pair, perhaps still without its file of changes, and the previous pair.</item>
 /// </list>
-/// After a failed fsync the file is never written or synced again: the next save begins with a snapshot. Thread-safe.
+/// After a failed fsync the file is never written or synced again: the next save starts with a snapshot. Thread-safe.
 /// </summary>
 internal sealed class CheckpointStore : IDisposable
 {
     /// <summary>The most bytes of changes before a snapshot is written.</summary>
     public const long DefaultMaxChangesBytes = 16 << 20;
 
-    /// <summary>How many times that the file may grow while no snapshot can be written.</summary>
+    /// <summary>While no snapshot can be written, the file of changes may grow to this many times its limit.</summary>
     private const int MaxOvergrowth = 4;
 
     private readonly string _directory;
@@ -33,7 +33,7 @@ internal sealed class CheckpointStore : IDisposable
     private List<PendingSave> _queue = [];
     private bool _isDisposed;
 
-    // Of the committing thread alone.
+    // Used only by the committing thread.
     private readonly List<string> _version1;
     private SafeFileHandle? _changes;
     private string _changesPath = "";
@@ -56,18 +56,18 @@ internal sealed class CheckpointStore : IDisposable
         }
     }
 
-    /// <summary>Where a save that hangs is seen; null: nowhere.</summary>
+    /// <summary>Where a stalled save is reported; null: it is not.</summary>
     public Loops? Loops { get; set; }
 
-    /// <summary>How often changes were forced to the disk.</summary>
+    /// <summary>How often changes were synced to disk.</summary>
     public int Syncs { get; private set; }
 
-    /// <summary>Reads what is there.</summary>
+    /// <summary>Opens the store and reads the checkpoints.</summary>
     /// <param name="directory">The checkpoint directory.</param>
-    /// <param name="onProblem">Takes what could not be read, with the consequence.</param>
+    /// <param name="onProblem">Called for each file or part that could not be read, with a text that says the consequence.</param>
     /// <param name="maxChangesBytes">The most bytes of changes before a snapshot is written.</param>
     /// <param name="commitsInline">True: a save is done when <see cref="SaveAsync"/> returns. For tests.</param>
-    /// <exception cref="NewerCheckpointException">It is by a later version of this program: do not begin over it.</exception>
+    /// <exception cref="NewerCheckpointException">A newer version of this program wrote it: do not overwrite it.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static CheckpointStore Open(
         string directory,
@@ -90,7 +90,7 @@ internal sealed class CheckpointStore : IDisposable
         }
     }
 
-    /// <summary>The checkpoints of all logs that there ever were.</summary>
+    /// <summary>The checkpoints of all logs that were ever shipped.</summary>
     public IReadOnlyList<StoredCheckpoint> All
     {
         get
@@ -102,9 +102,9 @@ internal sealed class CheckpointStore : IDisposable
         }
     }
 
-    /// <summary>Makes a change durable. A log may have one save in progress at a time.</summary>
-    /// <returns>Done when it is on disk; fails with an <see cref="IOException"/> if it could not be written: try again later.</returns>
-    /// <exception cref="CheckpointException">It is inconsistent: a fault of this log, and of this program.</exception>
+    /// <summary>Saves a change and syncs it. A log may have one save in progress at a time.</summary>
+    /// <returns>Completes when it is on disk; fails with an <see cref="IOException"/> if it could not be written: try later.</returns>
+    /// <exception cref="CheckpointException">The change is inconsistent, because of a bug in this program.</exception>
     public Task SaveAsync(StoredCheckpoint log, CheckpointChange change)
     {
         var save = new PendingSave(log, change);
@@ -123,7 +123,7 @@ internal sealed class CheckpointStore : IDisposable
         return save.Done;
     }
 
-    /// <summary>Returns when everything that was to be saved is saved, or has failed.</summary>
+    /// <summary>Returns when all pending saves have succeeded or failed.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -153,7 +153,7 @@ internal sealed class CheckpointStore : IDisposable
                 }
             }
 
-            using var turns = Loops?.Enter("the checkpoint store", LoopKind.Vital);
+            using var progress = Loops?.Enter("the checkpoint store", LoopKind.Vital);
             Commit(TakeQueue());
         }
     }
@@ -176,10 +176,10 @@ internal sealed class CheckpointStore : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
-            // EFBIG comes as ArgumentOutOfRangeException.
+            // .NET reports EFBIG as ArgumentOutOfRangeException.
             failure = e as IOException ?? new IOException($"the checkpoints in {_directory} cannot be written: {e.Message}", e);
             _changes?.Dispose();
-            _changes = null; // never to be synced again
+            _changes = null; // must never be synced again
         }
 
         group.ForEach(save => save.Complete(failure));
@@ -204,7 +204,7 @@ internal sealed class CheckpointStore : IDisposable
         _changesBytes += bytes;
     }
 
-    /// <summary>A full disk may have room for a few more changes and none for a snapshot.</summary>
+    /// <summary>A full disk may have room for a few more changes but not for a snapshot.</summary>
     private void BeginNextIfPossible(long bytes)
     {
         try
@@ -214,17 +214,17 @@ internal sealed class CheckpointStore : IDisposable
         catch (Exception e) when (_changes is not null && _changesBytes + bytes < MaxOvergrowth * _maxChangesBytes
             && e is IOException or UnauthorizedAccessException)
         {
-            return; // the file that is there is sound: it goes on for now
+            return; // continue with the current file for now
         }
     }
 
-    /// <summary>A snapshot of everything, a new file for changes, and the files before the last pair deleted.</summary>
+    /// <summary>Writes a snapshot of everything, starts a new file of changes, and deletes files older than the previous pair.</summary>
     private void BeginNext()
     {
         var number = _number + 1;
         WriteSnapshot(CheckpointFiles.SnapshotPath(_directory, number));
         var path = CheckpointFiles.ChangesPath(_directory, number);
-        File.Delete(path); // left by a try that failed here
+        File.Delete(path); // left by an attempt that failed here
         var changes = StateDirectory.CreateFile(path);
         try
         {
@@ -266,7 +266,7 @@ internal sealed class CheckpointStore : IDisposable
         File.Move(next, path, overwrite: true);
     }
 
-    /// <summary>What cannot be deleted is in nobody's way, and is tried again with the next snapshot.</summary>
+    /// <summary>Deletes older files. A file that cannot be deleted does no harm; the next snapshot tries again.</summary>
     private void DeleteBefore(long number)
     {
         try
@@ -288,7 +288,7 @@ internal sealed class CheckpointStore : IDisposable
         }
     }
 
-    /// <summary>A change that is to be saved, and what it looks like on disk.</summary>
+    /// <summary>A change that is to be saved, and its frame.</summary>
     private sealed class PendingSave
     {
         private readonly StoredCheckpoint _log;

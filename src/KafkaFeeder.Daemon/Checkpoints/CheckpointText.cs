@@ -6,8 +6,8 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// Checkpoints as text, for people to read and for nobody to edit. A <i>frame</i> is one log's checkpoint, or what a save
-/// changed of it; it ends with the CRC-32C of all before it. A file is frames one after the other.
+/// Checkpoints as text: people may read it but must not edit it. A <i>frame</i> is the checkpoint of one log, or the changes of one
+/// save. It ends with the CRC-32C of everything before it. A file is a sequence of frames.
 /// <code>
 /// kafkafeeder-checkpoint 2|3 full|change
 /// component orders
@@ -20,8 +20,9 @@ namespace KafkaFeeder.Daemon.Checkpoints;
 /// removed NAME
 /// crc32c HEX
 /// </code>
-/// Version 3 has a line <c>transport</c>, which earlier versions of this program cannot read; version 2 has none, and is written as
-/// long as there is nothing to say. Version 1 had one frame a file, no <c>full</c>, and neither <c>records</c> nor <c>missing</c>; it is still read.
+/// Version 3 has a line <c>transport</c>, which earlier versions of this program cannot read. Version 2 has none, and is written if
+/// the transport has no state. Version 1 had one frame per file, no <c>full</c>, and neither <c>records</c> nor <c>missing</c>; it can
+/// still be read.
 /// </summary>
 internal static class CheckpointText
 {
@@ -34,7 +35,7 @@ internal static class CheckpointText
     private static readonly byte[] FrameStart = Encoding.ASCII.GetBytes(Magic + " ");
     private static readonly byte[] CrcLine = Encoding.ASCII.GetBytes("\ncrc32c ");
 
-    /// <summary>The frame of a whole checkpoint.</summary>
+    /// <summary>Returns the frame of a whole checkpoint.</summary>
     /// <exception cref="CheckpointException">An invariant does not hold.</exception>
     public static byte[] Write(Checkpoint checkpoint)
     {
@@ -42,10 +43,10 @@ internal static class CheckpointText
         return Write(checkpoint, "full", checkpoint.Segments, []);
     }
 
-    /// <summary>Writes the frame of a whole checkpoint, which is consistent, a part at a time: there may be many segments.</summary>
+    /// <summary>Writes the frame of a whole, consistent checkpoint in parts, since it may have many segments.</summary>
     public static void WriteTo(Stream output, Checkpoint checkpoint) => Write(output, checkpoint, "full", checkpoint.Segments, []);
 
-    /// <summary>The frame of a change, by which the log's checkpoint becomes generation <paramref name="generation"/>.</summary>
+    /// <summary>Returns the frame of a change that results in generation <paramref name="generation"/> of the log's checkpoint.</summary>
     /// <exception cref="CheckpointException">An invariant does not hold.</exception>
     public static byte[] WriteChange(string component, string directory, long generation, CheckpointChange change)
     {
@@ -66,11 +67,11 @@ internal static class CheckpointText
         return Write(head, "change", change.Segments, change.Removed);
     }
 
-    /// <summary>Reads frame after frame. Damage between them is passed over, and reported.</summary>
-    /// <param name="bytes">A file's content.</param>
-    /// <param name="onFrame">Takes each frame.</param>
-    /// <param name="onDamage">Takes what is wrong, with whether it is the end of the file: a write that a crash cut short.</param>
-    /// <exception cref="NewerCheckpointException">A frame is by a later version of this program.</exception>
+    /// <summary>Reads all frames. Damage between them is skipped and reported.</summary>
+    /// <param name="bytes">The content of a file.</param>
+    /// <param name="onFrame">Called for each frame.</param>
+    /// <param name="onDamage">Called with the error, and with true if it is the end of the file: a write that a crash interrupted.</param>
+    /// <exception cref="NewerCheckpointException">A newer version of this program wrote a frame.</exception>
     public static void ReadFrames(ReadOnlySpan<byte> bytes, Action<CheckpointFrame> onFrame, Action<string, bool> onDamage)
     {
         for (var at = 0; at < bytes.Length;)
@@ -101,8 +102,8 @@ internal static class CheckpointText
     }
 
     /// <summary>Reads one frame.</summary>
-    /// <exception cref="CheckpointException">The bytes are not a whole frame of a version that is known.</exception>
-    /// <exception cref="NewerCheckpointException">It is by a later version of this program.</exception>
+    /// <exception cref="CheckpointException">The bytes are not a complete frame of a known version.</exception>
+    /// <exception cref="NewerCheckpointException">A newer version of this program wrote it.</exception>
     public static CheckpointFrame Read(ReadOnlySpan<byte> frame)
     {
         var crcBytes = CrcLine.Length - 1 + CrcDigits + 1;
@@ -183,14 +184,14 @@ internal static class CheckpointText
             : text.Append('-');
         text.Append(" missing ");
         _ = s.MissingSince is { } since ? text.Append(since.ToUnixTimeMilliseconds()) : text.Append('-');
-        text.Append(s.HasUncopied ? " uncopied" : ""); // earlier versions read no further than to a word that they know here
+        text.Append(s.HasUncopied ? " uncopied" : ""); // earlier versions stop reading the line at the first word that they do not know
         _ = mark is { Record: > 0, BatchCrc: { } crc } ? text.Append(CultureInfo.InvariantCulture, $" batch {crc:x8}") : text;
         _ = s.SentTo > mark.Position ? text.Append(CultureInfo.InvariantCulture, $" sent {s.SentTo}\n") : text.Append('\n');
     }
 
     private static byte[] CrcText(uint crc) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"crc32c {crc:x8}\n"));
 
-    /// <summary>The length of the frame at the front, by its last line; 0 if that line is not there.</summary>
+    /// <summary>The length of the first frame, up to and including its CRC line; 0 if there is no such line.</summary>
     private static int LengthOf(ReadOnlySpan<byte> bytes)
     {
         var crc = bytes.IndexOf(CrcLine);
@@ -259,7 +260,7 @@ internal static class CheckpointText
         var position = Number(words.After("position"));
         var record = checked((int)Number(words.After("record")));
         var offset = Number(words.After("offset"));
-        var records = version == 1 ? offset : Number(words.After("records")); // our own files count offsets from 0
+        var records = version == 1 ? offset : Number(words.After("records")); // offsets of our own segments start at 0
         var bytes = Number(words.After("bytes"));
         var isDone = words.Next() == "done";
         var head = words.After("head");
@@ -308,7 +309,7 @@ internal static class CheckpointText
 
     private static uint Hex(string text) => uint.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
-    /// <summary>The lines of a frame, one after the other; empty ones are passed over.</summary>
+    /// <summary>Reads the lines of a frame; skips empty ones.</summary>
     private ref struct Lines(ReadOnlySpan<byte> body)
     {
         private ReadOnlySpan<byte> _rest = body;
@@ -326,7 +327,7 @@ internal static class CheckpointText
         }
     }
 
-    /// <summary>The words of a line, one after the other.</summary>
+    /// <summary>Reads the words of a line.</summary>
     private ref struct Words(string line)
     {
         private readonly string[] _words = line.Split(' ');
@@ -350,7 +351,7 @@ internal static class CheckpointText
 }
 
 /// <summary>One frame of a checkpoint file.</summary>
-/// <param name="Checkpoint">All that it says.</param>
-/// <param name="IsFull">True: this is the log's whole checkpoint; false: what a save changed, by segment.</param>
-/// <param name="Removed">Segments that a change forgets.</param>
+/// <param name="Checkpoint">Its content.</param>
+/// <param name="IsFull">True: it is the whole checkpoint of the log; false: the changes of one save.</param>
+/// <param name="Removed">Segments that a change removes.</param>
 internal sealed record CheckpointFrame(Checkpoint Checkpoint, bool IsFull, IReadOnlyList<SegmentName> Removed);

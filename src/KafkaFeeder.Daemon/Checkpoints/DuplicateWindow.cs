@@ -2,28 +2,28 @@ using System.Globalization;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
 
-/// <summary>How far a run has sent in a segment.</summary>
-/// <param name="EndPosition">The byte after the last that was sent.</param>
+/// <summary>How far a run has sent a segment.</summary>
+/// <param name="EndPosition">The position after the last byte that was sent.</param>
 /// <param name="NextOffset">The offset after the last record that was sent.</param>
-/// <param name="Records">Records of the segment before <paramref name="EndPosition"/>.</param>
+/// <param name="Records">The number of records in the segment before <paramref name="EndPosition"/>.</param>
 internal readonly record struct SentMark(long EndPosition, long NextOffset, long Records);
 
-/// <summary>What may arrive twice after a crash: what was sent and not confirmed. Pure.</summary>
-/// <param name="Records">How many records, at most.</param>
-/// <param name="Where">Which, for people; empty if none.</param>
+/// <summary>Possible duplicates after a crash: records that were sent after the saved checkpoint. Pure.</summary>
+/// <param name="Records">The number of records: an upper bound.</param>
+/// <param name="Where">Which records, as text; empty if none.</param>
 internal readonly record struct DuplicateWindow(long Records, string Where)
 {
     private const int NamedSegments = 5;
 
     /// <summary>
-    /// The stretch between what a checkpoint confirms and what a journal says was sent. Records are counted, not offsets:
-    /// those of a foreign file may have holes, or begin at 0 in each batch. A segment that is gone counts too, since it may come back.
+    /// The records between the checkpoint and the end of what was sent according to the journal. Records are counted, not offsets:
+    /// offsets of a foreign file may have holes, or start at 0 in each batch. A segment that is gone counts too, since it may come back.
     /// </summary>
-    /// <param name="confirmed">The checkpoint.</param>
+    /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="sent">The journal, by segment.</param>
-    public static DuplicateWindow Between(Checkpoint confirmed, IReadOnlyDictionary<string, SentMark> sent)
+    public static DuplicateWindow Between(Checkpoint checkpoint, IReadOnlyDictionary<string, SentMark> sent)
     {
-        var marks = confirmed.Segments.ToDictionary(s => s.Name, s => s.Acknowledged, StringComparer.Ordinal);
+        var marks = checkpoint.Segments.ToDictionary(s => s.Name, s => s.Acknowledged, StringComparer.Ordinal);
         var stretches = sent
             .Select(s => (Segment: s.Key, From: marks.GetValueOrDefault(s.Key), To: s.Value))
             .Where(s => s.To.Records > s.From.Records)

@@ -5,11 +5,11 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// How far this run has sent, segment by segment: a line <c>segment endPosition nextOffset records</c> before each batch
-/// goes to the transport. Never read to decide where to resume, only to say, after a crash, what may arrive twice. So it is
-/// written in order but not synced: it survives the process, and after a crash of the machine it says so.
-/// What a crash leaves: whole lines and perhaps a torn one, whose batch was then not sent. A log that sends nothing has
-/// no file, and none open.
+/// How far this run has sent each segment: a line <c>segment endPosition nextOffset records</c> is written before each batch is given
+/// to the transport. It is never read to decide where to resume, only to count possible duplicates after a crash. So it is written in
+/// order but not synced: it survives a crash of the process. After a crash of the machine it may be incomplete; that is detected by
+/// the boot id. What a crash leaves: complete lines and perhaps an incomplete one, whose batch was then not sent. A log that sends
+/// nothing has no file.
 /// </summary>
 internal sealed class Journal : IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class Journal : IDisposable
         }
     }
 
-    /// <summary>Starts a run's journal as a copy of the checkpoint.</summary>
+    /// <summary>Starts the journal of a run with the positions of the checkpoint.</summary>
     /// <exception cref="IOException">The last run's journal cannot be replaced.</exception>
     public static Journal Restore(string path, Checkpoint checkpoint) => new(
         path,
@@ -41,7 +41,7 @@ internal sealed class Journal : IDisposable
             s => new SentMark(s.Acknowledged.Position, s.Acknowledged.NextOffset, s.Acknowledged.Records),
             StringComparer.Ordinal));
 
-    /// <summary>What the run before this one had sent, by segment; and whether the machine was restarted since.</summary>
+    /// <summary>What the last run has sent, by segment; and whether the machine was restarted since.</summary>
     public static (IReadOnlyDictionary<string, SentMark> Sent, bool HasRebooted) ReadLast(string path)
     {
         var sent = new Dictionary<string, SentMark>(StringComparer.Ordinal);
@@ -54,7 +54,7 @@ internal sealed class Journal : IDisposable
         var lines = text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (var words in lines.Skip(1).Select(line => line.Split(' ')))
         {
-            // Version 1 had no count of records; our own segments count their offsets from 0.
+            // Version 1 had no count of records; the offsets of our own segments start at 0.
             if (words.Length is 3 or 4
                 && TryRead(words[1], out var end)
                 && TryRead(words[2], out var next)
@@ -67,40 +67,39 @@ internal sealed class Journal : IDisposable
         return (sent, lines.Length == 0 || !lines[0].EndsWith(" boot " + BootId(), StringComparison.Ordinal));
     }
 
-    /// <summary>A batch is about to be sent.</summary>
-    /// <exception cref="IOException">It could not be noted; do not send it.</exception>
+    /// <summary>Writes that a batch is about to be sent.</summary>
+    /// <exception cref="IOException">The journal could not be written; do not send the batch.</exception>
     public void Sending(string segment, SentMark mark)
     {
         if (_sent.TryGetValue(segment, out var before) && before.EndPosition >= mark.EndPosition)
         {
-            return; // sent again: it is noted already
+            return; // it is sent again: the journal has it already
         }
 
         Note(segment, mark);
     }
 
     /// <summary>
-    /// A segment is read again from an earlier place: what is sent from here on counts from there. To be called when the
-    /// checkpoint on disk says the same.
+    /// A segment is read again from an earlier position: what is sent from now on counts from there. To be called when the checkpoint
+    /// on disk has that position.
     /// </summary>
-    /// <exception cref="IOException">It could not be noted; do not send from there.</exception>
+    /// <exception cref="IOException">The journal could not be written; do not send from there.</exception>
     public void GoBack(string segment, SentMark mark)
     {
-        // Of one that was forgotten since it was done the file may still say more.
+        // If the segment was done and forgotten, the file may still have a later position.
         if (_sent.TryGetValue(segment, out var before) ? before != mark : _file is not null)
         {
             Note(segment, mark);
         }
     }
 
-    /// <summary>All of a segment is confirmed: nothing of it can arrive twice any more.</summary>
+    /// <summary>Everything of a segment is acknowledged: it can have no more duplicates.</summary>
     public void Forget(string segment) => _sent.Remove(segment);
 
     /// <summary>
-    /// The checkpoint on disk knows nothing of a segment any more: what the file says of it must not be taken for something
-    /// that was sent beyond that.
+    /// A segment was removed from the checkpoint on disk: its lines in the file must no longer count as possible duplicates.
     /// </summary>
-    /// <exception cref="IOException">It could not be noted.</exception>
+    /// <exception cref="IOException">The journal could not be written.</exception>
     public void NoteForgotten(string segment)
     {
         if (_file is not null)
@@ -112,7 +111,7 @@ internal sealed class Journal : IDisposable
 
     public void Dispose() => _file?.Dispose();
 
-    /// <summary>The run that the machine is in: another one means that what was not synced may be lost.</summary>
+    /// <summary>Identifies the boot of the machine: if it is another one, unsynced writes may be lost.</summary>
     private static string BootId() =>
         File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim() : "unknown";
 
@@ -136,8 +135,8 @@ internal sealed class Journal : IDisposable
     }
 
     /// <summary>
-    /// A new file with one line a segment, renamed into place. If that fails, the old one goes on being used. It is not
-    /// written again before it has doubled, so that many segments do not make each line cost as much as all.
+    /// Writes a new file with one line per segment, and renames it into place. If that fails, the old file is still used. The next
+    /// rewrite comes when the file has doubled in size, so that with many segments most lines are cheap.
     /// </summary>
     private void Rewrite()
     {

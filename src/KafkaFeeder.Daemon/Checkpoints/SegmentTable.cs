@@ -4,10 +4,11 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// What is known of each segment of a log, in order, in eight bytes a segment: there may be a hundred thousand. To add or remove
-/// one moves what lies between it and the nearer end: new ones come at the end and the oldest go first. Not thread-safe.
+/// An item for each segment of a log, in the order of the segments, with eight bytes of overhead each: there may be 100,000. Adding or
+/// removing one moves the items between it and the nearer end; new segments come at the end and the oldest go first. Not
+/// thread-safe.
 /// </summary>
-/// <param name="nameOf">The segment that an item is about.</param>
+/// <param name="nameOf">Returns the segment of an item.</param>
 internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCollection<T>
     where T : class
 {
@@ -19,10 +20,10 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
 
     public int Count => _end - _first;
 
-    /// <summary>The first; null: there is none.</summary>
+    /// <summary>The first item; null: there is none.</summary>
     public T? First => Count == 0 ? null : _items[_first];
 
-    /// <summary>What is known of a segment; null: nothing.</summary>
+    /// <summary>The item of a segment; null: there is none.</summary>
     public T? Find(SegmentName name)
     {
         var at = IndexOf(name);
@@ -31,7 +32,7 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
 
     public bool Contains(SegmentName name) => IndexOf(name) >= 0;
 
-    /// <summary>Adds a segment, or replaces what is known of it.</summary>
+    /// <summary>Adds an item, or replaces the item of its segment.</summary>
     public void Set(T item)
     {
         var at = IndexOf(nameOf(item));
@@ -61,7 +62,7 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
         _items[_first + at] = item;
     }
 
-    /// <summary>False if nothing was known of it.</summary>
+    /// <summary>Removes the item of a segment. False if there is none.</summary>
     public bool Remove(SegmentName name)
     {
         var at = IndexOf(name);
@@ -89,7 +90,7 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
         return true;
     }
 
-    /// <summary>Makes room for so many at once.</summary>
+    /// <summary>Allocates room for this many items.</summary>
     public void Reserve(int count)
     {
         if (_first + count > _items.Length)
@@ -104,7 +105,7 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
         (_first, _end) = (0, 0);
     }
 
-    /// <summary>In order. It is not to be changed meanwhile.</summary>
+    /// <summary>Enumerates the items in order. The table must not change meanwhile.</summary>
     public IEnumerator<T> GetEnumerator()
     {
         for (var i = _first; i < _end; i++)
@@ -115,12 +116,12 @@ internal sealed class SegmentTable<T>(Func<T, SegmentName> nameOf) : IReadOnlyCo
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>The complement of where it belongs if it is not there.</summary>
+    /// <summary>The index of a segment; if it is not there, the complement of the index where it belongs.</summary>
     private int IndexOf(SegmentName name)
     {
         if (_end > _first && nameOf(_items[_end - 1]) < name)
         {
-            return ~_end; // as most that are new
+            return ~_end; // the usual place of a new segment
         }
 
         var (low, high) = (_first, _end - 1);

@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Checkpoints;
 
 /// <summary>
-/// Where the state of each log is. A file's name is made of the component and a hash of the log's real path, so no name
-/// in a user's configuration can lead out of the directory, and two directories may have the same component.
+/// The paths of all state files. A file name is built from the component and a hash of the log's real path, so no name in a user's
+/// configuration can lead out of the directory, and two directories may have the same component.
 /// </summary>
 internal sealed class StateDirectory(string checkpointDir, string journalDir)
 {
@@ -17,16 +17,16 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     private const UnixFileMode OwnerReadWrite = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    /// <summary>Where the checkpoints of all logs are: see <see cref="CheckpointStore"/>.</summary>
+    /// <summary>The directory with the checkpoints of all logs: see <see cref="CheckpointStore"/>.</summary>
     public string CheckpointDirectory => checkpointDir;
 
-    /// <summary>What was given up or set aside: see <see cref="Shipping.Ledger"/>.</summary>
+    /// <summary>The ledger: see <see cref="Shipping.Ledger"/>.</summary>
     public string LedgerPath => Path.Combine(checkpointDir, "ledger.jsonl");
 
-    /// <summary>The lock file that keeps a second daemon away.</summary>
+    /// <summary>The lock file that prevents a second daemon.</summary>
     public string LockPath => Path.Combine(checkpointDir, "lock");
 
-    /// <summary>Where the commands ask the running daemon.</summary>
+    /// <summary>The unix socket where the commands reach the running daemon.</summary>
     public string StatusSocketPath => Path.Combine(checkpointDir, "status.socket");
 
     /// <summary>Creates the directories, for the owner only.</summary>
@@ -38,8 +38,8 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         }
     }
 
-    /// <summary>Whether the directories may be used. If not, <paramref name="problem"/> says why, and what to do.</summary>
-    /// <exception cref="IOException">They cannot be looked at.</exception>
+    /// <summary>True if the directories may be used. If not, <paramref name="problem"/> says why, and what to do.</summary>
+    /// <exception cref="IOException">They cannot be examined.</exception>
     public bool IsSafe([NotNullWhen(false)] out string? problem)
     {
         var user = FileCalls.EffectiveUser();
@@ -47,10 +47,10 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
     }
 
     /// <summary>
-    /// What the daemon would say before it runs, each directory for itself; nothing is left behind. Who checks may be another
-    /// user: the owner of checkpoint_dir counts as the daemon's.
+    /// The problems that the daemon would report at its start, for each directory separately; changes nothing on disk. If the check is
+    /// run by another user, the owner of checkpoint_dir counts as the user of the daemon.
     /// </summary>
-    /// <exception cref="UnauthorizedAccessException">This user may not look.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not examine the directories.</exception>
     public IEnumerable<string> ProblemsOfDaemon()
     {
         var user = FileFacts.TryOf(checkpointDir, out var facts, out _) ? facts.Owner : FileCalls.EffectiveUser();
@@ -60,7 +60,7 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
             {
                 if (!found.IsDirectory)
                 {
-                    yield return $"{setting} {directory} is no directory";
+                    yield return $"{setting} {directory} is not a directory";
                 }
                 else if (!IsSafe(setting, directory, user, out var problem))
                 {
@@ -71,21 +71,21 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
             {
                 if (!CanBeMade(directory, out var reason))
                 {
-                    yield return $"{setting} {directory} cannot be made: {reason}";
+                    yield return $"{setting} {directory} cannot be created: {reason}";
                 }
             }
             else if (Errors.IsAbsent(errno))
             {
-                yield return $"{setting} {directory} cannot be made: {Errors.Text(errno)}";
+                yield return $"{setting} {directory} cannot be created: {Errors.Text(errno)}";
             }
             else
             {
-                throw new UnauthorizedAccessException($"{setting} {directory} cannot be looked at: {Errors.Text(errno)}");
+                throw new UnauthorizedAccessException($"{setting} {directory} cannot be examined: {Errors.Text(errno)}");
             }
         }
     }
 
-    /// <summary>Makes another directory where this one would be, and removes it.</summary>
+    /// <summary>Creates a directory where this one would be, and removes it.</summary>
     private static bool CanBeMade(string directory, [NotNullWhen(false)] out string? reason)
     {
         reason = null;
@@ -109,10 +109,10 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         }
     }
 
-    /// <summary>Creates a directory of the daemon's state, with those above it that are missing: for the owner only.</summary>
+    /// <summary>Creates a directory for state and its missing parents, accessible for the owner only.</summary>
     public static void CreateDirectory(string path) => Directory.CreateDirectory(path, OwnerOnly);
 
-    /// <summary>A new file of the daemon's state, for the owner only, whatever the umask. There must be none of that name.</summary>
+    /// <summary>Creates a file for state, accessible for the owner only, whatever the umask. It must not exist.</summary>
     public static SafeFileHandle CreateFile(string path)
     {
         var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
@@ -120,16 +120,16 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
         return file;
     }
 
-    /// <summary>How a file of the daemon's state is opened that may have to be made.</summary>
+    /// <summary>Options to open a file for state; if it is created, it is accessible for the owner only.</summary>
     public static FileStreamOptions Private(FileMode mode, FileAccess access, FileShare share) =>
         new() { Mode = mode, Access = access, Share = share, BufferSize = 1, UnixCreateMode = OwnerReadWrite };
 
     public string JournalPath(string directory, string component) => Path.Combine(journalDir, NameOf(directory, component) + ".journal");
 
-    /// <summary>Where quarantine is, of all logs.</summary>
+    /// <summary>The quarantine directory of all logs.</summary>
     public string RejectedRoot => Path.Combine(checkpointDir, "rejected");
 
-    /// <summary>Where records of a log go that the brokers refuse.</summary>
+    /// <summary>The quarantine directory of one log.</summary>
     public string RejectedDirectory(string directory, string component) => Path.Combine(RejectedRoot, NameOf(directory, component));
 
     private static bool IsSafe(string setting, string directory, uint user, [NotNullWhen(false)] out string? problem)
@@ -141,16 +141,16 @@ internal sealed class StateDirectory(string checkpointDir, string journalDir)
 
         if (facts.Owner != user && facts.Owner != 0)
         {
-            problem = $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: whoever owns it could "
-                + $"say there what Kafka has acknowledged. Run kafkafeeder as user {facts.Owner}, "
-                + $"or give the directory away: chown {user} {directory}";
+            problem = $"{setting} {directory} belongs to user {facts.Owner}, and the daemon runs as user {user}: its owner could change "
+                + $"in it what counts as acknowledged. Run kafkafeeder as user {facts.Owner}, "
+                + $"or change the owner: chown {user} {directory}";
             return false;
         }
 
         var others = (facts.Mode & OthersWrite) != 0 ? "everybody on this host" : (facts.Mode & GroupWrite) != 0 ? "its group" : null;
         problem = others is null ? null
-            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could say there "
-                + "what Kafka has acknowledged, and what is not would be skipped and deleted. Take that right away: "
+            : $"{setting} {directory} may be written by {others} (mode {Convert.ToString(facts.Mode & 0xFFF, 8)}): they could change in "
+                + "it what counts as acknowledged, so that unshipped records would be skipped and deleted. Remove that permission: "
                 + $"chmod go-w {directory}";
         return problem is null;
     }

@@ -1,16 +1,16 @@
 namespace KafkaFeeder.Daemon.Checkpoints;
 
-/// <summary>Keeps two daemons from shipping from one state directory. The kernel lets go of it with the process.</summary>
+/// <summary>Prevents two daemons from using one state directory. The kernel releases the lock when the process ends.</summary>
 internal sealed class StateLock : IDisposable
 {
-    private const int WouldBlock = 11; // EWOULDBLOCK: what .NET gives a sharing violation on Linux
+    private const int WouldBlock = 11; // EWOULDBLOCK: the HResult of a sharing violation in .NET on Linux
 
     private readonly FileStream _file;
 
     private StateLock(FileStream file) => _file = file;
 
     /// <summary>Takes the lock; null if another process has it.</summary>
-    /// <exception cref="IOException">The file cannot be made.</exception>
+    /// <exception cref="IOException">The file cannot be created.</exception>
     public static StateLock? TryTake(string path)
     {
         try

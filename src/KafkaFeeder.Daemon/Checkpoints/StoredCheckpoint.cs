@@ -2,7 +2,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Checkpoints;
 
-/// <summary>The checkpoint of one log as it is on disk. Changed by <see cref="CheckpointStore"/> alone. Thread-safe.</summary>
+/// <summary>The checkpoint of one log as it is on disk. Changed only by <see cref="CheckpointStore"/>. Thread-safe.</summary>
 internal sealed class StoredCheckpoint(string directory, string component)
 {
     private readonly Lock _lock = new();
@@ -38,10 +38,10 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
-    /// <summary>True if the next frame must hold everything: a save failed, so nobody knows what of it is on disk.</summary>
+    /// <summary>True if the next frame must be a full one: a save failed, so it is unknown what of it is on disk.</summary>
     public bool NeedsFull { get; set; }
 
-    /// <summary>A copy of it all. Costs as much as there are segments.</summary>
+    /// <summary>A copy of everything. The cost grows with the number of segments.</summary>
     public Checkpoint Snapshot()
     {
         lock (_lock)
@@ -58,7 +58,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
-    /// <summary>The segments that may be cleaned: a copy.</summary>
+    /// <summary>A copy of the segments that may be cleaned.</summary>
     public IReadOnlyList<SegmentCheckpoint> Done()
     {
         lock (_lock)
@@ -67,7 +67,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
-    /// <summary>Segments that are not shipped, and their bytes that are not.</summary>
+    /// <summary>The number of segments with unshipped bytes, and the number of those bytes.</summary>
     public (long Segments, long Bytes) Unshipped()
     {
         lock (_lock)
@@ -77,8 +77,8 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
-    /// <summary>It is what a frame says now.</summary>
-    /// <returns>False if the frame is a change of a later generation than the next: one in between is missing.</returns>
+    /// <summary>Applies a frame.</summary>
+    /// <returns>False if the frame is a change that does not follow directly: a generation in between is missing.</returns>
     public bool Apply(CheckpointFrame frame)
     {
         lock (_lock)
@@ -91,7 +91,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
 
             if (next.Generation < _generation)
             {
-                return true; // a snapshot whose file of changes could not be made: what was saved after it counts
+                return true; // a snapshot whose file of changes could not be created: later saves went to the previous file
             }
 
             if (frame.IsFull)
@@ -104,7 +104,7 @@ internal sealed class StoredCheckpoint(string directory, string component)
         }
     }
 
-    /// <summary>A change is on disk, or taken into what will be written whole.</summary>
+    /// <summary>Applies a change that is on disk, or that is part of a full frame to be written.</summary>
     public void Apply(long generation, CheckpointChange change)
     {
         lock (_lock)

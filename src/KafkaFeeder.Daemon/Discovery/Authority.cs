@@ -5,24 +5,24 @@ using KafkaFeeder.Daemon.Options;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Whose word counts: root's, the daemon's own user's, that of conf.yaml's owner, who could say there what he likes, and, for
-/// a log, that of the owner of the segments' directory.
-/// docs/SECURITY.md says what follows.
+/// Decides which users may configure logs: root, the user of the daemon, the owner of conf.yaml (who can configure everything there
+/// anyway), and, for a log, the owner of the directory of its segments. See docs/SECURITY.md.
 /// </summary>
 /// <param name="administrators">Users who may configure every log.</param>
-/// <param name="unmapped">The number by which the kernel shows all users that this process's user namespace does not have; null: it
-/// has all.</param>
+/// <param name="unmapped">
+/// The user number that the kernel shows for all users that are not in the user namespace of this process; null: all users are in it.
+/// </param>
 internal sealed class Authority(IReadOnlySet<uint> administrators, uint? unmapped)
 {
     private const uint Root = 0;
 
-    /// <summary>For this process, and, where it is not the daemon itself, for the daemon whose state directory it is.</summary>
+    /// <summary>For this process and, if it is not the daemon itself, for the daemon with this state directory.</summary>
     public static Authority Of(FeederOptions options)
     {
         var administrators = new HashSet<uint> { Root, FileCalls.EffectiveUser() };
         if (FileFacts.TryOf(options.CheckpointDir, out var state, out _))
         {
-            administrators.Add(state.Owner); // the daemon itself does not start on a directory of somebody else's
+            administrators.Add(state.Owner); // the user of the daemon: it does not start with another user's directory
         }
 
         if (FileFacts.TryOf(options.SourceFile, out var conf, out _))
@@ -36,14 +36,14 @@ internal sealed class Authority(IReadOnlySet<uint> administrators, uint? unmappe
     /// <summary>True for root, the daemon's user and the owner of conf.yaml.</summary>
     public bool IsAdministrator(uint user) => administrators.Contains(user);
 
-    /// <summary>True if it is not known which user this is.</summary>
+    /// <summary>True if it cannot be determined which user this is.</summary>
     public bool IsUnknown(uint user) => user == unmapped && !IsAdministrator(user);
 
-    /// <summary>True if what this user writes may decide about a log in a directory of that owner.</summary>
+    /// <summary>True if this user may configure a log in a directory of that owner.</summary>
     public bool MayConfigure(uint user, uint directoryOwner) =>
         IsAdministrator(user) || (user == directoryOwner && !IsUnknown(user));
 
-    /// <summary>A user namespace that has every user is as good as none.</summary>
+    /// <summary>The number of all users outside the user namespace; null if the namespace contains all users.</summary>
     private static uint? UnmappedUser()
     {
         try

@@ -6,10 +6,10 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Finds every <c>kafkafeeder.yaml</c> below log_dir, and which components have segments where. Breadth first, and by turns
-/// between the first-level directories, within <see cref="ScanLimits"/>: a tree that is too large takes nothing from the
-/// others. Links are followed only to where conf.yaml allows it; what they lead to within log_dir is found there anyway.
-/// What cannot be read is a fault of its own and stops nothing else.
+/// Finds every <c>kafkafeeder.yaml</c> below log_dir, and the components of the segments in each directory. Searches breadth first,
+/// alternating between the first-level directories, within <see cref="ScanLimits"/>, so that a tree that is too large does not affect
+/// the others. Links are followed only to directories that conf.yaml allows; a target within log_dir is found there anyway. A
+/// directory that cannot be read is reported as a fault, and the search continues.
 /// </summary>
 internal sealed class ConfigurationScan
 {
@@ -24,7 +24,7 @@ internal sealed class ConfigurationScan
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Branch> _branches = new(StringComparer.Ordinal);
     private readonly Queue<Branch> _turns = [];
-    private int _looked;
+    private int _searched;
 
     private ConfigurationScan(Territory territory, ScanLimits limits, List<ConfigFault> faults)
     {
@@ -42,10 +42,10 @@ internal sealed class ConfigurationScan
     }
 
     /// <summary>One search.</summary>
-    /// <param name="territory">Where to look.</param>
-    /// <param name="limits">How much.</param>
-    /// <param name="faults">Gets what cannot be looked at.</param>
-    /// <param name="onDirectory">Called for each directory: it goes on.</param>
+    /// <param name="territory">The directories to search.</param>
+    /// <param name="limits">The limits of the search.</param>
+    /// <param name="faults">Receives a fault for everything that cannot be searched.</param>
+    /// <param name="onDirectory">Called for each directory, as a sign of progress.</param>
     public static ScanResult Find(Territory territory, ScanLimits limits, List<ConfigFault> faults, Action onDirectory)
     {
         var scan = new ConfigurationScan(territory, limits, faults);
@@ -59,7 +59,7 @@ internal sealed class ConfigurationScan
         Enqueue(_territory.LogDir, 0);
         while (_turns.TryDequeue(out var branch))
         {
-            if (_looked++ == _limits.Directories)
+            if (_searched++ == _limits.Directories)
             {
                 Cut(branch);
                 return;
@@ -72,11 +72,11 @@ internal sealed class ConfigurationScan
             }
 
             onDirectory();
-            Look(directory, depth);
+            Search(directory, depth);
         }
     }
 
-    /// <summary>The search ends here, with what is still to be looked at.</summary>
+    /// <summary>Ends the search; the directories that are left count as unseen.</summary>
     private void Cut(Branch next)
     {
         foreach (var left in _turns.Prepend(next).SelectMany(b => b.Pending))
@@ -84,11 +84,11 @@ internal sealed class ConfigurationScan
             _result.AddUnseen(left.Directory);
         }
 
-        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not looked at, and keeps the "
-            + $"settings it has.");
+        Fault(_territory.LogDir, $"more than {_limits.Directories} directories are below it: the rest is not searched, and keeps its "
+            + $"settings.");
     }
 
-    private void Look(string directory, int depth)
+    private void Search(string directory, int depth)
     {
         try
         {
@@ -98,8 +98,7 @@ internal sealed class ConfigurationScan
             {
                 if (++names > _limits.Names)
                 {
-                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not looked at, and keeps the settings it "
-                        + $"has.");
+                    Fault(directory, $"more than {_limits.Names} names are in it: the rest is not searched, and keeps its settings.");
                     _result.AddUnseen(directory);
                     break;
                 }
@@ -147,7 +146,7 @@ internal sealed class ConfigurationScan
             if (!Errors.IsAbsent(errno))
             {
                 _result.AddUnseen(path);
-                Fault(path, $"the directory cannot be looked at ({Errors.Text(errno)}); the settings of logs below it stay as they are "
+                Fault(path, $"the directory cannot be examined ({Errors.Text(errno)}); the settings of logs below it stay as they are "
                     + $"until it can.");
             }
 
@@ -169,7 +168,7 @@ internal sealed class ConfigurationScan
     {
         if (depth > _limits.Depth)
         {
-            Fault(real, $"it lies more than {_limits.Depth} directories below log_dir and is not looked at.");
+            Fault(real, $"it lies more than {_limits.Depth} directories below log_dir and is not searched.");
             return;
         }
 
@@ -185,8 +184,8 @@ internal sealed class ConfigurationScan
             {
                 branch.IsCut = true;
                 _result.AddUnseen(name);
-                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not looked at, and keeps the "
-                    + $"settings it has.");
+                Fault(name, $"more than {_limits.DirectoriesOfBranch} directories are below it: the rest is not searched, and keeps its "
+                    + $"settings.");
             }
 
             return;
@@ -213,14 +212,14 @@ internal sealed class ConfigurationScan
             ShouldIncludePredicate = (ref FileSystemEntry entry) => KindOf(ref entry) is not null,
         };
 
-    /// <summary>Null: nothing of ours. Kubernetes keeps the versions of a ConfigMap in directories that begin with two dots.</summary>
+    /// <summary>Null: not relevant. Kubernetes keeps the versions of a ConfigMap in directories that start with two dots.</summary>
     private static Kind? KindOf(ref FileSystemEntry entry) =>
-        entry.FileName.SequenceEqual(FileName) ? Kind.Configuration // whatever it is: a directory is a fault
+        entry.FileName.SequenceEqual(FileName) ? Kind.Configuration // of any file type: a directory of this name is reported as a fault
         : entry.IsDirectory ? (entry.FileName.StartsWith("..") ? null : Kind.Directory)
         : entry.FileName.EndsWith(SegmentName.Extension) ? Kind.Segment
         : null;
 
-    /// <summary>A first-level directory and what is still to be looked at below it.</summary>
+    /// <summary>A first-level directory, and the directories below it that are still to be searched.</summary>
     private sealed class Branch
     {
         public Queue<(string Directory, int Depth)> Pending { get; } = [];

@@ -3,8 +3,8 @@ using KafkaFeeder.Daemon.Options.Faults;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// As many faults as somebody reads: a few of each first-level directory, so that one cannot hide another's by
-/// having many. What is left out is counted. Pure.
+/// Limits the faults to a number that a person can read: some of each first-level directory, so that one with many faults cannot hide
+/// those of another. Each directory with faults that are left out gets one line that says so. Pure.
 /// </summary>
 internal static class FaultDigest
 {
@@ -12,7 +12,7 @@ internal static class FaultDigest
     public const int MaxInAll = 1_000;
 
     /// <param name="faults">All of them.</param>
-    /// <param name="branchOf">The first-level directory that a file or directory belongs to.</param>
+    /// <param name="branchOf">Returns the first-level directory that a file or directory belongs to.</param>
     public static IReadOnlyList<ConfigFault> Of(IReadOnlyList<ConfigFault> faults, Func<string, string> branchOf)
     {
         if (faults.Count <= MaxOfBranch)

@@ -4,18 +4,17 @@ using KafkaFeeder.Daemon.Options;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Reads the <c>kafkafeeder.yaml</c> files that a search has found, each only when it has changed. Whoever wrote one may have
-/// put a link, a FIFO or somebody else's file under that name: what was opened is looked at, not what had the name before.
-/// Not thread-safe.
+/// Reads the <c>kafkafeeder.yaml</c> files that a search has found; each is parsed only if it has changed. A user may put a link, a
+/// FIFO or another user's file under that name: so the checks are done on the opened file, not on the path. Not thread-safe.
 /// </summary>
 internal sealed class LogFileReader(Authority authority)
 {
     private readonly Dictionary<string, (Stamp Stamp, LogFile File)> _known = new(StringComparer.Ordinal);
 
-    /// <summary>Reads every file again when it is asked for next.</summary>
+    /// <summary>The next <see cref="Read(IReadOnlyList{string}, Territory)"/> reads every file again, changed or not.</summary>
     public void Forget() => _known.Clear();
 
-    /// <summary>What these files say now.</summary>
+    /// <summary>Reads these files.</summary>
     public IReadOnlyList<LogFile> Read(IReadOnlyList<string> paths, Territory territory)
     {
         IReadOnlyList<LogFile> files = [.. paths.Select(path => Read(path, territory))];
@@ -73,8 +72,8 @@ internal sealed class LogFileReader(Authority authority)
     }
 
     /// <summary>
-    /// True if this is the file of that name, in its directory or, as the kubelet does it, below, by somebody who decides
-    /// there, and has no other name: then whoever put the name there could read it anyway.
+    /// True if this is a file of that name in its directory (or below it, as the kubelet does it), its owner may configure logs there,
+    /// and it has no other name. Then whoever created the name could read the file anyway.
     /// </summary>
     private bool IsItsAuthors(string path, string real, FileFacts facts, out string why)
     {
@@ -91,6 +90,6 @@ internal sealed class LogFileReader(Authority authority)
         return authority.MayConfigure(facts.Owner, directory.Owner);
     }
 
-    /// <summary>What changes when a file does. The time of the last change cannot be set by its owner.</summary>
+    /// <summary>Detects whether a file has changed. The owner of a file cannot set its change time (ctime).</summary>
     private readonly record struct Stamp(string RealPath, FileId Id, long Changed, long Bytes, bool MayQuote);
 }

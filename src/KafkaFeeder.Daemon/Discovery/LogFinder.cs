@@ -3,11 +3,11 @@ using KafkaFeeder.Daemon.Options.Faults;
 
 namespace KafkaFeeder.Daemon.Discovery;
 
-/// <summary>What a search has come to.</summary>
-/// <param name="Files">How many kafkafeeder.yaml files there are.</param>
-/// <param name="Logs">What is to be shipped.</param>
-/// <param name="Unclaimed">What nobody ships.</param>
-/// <param name="Faults">What is wrong, as far as it can be read at one sitting.</param>
+/// <summary>The result of a search.</summary>
+/// <param name="Files">The number of kafkafeeder.yaml files.</param>
+/// <param name="Logs">The logs that are to be shipped.</param>
+/// <param name="Unclaimed">Segments that no entry ships.</param>
+/// <param name="Faults">Faults of the configuration, limited to a readable number.</param>
 internal sealed record FoundLogs(
     int Files,
     IReadOnlyList<PlannedLog> Logs,
@@ -15,15 +15,15 @@ internal sealed record FoundLogs(
     IReadOnlyList<ConfigFault> Faults);
 
 /// <summary>
-/// From log_dir to the logs: search, read, decide. Remembers what was good last, so one is used again and again by the
-/// daemon. Not thread-safe.
+/// Finds the logs below log_dir: searches, reads the files, decides what is shipped. It remembers the last good settings, so the
+/// daemon uses the same instance for all searches. Not thread-safe.
 /// </summary>
 internal sealed class LogFinder(FeederOptions options, Authority authority, ScanLimits limits)
 {
     private readonly LogFileReader _reader = new(authority);
-    private readonly LogPlan _plan = new(options, authority, Place.TryLook);
+    private readonly LogPlan _plan = new(options, authority, Place.TryFind);
 
-    /// <summary>Reads every file again next time, changed or not.</summary>
+    /// <summary>The next search reads every file again, changed or not.</summary>
     public void Forget() => _reader.Forget();
 
     /// <summary>One search.</summary>
@@ -39,7 +39,7 @@ internal sealed class LogFinder(FeederOptions options, Authority authority, Scan
         return new FoundLogs(files.Count, logs, unclaimed, FaultDigest.Of(faults, territory.BranchOf));
     }
 
-    /// <summary>The daemon's own log is shipped only if somebody says so.</summary>
+    /// <summary>True for the daemon's own log. It is shipped only if it is configured, and never reported as unclaimed.</summary>
     private bool IsOwnLog(UnclaimedSegments segments) => options.Logging is { } own
         && segments.Component == own.Component && segments.Directory == Files.RealPath.OrLexical(own.Dir);
 
@@ -47,7 +47,7 @@ internal sealed class LogFinder(FeederOptions options, Authority authority, Scan
     {
         var problem =
             errno != 0 && Files.Errors.IsAbsent(errno) ? "this log_dir does not exist; logs below it are found when it does."
-            : errno != 0 ? $"this log_dir cannot be looked at ({Files.Errors.Text(errno)}); the settings of all logs stay as they are "
+            : errno != 0 ? $"this log_dir cannot be examined ({Files.Errors.Text(errno)}); the settings of all logs stay as they are "
                 + $"until it can."
             : territory.IsState(territory.LogDir) ? "this log_dir lies below checkpoint_dir or journal_dir, where nothing is ever a log."
             : null;

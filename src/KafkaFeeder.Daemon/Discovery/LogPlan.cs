@@ -8,33 +8,33 @@ namespace KafkaFeeder.Daemon.Discovery;
 /// <summary>A log that is to be shipped.</summary>
 /// <param name="Directory">The real path of its directory.</param>
 /// <param name="Options">Its settings.</param>
-/// <param name="Facts">Which directory that was, and whose, when it was looked at last.</param>
+/// <param name="Facts">The metadata of that directory when it was last examined.</param>
 internal sealed record PlannedLog(string Directory, LogOptions Options, FileFacts Facts = default)
 {
-    /// <summary>What makes it one log, however its settings change.</summary>
+    /// <summary>Identifies the log, whatever its settings are.</summary>
     public (string Directory, string Component) Key => (Directory, Options.Component);
 }
 
 /// <summary>
-/// Decides which logs are shipped with which settings: what the files say now, and for what they do not say any more
-/// because they are broken or cannot be looked at, what they said last; and of that only what the author of the file
-/// may decide. Pure but for the memory of the last good settings and places. Not thread-safe.
+/// Decides which logs are shipped with which settings. If a file is broken or cannot be read, its last good settings apply. Only
+/// settings that the owner of the file may decide count. Pure except for the memory of the last good settings and places. Not
+/// thread-safe.
 /// </summary>
-internal sealed class LogPlan(FeederOptions options, Authority authority, LogPlan.Look look)
+internal sealed class LogPlan(FeederOptions options, Authority authority, LogPlan.PlaceFinder findPlace)
 {
     private readonly HashSet<string> _brokerGroups = [.. options.BrokerGroups.Keys];
     private readonly Dictionary<string, IReadOnlyList<Entry>> _lastGood = new(StringComparer.Ordinal);
     private Dictionary<(string File, string Component, string Named), Place> _places = [];
     private HashSet<(string, string)> _planned = [];
 
-    /// <summary>Looks where a directory is: <see cref="Place.TryLook"/>.</summary>
-    internal delegate bool Look(string path, out Place place, out string reason);
+    /// <summary>Resolves and examines a directory: <see cref="Place.TryFind"/>.</summary>
+    internal delegate bool PlaceFinder(string path, out Place place, out string reason);
 
-    /// <summary>The logs, each once.</summary>
-    /// <param name="files">Every file that was found, with what it says.</param>
-    /// <param name="territory">Where logs may lie.</param>
-    /// <param name="isUnseen">True for a directory that could not be looked at: no file in it counts as removed.</param>
-    /// <param name="faults">Takes all that is wrong.</param>
+    /// <summary>Returns the logs to ship, each once.</summary>
+    /// <param name="files">All files that were found, with their content.</param>
+    /// <param name="territory">The directories that may contain logs.</param>
+    /// <param name="isUnseen">Returns true for a directory that could not be searched: no file in it counts as removed.</param>
+    /// <param name="faults">Receives all faults.</param>
     public IReadOnlyList<PlannedLog> Make(
         IEnumerable<LogFile> files,
         Territory territory,
@@ -62,7 +62,7 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         return logs;
     }
 
-    /// <summary>All entries that hold: what is said now, and what was said last where it is not known what is said now.</summary>
+    /// <summary>All valid entries: the current ones, and the last good ones for files and entries that cannot be read now.</summary>
     private List<Entry> Remember(IEnumerable<LogFile> files, Func<string, bool> isUnseen, List<ConfigFault> faults)
     {
         var present = new HashSet<string>(StringComparer.Ordinal);
@@ -85,14 +85,14 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
     }
 
     /// <summary>
-    /// Where the segments are: where they were, if that cannot be looked at now. Its place is what a checkpoint is found
-    /// by, so it is never guessed.
+    /// Finds the directory of the segments; if it cannot be examined now, the last known one is used. The checkpoint is found by this
+    /// directory, so it is never guessed.
     /// </summary>
     private bool TryPlace(Entry entry, Dictionary<(string, string, string), Place> places, out Place place, out string fault)
     {
         var key = (entry.File.Path, entry.Log.Component, entry.Log.Directory);
         fault = "";
-        if (look(entry.Log.Directory, out place, out var reason) || _places.TryGetValue(key, out place))
+        if (findPlace(entry.Log.Directory, out place, out var reason) || _places.TryGetValue(key, out place))
         {
             places[key] = place;
             return true;
@@ -127,7 +127,7 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         return fault.Length == 0;
     }
 
-    /// <summary>No more than one file, one user and one first-level directory may have; those that ship already go first.</summary>
+    /// <summary>Applies the limits per file, user and first-level directory. Logs that are shipped already have priority.</summary>
     private List<Claim> Limited(List<Claim> claims, Territory territory, List<ConfigFault> faults)
     {
         var limits = options.Watcher;
@@ -150,7 +150,7 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         return taken;
     }
 
-    /// <summary>Of two entries for one log the one in the log's own directory holds; where there is none, neither does.</summary>
+    /// <summary>If several entries name a log, the one in the log's own directory counts; if there is none, no entry counts.</summary>
     private static IEnumerable<PlannedLog> OneEach(IEnumerable<Claim> claims, List<ConfigFault> faults)
     {
         foreach (var log in claims.GroupBy(c => c.Key))
@@ -173,10 +173,10 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         }
     }
 
-    /// <summary>An entry of a file that could be read, with the file as it was then.</summary>
+    /// <summary>An entry of a file, with the file as it was when the entry was read.</summary>
     private sealed record Entry(LogOptions Log, LogFile File)
     {
-        /// <summary>Where it stands.</summary>
+        /// <summary>File and line of the entry.</summary>
         public string Source => $"{Quote.Plain(Log.SourceFile, ConfigFault.MaxPathShown)}:{Log.SourceLine}";
 
         public ConfigFault Fault(string text) =>
@@ -188,7 +188,7 @@ internal sealed class LogPlan(FeederOptions options, Authority authority, LogPla
         public (string Directory, string Component) Key => (Place.Directory, Entry.Log.Component);
     }
 
-    /// <summary>Counts what is taken by each name, and what is refused.</summary>
+    /// <summary>Counts, for each name, the entries that are taken and refused.</summary>
     private sealed class Allowance(int limit, string setting)
     {
         private readonly Dictionary<string, (int Taken, int Refused, LogFile First)> _counts = new(StringComparer.Ordinal);

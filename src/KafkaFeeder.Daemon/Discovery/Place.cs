@@ -2,21 +2,21 @@ using KafkaFeeder.Daemon.Files;
 
 namespace KafkaFeeder.Daemon.Discovery;
 
-/// <summary>A directory of segments as it is now.</summary>
+/// <summary>A directory with segments.</summary>
 /// <param name="Directory">Its real path.</param>
-/// <param name="Facts">Which one it is, and whose.</param>
+/// <param name="Facts">Its metadata: which directory it is, and its owner.</param>
 internal readonly record struct Place(string Directory, FileFacts Facts)
 {
-    /// <summary>Looks where a path leads.</summary>
-    /// <param name="path">As kafkafeeder.yaml names it.</param>
+    /// <summary>Resolves a path and examines the directory.</summary>
+    /// <param name="path">The path in kafkafeeder.yaml.</param>
     /// <param name="place">What was found.</param>
-    /// <param name="reason">Why there is none, as the rest of a sentence; "" after success.</param>
-    public static bool TryLook(string path, out Place place, out string reason)
+    /// <param name="reason">Why it failed, as the end of a sentence; "" after success.</param>
+    public static bool TryFind(string path, out Place place, out string reason)
     {
         place = default;
         if (!RealPath.TryResolve(path, out var real, out var errno) || !FileFacts.TryOf(real, out var facts, out errno))
         {
-            reason = Errors.IsAbsent(errno) ? "does not exist" : $"cannot be looked at ({Errors.Text(errno)})";
+            reason = Errors.IsAbsent(errno) ? "does not exist" : $"cannot be examined ({Errors.Text(errno)})";
             return false;
         }
 

@@ -3,14 +3,14 @@ using KafkaFeeder.Daemon.Files;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Which directory each log was planned in: the cleaner deletes nothing in another that has come to lie under its name.
-/// Written by the watcher, read by the cleaner. Thread-safe.
+/// The directories in which logs were planned. If another directory has the same path now, the cleaner deletes nothing in it. Written
+/// by the watcher, read by the cleaner. Thread-safe.
 /// </summary>
 internal sealed class PlannedDirectories
 {
     private volatile Dictionary<string, FileFacts> _facts = new Dictionary<string, FileFacts>();
 
-    /// <summary>From now on it is these.</summary>
+    /// <summary>Replaces all directories.</summary>
     public void Set(IEnumerable<PlannedLog> logs)
     {
         var facts = new Dictionary<string, FileFacts>(StringComparer.Ordinal);
@@ -22,6 +22,6 @@ internal sealed class PlannedDirectories
         _facts = facts;
     }
 
-    /// <summary>What was known of a directory when it was planned last; false if it is not planned.</summary>
+    /// <summary>Returns the metadata of a directory at the last plan; false if it is not planned.</summary>
     public bool TryGet(string directory, out FileFacts facts) => _facts.TryGetValue(directory, out facts);
 }

@@ -1,12 +1,12 @@
 namespace KafkaFeeder.Daemon.Discovery;
 
-/// <summary>How much of a tree is looked at in one search, so that nobody's directories cost the others theirs.</summary>
+/// <summary>The limits of one search, so that a user with very many directories does not affect the logs of others.</summary>
 internal sealed record ScanLimits
 {
-    /// <summary>Below log_dir. Deeper trees have been loops of mounts, never logs.</summary>
+    /// <summary>Levels below log_dir. Deeper trees are loops of mounts, not logs.</summary>
     public int Depth { get; init; } = 16;
 
-    /// <summary>Directories in all. A search of so many takes seconds.</summary>
+    /// <summary>Directories in total. A search of this many takes seconds.</summary>
     public int Directories { get; init; } = 100_000;
 
     /// <summary>Directories at and below one first-level directory.</summary>
@@ -15,9 +15,9 @@ internal sealed record ScanLimits
     /// <summary>Names in one directory: more than any log has segments.</summary>
     public int Names { get; init; } = 1_000_000;
 
-    /// <summary>Components that nobody ships, in all, that are remembered by name.</summary>
+    /// <summary>Unclaimed components in total that are remembered by name.</summary>
     public int UnclaimedComponents { get; init; } = 1_000;
 
-    /// <summary>Segments that nobody ships, in all, whose size is asked for.</summary>
+    /// <summary>Unclaimed segments in total whose sizes are read.</summary>
     public int UnclaimedSegments { get; init; } = 100_000;
 }

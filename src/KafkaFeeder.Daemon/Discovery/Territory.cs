@@ -4,8 +4,8 @@ using KafkaFeeder.Daemon.Options;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Which directories may hold logs and their configuration: those at or below log_dir and
-/// <see cref="WatcherOptions.AllowDirectories"/>, but for the daemon's own state. All paths are real ones, as they are now.
+/// The directories that may contain logs and their configuration: those at or below log_dir and
+/// <see cref="WatcherOptions.AllowDirectories"/>, except the daemon's own state. All paths are real paths, resolved when this is created.
 /// </summary>
 internal sealed class Territory
 {
@@ -23,28 +23,28 @@ internal sealed class Territory
     /// <summary>The real path of log_dir.</summary>
     public string LogDir { get; }
 
-    /// <summary>What conf.yaml says of who may use which topics and brokers.</summary>
+    /// <summary>The permissions of conf.yaml: which directories may use which topics and broker groups.</summary>
     public IReadOnlyList<PermissionOptions> Permissions { get; }
 
-    /// <summary>Looks where the directories of conf.yaml lie now.</summary>
+    /// <summary>Resolves the directories of conf.yaml.</summary>
     /// <param name="options">conf.yaml.</param>
-    /// <param name="errno">Why log_dir cannot be resolved; 0 if it can. The territory is then that of its name.</param>
+    /// <param name="errno">Why log_dir cannot be resolved; 0 if it can. If it cannot, its configured path is used.</param>
     public static Territory Of(FeederOptions options, out int errno) => new(
         RealPath.TryResolve(options.LogDir, out var real, out errno) ? real : options.LogDir,
         options);
 
-    /// <summary>True where logs and their configuration may lie.</summary>
+    /// <summary>True if a directory may contain logs and their configuration.</summary>
     public bool MayHoldLogs(string real) => !IsState(real) && (RealPath.IsAtOrBelow(real, LogDir) || IsAllowed(real));
 
     /// <summary>True at or below a directory of <see cref="WatcherOptions.AllowDirectories"/>.</summary>
     public bool IsAllowed(string real) => !IsState(real) && _allowed.Any(a => RealPath.IsAtOrBelow(real, a));
 
-    /// <summary>True at or below checkpoint_dir and journal_dir: what lies there is never a log.</summary>
+    /// <summary>True at or below checkpoint_dir and journal_dir: they never contain logs.</summary>
     public bool IsState(string real) => _state.Any(s => RealPath.IsAtOrBelow(real, s));
 
     /// <summary>
-    /// The first-level directory that a directory belongs to: what limits are counted by, so that one application's
-    /// directories leave room for the others'. Of log_dir itself: log_dir.
+    /// The first-level directory that a directory belongs to; for log_dir, log_dir itself. Limits are counted per first-level
+    /// directory, so that one application's directories leave room for those of others.
     /// </summary>
     public string BranchOf(string real)
     {

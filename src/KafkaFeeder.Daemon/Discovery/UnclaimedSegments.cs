@@ -7,14 +7,14 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Discovery;
 
-/// <summary>Segments that lie in a directory that is searched, and that no entry of a kafkafeeder.yaml ships.</summary>
+/// <summary>Segments in a searched directory that no entry of a kafkafeeder.yaml ships.</summary>
 /// <param name="Directory">The real path.</param>
-/// <param name="Component">Of the segments' names.</param>
-/// <param name="Files">How many.</param>
-/// <param name="Bytes">Their size.</param>
-/// <param name="Meant">A component that is configured there, and may be meant; null: none is like it.</param>
+/// <param name="Component">The component in the names of the segments.</param>
+/// <param name="Files">The number of segments.</param>
+/// <param name="Bytes">Their size in bytes.</param>
+/// <param name="Meant">A configured component with a similar name, which may be meant; null: none.</param>
 /// <param name="IsLeft">
-/// True: they were not found. The checkpoint says that they are not shipped: their directory is not mounted, or was removed.
+/// True: they are not on disk, but not all of them is acknowledged in the checkpoint. Their directory is not mounted, or was removed.
 /// </param>
 internal sealed record UnclaimedSegments(
     string Directory, string Component, long Files, long Bytes, string? Meant, bool IsLeft = false)
@@ -28,7 +28,7 @@ internal sealed record UnclaimedSegments(
         + $"{Quote.Plain(Directory, ConfigFault.MaxPathShown)} "
             + $"({(Meant is null ? "no kafkafeeder.yaml names it" : $"did you mean {Meant}?")})";
 
-    /// <summary>Those of one search. Only what nobody ships is counted and measured.</summary>
+    /// <summary>Returns the unclaimed segments of one search. Only those are counted and measured.</summary>
     public static IReadOnlyList<UnclaimedSegments> Of(
         ScanResult found,
         IReadOnlyList<PlannedLog> logs,
@@ -57,10 +57,10 @@ internal sealed record UnclaimedSegments(
         return unclaimed;
     }
 
-    /// <summary>Logs that no entry names any more, and of which there is nothing on disk, though not all of them was shipped.</summary>
+    /// <summary>Returns logs that no entry names any more, that have no segments on disk, and that were not wholly shipped.</summary>
     /// <param name="stored">The checkpoints of all logs.</param>
-    /// <param name="logs">Those that are shipped.</param>
-    /// <param name="unclaimed">What was found on disk and is not.</param>
+    /// <param name="logs">The logs that are shipped.</param>
+    /// <param name="unclaimed">The unclaimed segments that were found on disk.</param>
     public static IEnumerable<UnclaimedSegments> LeftOf(
         IEnumerable<StoredCheckpoint> stored, IEnumerable<PlannedLog> logs, IEnumerable<UnclaimedSegments> unclaimed)
     {
@@ -94,7 +94,7 @@ internal sealed record UnclaimedSegments(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return sizes; // gone since it was listed; the next search tells
+            return sizes; // the directory changed since it was listed; the next search finds out
         }
 
         return sizes;

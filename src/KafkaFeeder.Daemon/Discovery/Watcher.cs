@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Discovery;
 
 /// <summary>
-/// Looks for logs, again and again: a full scan each time, because notifications of the system lose events without
-/// saying so. A file is parsed again only when it has changed.
+/// Searches for logs at intervals: a full search each time, because notifications of the kernel (inotify) can lose events silently. A
+/// file is parsed again only if it has changed.
 /// </summary>
 internal sealed class Watcher(
     FeederOptions options,
@@ -20,7 +20,7 @@ internal sealed class Watcher(
     ILogger logger,
     TimeProvider time)
 {
-    /// <summary>Lines of one kind that are logged after one search; the rest is in the status.</summary>
+    /// <summary>The most lines of one kind that are logged after one search; the status shows more.</summary>
     private const int MaxLines = 100;
 
     private readonly Lock _lock = new();
@@ -32,37 +32,37 @@ internal sealed class Watcher(
     private bool _forgets;
     private TaskCompletionSource? _asked;
 
-    /// <summary>Scans at once, and from then on by the interval.</summary>
-    public async Task RunAsync(LoopProgress turns, CancellationToken stopping)
+    /// <summary>Searches at once, and then at intervals.</summary>
+    public async Task RunAsync(LoopProgress progress, CancellationToken stopping)
     {
         try
         {
-            await ScanByIntervalAsync(turns, stopping).ConfigureAwait(false);
+            await ScanByIntervalAsync(progress, stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            return; // in the middle of a search
+            return; // stopped during a search
         }
     }
 
-    private async Task ScanByIntervalAsync(LoopProgress turns, CancellationToken stopping)
+    private async Task ScanByIntervalAsync(LoopProgress progress, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
-            turns.MadeProgress();
+            progress.MadeProgress();
             RunOnce(() =>
             {
-                turns.MadeProgress();
+                progress.MadeProgress();
                 stopping.ThrowIfCancellationRequested();
             });
-            turns.SleepsFor(options.Watcher.Interval);
+            progress.Idle(options.Watcher.Interval);
             await Pause.ForAsync(_now.Reader, options.Watcher.Interval, time, stopping).ConfigureAwait(false);
             _now.Reader.TryRead(out _);
         }
     }
 
-    /// <summary>Scans without waiting for the interval: somebody has changed a file and says so.</summary>
-    /// <returns>Done with the scan: whatever it found.</returns>
+    /// <summary>Searches now, without waiting for the interval.</summary>
+    /// <returns>Completes when the search is done, with or without faults.</returns>
     public Task ScanNow(bool forgetParsed)
     {
         TaskCompletionSource asked;
@@ -76,7 +76,7 @@ internal sealed class Watcher(
         return asked.Task;
     }
 
-    /// <summary>One scan: finds the files, reads the changed ones, hands out the logs to ship.</summary>
+    /// <summary>One search: finds the files, reads the changed ones, passes the logs to ship on.</summary>
     /// <param name="onStep">Called for each directory: in a large tree on a slow disk a turn is long.</param>
     public void RunOnce(Action onStep)
     {
@@ -116,7 +116,7 @@ internal sealed class Watcher(
         onFound(found with { Unclaimed = unclaimed });
     }
 
-    /// <summary>Each fault once, until it is gone.</summary>
+    /// <summary>Logs each fault once, until it is gone.</summary>
     private void Log(IReadOnlyList<ConfigFault> faults)
     {
         var now = faults.Select(f => f.ToString()).ToHashSet();
@@ -134,7 +134,7 @@ internal sealed class Watcher(
         _logged = now;
     }
 
-    /// <summary>Each component once, however many segments it gets, until it is shipped or gone.</summary>
+    /// <summary>Logs each component once, whatever its number of segments, until it is shipped or gone.</summary>
     private void Log(IReadOnlyList<UnclaimedSegments> unclaimed)
     {
         foreach (var segments in unclaimed.Where(u => !_loggedUnclaimed.Contains((u.Directory, u.Component))).Take(MaxLines))

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Files;
 
 /// <summary>
-/// The calls that the framework lacks: opening and deleting below a directory that is held open, without following links,
+/// System calls that .NET does not offer: opening and deleting below a directory that is held open, without following links,
 /// and who owns a file. Linux only.
 /// </summary>
 internal static partial class FileCalls
@@ -14,7 +14,7 @@ internal static partial class FileCalls
     public const int NonBlocking = 0x800;
     public const int CloseOnExec = 0x80000;
 
-    // These two have other numbers on ARM than on x86; all other architectures of .NET on Linux agree with one of them.
+    // These two differ between ARM and x86; every other architecture of .NET on Linux has one of the two values.
     public static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
     public static readonly int Directory = IsArm ? 0x4000 : 0x10000;
 
@@ -59,7 +59,7 @@ internal static partial class FileCalls
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Statx(int directory, string path, int flags, uint mask, out StatxResult result);
 
-    /// <summary>lseek(2) of a 64-bit system: where data or a hole begins. Reading by position does not mind what it leaves.</summary>
+    /// <summary>lseek(2) of a 64-bit system: finds data or a hole. It moves the file offset, which reads by position do not use.</summary>
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     public static partial long Seek(SafeFileHandle file, long offset, int whence);
 
@@ -69,7 +69,7 @@ internal static partial class FileCalls
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     public static partial int Flock(SafeFileHandle file, int operation);
 
-    /// <summary>Asks whose lock would be in the way (<see cref="OfdGetLock"/>); <paramref name="range"/> then says of which kind.</summary>
+    /// <summary>Asks for a conflicting lock (<see cref="OfdGetLock"/>); afterwards <paramref name="range"/> contains its kind.</summary>
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(SafeFileHandle file, int operation, ref LockRange range);
 

@@ -4,13 +4,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Files;
 
-/// <summary>Where a file has bytes on the disk, and where it has holes, which read as zeros (lseek(2)).</summary>
+/// <summary>Finds where a file has data on disk and where it has holes, which read as zeros (lseek(2)).</summary>
 internal static class FileExtents
 {
-    /// <summary>What is counted of the disk at a time: a block of all common file systems.</summary>
+    /// <summary>The unit in which disk space is counted: the block size of all common file systems, in bytes.</summary>
     public const int BlockBytes = 4096;
 
-    /// <summary>The stretches between two positions that are no holes. Where the file system does not say, all of it is one.</summary>
+    /// <summary>The ranges with data between two positions. If the file system does not support it, the whole range is one.</summary>
     public static IEnumerable<(long Start, long End)> Between(SafeFileHandle file, long position, long end)
     {
         while (position < end)
@@ -37,7 +37,7 @@ internal static class FileExtents
         }
     }
 
-    /// <summary>Copies bytes so that holes stay holes, to the start of another file, which is empty.</summary>
+    /// <summary>Copies bytes to the start of another, empty file. Holes stay holes.</summary>
     public static void Copy(SafeFileHandle source, long position, long end, SafeFileHandle copy)
     {
         var buffer = new byte[64 * 1024];
@@ -59,11 +59,11 @@ internal static class FileExtents
         RandomAccess.SetLength(copy, Math.Max(0, Math.Min(end, RandomAccess.GetLength(source)) - position));
     }
 
-    /// <summary>True if of the bytes between two positions and those of another file one begins with all of the other.</summary>
+    /// <summary>True if the bytes between two positions and another file are equal, up to the end of the shorter of both.</summary>
     /// <exception cref="IOException">One of them cannot be read.</exception>
     public static bool BeginAlike(SafeFileHandle source, long position, long end, string path)
     {
-        using var other = SegmentHandle.OpenForReading(path); // which does not wait at a FIFO
+        using var other = SegmentHandle.OpenForReading(path); // does not block on a FIFO
         var bytes = Math.Min(RandomAccess.GetLength(other), Math.Min(end, RandomAccess.GetLength(source)) - position);
         var (ours, theirs) = (new byte[64 * 1024], new byte[64 * 1024]);
         for (var at = 0L; at < bytes; at += ours.Length)
@@ -78,7 +78,7 @@ internal static class FileExtents
         return true;
     }
 
-    /// <summary>The most that such a copy takes on the disk, in bytes; what is small takes a block.</summary>
+    /// <summary>The most bytes that such a copy takes on disk; at least one block.</summary>
     public static long DiskBytesOfCopy(SafeFileHandle source, long position, long end)
     {
         var bytes = 0L;
@@ -90,10 +90,10 @@ internal static class FileExtents
         return Math.Max(BlockBytes, bytes);
     }
 
-    /// <summary>Whole blocks.</summary>
+    /// <summary>Rounds up to whole blocks, in bytes.</summary>
     public static long RoundUp(long bytes) => (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
 
-    /// <summary>Reads as much as there is room for, or there are bytes.</summary>
+    /// <summary>Reads until the buffer is full or the file ends.</summary>
     private static Span<byte> ReadWhole(SafeFileHandle file, Span<byte> into, long position)
     {
         var total = 0;

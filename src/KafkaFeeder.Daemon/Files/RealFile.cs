@@ -4,17 +4,17 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Files;
 
 /// <summary>
-/// Opens files and directories for what they are: never through a link that somebody has put there in the meantime, and
-/// never waiting for a FIFO. Where the kernel has no openat2 (before Linux 5.6) the descriptor is asked what was opened.
+/// Opens files and directories without following a link that somebody has created meanwhile, and without blocking on a FIFO. If the
+/// kernel has no openat2 (before Linux 5.6), the path of the opened descriptor is checked.
 /// </summary>
 internal static class RealFile
 {
     private static readonly int Flags = FileCalls.ReadOnly | FileCalls.NoFollow | FileCalls.NonBlocking | FileCalls.CloseOnExec;
 
-    /// <summary>Opens what lies at a path that has no links in it.</summary>
-    /// <param name="realPath">As <see cref="RealPath"/> gives it.</param>
+    /// <summary>Opens the file or directory at a path without links.</summary>
+    /// <param name="realPath">A path from <see cref="RealPath"/>.</param>
     /// <param name="file">What was opened; the caller disposes of it.</param>
-    /// <param name="errno">Why not; 0 after success. ELOOP: there is a link in the path by now.</param>
+    /// <param name="errno">The error; 0 after success. ELOOP: there is a link in the path now.</param>
     public static bool TryOpen(string realPath, out SafeFileHandle? file, out int errno)
     {
         var descriptor = FileCalls.OpenAt2(FileCalls.CurrentDirectory, realPath, Flags, FileCalls.ResolveNoSymlinks);
@@ -37,7 +37,7 @@ internal static class RealFile
         return file is not null;
     }
 
-    /// <summary>Opens what has this name in a directory that is open; no link is followed and nothing outside can be reached.</summary>
+    /// <summary>Opens the entry of this name in an open directory. No link is followed, and nothing outside can be opened.</summary>
     public static bool TryOpenIn(SafeFileHandle directory, string name, out SafeFileHandle? file, out int errno)
     {
         var within = (int)directory.DangerousGetHandle();
@@ -53,7 +53,7 @@ internal static class RealFile
         return file is not null;
     }
 
-    /// <summary>A filter of system calls (seccomp) says EPERM where an old kernel says ENOSYS.</summary>
+    /// <summary>True if there is no openat2: an old kernel returns ENOSYS, a filter of system calls (seccomp) EPERM.</summary>
     private static bool IsUnsupported(int errno) => errno is FileCalls.NoSystemCall or FileCalls.NotPermitted;
 
     private static SafeFileHandle? Own(int descriptor) => descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);

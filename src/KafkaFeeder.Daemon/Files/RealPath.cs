@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace KafkaFeeder.Daemon.Files;
 
-/// <summary>The one path of a file or directory, whatever links lead to it (realpath(3)).</summary>
+/// <summary>The path of a file or directory with all links resolved (realpath(3)).</summary>
 internal static class RealPath
 {
     /// <summary>Resolves all links of a path.</summary>
     /// <param name="path">Any path.</param>
-    /// <param name="real">Without links.</param>
-    /// <param name="errno">Why not: nothing there, or it cannot be looked at now; 0 after success.</param>
+    /// <param name="real">The path without links.</param>
+    /// <param name="errno">The error: nothing exists there, or it cannot be determined now; 0 after success.</param>
     public static unsafe bool TryResolve(string path, [NotNullWhen(true)] out string? real, out int errno)
     {
         var resolved = FileCalls.RealPath(path, IntPtr.Zero);
@@ -19,7 +19,7 @@ internal static class RealPath
         return real is not null;
     }
 
-    /// <summary>The real path, or, where it cannot be had, the path itself, made absolute.</summary>
+    /// <summary>The real path; if it cannot be resolved, the path itself, made absolute.</summary>
     public static string OrLexical(string path) => TryResolve(path, out var real, out _) ? real : Path.GetFullPath(path);
 
     /// <summary>True for the directory itself and for everything below it. Both are real paths.</summary>

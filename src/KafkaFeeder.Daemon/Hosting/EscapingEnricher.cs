@@ -5,12 +5,12 @@ using Serilog.Events;
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// Names of directories, and what brokers say, come from others: line breaks in them would forge lines of the log, and
-/// escape sequences would drive the terminal that shows it. So every text is made printable here, before any sink has it.
+/// Makes every text printable before any sink receives it. Directory names and error texts of brokers come from others: line breaks in
+/// them could forge log lines, and escape sequences could control the terminal that shows the log.
 /// </summary>
 internal sealed class EscapingEnricher : ILogEventEnricher
 {
-    /// <summary>A stack trace fits.</summary>
+    /// <summary>The most characters of a value that are shown: a stack trace fits.</summary>
     private const int MaxShown = 16 * 1024;
 
     public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)

@@ -17,17 +17,16 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// All loops together, as one hosted service: watcher, cleaner, signals, a shipper for each log, the status server, and
-/// the supervisor, which is the last to stop.
-/// Stopping goes from the front to the back: no new logs, no deletions, then the shippers, then the producers.
+/// Starts and stops all loops as one hosted service: watcher, cleaner, signals, a shipper for each log, the status server and the
+/// supervisor. Stops in this order: watcher and cleaner, shippers, supervisor, producers.
 /// </summary>
 internal sealed class Feeder : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan DrainLook = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan DrainPoll = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>A hundred thousand segments that are found take 10 MB more in this time.</summary>
-    private static readonly TimeSpan MemoryLookInterval = TimeSpan.FromMilliseconds(500);
+    /// <summary>When 100,000 new segments are found, memory grows by 10 MB in this time.</summary>
+    private static readonly TimeSpan MemoryCheckInterval = TimeSpan.FromMilliseconds(500);
 
     private readonly FeederOptions _options;
     private readonly ILogger _logger;
@@ -115,7 +114,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     {
         Status.Faults = found.Faults;
         Shippers.Apply(found.Logs);
-        Status.Unclaimed = [.. found.Unclaimed.Where(u => !u.IsLeft || !Status.Logs.Has(u.Directory, u.Component))]; // those are still read
+        Status.Unclaimed = [.. found.Unclaimed.Where(u => !u.IsLeft || !Status.Logs.Has(u.Directory, u.Component))]; // still being read
         Status.Scanned();
     }
 
@@ -132,7 +131,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         return new CommandResult(faults.Length == 0, $"{faults}{Words.Count(Status.Logs.All.Count, "log", "logs")} configured.\n");
     }
 
-    /// <summary>Each log with its segments that are done, by the checkpoint that is on disk.</summary>
+    /// <summary>Each log with its segments that are done in the checkpoint on disk.</summary>
     private IReadOnlyList<CleanableLog> Cleanable(CheckpointStore checkpoints, PlannedDirectories directories) =>
     [
         .. Status.Logs.All.Select(l => new CleanableLog(
@@ -151,7 +150,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             _logger,
             logs.Count,
             logs.Sum(l => l.LagBytes - l.RemovedBytes),
-            missing == 0 ? "" : $", {missing} bytes more are of segments that are gone and lost unless these come back",
+            missing == 0 ? "" : $", and {missing} bytes in missing segments, lost unless these come back",
             unknown == 0 ? "" : $", {unknown} not looked at");
     }
 
@@ -165,39 +164,40 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _stopped.Dispose();
     }
 
-    /// <summary>Begins a loop. It is supervised from here on, even before it has run for the first time.</summary>
+    /// <summary>Starts a loop. It is supervised from now on, even before it runs for the first time.</summary>
     private Task Launch(string name, Func<LoopProgress, CancellationToken, Task> loop)
     {
-        var turns = Status.Loops.Enter(name);
+        var progress = Status.Loops.Enter(name);
         return Task.Run(
             async () =>
             {
-                using (turns)
+                using (progress)
                 {
-                    await KeepRunningAsync(name, stopping => loop(turns, stopping), turns.SleepsFor, _stopping.Token).ConfigureAwait(false);
+                    await KeepRunningAsync(name, stopping => loop(progress, stopping), progress.Idle, _stopping.Token)
+                        .ConfigureAwait(false);
                 }
             },
             CancellationToken.None);
     }
 
-    private async Task GuardMemoryAsync(LoopProgress turns, CancellationToken stopping)
+    private async Task GuardMemoryAsync(LoopProgress progress, CancellationToken stopping)
     {
         var guard = new MemoryGuard(_options.Shipper.MemoryLimitBytes);
         var began = _time.GetTimestamp();
         while (!stopping.IsCancellationRequested)
         {
-            turns.MadeProgress();
-            if (guard.Look(Environment.WorkingSet, _time.GetElapsedTime(began)))
+            progress.MadeProgress();
+            if (guard.Check(Environment.WorkingSet, _time.GetElapsedTime(began)))
             {
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             }
 
-            turns.SleepsFor(MemoryLookInterval);
-            await Pause.ForAsync(MemoryLookInterval, _time, stopping).ConfigureAwait(false);
+            progress.Idle(MemoryCheckInterval);
+            await Pause.ForAsync(MemoryCheckInterval, _time, stopping).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Ships what is on disk now: a last look for logs, then every log to its end. Nothing is lost if the time is over.</summary>
+    /// <summary>Ships what is on disk now: a last search for logs, then every log to its end. Nothing is lost at a time-out.</summary>
     private async Task DrainAsync()
     {
         using var limit = new CancellationTokenSource(_options.Shipper.DrainTimeout, _time);
@@ -205,7 +205,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         var scan = _watcher.ScanNow(forgetParsed: false);
         while (!limit.IsCancellationRequested && (!scan.IsCompleted || Status.Logs.All.Any(l => !l.IsAtEndSince(asked))))
         {
-            await Pause.ForAsync(DrainLook, _time, limit.Token).ConfigureAwait(false);
+            await Pause.ForAsync(DrainPoll, _time, limit.Token).ConfigureAwait(false);
         }
     }
 
@@ -222,7 +222,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                // A loop that ends is a daemon that looks alive and does nothing: say it, and go on.
+                // Without its loop the daemon would run and do nothing: log the error and start the loop again.
                 FeederLog.LoopFailed(_logger, name, e is IOException or UnauthorizedAccessException ? e.Message : e.ToString());
                 var pause = restarts.Failed(_time.GetElapsedTime(began));
                 onPause(pause);

@@ -1,19 +1,19 @@
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// When the heap is to be collected and compacted at once, so that the process stays below its limit: the runtime knows no
-/// limit of its own, and leaves what is free for later. Pure.
+/// Decides when the heap must be collected and compacted, so that the process stays below its limit: the runtime does not know the
+/// limit, and keeps garbage for later. Pure.
 /// </summary>
 /// <param name="limitBytes">shipper.memory_limit.</param>
 internal sealed class MemoryGuard(long limitBytes)
 {
-    /// <summary>At least between two times: each stops all threads for some ten milliseconds.</summary>
+    /// <summary>The shortest time between two collections: each stops all threads for tens of milliseconds.</summary>
     public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(5);
 
-    /// <summary>At most, while it does not help: more memory is needed than the limit allows, and event 207 says so.</summary>
+    /// <summary>The longest time, if collecting does not help: then the limit is too small, and event 207 reports it.</summary>
     public static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
-    /// <summary>How much of the limit may be taken before it is done, in percent: more comes until the next look.</summary>
+    /// <summary>Collects from this percentage of the limit on, since memory may grow until the next check.</summary>
     private const int PercentOfLimit = 92;
 
     private readonly long _enoughBytes = limitBytes / 100 * PercentOfLimit;
@@ -21,11 +21,11 @@ internal sealed class MemoryGuard(long limitBytes)
     private TimeSpan? _collectedAt;
     private bool _hasHelped;
 
-    /// <summary>Looks at the memory.</summary>
-    /// <param name="residentBytes">What the process has.</param>
-    /// <param name="now">Since any time.</param>
+    /// <summary>Checks the memory of the process.</summary>
+    /// <param name="residentBytes">The resident memory of the process, in bytes.</param>
+    /// <param name="now">Time since a fixed origin.</param>
     /// <returns>True: collect now.</returns>
-    public bool Look(long residentBytes, TimeSpan now)
+    public bool Check(long residentBytes, TimeSpan now)
     {
         if (residentBytes < _enoughBytes)
         {

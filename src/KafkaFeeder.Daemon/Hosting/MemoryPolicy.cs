@@ -3,14 +3,14 @@ using System.Runtime.InteropServices;
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// Keeps the native heap small: by default glibc gives each thread an arena of its own, and what one thread allocates and
-/// another frees (every record does) leaves them all half empty.
+/// Keeps the native heap small. By default glibc gives each thread its own arena. Every record is allocated by one thread and freed
+/// by another, which would leave all arenas half empty.
 /// </summary>
 internal static partial class MemoryPolicy
 {
     private const int ArenaMax = -8; // M_ARENA_MAX of malloc.h
 
-    /// <summary>To be called before the first thread of the client library.</summary>
+    /// <summary>To be called before the client library starts its first thread.</summary>
     public static void Apply()
     {
         try
@@ -19,7 +19,7 @@ internal static partial class MemoryPolicy
         }
         catch (EntryPointNotFoundException)
         {
-            return; // musl has one arena anyway
+            return; // musl has no mallopt, and only one arena
         }
     }
 

@@ -1,19 +1,19 @@
 namespace KafkaFeeder.Daemon.Hosting;
 
 /// <summary>
-/// How many threads the pool is to have at once. More when work waits and nothing was done for a while: then its threads wait
-/// for something. Few again when that has not happened for long. Pure.
+/// Decides how many threads the thread pool has at least. More if work items wait and none was completed for a while: then the
+/// threads are blocked. Few again if that has not happened for a longer time. Pure.
 /// </summary>
-/// <param name="least">What it is to have in any case.</param>
+/// <param name="least">The smallest number of threads.</param>
 internal sealed class PoolGrowth(int least)
 {
-    /// <summary>More than this many that wait are a fault of the machine that no thread helps.</summary>
+    /// <summary>The most threads. If this many are blocked, more threads do not help.</summary>
     public const int MaxThreads = 256;
 
-    /// <summary>Intervals in a row in which nothing was done until there are more: on a busy machine one alone means nothing.</summary>
+    /// <summary>After this many intervals without completed work, threads are added. One may be chance if the machine is busy.</summary>
     public const int StuckIntervals = 2;
 
-    /// <summary>Intervals in a row in which it was not so, until it is as at the start.</summary>
+    /// <summary>After this many intervals in a row that were not blocked, the number goes back to the smallest.</summary>
     public const int QuietIntervals = 300;
 
     private readonly int _least = least;
@@ -22,19 +22,19 @@ internal sealed class PoolGrowth(int least)
     private int _stuck;
     private int _quiet;
 
-    /// <summary>Looks at the pool, at the end of an interval.</summary>
-    /// <param name="threads">Threads that it has.</param>
-    /// <param name="pending">Work that waits for one.</param>
-    /// <param name="completed">Work that was done since the start.</param>
-    /// <returns>The threads that it is to have at least.</returns>
-    public int Look(int threads, long pending, long completed)
+    /// <summary>To be called at the end of each interval.</summary>
+    /// <param name="threads">The number of threads now.</param>
+    /// <param name="pending">The number of waiting work items.</param>
+    /// <param name="completed">The number of work items completed since the start.</param>
+    /// <returns>The number of threads that the pool must have at least.</returns>
+    public int Check(int threads, long pending, long completed)
     {
         var isStuck = pending > 0 && completed == _completed;
         _completed = completed;
         (_stuck, _quiet) = isStuck ? (_stuck + 1, 0) : (0, _quiet + 1);
         if (_stuck >= StuckIntervals)
         {
-            // Twice as many each time: memory for threads that were not needed is not given back soon.
+            // At most doubled each time: the memory of threads that are not needed is not freed soon.
             _wanted = (int)Math.Min(MaxThreads, threads + Math.Min(pending, Math.Max(threads, _least)));
         }
         else if (_quiet >= QuietIntervals)

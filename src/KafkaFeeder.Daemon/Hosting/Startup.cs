@@ -11,7 +11,7 @@ using ILogger = Microsoft.Extensions.Logging.ILogger;
 
 namespace KafkaFeeder.Daemon.Hosting;
 
-/// <summary>What running and draining share: configuration, the client library, the state directory, the log, the host.</summary>
+/// <summary>The start of the commands run and drain: configuration, client library, state directory, log, host.</summary>
 internal sealed class Startup : IDisposable
 {
     private readonly StateLock _lock;
@@ -34,7 +34,7 @@ internal sealed class Startup : IDisposable
 
     public ILogger Logger { get; }
 
-    /// <summary>Reads conf.yaml; what is wrong with it goes to standard error. Null then.</summary>
+    /// <summary>Reads conf.yaml; null if it has faults, which are written to standard error.</summary>
     public static FeederOptions? LoadOptions(string path)
     {
         var faults = new List<ConfigFault>();
@@ -43,8 +43,8 @@ internal sealed class Startup : IDisposable
         return options;
     }
 
-    /// <summary>Prepares everything that must be right before the first loop; what is not goes to standard error.</summary>
-    /// <returns>Null with the exit code if something is not.</returns>
+    /// <summary>Prepares everything that the loops need. Errors are written to standard error.</summary>
+    /// <returns>Null with an exit code after an error.</returns>
     public static Startup? TryPrepare(string configuration, bool verbose, Func<FeederOptions, FeederOptions> adapt, out int exitCode)
     {
         exitCode = ExitCode.Usage;
@@ -92,7 +92,7 @@ internal sealed class Startup : IDisposable
         }
     }
 
-    /// <summary>The host of the loops. It stops on SIGTERM and SIGINT.</summary>
+    /// <summary>Creates the host that runs the loops. It stops on SIGTERM and SIGINT.</summary>
     public IHost CreateHost(out Feeder feeder)
     {
         var created = new Feeder(Options, State, _checkpoints, Logger, TimeProvider.System);

@@ -1,16 +1,16 @@
 namespace KafkaFeeder.Daemon.Liveness;
 
-/// <summary>What is supervised.</summary>
+/// <summary>The daemon, as the supervisor sees it.</summary>
 internal interface ISupervised
 {
-    /// <summary>Every loop, and when it turned last.</summary>
+    /// <summary>All loops and their progress.</summary>
     Loops Loops { get; }
 
-    /// <summary>True when the first search for logs is done.</summary>
+    /// <summary>True once the first search for logs is done.</summary>
     bool IsReady { get; }
 
-    /// <summary>The whole daemon in a line.</summary>
-    /// <param name="isStopping">Whether it only waits for acknowledgements.</param>
-    /// <param name="late">The loops that hang.</param>
+    /// <summary>Describes the state of the daemon in one line.</summary>
+    /// <param name="isStopping">True if it is stopping and only waits for acknowledgements.</param>
+    /// <param name="late">The stalled loops.</param>
     string Describe(bool isStopping, IReadOnlyList<LateLoop> late);
 }

@@ -1,38 +1,38 @@
 namespace KafkaFeeder.Daemon.Liveness;
 
-/// <summary>What it means if a loop hangs.</summary>
+/// <summary>What a stalled loop means for the daemon.</summary>
 internal enum LoopKind
 {
-    /// <summary>One that works on what all logs share, and may hang because of one: the watcher, the cleaner.</summary>
+    /// <summary>A loop that works for all logs and may stall because of one of them: the watcher, the cleaner.</summary>
     Other,
 
-    /// <summary>A log's own: it hangs with the file system that the log is on.</summary>
+    /// <summary>The loop of one log: it stalls if the file system of the log does not answer.</summary>
     Log,
 
-    /// <summary>Without it no log gets on: the checkpoint store.</summary>
+    /// <summary>Without it no log makes progress: the checkpoint store.</summary>
     Vital,
 }
 
-/// <summary>A loop, and when it was or is to turn: in the past while a turn goes on, in the future while it sleeps.</summary>
+/// <summary>A loop, and when it is due: its last progress while it works, the end of its pause while it waits.</summary>
 internal readonly record struct LoopState(string Name, TimeSpan Due, LoopKind Kind = LoopKind.Other);
 
-/// <summary>A loop that hangs, and for how long.</summary>
+/// <summary>A stalled loop, and for how long it has made no progress.</summary>
 internal readonly record struct LateLoop(string Name, TimeSpan By);
 
 /// <summary>
-/// Decides which loops hang: those that are due, and have not turned for longer than the limit. What a loop does in its
-/// turns is no matter: one that tries brokers in vain turns too. Pure.
+/// Decides which loops are stalled: those that are due and have made no progress for longer than the limit. Only rounds count, not
+/// success: a loop that retries unreachable brokers makes progress. Pure.
 /// </summary>
 internal static class LatenessPolicy
 {
-    /// <summary>A loop that has made no progress for so long hangs, where no watchdog says otherwise.</summary>
+    /// <summary>A loop without progress for longer than this is stalled, if no watchdog time is set.</summary>
     public static readonly TimeSpan DefaultLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Whether a restart may help: a loop hangs that all logs need, or all logs hang. One log on a file system that does not
-    /// answer is no reason to stop the others, again and again.
+    /// True if the daemon as a whole is stalled, so that a restart may help: a loop that all logs need is stalled, or the loops of all
+    /// logs are. If one file system does not answer, repeated restarts would only stop the other logs.
     /// </summary>
-    public static bool IsHung(IEnumerable<LoopState> loops, TimeSpan now, TimeSpan limit)
+    public static bool IsStalled(IEnumerable<LoopState> loops, TimeSpan now, TimeSpan limit)
     {
         var (logs, lateLogs) = (0, 0);
         foreach (var loop in loops)
@@ -50,7 +50,7 @@ internal static class LatenessPolicy
         return logs > 0 && lateLogs == logs;
     }
 
-    /// <summary>The loops that hang, the latest first.</summary>
+    /// <summary>The stalled loops, the longest first.</summary>
     public static IReadOnlyList<LateLoop> Late(IEnumerable<LoopState> loops, TimeSpan now, TimeSpan limit) =>
     [
         .. loops.Select(l => new LateLoop(l.Name, now - l.Due)).Where(l => l.By > limit).OrderByDescending(l => l.By).ThenBy(

@@ -2,8 +2,8 @@
 namespace KafkaFeeder.Daemon.Liveness;
 
 /// <summary>
-/// Every loop that has to come round, and when each did last: watcher, cleaner, the shipper of each log. Loops write,
-/// the supervisor and <c>/healthz</c> read. Thread-safe.
+/// All supervised loops and their progress: watcher, cleaner, the shipper of each log. Loops write, the supervisor and <c>/healthz</c>
+/// read. Thread-safe.
 /// </summary>
 internal sealed class Loops(TimeProvider time)
 {
@@ -11,24 +11,24 @@ internal sealed class Loops(TimeProvider time)
     private readonly Lock _lock = new();
     private readonly HashSet<LoopProgress> _loops = [];
 
-    /// <summary>Time since this was made: the clock of <see cref="LoopState.Due"/>.</summary>
+    /// <summary>Time since this object was created: the clock of <see cref="LoopState.Due"/>.</summary>
     public TimeSpan Now => time.GetElapsedTime(_origin);
 
-    /// <summary>A loop begins: from now on it has to turn, until it is disposed of.</summary>
-    /// <param name="name">As a sentence's subject: "the watcher".</param>
-    /// <param name="kind">What it means if it hangs.</param>
+    /// <summary>Registers a loop: from now on it must make progress, until the returned object is disposed of.</summary>
+    /// <param name="name">Its name as the subject of a sentence: "the watcher".</param>
+    /// <param name="kind">What it means for the daemon if it stalls.</param>
     public LoopProgress Enter(string name, LoopKind kind = LoopKind.Other)
     {
-        var turns = new LoopProgress(this, name, kind);
+        var progress = new LoopProgress(this, name, kind);
         lock (_lock)
         {
-            _loops.Add(turns);
+            _loops.Add(progress);
         }
 
-        return turns;
+        return progress;
     }
 
-    /// <summary>The loops that hang, by <see cref="LatenessPolicy"/>.</summary>
+    /// <summary>The stalled loops, by <see cref="LatenessPolicy"/>.</summary>
     public IReadOnlyList<LateLoop> Late(TimeSpan limit)
     {
         lock (_lock)
@@ -37,46 +37,46 @@ internal sealed class Loops(TimeProvider time)
         }
     }
 
-    /// <summary>Whether the daemon as a whole hangs, by <see cref="LatenessPolicy"/>.</summary>
-    public bool IsHung(TimeSpan limit)
+    /// <summary>True if the daemon as a whole is stalled, by <see cref="LatenessPolicy"/>.</summary>
+    public bool IsStalled(TimeSpan limit)
     {
         lock (_lock)
         {
-            return LatenessPolicy.IsHung(_loops.Select(l => l.State), Now, limit);
+            return LatenessPolicy.IsStalled(_loops.Select(l => l.State), Now, limit);
         }
     }
 
-    internal void Leave(LoopProgress turns)
+    internal void Leave(LoopProgress progress)
     {
         lock (_lock)
         {
-            _loops.Remove(turns);
+            _loops.Remove(progress);
         }
     }
 }
 
-/// <summary>One loop's own record of its progress. Written by that loop; disposed of when it ends.</summary>
+/// <summary>The progress of one loop. Written by that loop; disposed of when it ends.</summary>
 internal sealed class LoopProgress(Loops loops, string name, LoopKind kind) : IDisposable
 {
     private long _dueTicks = loops.Now.Ticks;
 
-    /// <summary>As it is now.</summary>
+    /// <summary>Its current state.</summary>
     public LoopState State => new(name, TimeSpan.FromTicks(Interlocked.Read(ref _dueTicks)), kind);
 
-    /// <summary>A turn begins, or has got one step further: a directory looked at, a segment deleted.</summary>
-    public void MadeProgress() => SleepsFor(TimeSpan.Zero);
+    /// <summary>A round begins, or one step of it is done: a directory searched, a segment deleted.</summary>
+    public void MadeProgress() => Idle(TimeSpan.Zero);
 
-    /// <summary>The turn is done, and the next begins by itself after so long, or earlier.</summary>
-    public void SleepsFor(TimeSpan pause) => Interlocked.Exchange(ref _dueTicks, (loops.Now + pause).Ticks);
+    /// <summary>The round is done. The next one begins after this pause at the latest.</summary>
+    public void Idle(TimeSpan pause) => Interlocked.Exchange(ref _dueTicks, (loops.Now + pause).Ticks);
 
-    /// <summary>The loop of those that do one thing now and then: a turn, a pause, until the stop. What a turn throws ends it.</summary>
+    /// <summary>Repeats an action with a pause after it until stopping. An exception of the action ends the loop.</summary>
     public async Task RepeatAsync(Action turn, TimeSpan pause, TimeProvider time, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
             MadeProgress();
             turn();
-            SleepsFor(pause);
+            Idle(pause);
             await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
         }
     }

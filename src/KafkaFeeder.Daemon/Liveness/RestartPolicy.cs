@@ -1,8 +1,8 @@
 namespace KafkaFeeder.Daemon.Liveness;
 
 /// <summary>
-/// How long to wait before a loop that failed is started again: longer each time, since each try of a shipper may send again what the
-/// last one could not account for. A run that lasted counts as a success. Pure.
+/// How long to wait before a failed loop is started again: longer each time, since each attempt of a shipper may send records again.
+/// A failure after a long run counts as the first one. Pure.
 /// </summary>
 /// <param name="longest">The longest wait.</param>
 internal sealed class RestartPolicy(TimeSpan longest)
@@ -10,18 +10,18 @@ internal sealed class RestartPolicy(TimeSpan longest)
     private static readonly TimeSpan First = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Lasting = TimeSpan.FromMinutes(30);
 
-    /// <summary>After so many failures in a row a log is held: somebody has to look.</summary>
+    /// <summary>After this many failures in a row a log is held: a person has to look at it.</summary>
     private const int FailuresBeforeHeld = 4;
 
     private int _failures;
 
-    /// <summary>True if it has failed so often that more of the same will not help.</summary>
+    /// <summary>True after <see cref="FailuresBeforeHeld"/> failures in a row.</summary>
     public bool IsHeld => _failures >= FailuresBeforeHeld;
 
-    /// <summary>How often it failed, one after the other.</summary>
+    /// <summary>The number of failures in a row.</summary>
     public int Failures => _failures;
 
-    /// <summary>A run has failed. The wait before the next.</summary>
+    /// <summary>Counts a failure. Returns the wait before the next run.</summary>
     /// <param name="lasted">How long it ran.</param>
     public TimeSpan Failed(TimeSpan lasted)
     {

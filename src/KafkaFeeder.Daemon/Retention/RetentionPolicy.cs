@@ -3,37 +3,37 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Retention;
 
-/// <summary>Why a segment stays, or that it may go.</summary>
+/// <summary>Whether a segment may be deleted, and if not, why.</summary>
 internal enum RetentionVerdict
 {
-    /// <summary>Wholly below the saved checkpoint, final, and past its retention.</summary>
+    /// <summary>Wholly acknowledged in the saved checkpoint, final, and past its retention: delete it.</summary>
     Delete,
 
-    /// <summary>The log keeps everything.</summary>
+    /// <summary>The log has no retention: segments are kept.</summary>
     KeptForEver,
 
-    /// <summary>The saved checkpoint does not cover all of it.</summary>
+    /// <summary>Not wholly acknowledged in the saved checkpoint.</summary>
     NotShipped,
 
     /// <summary>Shipped, but its last modification is too recent.</summary>
     TooYoung,
 
-    /// <summary>Its size is not that of what was shipped: it has grown since, or is another file.</summary>
+    /// <summary>Its size is not the size that was shipped: it has grown since, or is another file.</summary>
     Grown,
 
-    /// <summary>Damaged bytes in it are nowhere else.</summary>
+    /// <summary>It has damaged bytes that are not copied to quarantine.</summary>
     NotCopied,
 
-    /// <summary>It begins otherwise than what was shipped: it is another file under the same name.</summary>
+    /// <summary>Its first bytes are not the ones that were shipped: it is another file of the same name.</summary>
     Replaced,
 }
 
 /// <summary>Decides what may be deleted. Pure.</summary>
 internal static class RetentionPolicy
 {
-    /// <summary>The verdict on a segment.</summary>
-    /// <param name="saved">What the checkpoint on disk says of it.</param>
-    /// <param name="stat">What the system says of it now.</param>
+    /// <summary>Returns the verdict on a segment.</summary>
+    /// <param name="saved">Its checkpoint on disk.</param>
+    /// <param name="stat">Its current metadata.</param>
     /// <param name="retention">How long it is kept after its last modification; null: for ever.</param>
     /// <param name="now">The time.</param>
     public static RetentionVerdict Judge(SegmentCheckpoint saved, SegmentStat stat, TimeSpan? retention, DateTimeOffset now) =>

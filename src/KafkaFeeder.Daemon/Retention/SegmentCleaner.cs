@@ -11,9 +11,9 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Retention;
 
 /// <summary>
-/// Deletes segments that are shipped, by the checkpoint that is on disk and not the one in memory, and past their
-/// retention. (Kafka's LogCleaner compacts; this one only deletes.) It works in the directory that the log was planned in,
-/// held open, so that a path that is made to lead elsewhere in the meantime leads to nothing.
+/// Deletes segments that are wholly acknowledged in the checkpoint on disk (not the one in memory) and past their retention. (Kafka's
+/// LogCleaner compacts; this one only deletes.) It holds the directory open in which the log was planned, so that changing a link in
+/// its path meanwhile has no effect.
 /// </summary>
 internal sealed class SegmentCleaner(
     TimeSpan interval,
@@ -21,7 +21,7 @@ internal sealed class SegmentCleaner(
     ILogger logger,
     TimeProvider time)
 {
-    /// <summary>A wall clock that moves otherwise than time passes makes ages meaningless: nothing is deleted by it.</summary>
+    /// <summary>If the wall clock jumps by more than this against the monotonic clock, ages are wrong: nothing is deleted.</summary>
     private static readonly TimeSpan MaxClockJump = TimeSpan.FromHours(1);
 
     private DateTimeOffset _lastNow = time.GetUtcNow();
@@ -29,12 +29,12 @@ internal sealed class SegmentCleaner(
     private HashSet<string> _warned = new(StringComparer.Ordinal);
     private HashSet<string> _warnedNow = new(StringComparer.Ordinal);
 
-    /// <summary>Cleans by the interval.</summary>
-    public Task RunAsync(LoopProgress turns, CancellationToken stopping) =>
-        turns.RepeatAsync(() => RunOnce(turns.MadeProgress, stopping), interval, time, stopping);
+    /// <summary>Cleans at intervals.</summary>
+    public Task RunAsync(LoopProgress progress, CancellationToken stopping) =>
+        progress.RepeatAsync(() => RunOnce(progress.MadeProgress, stopping), interval, time, stopping);
 
     /// <summary>One round over all logs.</summary>
-    /// <param name="onStep">Called for each segment: to delete many large files takes long.</param>
+    /// <param name="onStep">Called for each segment, as a sign of progress: deleting many large files takes long.</param>
     /// <param name="stopping">Ends the round before the next segment.</param>
     public void RunOnce(Action onStep, CancellationToken stopping)
     {
@@ -99,7 +99,7 @@ internal sealed class SegmentCleaner(
     {
         try
         {
-            if (!FileFacts.TryOf(directory, saved.Name, out var facts, out _) // deleted by somebody else, or in the round before
+            if (!FileFacts.TryOf(directory, saved.Name, out var facts, out _) // deleted by somebody else, or in an earlier round
                 || RetentionPolicy.Judge(saved, StatOf(facts), log.Retention, now) == RetentionVerdict.TooYoung)
             {
                 return;
@@ -122,7 +122,7 @@ internal sealed class SegmentCleaner(
         }
     }
 
-    /// <summary>The file is open now, and what is found of it holds until it is closed.</summary>
+    /// <summary>Checks the open file, so that the checks and the deletion concern the same file.</summary>
     private void Clean(
         CleanableLog log,
         SafeFileHandle directory,
@@ -139,7 +139,7 @@ internal sealed class SegmentCleaner(
         if (verdict == RetentionVerdict.Grown)
         {
             Warn(log.Directory, saved.Name, "grown", $"has {facts.Bytes} bytes, and had {saved.Bytes} when it was shipped: it is not "
-                + $"deleted before the rest is shipped. Its writer goes on after it had ended, or holds no lock");
+                + $"deleted before the rest is shipped. A writer has started again, or holds no lock");
         }
         else if (verdict == RetentionVerdict.Replaced)
         {
@@ -148,7 +148,7 @@ internal sealed class SegmentCleaner(
         else if (verdict == RetentionVerdict.NotCopied)
         {
             Warn(log.Directory, saved.Name, "uncopied", "holds damaged bytes that are not in quarantine, or not all of them: it is not "
-                + "deleted. ledger.jsonl says which. Save what is needed of it, then delete it by hand");
+                + "deleted. ledger.jsonl says which. Save what you need from it, then delete it by hand");
         }
         else if (verdict == RetentionVerdict.Delete && MayGo(log, directoryFacts, saved, file, facts, now, keep))
         {
@@ -167,11 +167,11 @@ internal sealed class SegmentCleaner(
     {
         if (!SegmentFinality.IsFinal(SegmentLock.Probe(file), SegmentName.TryParse(saved.Name), facts.Modified, now))
         {
-            return false; // a writer has it open, or may have
+            return false; // a writer has it open, or may have it open
         }
 
         var overdue = now - facts.Modified - keep;
-        var use = SegmentLocks.Look(file);
+        var use = SegmentLocks.Check(file);
         if (use == SegmentUse.Writing || (use == SegmentUse.Reading && overdue <= SegmentLocks.ReaderGrace))
         {
             return false;
@@ -219,14 +219,14 @@ internal sealed class SegmentCleaner(
 
     private static SegmentStat StatOf(FileFacts facts) => new(facts.Id.Device, facts.Id.Inode, facts.Bytes, facts.Modified);
 
-    /// <summary>As the checkpoint knows a file: by the checksum of its first bytes.</summary>
+    /// <summary>True if the checksum of the first bytes is not the one in the checkpoint.</summary>
     private static bool IsReplaced(SegmentCheckpoint saved, SafeFileHandle file)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
         return saved.Head is { } known && (RandomAccess.Read(file, head, 0) != head.Length || Crc32C.Compute(head) != known);
     }
 
-    /// <summary>Once for each segment and reason, as long as it holds.</summary>
+    /// <summary>Logs a warning once for each segment and reason, as long as the reason applies.</summary>
     private void Warn(string directory, string segment, string why, string what)
     {
         var key = $"{directory}\0{segment}\0{why}";
@@ -238,11 +238,11 @@ internal sealed class SegmentCleaner(
     }
 }
 
-/// <summary>What the cleaner has to know of a log.</summary>
+/// <summary>What the cleaner needs to know about a log.</summary>
 /// <param name="Directory">The real path of its directory.</param>
-/// <param name="DirectoryId">Which directory it was when the log was found; null: nobody knows.</param>
+/// <param name="DirectoryId">Which directory it was when the log was found; null: unknown.</param>
 /// <param name="Retention">How long its segments are kept after their last write; null: they are not deleted.</param>
 /// <param name="Done">Its segments that are done, by the checkpoint on disk.</param>
-/// <param name="OnCleaned">Called for each that was deleted.</param>
+/// <param name="OnCleaned">Called for each deleted segment.</param>
 internal sealed record CleanableLog(
     string Directory, FileId? DirectoryId, TimeSpan? Retention, IReadOnlyList<SegmentCheckpoint> Done, Action OnCleaned);

@@ -6,31 +6,31 @@ namespace KafkaFeeder.Daemon.Retention;
 /// <summary>Whether somebody still needs a segment that is due to be deleted.</summary>
 internal enum SegmentUse
 {
-    /// <summary>Nobody has it open with a lock.</summary>
+    /// <summary>Nobody holds a lock on it.</summary>
     Free,
 
-    /// <summary>Somebody holds a lock that every reader can take. It is respected for a while.</summary>
+    /// <summary>Somebody holds a lock that every reader can take: delays deletion by <see cref="SegmentLocks.ReaderGrace"/>.</summary>
     Reading,
 
-    /// <summary>Somebody holds a lock that only who may write the file can take. It is respected for as long as it is held.</summary>
+    /// <summary>Somebody holds a lock that needs write access to the file. The file is not deleted while it is held.</summary>
     Writing,
 }
 
-/// <summary>Looks at the locks on a segment.</summary>
+/// <summary>Checks the locks on a segment.</summary>
 internal static class SegmentLocks
 {
     /// <summary>
-    /// How long a lock that a reader may hold puts a deletion off, beyond the retention. A day is the longest that a segment
-    /// is written to: whoever has it open after that, and last wrote to it before, would begin another one.
+    /// How long a lock that a reader may hold delays the deletion after the retention. A segment is written for at most a day: a writer
+    /// that has not written for longer would start a new segment.
     /// </summary>
     public static readonly TimeSpan ReaderGrace = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// Writers hold an open file description lock for writing (fcntl(2)), which needs the file open for writing. Those of
-    /// earlier versions hold a shared flock, and so may whoever can open the file at all. As <see cref="SegmentUse.Free"/>
-    /// is returned, that flock is held until the handle is closed.
+    /// Writers hold an open file description lock for writing (fcntl(2)), which needs the file open for writing. Writers of earlier
+    /// versions hold a shared flock, which anybody can take who can open the file. If <see cref="SegmentUse.Free"/> is returned, this
+    /// has taken an exclusive flock, which is held until the handle is closed.
     /// </summary>
-    public static SegmentUse Look(SafeFileHandle segment)
+    public static SegmentUse Check(SafeFileHandle segment)
     {
         var range = new FileCalls.LockRange { Kind = FileCalls.ReadLock };
         return FileCalls.Fcntl(segment, FileCalls.OfdGetLock, ref range) == 0 && range.Kind == FileCalls.WriteLock ? SegmentUse.Writing

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Reports the segments of one log that are gone from its directory, or are back and cannot be read: in its status at each look,
-/// in the daemon's log when they become more, at most once in <see cref="RepeatLimit.Interval"/>. Not thread-safe.
+/// Reports the segments of one log that are gone from its directory, or are back and cannot be read: in its status at each call, and
+/// in the daemon's log when their number grows, at most once in <see cref="RepeatLimit.Interval"/>. Not thread-safe.
 /// </summary>
 internal sealed class AbsentSegments(IBatchSource source, LogStatus status, ILogger logger, TimeProvider time)
 {
@@ -16,8 +16,8 @@ internal sealed class AbsentSegments(IBatchSource source, LogStatus status, ILog
     private readonly Logged _removed = new(time);
 
     /// <summary>Updates the status.</summary>
-    /// <returns>What is wrong; null if nothing is.</returns>
-    public string? Look()
+    /// <returns>The problem as text; null if there is none.</returns>
+    public string? Update()
     {
         var (missing, removed, removedCount, unreadable) = source.Absent;
         status.RemovedBytes = removed?.Bytes ?? 0;
@@ -55,13 +55,13 @@ internal sealed class AbsentSegments(IBatchSource source, LogStatus status, ILog
 
     private static string Count(int segments) => Words.Count(segments, "segment", "segments");
 
-    /// <summary>How many were logged. When there are fewer and then more again, that is logged again.</summary>
+    /// <summary>Keeps how many segments were logged. If their number drops and then grows, it is logged again.</summary>
     private sealed class Logged(TimeProvider time)
     {
         private readonly RepeatLimit _limit = new(time);
         private int _count;
 
-        /// <summary>Whether there are more than were logged, and they may be logged now.</summary>
+        /// <summary>True if there are more than were logged, and they may be logged now.</summary>
         public bool IsDue(int count)
         {
             if (count > _count && _limit.TryTake())

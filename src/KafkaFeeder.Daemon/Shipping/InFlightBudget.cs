@@ -1,24 +1,24 @@
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Shares the memory for records in flight: among the broker groups, so that one whose brokers are away holds little that
-/// another needs, and within a group among its logs. Each log has a share of its own, and what the others leave. While the
-/// brokers of a group answer nobody, only a few of its logs send a batch, to find out when they are back. Thread-safe.
+/// Divides the memory for records in flight among the broker groups, and within a group among its logs. A group whose brokers do not
+/// answer gets little, so that the others have enough. Each log has its own share, and may use what the other logs leave. While the
+/// brokers of a group answer no log, only a few of its logs send a batch, to find out when they are back. Thread-safe.
 /// </summary>
 internal sealed class InFlightBudget
 {
-    /// <summary>Batches of a group that are in flight while nobody was answered: the others wait on disk.</summary>
+    /// <summary>How many batches of a group may be in flight while its brokers answer no log. The others wait on disk.</summary>
     private const int MaxProbes = 8;
 
-    /// <summary>Beside others that are answered, such a group holds at most this part of its share.</summary>
+    /// <summary>While other groups are answered, such a group holds at most its share divided by this.</summary>
     private const int SilentPart = 4;
 
-    /// <summary>How often one more log may send a batch all the same: those that did may wait for partitions without a leader.</summary>
+    /// <summary>After this time one more log may send a batch: the earlier ones may wait for partitions without a leader.</summary>
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// The same while brokers answer, but the memory is held by batches that wait, as those for partitions without a leader
-    /// do: the logs beside them go on, slowly.
+    /// The same while brokers answer but waiting batches hold the memory, such as batches for partitions without a leader: then the
+    /// other logs continue slowly.
     /// </summary>
     private static readonly TimeSpan CrowdedInterval = TimeSpan.FromMilliseconds(500);
 
@@ -31,9 +31,9 @@ internal sealed class InFlightBudget
     private readonly TimeProvider _time;
 
     /// <param name="limitFor">
-    /// What so many logs, with so many segments in all, together may hold, in bytes of memory: <see cref="LimitFor"/>.
+    /// The memory that all logs together may hold, in bytes, given the number of logs and of all their segments: <see cref="LimitFor"/>.
     /// </param>
-    /// <param name="time">The clock; null: the system's.</param>
+    /// <param name="time">The clock; null: the clock of the system.</param>
     public InFlightBudget(Func<int, long, long> limitFor, TimeProvider? time = null)
     {
         _limitFor = limitFor;
@@ -41,33 +41,33 @@ internal sealed class InFlightBudget
     }
 
     /// <summary>
-    /// What the process takes before the first log, in bytes, with room for what the runtime leaves for later: runtime, client
-    /// library, status page. Measured: docs/BENCHMARKS.md.
+    /// Memory of the process before the first log, in bytes: runtime, client library, status page, and garbage that the runtime has not
+    /// collected yet. Measured: docs/BENCHMARKS.md.
     /// </summary>
     public const long BaseBytes = 76L << 20;
 
-    /// <summary>The same without that room, which <see cref="Hosting.MemoryGuard"/> takes away where the limit is near.</summary>
+    /// <summary>The same without that garbage: <see cref="Hosting.MemoryGuard"/> collects it near the limit.</summary>
     public const long LeastBaseBytes = 58L << 20;
 
-    /// <summary>What a log takes before its first record, in bytes.</summary>
+    /// <summary>Memory of a log before its first record, in bytes.</summary>
     public const long BytesPerLog = 20L << 10;
 
-    /// <summary>What a segment takes while its log is shipped, in bytes, whether it is shipped or not.</summary>
+    /// <summary>Memory of a segment while its log is shipped, in bytes, whether or not the segment itself is shipped.</summary>
     public const long BytesPerSegment = 300;
 
-    /// <summary>What records may always take, in bytes, so that something can be shipped at all.</summary>
+    /// <summary>Memory that records may always use, in bytes, so that something can be shipped at all.</summary>
     public const long MinLimitBytes = 8L << 20;
 
-    /// <summary>The memory limit that so many logs, with so many segments in all, need at least, in bytes.</summary>
+    /// <summary>The smallest memory limit for this number of logs and of all their segments, in bytes.</summary>
     public static long NeededFor(int logs, long segments) => LeastBaseBytes + TakenBy(logs, segments) + MinLimitBytes;
 
-    /// <summary>What the memory limit leaves for the records on the way, in bytes.</summary>
+    /// <summary>The part of the memory limit that is left for records in flight, in bytes.</summary>
     public static long LimitFor(long memoryLimitBytes, int logs, long segments) =>
         Math.Max(MinLimitBytes, memoryLimitBytes - BaseBytes - TakenBy(logs, segments));
 
     private static long TakenBy(int logs, long segments) => (BytesPerLog * logs) + (BytesPerSegment * segments);
 
-    /// <summary>Memory that all logs hold, in bytes.</summary>
+    /// <summary>Memory that the batches of all logs hold, in bytes.</summary>
     public long UsedBytes
     {
         get
@@ -79,16 +79,16 @@ internal sealed class InFlightBudget
         }
     }
 
-    /// <summary>Logs that are shipped now, of all groups.</summary>
+    /// <summary>The number of logs that are shipped now, in all groups.</summary>
     public int Logs => Volatile.Read(ref _logs);
 
-    /// <summary>Segments that are there, of all logs.</summary>
+    /// <summary>The number of segments on disk, of all logs.</summary>
     public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
 
     /// <summary>
-    /// What a group may hold. Beside groups whose brokers answer, one whose brokers answer nobody holds little, and leaves
-    /// them the rest. When its brokers are back, each has the same again; until those have got back what they hold beyond it,
-    /// which takes an answer, all together hold more than the limit.
+    /// The memory that a group may hold. If other groups are answered, a group whose brokers do not answer gets little, and the others
+    /// get the rest. When its brokers are back, all groups have equal shares again. Until the others have had the outcomes of what they
+    /// hold above their shares, all groups together hold more than the limit.
     /// </summary>
     private long LimitOf(Group group)
     {
@@ -101,7 +101,7 @@ internal sealed class InFlightBudget
             : equal;
     }
 
-    /// <summary>A log of a broker group begins to ship.</summary>
+    /// <summary>Registers a log that begins to ship to a broker group.</summary>
     public Account Join(string group)
     {
         lock (_lock)
@@ -117,23 +117,23 @@ internal sealed class InFlightBudget
         }
     }
 
-    /// <summary>What the logs of a broker group hold together.</summary>
+    /// <summary>The memory that the logs of a broker group hold together.</summary>
     internal sealed class Group
     {
         public int Logs { get; set; }
 
         public int Batches { get; set; }
 
-        /// <summary>Whether somebody got an acknowledgement since its brokers were last away.</summary>
+        /// <summary>True if any log got an acknowledgement since the brokers of the group were last unreachable.</summary>
         public bool IsAnswered { get; set; }
 
-        /// <summary>When the last batch was sent.</summary>
+        /// <summary>When the last batch was sent, as a timestamp of the clock.</summary>
         public long SentAt { get; set; }
 
         public long UsedBytes { get; set; }
     }
 
-    /// <summary>What one log holds. Disposed of, it gives all back.</summary>
+    /// <summary>The memory that one log holds. Dispose gives all of it back.</summary>
     internal sealed class Account : IDisposable
     {
         private readonly InFlightBudget _budget;
@@ -150,8 +150,8 @@ internal sealed class InFlightBudget
             _group = group;
         }
 
-        /// <summary>Whether the log may have a batch in flight at all.</summary>
-        /// <param name="brokersAnswer">Whether somebody got an acknowledgement since the brokers were last away.</param>
+        /// <summary>True if the log may send a batch while it has none in flight.</summary>
+        /// <param name="brokersAnswer">True if any log got an acknowledgement since the brokers were last unreachable.</param>
         public bool AllowsFirst(bool brokersAnswer)
         {
             lock (_budget._lock)
@@ -165,7 +165,7 @@ internal sealed class InFlightBudget
             }
         }
 
-        /// <summary>Whether the log may send one more batch.</summary>
+        /// <summary>True if the log may send one more batch.</summary>
         public bool AllowsMore(bool brokersAnswer)
         {
             lock (_budget._lock)
@@ -177,7 +177,7 @@ internal sealed class InFlightBudget
             }
         }
 
-        /// <summary>A batch was sent, and holds so much memory until it is back.</summary>
+        /// <summary>Counts a batch that was sent. It holds this much memory until it has its outcome.</summary>
         public void Take(long costBytes)
         {
             lock (_budget._lock)
@@ -187,7 +187,7 @@ internal sealed class InFlightBudget
             }
         }
 
-        /// <summary>It is back.</summary>
+        /// <summary>Gives back the memory of a batch that has its outcome.</summary>
         public void GiveBack(long costBytes) => Change(-1, -costBytes);
 
         public void Dispose()

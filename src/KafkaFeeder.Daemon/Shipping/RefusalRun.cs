@@ -4,29 +4,29 @@ using KafkaFeeder.Daemon.Transport;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Distinguishes a topic that takes nothing from a few bad records: a compacted topic refuses each record without a key, and to set
-/// all of them aside would empty the log into quarantine. What is wrong with a record itself (its size) counts for nothing
-/// here. Records are in a row as they lie in the log, however few of them each batch has: what lies between two refused
-/// batches of a segment was taken, perhaps before the first of them was looked at alone. One that is refused again, because
-/// it could not be set aside, counts once. Does no I/O.
+/// Distinguishes a topic that accepts nothing from a few bad records. A compacted topic refuses each record without a key; setting all
+/// of them aside would move the whole log into quarantine. Refusals because of the record itself (its size) do not count. Refused
+/// records are in a row if no record between them in the log was accepted, whatever batches they are in. If there are bytes between
+/// two refused batches of a segment, those were acknowledged, so the row starts again. A record that is refused again, because it could
+/// not be set aside, counts once. Does no I/O.
 /// </summary>
 internal sealed class RefusalRun
 {
-    /// <summary>So many in a row are no accident.</summary>
+    /// <summary>This many in a row mean that the topic refuses all of them.</summary>
     private const int Most = 20;
 
     private readonly HashSet<(string Segment, long Position, int Index)> _inRow = [];
     private (string Segment, long Position, long EndPosition) _last;
 
-    /// <summary>Records were taken.</summary>
+    /// <summary>Records were acknowledged: the row ends.</summary>
     public void Taken() => _inRow.Clear();
 
-    /// <summary>Records were refused: adds them to the run, and says whether the run is too long.</summary>
+    /// <summary>Adds refused records to the row, and returns whether the row is too long.</summary>
     /// <param name="batch">The batch that they are in.</param>
-    /// <param name="rejected">Which, and why.</param>
-    /// <param name="isAnyTaken">Whether others of the same batch were taken, by this try or one before.</param>
+    /// <param name="rejected">The refused records, and why.</param>
+    /// <param name="isAnyTaken">True if other records of the same batch were acknowledged, in this attempt or an earlier one.</param>
     /// <param name="reason">Why the log has to be held.</param>
-    /// <returns>True if the topic seems to take nothing of this log.</returns>
+    /// <returns>True if the topic seems to accept no record of this log.</returns>
     public bool AddAndJudge(
         StoredBatch batch, IReadOnlyList<RejectedRecord> rejected, bool isAnyTaken, [NotNullWhen(true)] out string? reason)
     {
@@ -46,8 +46,8 @@ internal sealed class RefusalRun
         var ofTopic = rejected.Where(r => r.Why == RejectionKind.Topic).ToList();
         _inRow.UnionWith(ofTopic.Select(r => (batch.FileName, batch.Position, r.Index)));
         reason = ofTopic.Count > 0 && _inRow.Count >= Most
-            ? $"{_inRow.Count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to take none of this log (is it "
-                + "compacted, and the records have no key?)"
+            ? $"{_inRow.Count} records in a row are refused ({ofTopic[0].Reason}): the topic seems to accept none of this log (is it "
+                + "compacted, and do the records have no key?)"
             : null;
         return reason is not null;
     }

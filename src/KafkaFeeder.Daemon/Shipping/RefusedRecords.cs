@@ -10,12 +10,12 @@ using KafkaLog.Format.Records;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Decides what happens to records that the brokers refused one by one: the log is held for them, or they are set aside, in
+/// Decides what happens to records that the brokers refused one by one: the log is held, or the records are set aside in
 /// quarantine and the ledger. Not thread-safe.
 /// </summary>
 internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder, TimeProvider time)
 {
-    /// <summary>A record further ahead of the clock than this is not waited for: it is set aside like any other.</summary>
+    /// <summary>If a record is further ahead of the clock than this, it is set aside like any other, and the log is not held.</summary>
     private static readonly TimeSpan LongestAhead = TimeSpan.FromDays(1);
 
     private readonly RefusalRun _run = new();
@@ -25,9 +25,9 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
     /// <summary>A batch was acknowledged as a whole.</summary>
     public void Taken() => _run.Taken();
 
-    /// <summary>Takes note of a refusal and decides: the log is held for these records, or they may be set aside.</summary>
+    /// <summary>Counts a refusal and decides: the log is held for these records, or they may be set aside.</summary>
     /// <returns>True if it is held.</returns>
-    /// <exception cref="IOException">The batch cannot be read again, or the file system does not say what is free.</exception>
+    /// <exception cref="IOException">The batch cannot be read again, or the free space cannot be determined.</exception>
     public bool HoldsFor(
         PendingBatch batch, IReadOnlyList<RejectedRecord> rejected, RejectAction onReject, [NotNullWhen(true)] out string? reason)
     {
@@ -38,13 +38,13 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
             : _run.AddAndJudge(batch.Stored, rejected, batch.IsAnyTaken, out var ofTopic) ? ofTopic
             : AheadOfTime(batch, rejected) is { } ahead
                 ? $"a record of {batch.Stored.FileName} at position {batch.Stored.Position} is {Words.Age(ahead)} ahead of the clock "
-                    + $"({rejected[0].Reason}): it is sent again until the brokers take it"
+                    + $"({rejected[0].Reason}): it is sent again until the brokers accept it"
             : null;
         return reason is not null;
     }
 
     /// <summary>Puts records in quarantine and the ledger, and settles them.</summary>
-    /// <exception cref="IOException">They are not safe: send them again, and they will be refused again.</exception>
+    /// <exception cref="IOException">They could not be written. Send them again: they will be refused again.</exception>
     public void SetAside(PendingBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var reasons = rejected.ToDictionary(r => r.Index, r => r.Reason);
@@ -63,7 +63,7 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
         }
     }
 
-    /// <summary>How far a refused record is ahead of the clock, if it is little enough to wait for; null if none is.</summary>
+    /// <summary>How far a refused record is ahead of the clock, if that is at most <see cref="LongestAhead"/>; null if none is.</summary>
     private TimeSpan? AheadOfTime(PendingBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var refused = rejected.Where(r => r.Why == RejectionKind.Timestamp).Select(r => r.Index).ToHashSet();
@@ -85,7 +85,7 @@ internal sealed class RefusedRecords(IBatchSource source, LossRecorder recorder,
         return ahead;
     }
 
-    /// <summary>What these records take in quarantine, in bytes; those that are there already take nothing more.</summary>
+    /// <summary>Bytes that these records need in quarantine. Records that are there already need none.</summary>
     private long BytesOf(PendingBatch batch, IReadOnlyList<RejectedRecord> rejected)
     {
         var refused = rejected.Select(r => r.Index).Where(i => batch.InQuarantine?.Contains(i) is not true).ToHashSet();

@@ -2,17 +2,17 @@ using KafkaFeeder.Daemon.Transport;
 
 namespace KafkaFeeder.Daemon.Shipping;
 
-/// <summary>How long to wait before the next try. Without a limit on the number of tries, with one on how often. Pure.</summary>
+/// <summary>How long to wait before the next attempt. The number of attempts has no limit; the wait has one. Pure.</summary>
 internal sealed class RetrySchedule
 {
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
 
     private int _failures;
 
-    /// <summary>Something was acknowledged: the next failure is a first one.</summary>
+    /// <summary>Something was acknowledged: the next failure starts with the shortest wait.</summary>
     public void Succeeded() => _failures = 0;
 
-    /// <summary>The wait before the next try: doubled each time, up to what the kind of failure asks for.</summary>
+    /// <summary>The wait before the next attempt: doubled each time, up to a limit for the kind of failure.</summary>
     public TimeSpan Failed(OutcomeKind kind)
     {
         var longest = LongestFor(kind);

@@ -3,18 +3,19 @@ using KafkaFeeder.Daemon.Shipping.Reading;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// What of one log is on the way, and what may join it. Pure but for the shared budget; not thread-safe.
+/// The batches of one log that are in flight, and the decision whether one more may be sent. Pure except for the shared budget; not
+/// thread-safe.
 /// <list type="bullet">
-/// <item>Bytes are bounded per log, memory by the budget that all logs share.</item>
-/// <item>It begins small and grows by what is acknowledged, so a log of which nothing arrives holds little.</item>
-/// <item>Strict: without the idempotent producer order holds only if all that is on the way goes in one request, so a
-/// window is filled at once, and the next begins when all of it has come back.</item>
-/// <item>A batch in which a refused record is looked for is alone.</item>
+/// <item>Bytes are limited per log; memory is limited by the budget that all logs share.</item>
+/// <item>The window starts small and grows by the bytes that are acknowledged, so a log that gets no acknowledgements holds little.</item>
+/// <item>Strict: without the idempotent producer, order is only kept if everything in flight goes in one request. So a window is
+/// filled at once, and the next one starts when all batches of it have their outcome.</item>
+/// <item>A batch whose records are sent one by one is in flight alone.</item>
 /// </list>
 /// </summary>
 internal sealed class SendWindow : IDisposable
 {
-    // What fits into one request of the client with its default settings, with room for what each record adds to it.
+    // Fits into one request of the client with its default settings, including the overhead of each record.
     private const int StrictRecords = 8000;
     private const long StrictBytes = 800_000;
 
@@ -27,8 +28,8 @@ internal sealed class SendWindow : IDisposable
     private bool _isClosed;
     private bool _isIsolating;
 
-    /// <param name="maxBytes">Bytes of segments that may be in flight.</param>
-    /// <param name="account">The log's part of the memory that all logs share.</param>
+    /// <param name="maxBytes">How many bytes of segments may be in flight.</param>
+    /// <param name="account">The log's share of the memory.</param>
     public SendWindow(long maxBytes, InFlightBudget.Account account)
     {
         _maxBytes = maxBytes;
@@ -36,7 +37,7 @@ internal sealed class SendWindow : IDisposable
         Shrink();
     }
 
-    /// <summary>Batches on the way.</summary>
+    /// <summary>The number of batches in flight.</summary>
     public int Count { get; private set; }
 
     /// <summary>Their bytes.</summary>
@@ -44,9 +45,9 @@ internal sealed class SendWindow : IDisposable
 
     public bool IsEmpty => Count == 0;
 
-    /// <summary>Whether one more batch may be read for it. Into an empty window one goes as long as brokers answer anybody.</summary>
+    /// <summary>True if one more batch may be read for this window.</summary>
     /// <param name="isStrict">See <see cref="SendWindow"/>.</param>
-    /// <param name="isOne">One batch at a time.</param>
+    /// <param name="isOne">True: one batch at a time.</param>
     /// <param name="brokersAnswer">See <see cref="InFlightBudget"/>.</param>
     public bool HasRoom(bool isStrict, bool isOne, bool brokersAnswer) =>
         IsEmpty ? _account.AllowsFirst(brokersAnswer)
@@ -55,13 +56,13 @@ internal sealed class SendWindow : IDisposable
                 ? !_isClosed && _records < StrictRecords && Bytes < StrictBytes
                 : Bytes < _allowedBytes && _account.AllowsMore(brokersAnswer));
 
-    /// <summary>Whether this very batch may join.</summary>
+    /// <summary>True if this batch may be sent in this window.</summary>
     public bool Fits(PendingBatch batch, bool isStrict) =>
         IsEmpty
         || (!batch.IsIsolated
             && (!isStrict || (_records + batch.Stored.RecordsCount <= StrictRecords && Bytes + batch.Stored.Bytes <= StrictBytes)));
 
-    /// <summary>A batch is about to be sent.</summary>
+    /// <summary>Adds a batch that is about to be sent.</summary>
     public void Add(PendingBatch batch)
     {
         if (IsEmpty)
@@ -77,17 +78,17 @@ internal sealed class SendWindow : IDisposable
         _isIsolating |= batch.IsIsolated;
     }
 
-    /// <summary>It was sent, and holds so many bytes of memory until it is back.</summary>
+    /// <summary>Counts the memory of a batch that was sent, in bytes. It holds that memory until it has its outcome.</summary>
     public void Sent(PendingBatch batch, long costBytes)
     {
         batch.CostBytes = costBytes;
         _account.Take(costBytes);
     }
 
-    /// <summary>Something was acknowledged: as much more may be in flight.</summary>
+    /// <summary>Bytes were acknowledged: this many more may be in flight from now on.</summary>
     public void Grow(long bytes) => _allowedBytes = Math.Min(_maxBytes, _allowedBytes + bytes);
 
-    /// <summary>Something is wrong: it begins small again.</summary>
+    /// <summary>After a failure: the window starts small again.</summary>
     public void Shrink() => _allowedBytes = Math.Min(_maxBytes, FirstBytes);
 
     /// <summary>A batch that was sent has had its outcome.</summary>
@@ -98,16 +99,16 @@ internal sealed class SendWindow : IDisposable
         Withdraw(batch);
     }
 
-    /// <summary>Nothing more joins what is in flight, if one window is sent at a time: it may be on its way as a request.</summary>
+    /// <summary>Closes a strict window: no batch is added, since its request may have been sent.</summary>
     public void Complete() => _isClosed = true;
 
-    /// <summary>A batch could not be sent after all.</summary>
+    /// <summary>Removes a batch that could not be sent.</summary>
     public void Withdraw(PendingBatch batch)
     {
         Count--;
         Bytes -= batch.Stored.Bytes;
     }
 
-    /// <summary>What is on the way is waited for no more.</summary>
+    /// <summary>Gives back all memory: outcomes of batches in flight are no longer handled.</summary>
     public void Dispose() => _account.Dispose();
 }

@@ -14,16 +14,16 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// Ships one log: reads its segments in order, sends, takes the outcomes, saves the checkpoint behind them. One loop;
-/// everything here happens on it, only outcomes come from elsewhere, through a channel.
+/// Ships one log: reads its segments in order, sends batches, handles their outcomes and saves the checkpoint. Everything here runs
+/// on one loop. Only outcomes come from other threads, through a channel.
 /// <para>
-/// After a batch that was not acknowledged nothing new is sent until all batches on the way have had their outcome;
-/// then everything that is not settled is read again from disk and sent again, in order.
+/// After a batch that was not acknowledged, nothing new is sent until all batches in flight have had their outcome. Then all batches
+/// that are not settled are read again from disk and sent again, in order.
 /// </para>
 /// </summary>
 internal sealed class Shipper : IDisposable
 {
-    /// <summary>No more files are opened while so many are read to their end and wait for acknowledgements.</summary>
+    /// <summary>No more files are opened while more than this many are read to their end and wait for acknowledgements.</summary>
     private const int MaxAwaitingFiles = 64;
 
     private static readonly TimeSpan ShortPause = TimeSpan.FromMilliseconds(10);
@@ -34,7 +34,7 @@ internal sealed class Shipper : IDisposable
     private readonly ShipperOptions _options;
     private readonly IBatchTransport _transport;
     private readonly CheckpointKeeper _keeper;
-    private readonly LossRecorder _book;
+    private readonly LossRecorder _recorder;
     private readonly LogStatus _status;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -57,14 +57,14 @@ internal sealed class Shipper : IDisposable
 
     public Shipper(
         ShipperOptions options, IBatchTransport transport, InFlightBudget budget, CheckpointKeeper keeper, OpenSource openSource,
-        LossRecorder book, LogStatus status, ILogger logger, TimeProvider time)
+        LossRecorder recorder, LogStatus status, ILogger logger, TimeProvider time)
     {
         _options = options;
         _transport = transport;
         _budget = budget;
         _window = new SendWindow(options.MaxInFlightBytes, budget.Join(status.Options.Broker));
         _keeper = keeper;
-        _book = book;
+        _recorder = recorder;
         _status = status;
         _status.PossibleDuplicates = keeper.PossibleDuplicates;
         _logger = logger;
@@ -74,33 +74,33 @@ internal sealed class Shipper : IDisposable
         _faultLogged = new RepeatLimit(time);
         _source = openSource(OnReset);
         _absent = new AbsentSegments(_source, status, logger, time);
-        _refused = new RefusedRecords(_source, book, time);
+        _refused = new RefusedRecords(_source, recorder, time);
     }
 
-    /// <summary>The settings as they are now: those that concern a batch may change while it runs.</summary>
+    /// <summary>The current settings: those that apply per batch may change while the shipper runs.</summary>
     private LogOptions Log => _status.Options;
 
-    /// <summary>One window at a time: see <see cref="SendWindow"/>.</summary>
+    /// <summary>True if one window is sent at a time: see <see cref="SendWindow"/>.</summary>
     private bool IsStrict => Log.StrictOrder ?? !_transport.KeepsOrder;
 
-    /// <summary>Segments that were found are saved at once, a portion after the other.</summary>
+    /// <summary>True if new segments may be saved now. They are saved at once, a limited number per save.</summary>
     private bool MaySaveFound => _source.HasFound && !_keeper.IsSaving && !_keeper.HasFailed;
 
-    /// <summary>With many logs, one that has nothing to do looks less often; one that waits for brokers or the disk does not.</summary>
+    /// <summary>With many logs, an idle log polls less often. A log that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
         _source.HasFound && !_keeper.HasFailed ? ShortPause
         : _window.IsEmpty && _resends.Count == 0 && !_state.IsRecovering && _keeper.IsClean && _state.Fault is null
             ? QuietPause.LongestFor(_budget.Logs)
         : LongPause;
 
-    /// <summary>Ships until told to stop; then, or when it fails, waits for acknowledgements, saves and returns.</summary>
-    public async Task RunAsync(LoopProgress turns, CancellationToken stopping)
+    /// <summary>Ships until it is stopped. Then, or when it fails, waits for acknowledgements, saves and returns.</summary>
+    public async Task RunAsync(LoopProgress progress, CancellationToken stopping)
     {
         try
         {
             while (!stopping.IsCancellationRequested)
             {
-                turns.MadeProgress();
+                progress.MadeProgress();
                 var isBusy = RunOnce();
                 _pause = isBusy ? ShortPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongestPause.Ticks));
                 if (!isBusy)
@@ -111,20 +111,20 @@ internal sealed class Shipper : IDisposable
         }
         finally
         {
-            // Also after a failure: what was acknowledged meanwhile must not be sent again by the next try.
-            await WindDownAsync(turns).ConfigureAwait(false);
+            // Also after a failure: records that were acknowledged meanwhile must not be sent again by the next attempt.
+            await WindDownAsync(progress).ConfigureAwait(false);
         }
 
         UpdateStatus(_time.GetTimestamp(), now: true);
         _status.Stopped();
     }
 
-    /// <summary>Waits for outcomes, or for time to pass; if nothing is in flight, for time alone, which is the cheaper.</summary>
+    /// <summary>Waits for outcomes or until the pause is over. If nothing is in flight, only for the pause, which is cheaper.</summary>
     private Task RestAsync(CancellationToken stopping) => _window.IsEmpty
         ? Pause.ForAsync(QuietPause.OnGrid(_pause, _time.GetElapsedTime(0)), _time, stopping)
         : Pause.ForAsync(_outcomes.Reader, _pause, _time, stopping);
 
-    /// <summary>One turn: outcomes, resends, new batches, the checkpoint. True if there may be more to do at once.</summary>
+    /// <summary>One turn: outcomes, resends, new batches, the checkpoint. True if there may be more to do right now.</summary>
     public bool RunOnce()
     {
         var isBusy = false;
@@ -134,7 +134,7 @@ internal sealed class Shipper : IDisposable
             TakeSaved();
             isBusy = TakeOutcomes();
             var fault = Refresh();
-            _turnBegan = _time.GetTimestamp(); // to list a large directory may take long, and is no reason not to send
+            _turnBegan = _time.GetTimestamp(); // listing a large directory may take long; that must not prevent sending
             if (_state.IsRecoveryDue && _window.IsEmpty && SaveAll())
             {
                 PrepareResends();
@@ -172,8 +172,8 @@ internal sealed class Shipper : IDisposable
         return isBusy;
     }
 
-    /// <summary>Whatever is wrong with the directory, what is open is shipped.</summary>
-    /// <returns>What is wrong; null: nothing.</returns>
+    /// <summary>Checks for new and removed files. If that fails, open files are shipped all the same.</summary>
+    /// <returns>The error; null: none.</returns>
     private string? Refresh()
     {
         try
@@ -192,7 +192,7 @@ internal sealed class Shipper : IDisposable
         _window.Dispose();
         _source.Dispose();
         _keeper.Dispose();
-        _book.Dispose();
+        _recorder.Dispose();
     }
 
     private void LogUncertain()
@@ -204,13 +204,13 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    private async Task WindDownAsync(LoopProgress turns)
+    private async Task WindDownAsync(LoopProgress progress)
     {
         var began = _time.GetTimestamp();
         var isSound = TakeLastOutcomes();
         while (isSound && !_window.IsEmpty && _time.GetElapsedTime(began) < _options.DrainTimeout)
         {
-            turns.MadeProgress();
+            progress.MadeProgress();
             await Pause.ForAsync(_outcomes.Reader, LongPause, _time, CancellationToken.None).ConfigureAwait(false);
             isSound = TakeLastOutcomes();
         }
@@ -220,7 +220,7 @@ internal sealed class Shipper : IDisposable
         MarkIfChanged();
         while (!_keeper.IsClean || (_source.HasFound && _time.GetElapsedTime(began) < _options.DrainTimeout))
         {
-            turns.MadeProgress();
+            progress.MadeProgress();
             BeginSave();
             await _keeper.WhenSavedAsync().ConfigureAwait(false);
             TakeSaved();
@@ -231,8 +231,8 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    /// <summary>While stopping: what cannot be set aside stays unsettled, and everything else is saved.</summary>
-    /// <returns>False if outcomes cannot be taken any more.</returns>
+    /// <summary>While stopping: records that cannot be set aside stay unsettled, and everything else is saved.</summary>
+    /// <returns>False if outcomes can no longer be handled.</returns>
     private bool TakeLastOutcomes()
     {
         try
@@ -242,7 +242,7 @@ internal sealed class Shipper : IDisposable
         }
         catch (Exception e)
         {
-            // Whatever it is: what was settled before it is saved all the same.
+            // Whatever the error is: everything that was settled before is saved.
             Fail(e.Message);
             return e is IOException or UnauthorizedAccessException;
         }
@@ -265,8 +265,8 @@ internal sealed class Shipper : IDisposable
             }
             else if (_source.TryReadNext(HasTime, out var bytes) is { } batch)
             {
-                // A batch that has to wait is the first of the next window. If it is of a file that was just found to be another than
-                // the checkpoint says, the checkpoint has to be saved first.
+                // If the batch does not fit, it is the first of the next window. If its file was just found to differ from the
+                // checkpoint, a new checkpoint must be saved before it is sent.
                 if (_keeper.IsGoingBack || !_window.Fits(batch, IsStrict))
                 {
                     _resends.Enqueue(batch);
@@ -298,7 +298,7 @@ internal sealed class Shipper : IDisposable
         !_state.IsRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
         && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _source.AwaitingCount > MaxAwaitingFiles, _transport.BrokersAnswer);
 
-    /// <summary>If it cannot be sent now, it is sent first later: it was read, and no later batch may overtake it.</summary>
+    /// <summary>If sending fails, the batch is sent again later before any other: no later batch may overtake it.</summary>
     private void SendOrKeep(PendingBatch batch, ReadOnlySpan<byte> bytes)
     {
         try
@@ -343,12 +343,12 @@ internal sealed class Shipper : IDisposable
         }
         catch
         {
-            _window.Withdraw(batch); // it gets no outcome
+            _window.Withdraw(batch); // there is no outcome after an exception
             throw;
         }
     }
 
-    /// <summary>If it cannot be sent, or recorded as lost, now: everything that is not settled is looked at again.</summary>
+    /// <summary>If the batch can be neither sent nor recorded as lost, all batches that are not settled are sent again later.</summary>
     private void SendAgainOrRecover(PendingBatch batch)
     {
         try
@@ -415,7 +415,7 @@ internal sealed class Shipper : IDisposable
         return any;
     }
 
-    /// <summary>If what happened cannot be dealt with now, the batch is sent, and fails, once more.</summary>
+    /// <summary>If the outcome cannot be handled now, the batch is sent again, and its next outcome is handled.</summary>
     private void NotAcknowledgedOrRecover(PendingBatch batch, BatchOutcome outcome)
     {
         try
@@ -465,7 +465,7 @@ internal sealed class Shipper : IDisposable
         {
             if (!batch.IsIsolated)
             {
-                batch.IsIsolated = true; // one bad record fails all that went with it: find which
+                batch.IsIsolated = true; // one bad record fails the whole request: find out which one
                 kind = OutcomeKind.Retriable;
                 hasProgressed = true;
             }
@@ -502,7 +502,7 @@ internal sealed class Shipper : IDisposable
         }
     }
 
-    /// <summary>All records of a batch are settled: those that were not set aside are shipped.</summary>
+    /// <summary>Counts the records of a settled batch that were not set aside as shipped.</summary>
     private void AddShipped(PendingBatch batch)
     {
         var stored = batch.Stored;
@@ -521,7 +521,7 @@ internal sealed class Shipper : IDisposable
         _state.Recovered();
     }
 
-    /// <summary>Whether everything is on disk. What may arrive twice by sending again is counted before it does.</summary>
+    /// <summary>True if everything is on disk. Possible duplicates are saved before the records are sent again.</summary>
     private bool SaveAll()
     {
         MarkIfChanged();
@@ -543,7 +543,7 @@ internal sealed class Shipper : IDisposable
 
     private void BeginSave()
     {
-        var state = _transport.StateAt(_source.AfterAcknowledged); // before the changes are taken: it may fail
+        var state = _transport.StateAt(_source.AfterAcknowledged); // before TakeChanges, since it may throw
         _keeper.BeginSave(_source.TakeChanges(withFound: !_keeper.HasFailed) with { TransportState = state });
         TakeSaved();
     }
@@ -604,12 +604,12 @@ internal sealed class Shipper : IDisposable
         _status.LagBytes = _source.LagBytes;
         _status.InFlightBytes = _window.Bytes;
         _status.Segments = _source.Count;
-        _status.QuarantineBytes = _book.QuarantineBytes;
+        _status.QuarantineBytes = _recorder.QuarantineBytes;
         _status.OldestUnshipped = first?.Timestamp ?? 0;
         _status.Position = first?.Place ?? "";
         var (state, error) = _state.Judge(new ShippingFacts(
-            _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Look()));
+            _status.LagBytes, first is not null, !_window.IsEmpty, _transport.BrokersAnswer, _transport.LastError, _absent.Update()));
         _status.Became(state, error);
-        _status.LookedAt = began; // last: who reads it first reads a state that is no older
+        _status.LookedAt = began; // set last: a reader that reads it first gets a state that is at least as new
     }
 }

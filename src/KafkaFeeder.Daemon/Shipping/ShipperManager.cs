@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// One shipper for each log, each on its own. A log whose settings change is stopped (its acknowledgements waited for)
-/// and started with the new ones; no other log notices. A shipper that fails is started again, alone. Thread-safe.
+/// Runs one shipper for each log. If the settings of a log change, its shipper is stopped (it waits for acknowledgements) and a new
+/// one is started with the new settings. A shipper that fails is started again. Other logs are not affected. Thread-safe.
 /// </summary>
 internal sealed class ShipperManager(
     FeederOptions options,
@@ -38,23 +38,23 @@ internal sealed class ShipperManager(
     private readonly InFlightBudget _budget = new(
         (logs, segments) => InFlightBudget.LimitFor(options.Shipper.MemoryLimitBytes, logs, segments), time);
     private bool _isStopping;
-    private bool _isMemoryTold;
+    private bool _isMemoryLogged;
 
-    /// <summary>The room that all logs share for what cannot be shipped.</summary>
+    /// <summary>The space for records and bytes that cannot be shipped, shared by all logs.</summary>
     public QuarantineSpace Quarantine { get; } = new(state.RejectedRoot, options.Quarantine, logger, time);
 
-    /// <summary>Where it keeps the state of each log.</summary>
+    /// <summary>The state of each log.</summary>
     public LogRegistry Logs => registry;
 
-    /// <summary>Ships these logs, and no others, from now on.</summary>
+    /// <summary>From now on ships these logs and no others.</summary>
     public void Apply(IReadOnlyList<PlannedLog> logs)
     {
-        var said = new List<Action>(); // after the lock: a log that nobody reads must not keep the status from anybody
-        Apply(logs, said);
-        said.ForEach(say => say());
+        var logLines = new List<Action>(); // written after the lock is released: a blocked log output must not block it
+        Apply(logs, logLines);
+        logLines.ForEach(log => log());
     }
 
-    /// <summary>Stops reading everywhere, and returns when all is acknowledged and saved, or the drain time-out is over.</summary>
+    /// <summary>Stops all shippers. Returns when everything is acknowledged and saved, or the drain time-out is over.</summary>
     public async Task StopAsync()
     {
         Task[] tasks;
@@ -72,7 +72,7 @@ internal sealed class ShipperManager(
         await Task.WhenAll(tasks).ConfigureAwait(false);
     }
 
-    private void Apply(IReadOnlyList<PlannedLog> logs, List<Action> said)
+    private void Apply(IReadOnlyList<PlannedLog> logs, List<Action> logLines)
     {
         lock (_lock)
         {
@@ -94,45 +94,45 @@ internal sealed class ShipperManager(
                     running.Stop();
                     _running.Remove(key);
                     registry.Remove(running.Status);
-                    _leaving[key] = running.Running; // if it is put back, the next one waits for it
-                    said.Add(() => FeederLog.LogRemoved(logger, key.Component, key.Directory));
+                    _leaving[key] = running.Running; // if the log is configured again, its next shipper waits for this one
+                    logLines.Add(() => FeederLog.LogRemoved(logger, key.Component, key.Directory));
                 }
             }
 
             foreach (var log in logs)
             {
-                Apply(log, said);
+                Apply(log, logLines);
             }
 
-            LookAtMemory(said);
+            CheckMemory(logLines);
         }
     }
 
     /// <summary>
-    /// A log whose directory went with its kafkafeeder.yaml is no longer planned, but what is open of it can be shipped yet. Its shipper
-    /// sees within a search or two that the names are gone.
+    /// If the directory of a log was removed together with its kafkafeeder.yaml, the log is no longer planned, but its open files can
+    /// still be shipped. Its shipper detects within two searches that the names are gone.
     /// </summary>
     private static bool MustFinish(RunningLog running) =>
-        running.Status.RemovedSegments > 0 // a writer may write to them yet
+        running.Status.RemovedSegments > 0 // a writer may still write to them
             || (!Directory.Exists(running.Status.Directory) && running.SearchesSinceGone++ < SearchesToWait);
 
-    private void LookAtMemory(List<Action> said)
+    private void CheckMemory(List<Action> logLines)
     {
         var count = _running.Count;
         var segments = _running.Values.Sum(b => b.Status.Segments);
         _budget.Segments = segments;
         var needed = InFlightBudget.NeededFor(count, segments);
         var areCounted = _running.Values.All(b => b.Status.IsLookedAt || b.Status.State == LogState.Failed);
-        if (!_isMemoryTold && areCounted && needed > options.Shipper.MemoryLimitBytes)
+        if (!_isMemoryLogged && areCounted && needed > options.Shipper.MemoryLimitBytes)
         {
-            _isMemoryTold = true;
+            _isMemoryLogged = true;
             var limit = SizeText.Format(options.Shipper.MemoryLimitBytes);
-            var enough = SizeText.Format((needed + MiB - 1) / MiB * MiB); // as it may be set
-            said.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, segments, enough));
+            var enough = SizeText.Format((needed + MiB - 1) / MiB * MiB); // in a form that is valid for the setting
+            logLines.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, segments, enough));
         }
     }
 
-    private void Apply(PlannedLog log, List<Action> said)
+    private void Apply(PlannedLog log, List<Action> logLines)
     {
         if (_running.TryGetValue(log.Key, out var running))
         {
@@ -143,10 +143,10 @@ internal sealed class ShipperManager(
                 return;
             }
 
-            said.Add(() => FeederLog.LogChanged(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
+            logLines.Add(() => FeederLog.LogChanged(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
             if (options.GoesLike(log.Options))
             {
-                running.Status.Options = log.Options; // nothing of what is sent already is concerned
+                running.Status.Options = log.Options; // the change does not affect batches in flight
                 return;
             }
 
@@ -154,7 +154,7 @@ internal sealed class ShipperManager(
         }
         else
         {
-            said.Add(() => FeederLog.LogAdded(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
+            logLines.Add(() => FeederLog.LogAdded(logger, log.Options.Component, log.Directory, log.Options.Topic, log.Options.Broker));
         }
 
         _leaving.Remove(log.Key, out var left);
@@ -171,32 +171,32 @@ internal sealed class ShipperManager(
         await before.ConfigureAwait(false); // two shippers never share a checkpoint
         var stopping = running.Stopping;
         var restarts = new RestartPolicy(LongestRestartPause);
-        using var turns = loops.Enter($"the shipper of {running.Status.Options.Component}", LoopKind.Log);
+        using var progress = loops.Enter($"the shipper of {running.Status.Options.Component}", LoopKind.Log);
         while (!stopping.IsCancellationRequested)
         {
             var began = time.GetTimestamp();
             TimeSpan pause;
             try
             {
-                turns.MadeProgress();
-                await ShipAsync(running, turns).ConfigureAwait(false);
+                progress.MadeProgress();
+                await ShipAsync(running, progress).ConfigureAwait(false);
                 return;
             }
             catch (Exception e)
             {
-                // Whatever it is, it is this log's alone: the others go on, and so does this one after a pause.
+                // Whatever the error is, it concerns only this log. Other logs continue, and this one after a pause.
                 pause = restarts.Failed(time.GetElapsedTime(began));
                 Failed(running.Status, e, restarts, pause);
             }
 
-            turns.SleepsFor(pause);
+            progress.Idle(pause);
             await Pause.ForAsync(pause, time, stopping).ConfigureAwait(false);
         }
 
         running.Status.Stopped();
     }
 
-    private async Task ShipAsync(RunningLog running, LoopProgress turns)
+    private async Task ShipAsync(RunningLog running, LoopProgress progress)
     {
         var status = running.Status;
         var log = status.Options;
@@ -212,11 +212,11 @@ internal sealed class ShipperManager(
                 checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time)
             .ConfigureAwait(false);
         var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
-        var book = new LossRecorder(ledger, quarantine, status.Directory, log.Component, logger, time);
+        var recorder = new LossRecorder(ledger, quarantine, status.Directory, log.Component, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);
-        LogCursor Open(Action<FileReset> onReset) => new(status.Directory, set, keeper.TakeStart(), book, time, onReset);
-        using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, Open, book, status, logger, time);
-        await shipper.RunAsync(turns, running.Stopping).ConfigureAwait(false);
+        LogCursor Open(Action<FileReset> onReset) => new(status.Directory, set, keeper.TakeStart(), recorder, time, onReset);
+        using var shipper = new Shipper(options.Shipper, transport, _budget, keeper, Open, recorder, status, logger, time);
+        await shipper.RunAsync(progress, running.Stopping).ConfigureAwait(false);
     }
 
     private void Failed(LogStatus status, Exception e, RestartPolicy restarts, TimeSpan pause)
@@ -229,7 +229,7 @@ internal sealed class ShipperManager(
         FeederLog.LoopFailed(logger, $"The shipper of {status.Options.Component}", isOfTheFiles ? next : $"{next}\n{e}");
     }
 
-    /// <summary>A log's place: its state, and the task that ships it.</summary>
+    /// <summary>A log that is shipped: its state, and the task of its shipper.</summary>
     [SuppressMessage(
         "Design",
         "CA1001",
@@ -242,7 +242,7 @@ internal sealed class ShipperManager(
 
         public Task Running { get; set; } = Task.CompletedTask;
 
-        /// <summary>Searches for logs since its directory was gone.</summary>
+        /// <summary>The number of searches for logs since its directory was gone.</summary>
         public int SearchesSinceGone { get; set; }
 
         public CancellationToken Stopping => _stop.Token;

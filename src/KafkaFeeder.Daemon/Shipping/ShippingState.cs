@@ -5,12 +5,12 @@ using KafkaFeeder.Daemon.Transport;
 namespace KafkaFeeder.Daemon.Shipping;
 
 /// <summary>
-/// In which state the shipping of a log is, and why: what went wrong with its files, its checkpoint or the brokers, until it goes
-/// right again; whether it recovers, and when it may send again. Does no I/O. Not thread-safe.
+/// The state of a log's shipping, and why: the current error of its files, its checkpoint or the brokers; whether it is recovering,
+/// and when it may send again. Does no I/O. Not thread-safe.
 /// </summary>
 internal sealed class ShippingState(TimeProvider time)
 {
-    /// <summary>Brokers that are well answer within the linger of the client; after so long something is wrong.</summary>
+    /// <summary>Working brokers answer within the linger time of the client; no answer for longer than this is an error.</summary>
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan ShortSilence = TimeSpan.FromSeconds(1);
@@ -22,22 +22,22 @@ internal sealed class ShippingState(TimeProvider time)
     private string? _saveFault;
     private (OutcomeKind Kind, string Error)? _trouble;
 
-    /// <summary>True from a failure until all that is not acknowledged is sent again: nothing is read and sent meanwhile.</summary>
+    /// <summary>True from a failure until all unacknowledged batches are queued to be sent again. Nothing is sent meanwhile.</summary>
     public bool IsRecovering { get; private set; }
 
-    /// <summary>True while one batch at a time is sent, until something is acknowledged.</summary>
+    /// <summary>True while only one batch at a time is sent, until something is acknowledged.</summary>
     public bool IsProbing { get; private set; }
 
-    /// <summary>What is wrong with the log's files, or with what must be on disk before it goes on; null: nothing.</summary>
+    /// <summary>The error with the log's files, or with a write that must succeed before shipping continues; null: none.</summary>
     public string? Fault { get; private set; }
 
-    /// <summary>True if it recovers, and has waited long enough to send again.</summary>
+    /// <summary>True if it is recovering, and has waited long enough to send again.</summary>
     public bool IsRecoveryDue => IsRecovering && time.GetElapsedTime(_failedAt) >= _wait;
 
-    /// <summary>Whether after an outcome of that kind one batch at a time is tried.</summary>
+    /// <summary>True if only one batch at a time is sent after an outcome of this kind.</summary>
     public static bool NeedsProbe(OutcomeKind kind) => kind is OutcomeKind.Held or OutcomeKind.Fatal or OutcomeKind.Unknown;
 
-    /// <summary>All that is not acknowledged has to be sent again, after that time at the earliest.</summary>
+    /// <summary>Starts to recover: all unacknowledged batches have to be sent again, after this time at the earliest.</summary>
     public void Recover(TimeSpan wait)
     {
         if (!IsRecovering || wait > _wait)
@@ -49,13 +49,13 @@ internal sealed class ShippingState(TimeProvider time)
         _failedAt = time.GetTimestamp();
     }
 
-    /// <summary>What is not acknowledged is about to be sent again.</summary>
+    /// <summary>All unacknowledged batches are queued to be sent again.</summary>
     public void Recovered() => IsRecovering = false;
 
-    /// <summary>Files of the log could not be read, or something could not be written.</summary>
+    /// <summary>Files of the log could not be read, or a write failed.</summary>
     public void Failed(string fault) => Fault = fault;
 
-    /// <summary>A turn is done without a fault.</summary>
+    /// <summary>A turn ended without an error.</summary>
     public void TurnSucceeded()
     {
         if (!IsRecovering)
@@ -65,17 +65,17 @@ internal sealed class ShippingState(TimeProvider time)
     }
 
     /// <summary>A save has ended.</summary>
-    /// <param name="error">Why it failed; null: it is on disk.</param>
+    /// <param name="error">Why it failed; null: it succeeded.</param>
     public void SaveEnded(string? error) => _saveFault = error is null ? null : $"the checkpoint cannot be saved: {error}";
 
-    /// <summary>A batch is sent while none is in flight: from now on an answer is due.</summary>
+    /// <summary>A batch is sent while none was in flight: the time without an answer counts from now.</summary>
     public void AwaitAnswer() => _answeredAt = time.GetTimestamp();
 
-    /// <summary>The brokers answered, whatever they said.</summary>
+    /// <summary>The brokers answered, with success or an error.</summary>
     public void Answered() => _answeredAt = time.GetTimestamp();
 
-    /// <summary>Something was acknowledged, or needs to be sent no more.</summary>
-    /// <returns>True if trouble with the brokers is over by it.</returns>
+    /// <summary>A batch was acknowledged, or settled in another way.</summary>
+    /// <returns>True if this ends an error of the brokers.</returns>
     public bool Acknowledged()
     {
         IsProbing = false;
@@ -89,10 +89,12 @@ internal sealed class ShippingState(TimeProvider time)
         return true;
     }
 
-    /// <summary>A batch was not acknowledged: begins to recover.</summary>
-    /// <param name="kind">What is wrong.</param>
-    /// <param name="error">Kafka's words for it.</param>
-    /// <param name="hasProgressed">True if some of the batch needs to be sent no more, or it is known which of it fails.</param>
+    /// <summary>A batch was not acknowledged: starts to recover.</summary>
+    /// <param name="kind">The kind of failure.</param>
+    /// <param name="error">Kafka's error text.</param>
+    /// <param name="hasProgressed">
+    /// True if some records were settled, or the records are sent one by one next: then there is no wait.
+    /// </param>
     /// <returns>How long it waits before it sends again.</returns>
     public TimeSpan NotAcknowledged(OutcomeKind kind, string error, bool hasProgressed)
     {
@@ -103,7 +105,7 @@ internal sealed class ShippingState(TimeProvider time)
         return wait;
     }
 
-    /// <summary>The state for people, and what is wrong; null: nothing is.</summary>
+    /// <summary>The state as it is shown, and the error; null: no error.</summary>
     public (LogState State, string? Error) Judge(in ShippingFacts facts)
     {
         var unanswered = Unanswered(facts);
@@ -117,12 +119,15 @@ internal sealed class ShippingState(TimeProvider time)
         return (state, error is not null && facts.Absent is not null ? $"{error}; {facts.Absent}" : error ?? facts.Absent);
     }
 
-    /// <summary>What is wrong with the brokers when they have not answered for a while; null if they have, or were asked nothing.</summary>
+    /// <summary>
+    /// The error if the brokers have not answered for a while; null if they have. If nothing is in flight: the last error, while the
+    /// brokers answer no log and there is something to ship.
+    /// </summary>
     private string? Unanswered(in ShippingFacts facts)
     {
         if (!facts.IsInFlight)
         {
-            return facts.HasUnshipped && !facts.BrokersAnswer ? facts.BrokersError : null; // other logs find out when they are back
+            return facts.HasUnshipped && !facts.BrokersAnswer ? facts.BrokersError : null; // other logs detect when they are back
         }
 
         var silence = time.GetElapsedTime(_answeredAt);
@@ -133,12 +138,12 @@ internal sealed class ShippingState(TimeProvider time)
     }
 }
 
-/// <summary>What the state of a log depends on besides what happened to it.</summary>
+/// <summary>The current facts that the state of a log depends on.</summary>
 /// <param name="LagBytes">Bytes on disk that are not acknowledged.</param>
-/// <param name="HasUnshipped">True if a segment that is there has such bytes.</param>
-/// <param name="IsInFlight">True if something is sent and has no outcome.</param>
+/// <param name="HasUnshipped">True if a segment on disk has such bytes.</param>
+/// <param name="IsInFlight">True if a batch is in flight.</param>
 /// <param name="BrokersAnswer">See <see cref="IBatchTransport.BrokersAnswer"/>.</param>
 /// <param name="BrokersError">See <see cref="IBatchTransport.LastError"/>.</param>
-/// <param name="Absent">What is said of segments that are gone; null: none are.</param>
+/// <param name="Absent">The text about segments that are gone; null: none are.</param>
 internal readonly record struct ShippingFacts(
     long LagBytes, bool HasUnshipped, bool IsInFlight, bool BrokersAnswer, string? BrokersError, string? Absent);

@@ -3,16 +3,16 @@ using System.Runtime.InteropServices;
 namespace KafkaFeeder.Daemon.Signals;
 
 /// <summary>
-/// What signals do before the loops run, while the kernel's way would be to kill the process: SIGTERM and SIGINT end it, and
-/// nothing was begun; the others have nothing to do yet, since all is read anyway.
+/// Handles signals before the loops run; the default action of the kernel would kill the process. SIGTERM and SIGINT end the process
+/// with an exit code. The others are ignored, since everything is about to be read anyway.
 /// </summary>
 internal static class EarlySignals
 {
     private static readonly List<PosixSignalRegistration> Stops = [];
     private static readonly List<PosixSignalRegistration> Others = [];
 
-    /// <summary>To be called first of all.</summary>
-    /// <param name="exitOnStop">What a stop before the beginning ends with.</param>
+    /// <summary>To be called first in the process.</summary>
+    /// <param name="exitOnStop">The exit code for SIGTERM and SIGINT.</param>
     public static void Catch(int exitOnStop)
     {
         foreach (var signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT])
@@ -26,10 +26,10 @@ internal static class EarlySignals
         }
     }
 
-    /// <summary>From here on the host has those that stop.</summary>
+    /// <summary>From now on the host handles SIGTERM and SIGINT.</summary>
     public static void Begun() => Release(Stops);
 
-    /// <summary>This command is none that runs long.</summary>
+    /// <summary>For commands that run only briefly: the default actions apply again.</summary>
     public static void Release()
     {
         Release(Stops);

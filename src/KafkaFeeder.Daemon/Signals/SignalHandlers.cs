@@ -3,20 +3,20 @@ using System.Runtime.InteropServices;
 namespace KafkaFeeder.Daemon.Signals;
 
 /// <summary>
-/// SIGHUP and SIGUSR1 (the original's): read every kafkafeeder.yaml anew. SIGUSR2: write the state of each log to the
-/// log. SIGTERM and SIGINT are the host's.
+/// SIGHUP and SIGUSR1 (as in the original kafkafeeder): read every kafkafeeder.yaml again. SIGUSR2: write the state of each log to the
+/// daemon's log. SIGTERM and SIGINT are handled by the host.
 /// </summary>
-/// <param name="reload">Gets the name of the signal that asks for it.</param>
-/// <param name="writeState">Writes the state of each log to the log.</param>
+/// <param name="reload">Called with the name of the signal.</param>
+/// <param name="writeState">Writes the state of each log to the daemon's log.</param>
 internal sealed class SignalHandlers(Action<string> reload, Action writeState) : IDisposable
 {
-    // Raw numbers, which PosixSignalRegistration takes: Linux on every architecture of .NET.
+    // Raw signal numbers, which PosixSignalRegistration accepts. The same for Linux on every architecture of .NET.
     public const int Usr1 = 10;
     public const int Usr2 = 12;
 
     private readonly List<PosixSignalRegistration> _registrations = [];
 
-    /// <summary>Begins to listen.</summary>
+    /// <summary>Registers the handlers.</summary>
     public void Start()
     {
         Register(PosixSignal.SIGHUP, () => reload("SIGHUP"));
@@ -28,7 +28,7 @@ internal sealed class SignalHandlers(Action<string> reload, Action writeState) :
 
     private void Register(PosixSignal signal, Action action) => _registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {
-        context.Cancel = true; // not the default: to end the process
+        context.Cancel = true; // suppresses the default action: ending the process
         action();
     }));
 }

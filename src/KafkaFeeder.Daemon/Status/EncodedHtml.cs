@@ -6,8 +6,8 @@ using System.Text;
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
-/// HTML in the making. What stands in the interpolated text is markup, what is filled into it is encoded: there is no way to
-/// fill in markup. Characters that cannot be seen, or that turn the direction of writing, are shown by their numbers.
+/// Builds HTML from interpolated strings. The literal parts are markup; all inserted values are encoded, so no markup can be inserted.
+/// Invisible characters, and those that change the writing direction, are shown as their code points.
 /// </summary>
 internal sealed class EncodedHtml
 {

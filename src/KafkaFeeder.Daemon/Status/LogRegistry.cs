@@ -1,12 +1,12 @@
 namespace KafkaFeeder.Daemon.Status;
 
-/// <summary>The state of each log that is configured: its shipper writes it, everybody else reads it here. Thread-safe.</summary>
+/// <summary>The status of all configured logs. The shipper of a log writes its status; others read it here. Thread-safe.</summary>
 internal sealed class LogRegistry
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Directory, string Component), LogStatus> _logs = [];
 
-    /// <summary>All of them now, by directory and component.</summary>
+    /// <summary>All logs, ordered by directory and component.</summary>
     public IReadOnlyList<LogStatus> All
     {
         get
@@ -23,7 +23,7 @@ internal sealed class LogRegistry
         }
     }
 
-    /// <summary>Whether this log is there.</summary>
+    /// <summary>True if this log is configured.</summary>
     public bool Has(string directory, string component)
     {
         lock (_lock)
@@ -32,7 +32,7 @@ internal sealed class LogRegistry
         }
     }
 
-    /// <summary>A log has a new shipper, which writes this from now on. It takes the place of the one before it.</summary>
+    /// <summary>Sets the status of a log that has a new shipper. It replaces the previous one.</summary>
     public void Set(LogStatus log)
     {
         lock (_lock)
@@ -41,7 +41,7 @@ internal sealed class LogRegistry
         }
     }
 
-    /// <summary>A log is no longer configured. Nothing happens if another has taken its place.</summary>
+    /// <summary>Removes the status of a log that is no longer configured, unless another one has replaced it.</summary>
     public void Remove(LogStatus log)
     {
         lock (_lock)

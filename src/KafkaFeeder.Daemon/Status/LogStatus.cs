@@ -4,40 +4,40 @@ using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Status;
 
-/// <summary>How a log is, in one word.</summary>
+/// <summary>The state of a log. docs/GLOSSARY.md describes the states.</summary>
 internal enum LogState
 {
-    /// <summary>Reading its state.</summary>
+    /// <summary>Its checkpoint is being read.</summary>
     Starting,
 
-    /// <summary>All there is, is shipped.</summary>
+    /// <summary>Everything on disk is acknowledged.</summary>
     Idle,
 
-    /// <summary>Shipping.</summary>
+    /// <summary>Records are read and sent.</summary>
     Shipping,
 
-    /// <summary>A passing fault; tried again by itself.</summary>
+    /// <summary>A transient error; it is tried again.</summary>
     Retrying,
 
-    /// <summary>Something needs repair: see the error. Tried again by itself.</summary>
+    /// <summary>Somebody has to repair something: see the error. It is tried again.</summary>
     Held,
 
-    /// <summary>Its files or state cannot be read or written; tried again by itself.</summary>
+    /// <summary>Its files or its state cannot be read or written. It is tried again.</summary>
     Failed,
 
-    /// <summary>Stopped.</summary>
+    /// <summary>It is no longer shipped in this run.</summary>
     Stopped,
 }
 
 /// <summary>
-/// What there is to know of one log. Written by its shipper alone, read by the status page, the metrics and
-/// <c>kafkafeeder status</c> at any time: each number is right, two numbers may be of two moments.
+/// The status of one log. Written only by its shipper; read by the status page, the metrics and <c>kafkafeeder status</c> at any time.
+/// Each number is consistent by itself; two numbers may be from different moments.
 /// </summary>
 /// <param name="options">Its settings.</param>
 /// <param name="directory">The real path of the log's directory.</param>
 /// <param name="time">The clock.</param>
-/// <param name="account">What the ledger says of it.</param>
-/// <param name="history">Its changes of state so far, when another shipper takes over.</param>
+/// <param name="account">Its counts in the ledger.</param>
+/// <param name="history">The changes of state under its previous shipper; null: there was none.</param>
 internal sealed class LogStatus(
     LogOptions options, string directory, TimeProvider time, LedgerAccount? account = null, StateHistory? history = null)
 {
@@ -64,10 +64,10 @@ internal sealed class LogStatus(
     private long _quarantineBytes;
     private long _lookedAt = long.MinValue;
 
-    /// <summary>A log whose state is older than this hangs: a state is written several times a second.</summary>
+    /// <summary>If the status is older than this, the log is stalled: normally it is written every few seconds or more often.</summary>
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(30);
 
-    /// <summary>Its settings. Those that concern where it goes change only with its shipper.</summary>
+    /// <summary>Its settings. Settings of the destination change only together with its shipper.</summary>
     public LogOptions Options { get; set; } = options;
 
     /// <summary>The real path of the log's directory.</summary>
@@ -75,21 +75,21 @@ internal sealed class LogStatus(
 
     public LogState State => IsStale ? LogState.Failed : _state;
 
-    /// <summary>How its state has changed in this run.</summary>
+    /// <summary>The changes of its state in this run.</summary>
     public StateHistory History { get; } = history ?? new StateHistory();
 
-    /// <summary>True while it is not shipped as it should be: it is tried again, or somebody has to repair something.</summary>
+    /// <summary>True if it is retrying, held or failed.</summary>
     public bool IsInTrouble => State is LogState.Retrying or LogState.Held or LogState.Failed;
 
-    /// <summary>True if somebody should look at it: it is in trouble, or something went wrong that nobody has acknowledged.</summary>
+    /// <summary>True if a person should look at it: it is in trouble, or has incidents that nobody has acknowledged.</summary>
     public bool NeedsAttention => IsInTrouble || HasIncidents;
 
-    /// <summary>What is wrong now; null: nothing.</summary>
+    /// <summary>The current error; null: none.</summary>
     public string? Error => IsStale
         ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are as old"
         : _error;
 
-    /// <summary>What went wrong last, whether or not it still does, and when it last did; null: nothing in this run.</summary>
+    /// <summary>The last error, even if it is over, and when it was last reported; null: none in this run.</summary>
     public (string Text, DateTimeOffset At)? LastError
     {
         get
@@ -101,14 +101,14 @@ internal sealed class LogStatus(
         }
     }
 
-    /// <summary>The segment and position that are confirmed.</summary>
+    /// <summary>Segment and position of the first unacknowledged byte; "" if there is none.</summary>
     public string Position { get; set; } = "";
 
     public long ShippedRecords => Interlocked.Read(ref _shippedRecords);
 
     public long ShippedBytes => Interlocked.Read(ref _shippedBytes);
 
-    /// <summary>Bytes of segments confirmed a second, over the last <see cref="RateWindow.Seconds"/>.</summary>
+    /// <summary>Acknowledged bytes of segments per second, averaged over the last <see cref="RateWindow.Seconds"/>.</summary>
     public double BytesPerSecond
     {
         get
@@ -122,17 +122,17 @@ internal sealed class LogStatus(
 
     public long ResentRecords => Interlocked.Read(ref _resentRecords);
 
-    /// <summary>Records that may have arrived twice since the log was first seen, over all runs.</summary>
+    /// <summary>Records that may be in the topic twice, over all runs.</summary>
     public long PossibleDuplicates
     {
         get => Interlocked.Read(ref _possibleDuplicates);
         set => Interlocked.Exchange(ref _possibleDuplicates, value);
     }
 
-    /// <summary>What the ledger says of this log: over all runs, and what of it nobody has acknowledged.</summary>
+    /// <summary>Its counts in the ledger, over all runs, and those that nobody has acknowledged.</summary>
     public LedgerCounts Ledger => _account.Counts;
 
-    /// <summary>Whether something went wrong with it that nobody has acknowledged.</summary>
+    /// <summary>True if it has incidents that nobody has acknowledged.</summary>
     public bool HasIncidents => Ledger.Incidents > 0;
 
     public long RejectedRecords => Ledger.Total.Rejected;
@@ -149,49 +149,49 @@ internal sealed class LogStatus(
 
     public long CleanedSegments => Interlocked.Read(ref _cleanedSegments);
 
-    /// <summary>Segments that are there.</summary>
+    /// <summary>The number of its segments on disk.</summary>
     public long Segments { get => Interlocked.Read(ref _segments); set => Interlocked.Exchange(ref _segments, value); }
 
-    /// <summary>What of it is in quarantine, in bytes on the disk.</summary>
+    /// <summary>What its quarantine takes on disk, in bytes.</summary>
     public long QuarantineBytes { get => Interlocked.Read(ref _quarantineBytes); set => Interlocked.Exchange(ref _quarantineBytes, value); }
 
-    /// <summary>Bytes that are not confirmed.</summary>
+    /// <summary>Bytes that are not acknowledged.</summary>
     public long LagBytes { get => Interlocked.Read(ref _lagBytes); set => Interlocked.Exchange(ref _lagBytes, value); }
 
     /// <summary>
-    /// Bytes that are not confirmed, of segments that are gone from the directory. They are lost unless the segments come back, or,
-    /// for what is in <see cref="RemovedBytes"/>, are shipped before the daemon stops.
+    /// Unacknowledged bytes of segments that are gone from the directory. They are lost unless the segments come back, or, for those in
+    /// <see cref="RemovedBytes"/>, are shipped before the daemon stops.
     /// </summary>
     public long MissingBytes { get => Interlocked.Read(ref _missingBytes); set => Interlocked.Exchange(ref _missingBytes, value); }
 
-    /// <summary>What of <see cref="MissingBytes"/> is still read, since the files are open. It is in <see cref="LagBytes"/> too.</summary>
+    /// <summary>The part of <see cref="MissingBytes"/> in files that are still open. Also part of <see cref="LagBytes"/>.</summary>
     public long RemovedBytes { get => Interlocked.Read(ref _removedBytes); set => Interlocked.Exchange(ref _removedBytes, value); }
 
-    /// <summary>Segments that are open and whose names are gone from the directory, whether or not all of them is shipped.</summary>
+    /// <summary>The number of open segments whose names are gone from the directory, including those that are wholly shipped.</summary>
     public int RemovedSegments { get; set; }
 
-    /// <summary>Bytes that are sent and not confirmed.</summary>
+    /// <summary>Bytes of segments that are sent and not acknowledged.</summary>
     public long InFlightBytes { get => Interlocked.Read(ref _inFlightBytes); set => Interlocked.Exchange(ref _inFlightBytes, value); }
 
-    /// <summary>Timestamp of the oldest record on disk that is not confirmed, ms since 1970 UTC; 0 if there is none.</summary>
+    /// <summary>Timestamp of the oldest unacknowledged record on disk, ms since 1970 UTC; 0 if there is none.</summary>
     public long OldestUnshipped { get => Interlocked.Read(ref _oldestUnshipped); set => Interlocked.Exchange(ref _oldestUnshipped, value); }
 
-    /// <summary>When the turn of which this tells began: what was written before is seen in it. A timestamp.</summary>
+    /// <summary>When the turn that wrote this status began: everything written before is included. A timestamp of the clock.</summary>
     public long LookedAt { get => Interlocked.Read(ref _lookedAt); set => Interlocked.Exchange(ref _lookedAt, value); }
 
-    /// <summary>Whether its files were looked at in this run: before, its numbers say nothing.</summary>
+    /// <summary>True once its files were checked in this run. Before that, its numbers are not valid.</summary>
     public bool IsLookedAt => LookedAt != long.MinValue;
 
     private bool IsStale =>
         _state is not (LogState.Starting or LogState.Stopped) && IsLookedAt && time.GetElapsedTime(LookedAt) > StaleAfter;
 
-    /// <summary>True if all is confirmed that was written before that time, and whatever came while it was looked at.</summary>
-    /// <param name="timestamp">Of the clock of <see cref="LookedAt"/>.</param>
+    /// <summary>True if everything written before this time is acknowledged.</summary>
+    /// <param name="timestamp">A timestamp of the same clock as <see cref="LookedAt"/>.</param>
     public bool IsAtEndSince(long timestamp) => LookedAt >= timestamp && State == LogState.Idle;
 
-    /// <summary>It is in this state from now on.</summary>
+    /// <summary>Sets its state.</summary>
     /// <param name="state">The state.</param>
-    /// <param name="error">What is wrong; null: nothing.</param>
+    /// <param name="error">The error; null: none.</param>
     public void Became(LogState state, string? error)
     {
         var now = time.GetUtcNow();
@@ -207,7 +207,7 @@ internal sealed class LogStatus(
         }
     }
 
-    /// <summary>Its shipper ended. What was wrong last stays to be seen.</summary>
+    /// <summary>Its shipper has ended. The last error stays visible.</summary>
     public void Stopped() => Became(LogState.Stopped, _error);
 
     public void AddShipped(long records, long bytes)

@@ -1,12 +1,12 @@
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
-/// How much a second, over the last seconds that are over. Amounts are kept by second, so it costs the same however often
-/// they come. Times may not go back. Not thread-safe. Pure.
+/// Computes the rate over the last complete seconds. Amounts are summed per second, so the cost does not depend on how often they are
+/// added. Times must not go back. Pure; not thread-safe.
 /// </summary>
 internal sealed class RateWindow
 {
-    /// <summary>Long enough to be read, short enough to see a change.</summary>
+    /// <summary>Length of the window in seconds: long enough for a steady number, short enough to show changes.</summary>
     public const int Seconds = 15;
 
     private readonly (long Second, long Amount)[] _slots = new (long, long)[Seconds + 1];
@@ -18,7 +18,7 @@ internal sealed class RateWindow
         slot = (second, amount + (slot.Second == second ? slot.Amount : 0));
     }
 
-    /// <summary>A second, on average over the window; what came in the second that goes on is not in it yet.</summary>
+    /// <summary>The average amount per second over the window; the current second is not included.</summary>
     public double At(TimeSpan now)
     {
         var current = SecondOf(now);

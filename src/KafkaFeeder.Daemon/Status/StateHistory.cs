@@ -10,7 +10,7 @@ internal sealed class StateHistory
     private readonly Queue<StateChange> _changes = new();
     private LogState? _last;
 
-    /// <summary>The changes so far: a copy.</summary>
+    /// <summary>A copy of the changes.</summary>
     public IReadOnlyList<StateChange> Changes
     {
         get
@@ -22,7 +22,7 @@ internal sealed class StateHistory
         }
     }
 
-    /// <summary>The log is in this state. Nothing is added if it was before.</summary>
+    /// <summary>Adds a state, unless it is the same as the last one.</summary>
     public void Add(DateTimeOffset at, LogState state, string? error)
     {
         lock (_lock)
@@ -42,8 +42,8 @@ internal sealed class StateHistory
     }
 }
 
-/// <summary>A log came into a state.</summary>
-/// <param name="At">When.</param>
-/// <param name="State">Which.</param>
-/// <param name="Error">Why, as it was said then; null if nothing was wrong.</param>
+/// <summary>A change of a log's state.</summary>
+/// <param name="At">The time of the change.</param>
+/// <param name="State">The new state.</param>
+/// <param name="Error">The error at that time; null: none.</param>
 internal readonly record struct StateChange(DateTimeOffset At, LogState State, string? Error);

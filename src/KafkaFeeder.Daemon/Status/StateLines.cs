@@ -3,10 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Status;
 
-/// <summary>The state of each log as lines of the daemon's log.</summary>
+/// <summary>Writes the state of each log to the daemon's log.</summary>
 internal static class StateLines
 {
-    /// <summary>One line for each.</summary>
+    /// <summary>Writes one line per log.</summary>
     public static void Write(IReadOnlyList<LogStatus> logs, ILogger logger)
     {
         foreach (var log in logs)

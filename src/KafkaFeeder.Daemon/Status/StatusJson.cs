@@ -5,7 +5,7 @@ using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Status;
 
-/// <summary>The state of everything as JSON: what <c>kafkafeeder status</c> shows.</summary>
+/// <summary>The status of the daemon and all logs as JSON: what <c>kafkafeeder status</c> shows.</summary>
 internal static class StatusJson
 {
     private static readonly JsonWriterOptions Options = new() { Indented = true };
@@ -117,7 +117,7 @@ internal static class StatusJson
         json.WriteEndArray();
     }
 
-    /// <summary>What nobody knows before the first look at the log's files: 0 would say that all is shipped.</summary>
+    /// <summary>Writes a number that is unknown before the first check of the log's files: 0 would mean that all is shipped.</summary>
     private static void WriteOfFiles(Utf8JsonWriter json, LogStatus log, string name, long value)
     {
         if (log.IsLookedAt)

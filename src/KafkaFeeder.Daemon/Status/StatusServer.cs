@@ -21,10 +21,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
-/// Answers over HTTP: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. GET and HEAD
-/// only, nothing can be changed by it, and a page of another host in somebody's browser cannot read it. Over TCP for whoever
-/// reaches the address; and over a unix socket in the state directory, where nobody else can answer. Only there a POST runs a
-/// <see cref="DaemonCommand"/>.
+/// The HTTP server: <c>/</c> for a browser, <c>/healthz</c>, <c>/readyz</c>, <c>/metrics</c>, <c>/status.json</c>. Over TCP only GET and
+/// HEAD are allowed, nothing can be changed, and a web page of another host cannot read it. The same is served over a unix socket in
+/// the state directory, where no other process can answer; only there a POST runs a <see cref="DaemonCommand"/>.
 /// </summary>
 internal sealed class StatusServer(
     FeederOptions options,
@@ -34,12 +33,12 @@ internal sealed class StatusServer(
     ILogger logger,
     TimeProvider time) : IAsyncDisposable
 {
-    /// <summary>A port that is taken is tried again so often.</summary>
+    /// <summary>Time between two attempts to listen on a port that is in use.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromMinutes(1);
 
     private const int MaxConnections = 64;
 
-    /// <summary>The most bytes in the path of a unix socket, by the system's structure for it.</summary>
+    /// <summary>The most bytes in the path of a unix socket (<c>sun_path</c>, unix(7)), without the final 0.</summary>
     private const int MaxSocketPathBytes = 107;
 
     private readonly string _mark = StateMark.Of(options.CheckpointDir);
@@ -49,14 +48,14 @@ internal sealed class StatusServer(
     private Task _retrying = Task.CompletedTask;
     private bool _isDisposed;
 
-    /// <summary>Where it listens over TCP; null if it does not, or not yet.</summary>
+    /// <summary>The address where it listens over TCP; null if it does not, or not yet.</summary>
     public string? Address => _app?.Services.GetService(typeof(IServer)) is IServer server
         ? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()
         : null;
 
     /// <summary>
-    /// Begins to listen. What cannot be had is said in the log: the daemon ships without a page, too. An address is tried
-    /// again until it can be had.
+    /// Begins to listen. If that fails, it is logged, since the daemon ships without the status page too, and is tried again for the TCP
+    /// address until it succeeds.
     /// </summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
@@ -98,7 +97,7 @@ internal sealed class StatusServer(
 
         try
         {
-            File.Delete(socketPath); // of a run that was killed; the state directory is locked, so nobody listens there
+            File.Delete(socketPath); // left by a run that was killed; we hold the state lock, so nobody listens there
             var app = Build(kestrel => kestrel.ListenUnixSocket(socketPath), isLocal: true);
             await app.StartAsync(cancellation).ConfigureAwait(false);
             File.SetUnixFileMode(socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -110,7 +109,7 @@ internal sealed class StatusServer(
         }
     }
 
-    /// <summary>Null, or why not.</summary>
+    /// <summary>Tries to listen. Returns the error; null after success.</summary>
     private async Task<string?> TryStartAsync(IPEndPoint endpoint, CancellationToken cancellation)
     {
         var app = Build(
@@ -156,7 +155,7 @@ internal sealed class StatusServer(
             kestrel.Limits.MaxRequestBodySize = 0;
             kestrel.Limits.MaxRequestHeadersTotalSize = 8 * 1024;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(5); // a connection that nobody uses is one of few
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(5); // the number of connections is limited, so an idle one must end
         });
         var app = builder.Build();
         app.Run(context => AnswerAsync(context, isLocal));
@@ -233,12 +232,12 @@ internal sealed class StatusServer(
         return Write(context.Response, 200, "text/html; charset=utf-8", page);
     }
 
-    /// <summary>Unhealthy is what a restart may cure: everything hangs. A broker that is away is not, nor one log that hangs.</summary>
+    /// <summary>Unhealthy only if a restart may help: the whole daemon is stalled. Not if brokers are away or one log is stalled.</summary>
     private Task Health(HttpResponse response)
     {
         var stalled = string.Concat(status.Loops.Late(LatenessPolicy.DefaultLimit)
             .Select(l => $"stalled: {l.Name} has made no progress for {Words.Age(l.By)}\n"));
-        if (status.Loops.IsHung(LatenessPolicy.DefaultLimit))
+        if (status.Loops.IsStalled(LatenessPolicy.DefaultLimit))
         {
             return Write(response, 503, "text/plain; charset=utf-8", stalled);
         }
@@ -256,7 +255,7 @@ internal sealed class StatusServer(
         return $"not acknowledged: {open.Rejected} records refused, {open.Damaged} bytes damaged, {open.Lost} bytes lost";
     }
 
-    /// <summary>Against a page that makes its own name lead to this address (DNS rebinding).</summary>
+    /// <summary>Protects against a web page whose host name resolves to this address (DNS rebinding).</summary>
     private bool IsOurName(string host) =>
         host is "localhost" or "" || IPAddress.TryParse(host.Trim('[', ']'), out _)
             || string.Equals(host, Dns.GetHostName(), StringComparison.OrdinalIgnoreCase)

@@ -2,19 +2,19 @@ using System.Globalization;
 
 namespace KafkaFeeder.Daemon.Systemd;
 
-/// <summary>What a service manager asks of us, in the environment of the process: see sd_notify(3), sd_watchdog_enabled(3).</summary>
-/// <param name="Address">Where notifications go; null: nobody wants any.</param>
-/// <param name="Watchdog">Silence for longer means that we hang; null: nobody counts.</param>
+/// <summary>What a service manager expects, from the environment of the process: see sd_notify(3), sd_watchdog_enabled(3).</summary>
+/// <param name="Address">The address of the socket for notifications; null: none are expected.</param>
+/// <param name="Watchdog">Without a notification for longer than this, the daemon counts as stalled; null: there is no watchdog.</param>
 internal readonly record struct NotifyEnvironment(string? Address, TimeSpan? Watchdog)
 {
-    /// <param name="environment">The value of a variable, or null.</param>
-    /// <param name="processId">Ours: the watchdog may be meant for another process, which handed us its environment.</param>
+    /// <param name="environment">Returns the value of a variable, or null.</param>
+    /// <param name="processId">Our process id: the watchdog may be for another process, from which we inherited the environment.</param>
     public static NotifyEnvironment Read(Func<string, string?> environment, int processId)
     {
         var address = environment("NOTIFY_SOCKET");
         if (address is not ['/' or '@', _, ..])
         {
-            return default; // absent, or of a kind that is no unix socket
+            return default; // absent, or not the address of a unix socket
         }
 
         var isOurs = environment("WATCHDOG_PID") is not { Length: > 0 } pid || pid == processId.ToString(CultureInfo.InvariantCulture);

@@ -10,18 +10,18 @@ internal static class NotifyMessage
 
     private const int MaxStatusCharacters = 400;
 
-    /// <param name="timestamp">Of the system's monotonic clock, which the manager uses too.</param>
-    /// <param name="frequency">Ticks of <paramref name="timestamp"/> a second.</param>
+    /// <param name="timestamp">A timestamp of the monotonic clock, which the manager uses too.</param>
+    /// <param name="frequency">Ticks of <paramref name="timestamp"/> per second.</param>
     public static string Reloading(long timestamp, long frequency) =>
         string.Create(CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={(long)((Int128)timestamp * 1_000_000 / frequency)}");
 
     public static string Stopping(TimeSpan atMost) => $"STOPPING=1\n{ExtendTimeout(atMost)}";
 
-    /// <summary>Starting or stopping goes on for so long yet; the manager takes the longer of this and its own limit.</summary>
+    /// <summary>Starting or stopping takes this much longer; the manager uses the longer of this and its own limit.</summary>
     public static string ExtendTimeout(TimeSpan atMost) =>
         string.Create(CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)atMost.TotalMicroseconds}");
 
-    /// <summary>One line, whatever is in the text: a line feed in an error of somebody else would begin a message of its own.</summary>
+    /// <summary>Makes one line of any text: a line feed in an error text would start another message.</summary>
     public static string Status(string text)
     {
         var shown = text.Length > MaxStatusCharacters ? text[..MaxStatusCharacters] + "…" : text;

@@ -5,20 +5,20 @@ using System.Text;
 namespace KafkaFeeder.Daemon.Systemd;
 
 /// <summary>
-/// The service manager's end of sd_notify(3): a unix datagram socket, by a path or, with a leading <c>@</c>, by an abstract
-/// name. Thread-safe.
+/// Sends messages of sd_notify(3) to the service manager, over a unix datagram socket with a path or, with a leading <c>@</c>, an
+/// abstract name. Thread-safe.
 /// </summary>
 internal sealed class NotifySocket(string address) : IDisposable
 {
-    /// <summary>A manager that does not read must not hold us for longer: a loop that waits here is not supervised.</summary>
+    /// <summary>The longest wait if the manager does not read, in ms. The supervisor cannot supervise meanwhile.</summary>
     private const int MaxWaitMilliseconds = 1000;
 
     private readonly Lock _lock = new();
     private Socket? _socket;
 
-    /// <summary>Sends one message: lines of NAME=value.</summary>
+    /// <summary>Sends one message, consisting of lines NAME=value.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="fault">Why not.</param>
+    /// <param name="fault">The error; null after success.</param>
     public bool TrySend(string message, [NotNullWhen(false)] out string? fault)
     {
         fault = null;
@@ -26,7 +26,7 @@ internal sealed class NotifySocket(string address) : IDisposable
         {
             try
             {
-                // By name each time: the manager may have made a new socket.
+                // Addressed by name each time: the manager may have created a new socket.
                 var manager = new UnixDomainSocketEndPoint(address[0] == '@' ? "\0" + address[1..] : address);
                 _socket ??= new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified)
                 {

@@ -5,10 +5,10 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Systemd;
 
 /// <summary>
-/// Looks after the loops, and tells the service manager: that we are ready, reloading, stopping, how it goes, and, for its
-/// watchdog, that the daemon makes progress. It feeds the watchdog by what the loops have noted, never by its own turning;
-/// one log that hangs does not keep it hungry (<see cref="LatenessPolicy.IsHung"/>).
-/// Without a manager it still says in the log which loop hangs.
+/// Supervises the loops and notifies the service manager: ready, reloading, stopping, a status line, and for its watchdog that the
+/// daemon makes progress. The watchdog is notified only if the loops make progress, not because the supervisor itself runs. One
+/// stalled log does not stop these notifications (<see cref="LatenessPolicy.IsStalled"/>). Without a service manager, stalled loops are
+/// still logged.
 /// </summary>
 internal sealed class Supervisor : IDisposable
 {
@@ -23,15 +23,15 @@ internal sealed class Supervisor : IDisposable
     private readonly NotifySocket? _socket;
     private readonly TimeSpan? _watchdog;
 
-    // Written by the loop here alone.
-    private readonly Interval _fed;
-    private readonly Interval _toldStatus;
+    // Written only by the loop of the supervisor.
+    private readonly Interval _watchdogSent;
+    private readonly Interval _statusSent;
     private readonly Interval _extended;
     private string _statusText = "";
     private bool _isReady;
     private bool _isLate;
 
-    // Written by signals too, under the lock.
+    // Also written by signal handlers, under the lock.
     private readonly Lock _lock = new();
     private readonly RepeatLimit _failureLogged;
     private int _reloads;
@@ -44,22 +44,22 @@ internal sealed class Supervisor : IDisposable
         _daemon = daemon;
         _logger = logger;
         _time = time;
-        _fed = new Interval(time);
-        _toldStatus = new Interval(time);
+        _watchdogSent = new Interval(time);
+        _statusSent = new Interval(time);
         _extended = new Interval(time);
         _failureLogged = new RepeatLimit(time);
     }
 
-    /// <summary>A loop that has not turned for longer hangs.</summary>
+    /// <summary>A loop without progress for longer than this is stalled.</summary>
     private TimeSpan Limit => _watchdog ?? LatenessPolicy.DefaultLimit;
 
-    /// <summary>Often enough to keep the manager's watchdog at half of its time, and its line no older than a second.</summary>
+    /// <summary>The pause of the loop: short enough to notify the watchdog after half its time and to update the status line.</summary>
     internal TimeSpan PauseTime =>
         _socket is not null && !_isReady ? StartPause
         : _watchdog is { } limit ? TimeSpan.FromTicks(Math.Clamp(limit.Ticks / 4, ShortestPause.Ticks, LongestPause.Ticks))
         : LongestPause;
 
-    /// <summary>Supervises until told to stop, which is after everything else has stopped.</summary>
+    /// <summary>Supervises until it is stopped, which is after all other loops have stopped.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -69,24 +69,24 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    /// <summary>One look at the loops.</summary>
+    /// <summary>Checks the loops once.</summary>
     public void RunOnce()
     {
         var late = _daemon.Loops.Late(Limit);
         if (_socket is not null)
         {
-            TellReady(late);
-            TellStatus(late);
-            Feed();
+            NotifyReady(late);
+            NotifyStatus(late);
+            NotifyWatchdog();
         }
 
-        // Last: where nobody reads our log, writing to it is what hangs the loops, and would hang this one.
+        // Last: if nobody reads the log output, writing to it blocks. That may be what stalls the loops, and it would block here too.
         Log(late);
     }
 
-    /// <summary>A reload was asked for: tells the service manager so, and when it is done.</summary>
-    /// <param name="reload">Begins it; its task ends with it.</param>
-    /// <returns>Done with the reload.</returns>
+    /// <summary>Runs a reload, and notifies the service manager of its start and end.</summary>
+    /// <param name="reload">Starts the reload; its task completes when the reload is done.</param>
+    /// <returns>Completes when the reload is done.</returns>
     public Task Reload(Func<Task> reload)
     {
         lock (_lock)
@@ -98,7 +98,7 @@ internal sealed class Supervisor : IDisposable
         return reload().ContinueWith(_ => Reloaded(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
-    /// <summary>Stopping begins, and takes so long at most.</summary>
+    /// <summary>Stopping begins, and takes at most this long.</summary>
     public void Stopping(TimeSpan atMost)
     {
         _isStopping = true;
@@ -118,8 +118,8 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    /// <summary>Ready is when the first search for logs is done. While it goes on, the manager's limit is put off.</summary>
-    private void TellReady(IReadOnlyList<LateLoop> late)
+    /// <summary>Ready is sent when the first search for logs is done. Until then, the time limit of the manager is extended.</summary>
+    private void NotifyReady(IReadOnlyList<LateLoop> late)
     {
         if (_isReady || _isStopping)
         {
@@ -136,9 +136,9 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    private void TellStatus(IReadOnlyList<LateLoop> late)
+    private void NotifyStatus(IReadOnlyList<LateLoop> late)
     {
-        if (!_toldStatus.IsOver(LongestPause))
+        if (!_statusSent.IsOver(LongestPause))
         {
             return;
         }
@@ -147,15 +147,15 @@ internal sealed class Supervisor : IDisposable
         if (text != _statusText && Send(NotifyMessage.Status(text)))
         {
             _statusText = text;
-            _toldStatus.Restart();
+            _statusSent.Restart();
         }
     }
 
-    private void Feed()
+    private void NotifyWatchdog()
     {
-        if (_watchdog is { } limit && !_daemon.Loops.IsHung(limit) && _fed.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
+        if (_watchdog is { } limit && !_daemon.Loops.IsStalled(limit) && _watchdogSent.IsOver(limit / 2) && Send(NotifyMessage.Watchdog))
         {
-            _fed.Restart();
+            _watchdogSent.Restart();
         }
     }
 
@@ -163,11 +163,11 @@ internal sealed class Supervisor : IDisposable
     {
         if (late.Count > 0 && !_isLate)
         {
-            FeederLog.LoopLate(_logger, late[0].Name, late[0].By, late.Count - 1);
+            FeederLog.LoopStalled(_logger, late[0].Name, late[0].By, late.Count - 1);
         }
         else if (late.Count == 0 && _isLate)
         {
-            FeederLog.LoopsTurn(_logger);
+            FeederLog.LoopsRecovered(_logger);
         }
 
         _isLate = late.Count > 0;
@@ -191,7 +191,7 @@ internal sealed class Supervisor : IDisposable
         return false;
     }
 
-    /// <summary>Time since something was done last; over, if it never was.</summary>
+    /// <summary>Measures the time since something was last done. If it was never done, every interval is over.</summary>
     private sealed class Interval(TimeProvider time)
     {
         private long? _since;

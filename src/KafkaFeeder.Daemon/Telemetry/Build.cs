@@ -2,10 +2,10 @@ using System.Reflection;
 
 namespace KafkaFeeder.Daemon.Telemetry;
 
-/// <summary>Which build this is.</summary>
+/// <summary>Identifies this build.</summary>
 internal static class Build
 {
-    /// <summary>Version and, where it was built from a checkout, commit.</summary>
+    /// <summary>The version and, if it was built from a checkout, the commit.</summary>
     public static string Version { get; } =
         typeof(Build).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 }

@@ -3,8 +3,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Telemetry;
 
 /// <summary>
-/// Everything the daemon says. The numbers are stable: 1xx life, 2xx configuration, 3xx shipping, 4xx brokers, 5xx what
-/// was not shipped, 6xx cleaning. docs/OPERATIONS.md lists them with what to do.
+/// All log events of the daemon. The event ids are stable: 1xx start, stop and loops; 2xx configuration; 3xx shipping; 40x brokers; 45x
+/// faults, unclaimed or kept segments and the status page; 5xx records that were not shipped; 6xx cleaning. docs/OPERATIONS.md lists
+/// them with what to do.
 /// </summary>
 internal static partial class FeederLog
 {
@@ -39,10 +40,10 @@ internal static partial class FeederLog
     public static partial void LoopFailed(ILogger logger, string loop, string error);
 
     [LoggerMessage(106, LogLevel.Error, "{Loop} is stalled: no progress for {Late}; {Others} other loops are stalled too")]
-    public static partial void LoopLate(ILogger logger, string loop, TimeSpan late, int others);
+    public static partial void LoopStalled(ILogger logger, string loop, TimeSpan late, int others);
 
     [LoggerMessage(107, LogLevel.Information, "All loops are making progress again")]
-    public static partial void LoopsTurn(ILogger logger);
+    public static partial void LoopsRecovered(ILogger logger);
 
     [LoggerMessage(108, LogLevel.Warning, "Cannot notify the service manager at NOTIFY_SOCKET: {Problem}")]
     public static partial void NotNotified(ILogger logger, string problem);

@@ -1,14 +1,14 @@
 namespace KafkaFeeder.Daemon.Telemetry;
 
-/// <summary>The same trouble is logged no more often than once in <see cref="Interval"/>. Not thread-safe.</summary>
+/// <summary>Limits how often the same kind of event is logged: once in <see cref="Interval"/>. Not thread-safe.</summary>
 internal sealed class RepeatLimit(TimeProvider time)
 {
-    /// <summary>Between two lines about the same.</summary>
+    /// <summary>The shortest time between two events.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     private long? _takenAt;
 
-    /// <summary>Whether it may be logged now; the interval begins if so.</summary>
+    /// <summary>True if it may be logged now. Then the interval starts.</summary>
     public bool TryTake()
     {
         if (_takenAt is { } at && time.GetElapsedTime(at) < Interval)

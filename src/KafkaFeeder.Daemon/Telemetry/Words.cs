@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace KafkaFeeder.Daemon.Telemetry;
 
-/// <summary>Quantities for people: two or three digits and a unit. Pure.</summary>
+/// <summary>Formats quantities for people: with two or three digits and a unit. Pure.</summary>
 internal static class Words
 {
     private static readonly string[] ByteUnits = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];

@@ -1,63 +1,64 @@
 namespace KafkaFeeder.Daemon.Transport;
 
-/// <summary>What became of a batch, by what has to happen next.</summary>
+/// <summary>The outcome of a batch, by what has to be done next.</summary>
 internal enum OutcomeKind
 {
     /// <summary>All records are acknowledged: the acknowledged position may move.</summary>
     Acknowledged,
 
-    /// <summary>A transient fault (no leader, not enough replicas, connection): send the rest again.</summary>
+    /// <summary>A transient error (no leader, not enough replicas, connection): send the rest again.</summary>
     Retriable,
 
     /// <summary>
-    /// The brokers will not take it until somebody repairs something (topic, rights, credentials): hold the log, retry now and then.
+    /// The brokers accept nothing until somebody repairs something (topic, rights, credentials): hold the log, retry from time to time.
     /// </summary>
     Held,
 
-    /// <summary>The brokers will never take some records: <see cref="BatchOutcome.Rejected"/>.</summary>
+    /// <summary>The brokers will never accept some records: <see cref="BatchOutcome.Rejected"/>.</summary>
     Rejected,
 
     /// <summary>The producer is broken and is being replaced: send the rest again.</summary>
     Fatal,
 
-    /// <summary>Nobody knows whether the broker has it: not acknowledged, send the rest again.</summary>
+    /// <summary>It cannot be determined whether the broker has it: not acknowledged, send the rest again.</summary>
     Unknown,
 }
 
-/// <summary>What became of one send of a batch. The transport decides what of a batch is acknowledged when others of it fail.</summary>
+/// <summary>The outcome of one send of a batch. If only some records fail, the transport determines which are acknowledged.</summary>
 /// <param name="Kind">What to do next.</param>
-/// <param name="Error">Kafka's error, its name and sentence; null when acknowledged.</param>
-/// <param name="PossiblyPersistedRecords">Records that are not acknowledged but may have been stored: sending them again may
-/// duplicate them.</param>
-/// <param name="Rejected">Records that the brokers refused for what they are.</param>
+/// <param name="Error">Kafka's error, its name and text; null if acknowledged.</param>
+/// <param name="PossiblyPersistedRecords">
+/// The number of records that are not acknowledged but may have been stored: sending them again may duplicate them.
+/// </param>
+/// <param name="Rejected">Records that the brokers refused and will never accept.</param>
 internal sealed record BatchOutcome(
     OutcomeKind Kind, string? Error = null, int PossiblyPersistedRecords = 0, IReadOnlyList<RejectedRecord>? Rejected = null)
 {
     /// <summary>
-    /// By index: records that this send got acknowledged; null: none. Not looked at if the outcome is
+    /// By index: true for records that this send got acknowledged; null: none. Ignored if the outcome is
     /// <see cref="OutcomeKind.Acknowledged"/>: then all are.
     /// </summary>
     public bool[]? Acknowledged { get; init; }
 
-    /// <summary>True if everything that was rejected was too large, as a record or as the request that it was in.</summary>
+    /// <summary>True if all rejected records failed because of size, either of the record or of its request.</summary>
     public bool IsOfSize { get; init; }
 }
 
 /// <summary>A record that the broker refused.</summary>
-/// <param name="Index">Its place in the batch, from 0.</param>
+/// <param name="Index">Its index in the batch, from 0.</param>
 /// <param name="Reason">Kafka's name for the error.</param>
-/// <param name="Why">What it means for the records around it.</param>
+/// <param name="Why">What the error says about other records.</param>
 internal readonly record struct RejectedRecord(int Index, string Reason, RejectionKind Why = RejectionKind.Record);
 
-/// <summary>What a refusal says.</summary>
+/// <summary>What a refusal concerns.</summary>
 internal enum RejectionKind
 {
-    /// <summary>Of this record alone: it is too large, or cannot be expressed.</summary>
+    /// <summary>Only this record: it is too large, or cannot be sent as it is.</summary>
     Record,
 
-    /// <summary>Perhaps of the topic: it may take no record of this kind (compacted, and without a key).</summary>
+    /// <summary>Perhaps the topic: it may refuse every such record (a compacted topic, and records without a key).</summary>
     Topic,
 
-    /// <summary>Of its time: it may be taken later.</summary>
+    /// <summary>Its timestamp: it may be accepted later.</summary>
     Timestamp,
 }

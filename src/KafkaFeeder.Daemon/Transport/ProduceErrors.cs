@@ -1,17 +1,17 @@
 namespace KafkaFeeder.Daemon.Transport;
 
 /// <summary>
-/// What a produce error means for us, by Kafka's error code. Source: Kafka's <c>Errors</c>; the negative ones are
+/// What the daemon does about a produce error, by Kafka's error code. Source: Kafka's <c>Errors</c>; the negative codes are
 /// librdkafka's (rdkafka.h).
 /// </summary>
 internal static class ProduceErrors
 {
-    /// <summary>The outcome that an error code stands for. An unknown code is never taken for an acknowledgement.</summary>
+    /// <summary>The outcome for an error code. An unknown code is never an acknowledgement.</summary>
     public static OutcomeKind KindOf(int code) => code switch
     {
         0 => OutcomeKind.Acknowledged,
 
-        2 // CORRUPT_MESSAGE: damaged on the way
+        2 // CORRUPT_MESSAGE: damaged during transmission
         or 5 // LEADER_NOT_AVAILABLE
         or 6 // NOT_LEADER_OR_FOLLOWER
         or 7 // REQUEST_TIMED_OUT
@@ -73,10 +73,10 @@ internal static class ProduceErrors
         or -165 // _UNSUPPORTED_FEATURE
         or -148 => OutcomeKind.Fatal, // _GAPLESS_GUARANTEE
 
-        _ => OutcomeKind.Unknown, // purged, timed out in the queue, and whatever comes yet
+        _ => OutcomeKind.Unknown, // purged, timed out in the queue, and future codes
     };
 
-    /// <summary>What a refusal says of the records around it.</summary>
+    /// <summary>What a refusal with this code concerns.</summary>
     public static RejectionKind WhyRejected(int code) => code switch
     {
         32 => RejectionKind.Timestamp, // INVALID_TIMESTAMP
@@ -84,18 +84,18 @@ internal static class ProduceErrors
         _ => RejectionKind.Record,
     };
 
-    /// <summary>Whether a whole request may have been refused for its size.</summary>
+    /// <summary>True if a whole request may have been refused because of its size.</summary>
     public static bool IsOfSize(int code) => code is 10 or 18; // MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE
 
-    /// <summary>Whether it says something of the brokers as such, and not of a topic or a record.</summary>
+    /// <summary>True if the error concerns the brokers themselves, and not a topic or a record.</summary>
     public static bool IsOfBrokers(int code) => code is -195 or -193 or -187 or -185 or -181 or -169 or -166 or 33 or 34 or 58;
 
-    /// <summary>Whether none of the brokers can be reached.</summary>
+    /// <summary>True if none of the brokers can be reached.</summary>
     public static bool IsNoBroker(int code) => code == -187; // _ALL_BROKERS_DOWN
 
     /// <summary>
-    /// Of several kinds in one batch, the one that decides what happens next: a broken producer before all, then what
-    /// a person must repair, then what cannot be sent, then what only takes time.
+    /// If a batch has several kinds of outcome, the one that decides what to do next: first a broken producer, then something that a
+    /// person must repair, then refused records, then unknown outcomes, then transient errors.
     /// </summary>
     public static OutcomeKind Graver(OutcomeKind left, OutcomeKind right) => Rank(left) >= Rank(right) ? left : right;
 

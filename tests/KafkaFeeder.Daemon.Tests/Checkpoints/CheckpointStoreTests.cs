@@ -155,7 +155,7 @@ public sealed class CheckpointStoreTests : IDisposable
             File.WriteAllBytes(Changes(), damaged);
             _problems.Clear();
             Assert.Equal([(First, 1L)], Segments("orders"));
-            Assert.Contains(_problems, p => p.Contains("is missing", StringComparison.Ordinal));
+            Assert.Contains(_problems, p => p.Contains("are missing", StringComparison.Ordinal));
         }
     }
 

@@ -157,8 +157,7 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("1 segment with", Run("status").Output, StringComparison.Ordinal);
         Assert.Equal(0, daemon.Stop());
         Assert.Contains(
-            $"Stopped: 1 logs, 0 bytes are left to ship, {bytes} bytes more are of segments that are gone and lost unless these come "
-                + "back\n",
+            $"Stopped: 1 logs, 0 bytes are left to ship, and {bytes} bytes in missing segments, lost unless these come back\n",
             daemon.Errors,
             StringComparison.Ordinal);
     }
@@ -199,7 +198,8 @@ public sealed class CommandTests : IDisposable
 
         _folder.Write("conf.yaml", File.ReadAllText(_folder.File("conf.yaml")).Replace(
             _folder.File("state/journal"), "/proc/nothing/journal", StringComparison.Ordinal));
-        Assert.Contains("journal_dir /proc/nothing/journal cannot be made: ", Run("check", "--offline").Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "journal_dir /proc/nothing/journal cannot be created: ", Run("check", "--offline").Errors, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.File("state/checkpoint")));
     }
 

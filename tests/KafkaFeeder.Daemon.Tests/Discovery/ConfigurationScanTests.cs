@@ -107,8 +107,8 @@ public sealed class ConfigurationScanTests
         var found = Find(SomeConf.In(folder.Path), new ScanLimits { DirectoriesOfBranch = 100, Directories = 150 });
 
         Assert.Equal([folder.File("b/c/d/e/kafkafeeder.yaml")], found.Files);
-        Assert.Equal([$"{folder.File("a")}: more than 100 directories are below it: the rest is not looked at, and keeps the settings it "
-            + $"has."], _faults.Select(f => f.ToString()));
+        Assert.Equal([$"{folder.File("a")}: more than 100 directories are below it: the rest is not searched, and keeps its "
+            + $"settings."], _faults.Select(f => f.ToString()));
         Assert.True(found.IsUnseen(folder.File("a/299/x")));
         Assert.False(found.IsUnseen(folder.File("b/c")));
     }
@@ -143,7 +143,7 @@ public sealed class ConfigurationScanTests
         var found = ConfigurationScan.Find(territory, new ScanLimits { Names = 0 }, _faults, () => { });
 
         Assert.True(found.IsUnseen(folder.File("a/b")));
-        Assert.Contains("keeps the settings it has", Assert.Single(_faults).ToString(), StringComparison.Ordinal);
+        Assert.Contains("keeps its settings", Assert.Single(_faults).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

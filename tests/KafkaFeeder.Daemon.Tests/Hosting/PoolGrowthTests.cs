@@ -12,7 +12,7 @@ public sealed class PoolGrowthTests
     {
         for (var completed = 0; completed < 10; completed++)
         {
-            Assert.Equal(2, _growth.Look(threads: 2, pending: 100, completed));
+            Assert.Equal(2, _growth.Check(threads: 2, pending: 100, completed));
         }
     }
 
@@ -21,20 +21,20 @@ public sealed class PoolGrowthTests
     {
         for (var completed = 0; completed < 10; completed++)
         {
-            Assert.Equal(2, _growth.Look(threads: 2, pending: 100, completed));
-            Assert.Equal(2, _growth.Look(threads: 2, pending: 100, completed));
+            Assert.Equal(2, _growth.Check(threads: 2, pending: 100, completed));
+            Assert.Equal(2, _growth.Check(threads: 2, pending: 100, completed));
         }
     }
 
     [Fact]
     public void While_no_work_is_completed_the_pool_doubles_up_to_the_work_that_waits()
     {
-        Assert.Equal(2, _growth.Look(threads: 2, pending: 38, completed: 7));
-        Assert.Equal(2, _growth.Look(threads: 2, pending: 38, completed: 7));
-        Assert.Equal(4, _growth.Look(threads: 2, pending: 38, completed: 7));
-        Assert.Equal(8, _growth.Look(threads: 4, pending: 36, completed: 7));
-        Assert.Equal(11, _growth.Look(threads: 8, pending: 3, completed: 7));
-        Assert.Equal(11, _growth.Look(threads: 11, pending: 3, completed: 8));
+        Assert.Equal(2, _growth.Check(threads: 2, pending: 38, completed: 7));
+        Assert.Equal(2, _growth.Check(threads: 2, pending: 38, completed: 7));
+        Assert.Equal(4, _growth.Check(threads: 2, pending: 38, completed: 7));
+        Assert.Equal(8, _growth.Check(threads: 4, pending: 36, completed: 7));
+        Assert.Equal(11, _growth.Check(threads: 8, pending: 3, completed: 7));
+        Assert.Equal(11, _growth.Check(threads: 11, pending: 3, completed: 8));
     }
 
     [Fact]
@@ -46,10 +46,10 @@ public sealed class PoolGrowthTests
         Assert.Equal(40, Stick(threads: 20, pending: 38));
         for (var look = 1; look < PoolGrowth.QuietIntervals; look++)
         {
-            Assert.Equal(40, _growth.Look(threads: 40, pending: 1000, completed: 100 + look));
+            Assert.Equal(40, _growth.Check(threads: 40, pending: 1000, completed: 100 + look));
         }
 
-        Assert.Equal(2, _growth.Look(threads: 40, pending: 0, completed: 7));
+        Assert.Equal(2, _growth.Check(threads: 40, pending: 0, completed: 7));
     }
 
     private int Stick(int threads, long pending)
@@ -57,7 +57,7 @@ public sealed class PoolGrowthTests
         var wanted = 0;
         for (var look = 0; look <= PoolGrowth.StuckIntervals; look++)
         {
-            wanted = _growth.Look(threads, pending, completed: 7);
+            wanted = _growth.Check(threads, pending, completed: 7);
         }
 
         return wanted;

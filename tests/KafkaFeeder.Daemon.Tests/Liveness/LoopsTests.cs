@@ -33,7 +33,7 @@ public sealed class LoopsTests
     public void A_sleeping_loop_is_late_only_after_its_sleep_and_the_limit()
     {
         using var loop = _loops.Enter("it");
-        loop.SleepsFor(TimeSpan.FromDays(366));
+        loop.Idle(TimeSpan.FromDays(366));
         _time.Advance(TimeSpan.FromDays(366) + Limit);
         Assert.Empty(_loops.Late(Limit));
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -44,7 +44,7 @@ public sealed class LoopsTests
     public void A_loop_that_wakes_early_has_to_make_progress_within_the_limit()
     {
         using var loop = _loops.Enter("it");
-        loop.SleepsFor(TimeSpan.FromHours(1));
+        loop.Idle(TimeSpan.FromHours(1));
         loop.MadeProgress();
         _time.Advance(TimeSpan.FromSeconds(11));
         Assert.Single(_loops.Late(Limit));

@@ -201,7 +201,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
 
     private void Plan()
     {
-        Assert.True(Place.TryLook(_logs, out var place, out _));
+        Assert.True(Place.TryFind(_logs, out var place, out _));
         _planned = place.Facts.Id;
     }
 

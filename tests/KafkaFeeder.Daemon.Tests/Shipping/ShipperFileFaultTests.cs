@@ -258,7 +258,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         Assert.Equal(["1"], Transport.Topic);
         Assert.Equal(bytes - batches[1].Position, _rig.Status.LostBytes); // each byte once
         var seen = Assert.Single(_rig.Ledger(), e => e.Kind != "lost"); // the later cut is not reported as shipped bytes
-        Assert.EndsWith("had been shipped, or are in an entry before this one", seen.Reason, StringComparison.Ordinal);
+        Assert.EndsWith("had been shipped, or are in an earlier entry", seen.Reason, StringComparison.Ordinal);
     }
 
     [Fact]

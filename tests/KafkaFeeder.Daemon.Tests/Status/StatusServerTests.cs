@@ -74,8 +74,8 @@ public sealed class StatusServerTests : IAsyncLifetime
     {
         using var watcher = _status.Loops.Enter("the watcher");
         using var shipper = _status.Loops.Enter("the shipper of orders", LoopKind.Log);
-        watcher.SleepsFor(TimeSpan.FromMinutes(3));
-        shipper.SleepsFor(TimeSpan.FromMinutes(10));
+        watcher.Idle(TimeSpan.FromMinutes(3));
+        shipper.Idle(TimeSpan.FromMinutes(10));
         _time.Advance(TimeSpan.FromMinutes(8));
         Assert.Equal("ok\n", await _client.GetStringAsync("/healthz"));
         _time.Advance(TimeSpan.FromSeconds(1));

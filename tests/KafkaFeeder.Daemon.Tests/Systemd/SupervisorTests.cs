@@ -59,7 +59,7 @@ public sealed class SupervisorTests : IDisposable
     {
         using var watcher = _status.Loops.Enter("the watcher");
         using var cleaner = _status.Loops.Enter("the cleaner");
-        cleaner.SleepsFor(TimeSpan.FromHours(2));
+        cleaner.Idle(TimeSpan.FromHours(2));
         var fed = 0;
         for (var second = 0; second < 3_600; second++)
         {

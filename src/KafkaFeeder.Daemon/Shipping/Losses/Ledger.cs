@@ -9,33 +9,33 @@ namespace KafkaFeeder.Daemon.Shipping.Losses;
 /// <summary>Why something did not reach Kafka as it should have.</summary>
 internal enum LedgerKind
 {
-    /// <summary>A record that the brokers refuse; it is in quarantine, whole.</summary>
+    /// <summary>A record that the brokers refused; the whole record is in quarantine.</summary>
     Rejected,
 
-    /// <summary>The start of a batch at the end of a file: the rest was not written before its writer died, or was cut off.</summary>
+    /// <summary>The start of a batch at the end of a file: its writer died before it wrote the rest, or the rest was cut off.</summary>
     Torn,
 
-    /// <summary>Bytes that are no record batch; a copy is in quarantine, or the reason says that there is none.</summary>
+    /// <summary>Bytes that are not a record batch; a copy is in quarantine, or the reason says that there is none.</summary>
     Damaged,
 
-    /// <summary>A segment, or bytes of one, vanished before it was shipped.</summary>
+    /// <summary>A segment, or bytes of one, that vanished before being shipped.</summary>
     Lost,
 
-    /// <summary>Bytes of a segment vanished after they were shipped.</summary>
+    /// <summary>Bytes of a segment that vanished after they were shipped.</summary>
     Vanished,
 }
 
 /// <summary>
-/// The account of everything that was not shipped as it was: a JSON object a line, synced before the watermark passes
-/// what it is about. It is added up for each log, over all runs; a file that has grown large is put aside, and the next
-/// begins with what it added up to. <c>kafkafeeder acknowledge</c> adds to it from another process. Thread-safe.
+/// Records everything that was not shipped as it was: one JSON object per line, synced before the acknowledged position moves past
+/// it. Counts are kept for each log, over all runs. When the file is large, it is renamed, and the new file starts with the counts.
+/// <c>kafkafeeder acknowledge</c> writes to it from another process. Thread-safe.
 /// </summary>
 internal sealed class Ledger
 {
-    /// <summary>From this size on a new file is begun.</summary>
+    /// <summary>From this size on, in bytes, a new file is started.</summary>
     public const long StandardMaxBytes = 32 << 20;
 
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
     private readonly LedgerTally _tally = new();
@@ -46,9 +46,9 @@ internal sealed class Ledger
     private long _countedTo;
     private long _rotateAt;
 
-    /// <param name="path">Its file, which need not be there.</param>
+    /// <param name="path">Its file, which need not exist.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="maxBytes">From this size on a new file is begun.</param>
+    /// <param name="maxBytes">From this size on, in bytes, a new file is started.</param>
     public Ledger(string path, TimeProvider time, long maxBytes = StandardMaxBytes)
     {
         _path = path;
@@ -61,22 +61,22 @@ internal sealed class Ledger
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // It is said by the loop that looks at it, and by whatever is to be added.
+            // The loop that polls it reports the error, and so does the next entry.
         }
     }
 
-    /// <summary>The file before this one, once there is one.</summary>
+    /// <summary>The previous file, if there is one.</summary>
     public string OlderPath => Path.ChangeExtension(_path, ".1.jsonl");
 
     private string NewPath => _path + ".new";
 
-    /// <summary>The counts of a log, kept up to date.</summary>
+    /// <summary>The counts of a log. They are kept up to date.</summary>
     public LedgerAccount AccountOf(string directory, string component) => _tally.Of(directory, component);
 
-    /// <summary>Notices what another process has added, every few seconds.</summary>
-    public Task RunAsync(LoopProgress turns, CancellationToken stopping) => turns.RepeatAsync(CatchUp, LookInterval, _time, stopping);
+    /// <summary>Polls for entries that another process has added, every two seconds.</summary>
+    public Task RunAsync(LoopProgress progress, CancellationToken stopping) => progress.RepeatAsync(CatchUp, PollInterval, _time, stopping);
 
-    /// <summary>Counts what has come to the file since it was last read.</summary>
+    /// <summary>Counts the entries that were added to the file since it was last read.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     public void CatchUp()
     {
@@ -90,23 +90,23 @@ internal sealed class Ledger
         }
     }
 
-    /// <summary>Adds an entry and forces it to the disk.</summary>
-    /// <exception cref="IOException">It could not be written: do not pass what it is about.</exception>
+    /// <summary>Adds an entry and syncs it to disk.</summary>
+    /// <exception cref="IOException">It could not be written: do not move the acknowledged position past it.</exception>
     public void Add(LedgerKind kind, string directory, string segment, long position, long endPosition, long records, string reason) =>
         Add([new LedgerEntry(kind, directory, segment, position, endPosition, records, reason)]);
 
-    /// <summary>Adds entries and forces them to the disk together.</summary>
-    /// <exception cref="IOException">They could not be written: do not pass what they are about.</exception>
+    /// <summary>Adds entries and syncs them to disk together.</summary>
+    /// <exception cref="IOException">They could not be written: do not move the acknowledged position past them.</exception>
     public void Add(IReadOnlyList<LedgerEntry> entries)
     {
         var now = _time.GetUtcNow();
         Write([.. entries.Select(e => LedgerLine.Of(e, now))]);
     }
 
-    /// <summary>Somebody has looked at what is in it.</summary>
-    /// <param name="component">Of which logs; null: of all.</param>
-    /// <param name="by">Who.</param>
-    /// <returns>The logs that had something to look at, with their counts until now.</returns>
+    /// <summary>Records that a person has seen the incidents (<c>kafkafeeder acknowledge</c>).</summary>
+    /// <param name="component">The component of the logs; null: all logs.</param>
+    /// <param name="by">The person.</param>
+    /// <returns>The logs with something unacknowledged, with their counts before this call.</returns>
     /// <exception cref="IOException">It could not be read or written.</exception>
     public IReadOnlyList<KeyValuePair<(string Directory, string Component), LedgerCounts>> Acknowledge(string? component, string by)
     {
@@ -156,15 +156,15 @@ internal sealed class Ledger
             return;
         }
 
-        var all = new LedgerTally(); // another file, or one that was cut: all of it
+        var all = new LedgerTally(); // the file was replaced or cut: count all of it
         _countedTo = all.Read(file, 0);
         _countedFile = facts.Id;
         _tally.Replace(all);
     }
 
     /// <summary>
-    /// Begins a new file with what this one adds up to. The file of this name is whole at each moment: a copy of it gets the
-    /// older name, then the new one takes its place.
+    /// Starts a new file with the counts of this one. There is a complete file at this path at all times: first a copy of it gets the
+    /// older name, then the new file replaces it.
     /// </summary>
     private void RotateIfLarge()
     {
@@ -180,7 +180,7 @@ internal sealed class Ledger
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _rotateAt = new FileInfo(_path).Length + (_maxBytes / 32); // no room, maybe: it goes on in the same file
+            _rotateAt = new FileInfo(_path).Length + (_maxBytes / 32); // perhaps the disk is full: continue with the same file
         }
     }
 
@@ -208,7 +208,7 @@ internal sealed class Ledger
 
     private void WriteNew(Action<Stream> write)
     {
-        File.Delete(NewPath); // of a rotation that a crash cut short
+        File.Delete(NewPath); // left by a rotation that a crash interrupted
         using var file = new FileStream(NewPath, StateDirectory.Private(FileMode.CreateNew, FileAccess.Write, FileShare.None));
         using var buffered = new BufferedStream(file, 64 << 10);
         write(buffered);
@@ -216,7 +216,7 @@ internal sealed class Ledger
         DurableFile.Sync(file.SafeFileHandle, NewPath);
     }
 
-    /// <summary>Goes to the end; a line that a crash cut short gets its end, so that the next is one of its own.</summary>
+    /// <summary>Seeks to the end. If a crash left the last line incomplete, ends it, so that the next entry gets its own line.</summary>
     private static void EndTornLine(FileStream file)
     {
         if (file.Length > 0)

@@ -1,9 +1,9 @@
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
-/// <summary>What was not shipped as it was.</summary>
+/// <summary>Sums of records and bytes that were not shipped as they were.</summary>
 /// <param name="Rejected">Records that the brokers refused.</param>
 /// <param name="Torn">Bytes of batches that their writers did not finish.</param>
-/// <param name="Damaged">Bytes that are no record batch.</param>
+/// <param name="Damaged">Bytes that are not a record batch.</param>
 /// <param name="Lost">Bytes that vanished before they were shipped.</param>
 internal readonly record struct LedgerSums(long Rejected, long Torn, long Damaged, long Lost)
 {
@@ -17,10 +17,10 @@ internal readonly record struct LedgerSums(long Rejected, long Torn, long Damage
     };
 }
 
-/// <summary>What the ledger says of a log, over all runs. Immutable.</summary>
-/// <param name="Total">All of it.</param>
-/// <param name="Unacknowledged">What came after the last acknowledgement.</param>
-/// <param name="Incidents">Entries that nobody has acknowledged and that somebody should look at: a torn tail is none.</param>
+/// <summary>The counts of a log in the ledger, over all runs. Immutable.</summary>
+/// <param name="Total">The sums of all entries.</param>
+/// <param name="Unacknowledged">The sums of entries after the last <c>kafkafeeder acknowledge</c>.</param>
+/// <param name="Incidents">The number of those entries that a person should look at. A torn tail is not one of them.</param>
 internal sealed record LedgerCounts(LedgerSums Total, LedgerSums Unacknowledged, long Incidents)
 {
     public static LedgerCounts None { get; } = new(default, default, 0);
@@ -33,7 +33,7 @@ internal sealed record LedgerCounts(LedgerSums Total, LedgerSums Unacknowledged,
     public LedgerCounts Acknowledged() => new(Total, default, 0);
 }
 
-/// <summary>The counts of one log, as they are now. Thread-safe: replaced as a whole.</summary>
+/// <summary>The current counts of one log. Thread-safe: they are replaced as a whole.</summary>
 internal sealed class LedgerAccount
 {
     private volatile LedgerCounts _counts = LedgerCounts.None;
@@ -41,13 +41,13 @@ internal sealed class LedgerAccount
     public LedgerCounts Counts { get => _counts; set => _counts = value; }
 }
 
-/// <summary>One thing that was not shipped as it was.</summary>
-/// <param name="Kind">What became of it.</param>
-/// <param name="Directory">The log's.</param>
-/// <param name="Segment">Its name.</param>
-/// <param name="Position">Where it begins.</param>
-/// <param name="EndPosition">Where it ends, exclusive.</param>
-/// <param name="Records">How many records, where that is known.</param>
+/// <summary>An entry of the ledger: something that was not shipped as it was.</summary>
+/// <param name="Kind">What happened.</param>
+/// <param name="Directory">The directory of the log.</param>
+/// <param name="Segment">The file name of the segment.</param>
+/// <param name="Position">The position of the first byte.</param>
+/// <param name="EndPosition">The position after the last byte.</param>
+/// <param name="Records">The number of records; 0 if it is not known.</param>
 /// <param name="Reason">Why.</param>
 internal readonly record struct LedgerEntry(
     LedgerKind Kind, string Directory, string Segment, long Position, long EndPosition, long Records, string Reason)

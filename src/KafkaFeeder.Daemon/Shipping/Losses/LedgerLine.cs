@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
-/// <summary>A line of the ledger: an entry, an acknowledgement, or what an older file added up to for one log.</summary>
+/// <summary>A line of the ledger: an entry, an acknowledgement, or the counts of one log in older files.</summary>
 internal sealed record LedgerLine
 {
     public const string AcknowledgedKind = "acknowledged";
@@ -17,10 +17,10 @@ internal sealed record LedgerLine
 
     public string? Kind { get; init; }
 
-    /// <summary>The log's; of an acknowledgement null for all directories.</summary>
+    /// <summary>The directory of the log. In an acknowledgement, null means all directories.</summary>
     public string? Directory { get; init; }
 
-    /// <summary>Of an acknowledgement, null for all; of an entry it is in the segment's name.</summary>
+    /// <summary>The component. In an acknowledgement, null means all. In an entry it is null: the segment's name contains it.</summary>
     public string? Component { get; init; }
 
     public string? Segment { get; init; }
@@ -33,7 +33,7 @@ internal sealed record LedgerLine
 
     public string? Reason { get; init; }
 
-    /// <summary>Who acknowledged.</summary>
+    /// <summary>The person who acknowledged.</summary>
     public string? By { get; init; }
 
     public LedgerSums? Total { get; init; }
@@ -67,7 +67,7 @@ internal sealed record LedgerLine
 
     public LedgerCounts Counts() => new(Total ?? default, Unacknowledged ?? default, Incidents ?? 0);
 
-    /// <summary>False if it is no entry, or not a whole one.</summary>
+    /// <summary>Converts the line to an entry. False if it is not an entry, or not a complete one.</summary>
     public bool TryEntry(out LedgerEntry entry)
     {
         entry = default;
@@ -88,7 +88,7 @@ internal sealed record LedgerLine
     }
 }
 
-/// <summary>How a line is read and written, made when the program is compiled: the daemon has no reflection at work.</summary>
+/// <summary>JSON serialization code, generated at compile time: the daemon uses no reflection for it.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LedgerLine))]

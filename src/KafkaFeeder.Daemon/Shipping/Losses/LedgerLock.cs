@@ -5,13 +5,13 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
 /// <summary>
-/// Keeps two processes from adding to the ledger at once: flock on its directory, which needs no file of its own (one that
-/// root has made the daemon could not open) and does not change when the ledger is replaced. Where the file system has no
-/// such lock there is none: an entry is one call that appends.
+/// Prevents two processes from writing to the ledger at once, by flock(2) on its directory. That needs no lock file (the daemon could
+/// not open one that root has created), and it holds when the ledger file is replaced. If the file system has no such lock, there is
+/// none: then an entry is only protected because it is written by one call.
 /// </summary>
 internal static class LedgerLock
 {
-    /// <summary>Waits for the lock. Dispose lets go of it.</summary>
+    /// <summary>Waits for the lock. Dispose releases it.</summary>
     public static SafeFileHandle Take(string directory)
     {
         var file = new SafeFileHandle(
@@ -19,7 +19,7 @@ internal static class LedgerLock
             ownsHandle: true);
         while (!file.IsInvalid && FileCalls.Flock(file, FileCalls.LockExclusive) != 0 && Marshal.GetLastPInvokeError() == Interrupted)
         {
-            // A signal came: wait on.
+            // Interrupted by a signal: wait again.
         }
 
         return file;

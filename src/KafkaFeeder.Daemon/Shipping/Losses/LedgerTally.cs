@@ -7,17 +7,17 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
 /// <summary>
-/// Adds up the lines of a ledger, one after the other. A line that a crash cut short, or that is none of the ledger's, counts
-/// for nothing. Reading needs memory for one line and for a count of each log. One thread adds, any may ask.
+/// Adds up the lines of a ledger. A line that is incomplete after a crash, or that is not a line of the ledger, is ignored. Reading
+/// needs memory for one line and for the counts of each log. One thread adds; any thread may read the counts.
 /// </summary>
 internal sealed class LedgerTally
 {
-    /// <summary>An entry has a path of at most 4 KiB, a name and a reason; what is longer was not written by the ledger.</summary>
+    /// <summary>An entry has a path of at most 4 KiB, a name and a reason; a longer line was not written by the ledger.</summary>
     private const int MaxLineBytes = 256 << 10;
 
     private readonly ConcurrentDictionary<(string Directory, string Component), LedgerAccount> _accounts = [];
 
-    /// <summary>Each log that the ledger names, or that was asked for.</summary>
+    /// <summary>The counts of each log that is in the ledger, or for which <see cref="Of"/> was called.</summary>
     public IEnumerable<KeyValuePair<(string Directory, string Component), LedgerCounts>> All =>
         _accounts.Select(a => KeyValuePair.Create(a.Key, a.Value.Counts));
 
@@ -25,7 +25,7 @@ internal sealed class LedgerTally
     public LedgerAccount Of(string directory, string component) =>
         _accounts.GetOrAdd((directory, component), _ => new LedgerAccount());
 
-    /// <summary>Takes over all counts of another one; what that one does not know is nothing.</summary>
+    /// <summary>Takes over all counts of another tally. A log that is not in it gets counts of 0.</summary>
     public void Replace(LedgerTally other)
     {
         foreach (var key in other._accounts.Keys.Concat(_accounts.Keys).Distinct().ToList())
@@ -34,8 +34,8 @@ internal sealed class LedgerTally
         }
     }
 
-    /// <summary>Counts the whole lines from a position on.</summary>
-    /// <returns>Where the first line begins that has no end yet.</returns>
+    /// <summary>Counts the complete lines from a position on.</summary>
+    /// <returns>The position of the first incomplete line.</returns>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public long Read(SafeFileHandle file, long position)
     {
@@ -100,7 +100,7 @@ internal sealed class LedgerTally
         }
         catch (JsonException)
         {
-            // Cut short by a crash, or by hand: the lines after it count.
+            // Incomplete after a crash, or edited by hand: the lines after it count.
         }
     }
 

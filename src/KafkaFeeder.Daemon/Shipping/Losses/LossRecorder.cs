@@ -9,8 +9,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
 /// <summary>
-/// Accounts for everything of one log that does not reach Kafka as it was: quarantine first, then the ledger, then the
-/// counters and the log. Only when a call has returned may the watermark pass.
+/// Records everything of one log that does not reach Kafka as it was: first in quarantine, then in the ledger, then in the counters
+/// and in the daemon's log. Only when a call has returned may the acknowledged position move past it.
 /// </summary>
 internal sealed class LossRecorder(
     Ledger ledger, Quarantine quarantine, string directory, string component, ILogger logger, TimeProvider time) : IDisposable
@@ -24,14 +24,14 @@ internal sealed class LossRecorder(
     private readonly RepeatLimit _rejectedLogged = new(time);
     private long _rejectedSince;
 
-    /// <summary>What of this log is in quarantine, in bytes on the disk.</summary>
+    /// <summary>What quarantine of this log takes on disk, in bytes.</summary>
     public long QuarantineBytes => quarantine.Bytes;
 
-    /// <summary>Whether records of so many bytes can be set aside now; if not, why not and what to do.</summary>
+    /// <summary>True if records of this many bytes can be set aside now; if not, the reason says why, and what to do.</summary>
     public bool HasRoomFor(long bytes, [NotNullWhen(false)] out string? reason) => quarantine.HasRoomFor(bytes, out reason);
 
-    /// <summary>Bytes of a segment are no batch, or the start of one that was never finished.</summary>
-    /// <returns>False if they are not all in quarantine, since there is no room: they are in the segment, and nowhere else.</returns>
+    /// <summary>Records bytes of a segment that are not a batch, or that are the start of an unfinished batch (a torn tail).</summary>
+    /// <returns>False if not all damaged bytes could be copied to quarantine: then the segment has the only copy.</returns>
     public bool Damaged(SafeFileHandle file, string segment, SegmentDamage damage)
     {
         if (damage.IsTornTail)
@@ -49,7 +49,7 @@ internal sealed class LossRecorder(
         return isCopied;
     }
 
-    /// <summary>Bytes vanished before they were shipped.</summary>
+    /// <summary>Records bytes that vanished before they were shipped.</summary>
     public void Lost(string segment, long position, long endPosition, string reason)
     {
         ledger.Add(LedgerKind.Lost, directory, segment, position, endPosition, 0, reason);
@@ -57,37 +57,38 @@ internal sealed class LossRecorder(
     }
 
     /// <summary>
-    /// A file was cut behind what was confirmed. Bytes that had been shipped vanished: nothing is missing of those, but
-    /// somebody cuts files that he should not. What was written after them is lost. All of it is in the ledger, or nothing.
+    /// Records that a file was cut before the acknowledged position. The bytes up to that position had been shipped, so nothing of
+    /// those is lost, but somebody cuts files that must not be cut. Bytes written after the position are lost. Both entries are
+    /// written to the ledger, or none.
     /// </summary>
-    /// <param name="segment">Its name.</param>
-    /// <param name="bytes">What is left.</param>
-    /// <param name="confirmed">To where it was confirmed.</param>
-    /// <param name="written">To where it had been written.</param>
-    /// <param name="lostReason">Why what was not confirmed is lost.</param>
-    public void Cut(string segment, long bytes, long confirmed, long written, string lostReason)
+    /// <param name="segment">The file name of the segment.</param>
+    /// <param name="bytes">The size that is left.</param>
+    /// <param name="acknowledged">The acknowledged position.</param>
+    /// <param name="written">The position up to which it had been written.</param>
+    /// <param name="lostReason">Why the bytes after the acknowledged position are lost.</param>
+    public void Cut(string segment, long bytes, long acknowledged, long written, string lostReason)
     {
         const string Reason =
-            "the file has shrunk behind what was confirmed; the bytes had been shipped, or are in an entry before this one";
-        var vanished = new LedgerEntry(LedgerKind.Vanished, directory, segment, bytes, confirmed, 0, Reason);
-        if (written <= confirmed)
+            "the file was cut before the acknowledged position; the bytes had been shipped, or are in an earlier entry";
+        var vanished = new LedgerEntry(LedgerKind.Vanished, directory, segment, bytes, acknowledged, 0, Reason);
+        if (written <= acknowledged)
         {
             ledger.Add([vanished]);
             return;
         }
 
-        ledger.Add([vanished, new LedgerEntry(LedgerKind.Lost, directory, segment, confirmed, written, 0, lostReason)]);
-        FeederLog.Lost(logger, PathOf(segment), confirmed, written, lostReason);
+        ledger.Add([vanished, new LedgerEntry(LedgerKind.Lost, directory, segment, acknowledged, written, 0, lostReason)]);
+        FeederLog.Lost(logger, PathOf(segment), acknowledged, written, lostReason);
     }
 
     /// <summary>
-    /// The brokers will never take these records. All are safe when <see cref="Refusals.Commit"/> has returned. If that fails, what
-    /// is in quarantine already is not copied again by the next try.
+    /// Starts to set aside records that the brokers will never accept. All are on disk when <see cref="Refusals.Commit"/> has returned.
+    /// If that fails, the next attempt does not copy records again that are in quarantine already.
     /// </summary>
-    /// <param name="batch">Whose records.</param>
-    /// <param name="bytes">What those take that are not in quarantine.</param>
-    /// <param name="inQuarantine">By index: records that are in quarantine. Those that are added join them once they are on the disk.</param>
-    /// <exception cref="IOException">There is no room for so many bytes of them.</exception>
+    /// <param name="batch">The batch of the records.</param>
+    /// <param name="bytes">The bytes that the records need that are not in quarantine yet.</param>
+    /// <param name="inQuarantine">Indexes of records that are in quarantine. Added records join them once they are on disk.</param>
+    /// <exception cref="IOException">Quarantine has no room for this many bytes.</exception>
     public Refusals Rejected(StoredBatch batch, long bytes, HashSet<int> inQuarantine)
     {
         quarantine.Take(bytes);
@@ -100,10 +101,10 @@ internal sealed class LossRecorder(
         quarantine.Dispose();
     }
 
-    /// <summary>For the log: directories hold segments of the same name.</summary>
+    /// <summary>The path for log events: several directories may have segments of the same name.</summary>
     private string PathOf(string segment) => Path.Combine(directory, segment);
 
-    /// <summary>The first at once, then one line in a while with how many there were.</summary>
+    /// <summary>Logs the first refused record at once, then from time to time one line with their number.</summary>
     private void LogRejected(string segment, long offset, string reason)
     {
         if (!_rejectedLogged.TryTake())
@@ -125,28 +126,28 @@ internal sealed class LossRecorder(
         }
     }
 
-    /// <summary>Refused records of one batch: they become safe together.</summary>
-    public sealed class Refusals(LossRecorder book, StoredBatch batch, HashSet<int> inQuarantine)
+    /// <summary>Refused records of one batch. They are synced to disk together.</summary>
+    public sealed class Refusals(LossRecorder recorder, StoredBatch batch, HashSet<int> inQuarantine)
     {
         private readonly List<(LedgerEntry Entry, long Offset, string Reason)> _refused = [];
         private readonly List<int> _added = [];
 
-        /// <summary>One more.</summary>
-        /// <param name="index">Its place in the batch.</param>
-        /// <param name="record">What it is.</param>
-        /// <param name="reason">Why the brokers do not take it.</param>
-        /// <exception cref="IOException">It cannot be set aside: do not pass it.</exception>
+        /// <summary>Adds a record.</summary>
+        /// <param name="index">Its index in the batch, from 0.</param>
+        /// <param name="record">The record.</param>
+        /// <param name="reason">Why the brokers refuse it.</param>
+        /// <exception cref="IOException">It cannot be set aside: do not settle it.</exception>
         public void Add(int index, in Record record, string reason)
         {
             if (!inQuarantine.Contains(index))
             {
-                book.Quarantine.Add(record);
+                recorder.Quarantine.Add(record);
                 _added.Add(index);
             }
 
             var entry = new LedgerEntry(
                 LedgerKind.Rejected,
-                book.Directory,
+                recorder.Directory,
                 batch.FileName,
                 batch.Position,
                 batch.EndPosition,
@@ -155,16 +156,16 @@ internal sealed class LossRecorder(
             _refused.Add((entry, record.Offset, reason));
         }
 
-        /// <summary>Forces the records to the disk, then the entries in the ledger.</summary>
-        /// <exception cref="IOException">They are not safe: do not pass them.</exception>
+        /// <summary>Syncs the records to disk, then the entries in the ledger.</summary>
+        /// <exception cref="IOException">They may not be on disk: do not settle them.</exception>
         public void Commit()
         {
-            book.Quarantine.Sync();
+            recorder.Quarantine.Sync();
             inQuarantine.UnionWith(_added);
-            book.Ledger.Add([.. _refused.Select(r => r.Entry)]);
+            recorder.Ledger.Add([.. _refused.Select(r => r.Entry)]);
             foreach (var (_, offset, reason) in _refused)
             {
-                book.LogRejected(batch.FileName, offset, reason);
+                recorder.LogRejected(batch.FileName, offset, reason);
             }
         }
     }

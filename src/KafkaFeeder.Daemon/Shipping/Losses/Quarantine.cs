@@ -10,30 +10,30 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
 /// <summary>
-/// Keeps what could not be shipped: refused records, whole, in segments of their own; damaged bytes as they lay. Durable
-/// when a call returns, so that the watermark may pass them. What a crash between this and the checkpoint leaves: the
-/// same record in quarantine twice. What finds no room is not written.
+/// Keeps what could not be shipped: refused records, whole, in segments of its own; damaged bytes as copies. They are on disk when
+/// <see cref="Sync"/> or <see cref="TryAddDamage"/> has returned, so that the acknowledged position may move past them. A crash before
+/// the next checkpoint may leave the same record in quarantine twice. If there is no room, nothing is written.
 /// </summary>
 internal sealed class Quarantine(string directory, string component, QuarantineSpace space) : IDisposable
 {
-    /// <summary>The most that is copied of one stretch of damage, in bytes: it may be a whole file of something else.</summary>
+    /// <summary>How much of one damaged range is copied at most, in bytes: the range may be a whole foreign file.</summary>
     private const long MaxDamageBytes = 64 << 20;
 
-    /// <summary>The most copies of one name and position: of files that took the name one after the other.</summary>
+    /// <summary>How many copies of one name and position there may be, from different files that had the name.</summary>
     private const int MaxCopies = 100;
 
-    /// <summary>As much as a batch may hold that is read: what is too large for the brokers must not be so here.</summary>
+    /// <summary>The largest batch that the daemon reads: a record that is too large for the brokers must fit here.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
-    /// <summary>More than a record takes beside its key, value and headers, if it is a batch by itself.</summary>
+    /// <summary>An upper bound of the bytes that a record in its own batch takes besides its key, value and headers.</summary>
     private const int RecordOverhead = 128;
 
     private LogWriter? _records;
 
-    /// <summary>What there is of this log, in bytes on the disk.</summary>
+    /// <summary>What quarantine of this log takes on disk, in bytes.</summary>
     public long Bytes => space.BytesOf(directory);
 
-    /// <summary>What a record takes at most.</summary>
+    /// <summary>The most bytes that a record takes.</summary>
     public static long BytesOf(in Record record)
     {
         var bytes = (long)RecordOverhead + record.Key.Length + record.Value.Length;
@@ -45,10 +45,10 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         return bytes;
     }
 
-    /// <summary>Whether there is room for so many bytes; if not, why not and what to do.</summary>
+    /// <summary>True if there is room for this many bytes; if not, the reason says why, and what to do.</summary>
     public bool HasRoomFor(long bytes, [NotNullWhen(false)] out string? reason) => space.HasRoom(directory, bytes, out reason);
 
-    /// <summary>To be called before records of so many bytes are added.</summary>
+    /// <summary>Reserves room. To be called before records of this many bytes are added.</summary>
     /// <exception cref="IOException">There is no room for them.</exception>
     public void Take(long bytes)
     {
@@ -58,8 +58,8 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         }
     }
 
-    /// <summary>Sets a record aside. It is safe after <see cref="Sync"/>.</summary>
-    /// <exception cref="IOException">It cannot be written: do not pass it.</exception>
+    /// <summary>Sets a record aside. It is on disk after <see cref="Sync"/>.</summary>
+    /// <exception cref="IOException">It cannot be written: do not settle it.</exception>
     public void Add(in Record record)
     {
         StateDirectory.CreateDirectory(directory);
@@ -67,8 +67,8 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         _records.Append(new NewRecord(record), Durability.Flushed);
     }
 
-    /// <summary>Forces the records that were added to the disk.</summary>
-    /// <exception cref="IOException">They are not safe yet: do not pass them.</exception>
+    /// <summary>Syncs the added records to disk.</summary>
+    /// <exception cref="IOException">They may not be on disk: do not settle them.</exception>
     public void Sync()
     {
         _records?.Flush(Durability.Synced);
@@ -76,16 +76,16 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
     }
 
     /// <summary>
-    /// Copies damaged bytes of a segment to a file named after it and their position; beside what another file of that name
-    /// had there. Holes stay holes.
+    /// Copies damaged bytes of a segment to a file that is named after the segment and their position. If there is a copy from
+    /// another file of that name, the new copy gets a number. Holes stay holes.
     /// </summary>
     /// <param name="segment">The open segment.</param>
     /// <param name="segmentName">Its name.</param>
     /// <param name="position">The position of the first damaged byte.</param>
     /// <param name="endPosition">The position after the last.</param>
-    /// <param name="uncopied">What of them is not copied, and why.</param>
+    /// <param name="uncopied">Which bytes are not copied, and why; null if all are.</param>
     /// <returns>True if all are copied.</returns>
-    /// <exception cref="IOException">They are not safe yet: do not skip them.</exception>
+    /// <exception cref="IOException">The copy may not be on disk: do not skip the bytes.</exception>
     public bool TryAddDamage(
         SafeFileHandle segment, string segmentName, long position, long endPosition, [NotNullWhen(false)] out string? uncopied)
     {
@@ -101,7 +101,7 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         if (File.Exists(path) && new FileInfo(path).Length >= Math.Min(end, RandomAccess.GetLength(segment)) - position)
         {
             using var there = SegmentHandle.OpenForReading(path);
-            DurableFile.Sync(there, path); // what was to be synced when it was written may have been cut short
+            DurableFile.Sync(there, path); // the sync after writing it may have been interrupted
         }
         else if (!space.TryTake(directory, FileExtents.DiskBytesOfCopy(segment, position, end), out var reason))
         {
@@ -128,7 +128,7 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                return false; // somebody else's, no file, or damaged itself
+                return false; // not readable: another user's file, not a file, or damaged
             }
         }
     }
@@ -138,7 +138,7 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
     private string PathOf(string name, int copy) => Path.Combine(
         directory, copy == 1 ? $"{name}.damaged" : string.Create(CultureInfo.InvariantCulture, $"{name}.{copy}.damaged"));
 
-    /// <summary>Whole, or not under that name.</summary>
+    /// <summary>Writes a copy. It has its name only when it is complete.</summary>
     private void Copy(SafeFileHandle segment, long position, long end, string path)
     {
         StateDirectory.CreateDirectory(directory);
@@ -156,7 +156,7 @@ internal sealed class Quarantine(string directory, string component, QuarantineS
         }
         catch
         {
-            File.Delete(unfinished); // half a copy takes room from others
+            File.Delete(unfinished); // it would take room from others
             throw;
         }
     }

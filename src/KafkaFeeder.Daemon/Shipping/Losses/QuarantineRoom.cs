@@ -6,34 +6,34 @@ using KafkaFeeder.Units;
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
 /// <summary>
-/// Decides what may still go to quarantine, by what lay there at the last look and what was added since. What is written
-/// while somebody looks counts twice until the next look, and never not at all. Pure; not thread-safe.
+/// Decides what may be added to quarantine, from its size at the last scan and the bytes added since. Bytes that are written during a
+/// scan may count twice until the next scan, but always count. Pure; not thread-safe.
 /// </summary>
-/// <param name="root">The directory of quarantine, for what is said.</param>
+/// <param name="root">The directory of quarantine, for messages.</param>
 /// <param name="options">The limits.</param>
 internal sealed class QuarantineRoom(string root, QuarantineOptions options)
 {
     /// <summary>
-    /// What of the file system is left free for checkpoints and the ledger: a snapshot of 100,000 segments, and the next.
+    /// Bytes of the file system that stay free for checkpoints and the ledger: two snapshots of 100,000 segments.
     /// </summary>
     public const long ReservedBytes = 64 << 20;
 
     private readonly Dictionary<string, Share> _logs = new(StringComparer.Ordinal);
 
-    /// <summary>What quarantine takes on the disk.</summary>
+    /// <summary>What quarantine takes on disk, in bytes.</summary>
     public long Bytes => _logs.Values.Sum(l => l.Bytes);
 
-    /// <summary>Why something that found no room would find none now; null: whatever was asked for last would fit.</summary>
+    /// <summary>Why the last request of some log would not fit now; null: the last request of each log would fit.</summary>
     public string? Full => _logs.Values.Select(l => l.Full).FirstOrDefault(f => f is not null);
 
-    /// <summary>What a log's quarantine takes on the disk.</summary>
+    /// <summary>What quarantine of a log takes on disk, in bytes.</summary>
     public long BytesOf(string log) => _logs.TryGetValue(log, out var share) ? share.Bytes : 0;
 
-    /// <summary>Asks whether there is room.</summary>
+    /// <summary>True if there is room.</summary>
     /// <param name="log">The name of the log's directory in quarantine.</param>
-    /// <param name="bytes">What it takes on the disk.</param>
-    /// <param name="freeBytes">What is free there.</param>
-    /// <param name="reason">Why there is none, with what to do.</param>
+    /// <param name="bytes">What is to be added, in bytes on disk.</param>
+    /// <param name="freeBytes">Free bytes of the file system.</param>
+    /// <param name="reason">Why there is no room, and what to do.</param>
     public bool HasRoom(string log, long bytes, long freeBytes, [NotNullWhen(false)] out string? reason)
     {
         var share = ShareOf(log);
@@ -42,7 +42,7 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
         return reason is null;
     }
 
-    /// <summary>The same, and it is about to be written; what was taken before is written.</summary>
+    /// <summary>Like <see cref="HasRoom"/>, and reserves the bytes. What was reserved before counts as written.</summary>
     public bool TryTake(string log, long bytes, long freeBytes, [NotNullWhen(false)] out string? reason)
     {
         Written(log);
@@ -51,7 +51,7 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
         return hasRoom;
     }
 
-    /// <summary>What was taken is written.</summary>
+    /// <summary>The reserved bytes were written.</summary>
     public void Written(string log)
     {
         var share = ShareOf(log);
@@ -59,8 +59,8 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
         share.Open = 0;
     }
 
-    /// <summary>Somebody is about to look at what there is.</summary>
-    public void LookBegins()
+    /// <summary>A scan of the directory begins.</summary>
+    public void ScanBegins()
     {
         foreach (var share in _logs.Values)
         {
@@ -68,8 +68,8 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
         }
     }
 
-    /// <summary>So much was found of each log.</summary>
-    public void Looked(IReadOnlyDictionary<string, long> found, long freeBytes)
+    /// <summary>A scan has ended, with these bytes for each log.</summary>
+    public void Scanned(IReadOnlyDictionary<string, long> found, long freeBytes)
     {
         foreach (var log in found.Keys.Concat(_logs.Keys).Distinct().ToList())
         {
@@ -85,7 +85,7 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
         }
     }
 
-    /// <summary>Why there is no room for what was asked for last; null while there is.</summary>
+    /// <summary>Why there is no room for the last request; null if there is.</summary>
     private string? FullReason(string log, Share share, long freeBytes)
     {
         if (share.Wanted == 0)
@@ -105,7 +105,7 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
     }
 
     private static string Limit(string setting, long bytes) =>
-        $"{SizeText.Format(bytes)} (quarantine.{setting} of conf.yaml); move away what lies there, or raise the setting and restart";
+        $"{SizeText.Format(bytes)} (quarantine.{setting} of conf.yaml); move files away from there, or raise the setting and restart";
 
     private Share ShareOf(string log)
     {
@@ -117,19 +117,19 @@ internal sealed class QuarantineRoom(string root, QuarantineOptions options)
         return share;
     }
 
-    /// <summary>What one log has there.</summary>
+    /// <summary>The share of one log.</summary>
     private sealed class Share
     {
         public long Found { get; set; }
 
         public long Added { get; set; }
 
-        /// <summary>Of <see cref="Added"/>, what was written before the look in progress, which finds it.</summary>
+        /// <summary>The part of <see cref="Added"/> that was written before the current scan began: the scan finds it.</summary>
         public long AddedBefore { get; set; }
 
         public long Open { get; set; }
 
-        /// <summary>What was asked for last.</summary>
+        /// <summary>The bytes of the last request.</summary>
         public long Wanted { get; set; }
 
         public string? Full { get; set; }

@@ -8,26 +8,26 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Shipping.Losses;
 
 /// <summary>
-/// The room for what cannot be shipped, shared by all logs: looks now and then at what lies there, whoever put it there or
-/// took it away, and lets <see cref="QuarantineRoom"/> decide. Thread-safe.
+/// The space of quarantine, shared by all logs. Scans the directory from time to time, since people add and remove files there, and
+/// lets <see cref="QuarantineRoom"/> decide. Thread-safe.
 /// </summary>
 internal sealed class QuarantineSpace
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ScanInterval = TimeSpan.FromSeconds(10);
 
-    /// <summary>Looking at very many files takes at most a hundredth of the time.</summary>
+    /// <summary>Scanning very many files takes at most one part in this many of the time.</summary>
     private const int RestFactor = 100;
 
     private readonly Lock _lock = new();
-    private readonly Lock _looking = new();
+    private readonly Lock _scanning = new();
     private readonly string _root;
     private readonly QuarantineOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly Func<string, long> _freeBytes;
     private readonly QuarantineRoom _room;
-    private long? _lookedAt;
-    private TimeSpan _rest = LookInterval;
+    private long? _scannedAt;
+    private TimeSpan _rest = ScanInterval;
     private readonly RepeatLimit _logged;
     private bool _isFullLogged;
 
@@ -35,7 +35,7 @@ internal sealed class QuarantineSpace
     /// <param name="options">The limits.</param>
     /// <param name="logger">Logs when it is full, and when it has room again.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="freeBytes">What is free for this user on the file system of a directory; null: by statvfs.</param>
+    /// <param name="freeBytes">Returns the bytes that are free for this user on the file system of a directory; null: by statvfs.</param>
     public QuarantineSpace(string root, QuarantineOptions options, ILogger logger, TimeProvider time, Func<string, long>? freeBytes = null)
     {
         _root = root;
@@ -47,10 +47,10 @@ internal sealed class QuarantineSpace
         _room = new QuarantineRoom(root, options);
     }
 
-    /// <summary>What may lie there.</summary>
+    /// <summary>The most that quarantine may take, in bytes.</summary>
     public long LimitBytes => _options.MaxTotalBytes;
 
-    /// <summary>What lies there.</summary>
+    /// <summary>What quarantine takes on disk, in bytes.</summary>
     public long Bytes
     {
         get
@@ -62,7 +62,7 @@ internal sealed class QuarantineSpace
         }
     }
 
-    /// <summary>Why it is full, with what to do; null: it is not.</summary>
+    /// <summary>Why it is full, and what to do; null: it is not.</summary>
     public string? Full
     {
         get
@@ -74,11 +74,11 @@ internal sealed class QuarantineSpace
         }
     }
 
-    /// <summary>Looks every few seconds.</summary>
-    public Task RunAsync(LoopProgress turns, CancellationToken stopping) =>
-        turns.RepeatAsync(LookIfDue, LookInterval, _time, stopping);
+    /// <summary>Scans every ten seconds, or less often if a scan takes long.</summary>
+    public Task RunAsync(LoopProgress progress, CancellationToken stopping) =>
+        progress.RepeatAsync(ScanIfDue, ScanInterval, _time, stopping);
 
-    /// <summary>What lies there of a log, by the directory of its quarantine.</summary>
+    /// <summary>What quarantine of a log takes on disk, in bytes, given its directory in quarantine.</summary>
     public long BytesOf(string directory)
     {
         lock (_lock)
@@ -88,10 +88,10 @@ internal sealed class QuarantineSpace
     }
 
     /// <inheritdoc cref="QuarantineRoom.HasRoom"/>
-    /// <exception cref="IOException">The file system does not say what is free.</exception>
+    /// <exception cref="IOException">The free space cannot be determined.</exception>
     public bool HasRoom(string directory, long bytes, [NotNullWhen(false)] out string? reason)
     {
-        LookIfDue();
+        ScanIfDue();
         lock (_lock)
         {
             var hasRoom = _room.HasRoom(Path.GetFileName(directory), bytes, FreeBytes(), out reason);
@@ -101,10 +101,10 @@ internal sealed class QuarantineSpace
     }
 
     /// <inheritdoc cref="QuarantineRoom.TryTake"/>
-    /// <exception cref="IOException">The file system does not say what is free.</exception>
+    /// <exception cref="IOException">The free space cannot be determined.</exception>
     public bool TryTake(string directory, long bytes, [NotNullWhen(false)] out string? reason)
     {
-        LookIfDue();
+        ScanIfDue();
         lock (_lock)
         {
             var isTaken = _room.TryTake(Path.GetFileName(directory), bytes, FreeBytes(), out reason);
@@ -122,19 +122,19 @@ internal sealed class QuarantineSpace
         }
     }
 
-    /// <summary>Others do not wait for who looks, but for the first time.</summary>
-    private void LookIfDue()
+    /// <summary>Scans if it is due. If another thread is scanning, returns at once, except during the first scan.</summary>
+    private void ScanIfDue()
     {
         if (!IsDue())
         {
             return;
         }
 
-        if (_lookedAt is null)
+        if (_scannedAt is null)
         {
-            _looking.Enter();
+            _scanning.Enter();
         }
-        else if (!_looking.TryEnter())
+        else if (!_scanning.TryEnter())
         {
             return;
         }
@@ -143,12 +143,12 @@ internal sealed class QuarantineSpace
         {
             if (IsDue())
             {
-                Look();
+                Scan();
             }
         }
         finally
         {
-            _looking.Exit();
+            _scanning.Exit();
         }
     }
 
@@ -156,30 +156,30 @@ internal sealed class QuarantineSpace
     {
         lock (_lock)
         {
-            return _lookedAt is not { } at || _time.GetElapsedTime(at) >= _rest;
+            return _scannedAt is not { } at || _time.GetElapsedTime(at) >= _rest;
         }
     }
 
-    private void Look()
+    private void Scan()
     {
         lock (_lock)
         {
-            _room.LookBegins();
+            _room.ScanBegins();
         }
 
         var began = _time.GetTimestamp();
         var found = Found();
         lock (_lock)
         {
-            _room.Looked(found, FreeBytes());
-            _lookedAt = _time.GetTimestamp();
+            _room.Scanned(found, FreeBytes());
+            _scannedAt = _time.GetTimestamp();
             var rest = RestFactor * _time.GetElapsedTime(began);
-            _rest = rest > LookInterval ? rest : LookInterval;
+            _rest = rest > ScanInterval ? rest : ScanInterval;
             LogFull();
         }
     }
 
-    /// <summary>By the directory in the root; what lies beside these counts as a log of its own.</summary>
+    /// <summary>Bytes by directory in the root. A file directly in the root counts as a log of its own.</summary>
     private Dictionary<string, long> Found()
     {
         var found = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -191,7 +191,7 @@ internal sealed class QuarantineSpace
         var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
         foreach (var path in Directory.EnumerateFiles(_root, "*", all))
         {
-            if (FileFacts.TryOf(path, out var facts, out _)) // or it went in this moment
+            if (FileFacts.TryOf(path, out var facts, out _)) // false: it has just been removed
             {
                 var log = Path.GetRelativePath(_root, path).Split('/')[0];
                 found[log] = found.GetValueOrDefault(log) + Math.Max(facts.DiskBytes, FileExtents.BlockBytes);
@@ -201,7 +201,7 @@ internal sealed class QuarantineSpace
         return found;
     }
 
-    /// <summary>Of where quarantine is, or will be.</summary>
+    /// <summary>Free bytes of the file system where quarantine is, or will be.</summary>
     private long FreeBytes() => _freeBytes(Directory.Exists(_root) ? _root : Path.GetDirectoryName(_root)!);
 
     private void LogFull()

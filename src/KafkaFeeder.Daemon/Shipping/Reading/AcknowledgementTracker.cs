@@ -3,22 +3,22 @@ using KafkaFeeder.Daemon.Checkpoints;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// Knows, for one segment, the position before which everything is settled: acknowledged by the brokers, or accounted
-/// for in another way (quarantine, damage). A later success never passes an earlier failure. Pure; not thread-safe.
+/// Computes the acknowledged position of one segment: everything before it is settled, that is, acknowledged by the brokers
+/// or recorded in the ledger (refused, damaged). A later success never moves it past an earlier failure. Pure; not thread-safe.
 /// <list type="bullet">
-/// <item>The batches in it are in the order in which they were read, and touch each other.</item>
-/// <item>The watermark is the begin of the first batch that is not settled, or the end of the last one that was added.</item>
-/// <item>The watermark never goes back.</item>
+/// <item>Batches are added in the order in which they were read, without gaps.</item>
+/// <item>The position is the start of the first batch that is not settled, or the end of the last one that was added.</item>
+/// <item>The position never goes back.</item>
 /// </list>
 /// </summary>
 internal sealed class AcknowledgementTracker
 {
-    // Made with the first batch: of a hundred thousand segments that wait, few are being read.
+    // Created with the first batch: a log may have 100,000 waiting segments, and only a few are being read.
     private LinkedList<Entry>? _entries;
     private Dictionary<PendingBatch, LinkedListNode<Entry>>? _byBatch;
     private AcknowledgedPosition _settled;
 
-    /// <summary>A tracker for a segment that was confirmed up to <paramref name="start"/> before.</summary>
+    /// <summary>A tracker for a segment whose acknowledged position is <paramref name="start"/>.</summary>
     public AcknowledgementTracker(AcknowledgedPosition start)
     {
         _settled = start;
@@ -26,22 +26,22 @@ internal sealed class AcknowledgementTracker
         EndRecords = start.Records - start.Record;
     }
 
-    /// <summary>The byte behind the last that was added.</summary>
+    /// <summary>The position after the last byte that was added.</summary>
     public long EndPosition { get; private set; }
 
-    /// <summary>Records of the segment before <see cref="EndPosition"/>.</summary>
+    /// <summary>The number of records in the segment before <see cref="EndPosition"/>.</summary>
     public long EndRecords { get; private set; }
 
-    /// <summary>Batches that are not settled.</summary>
+    /// <summary>The number of batches that are not settled.</summary>
     public int PendingCount => _byBatch?.Count ?? 0;
 
     /// <summary>The batches that are not settled, in order.</summary>
     public IEnumerable<PendingBatch> Pending => (_entries ?? []).Where(e => e.Batch is not null && !e.IsSettled).Select(e => e.Batch!);
 
-    /// <summary>The batches after <see cref="Acknowledged"/>, in order, also those of them that are settled.</summary>
+    /// <summary>The batches after <see cref="Acknowledged"/>, in order, including settled ones.</summary>
     public IEnumerable<PendingBatch> AfterAcknowledged => (_entries ?? []).Where(e => e.Batch is not null).Select(e => e.Batch!);
 
-    /// <summary>The position before which everything is settled, with the records of the next batch that are.</summary>
+    /// <summary>The position before which everything is settled, plus the settled records at the start of the next batch.</summary>
     public AcknowledgedPosition Acknowledged =>
         _entries?.First?.Value is { Batch: { LeadingSettled: > 0 and var record } batch }
             ? _settled with
@@ -53,13 +53,13 @@ internal sealed class AcknowledgementTracker
             }
             : _settled;
 
-    /// <summary>Records of the batches that are settled as a whole.</summary>
+    /// <summary>The number of records in batches that are settled as a whole.</summary>
     private long WholeRecords => _settled.Records - _settled.Record;
 
-    /// <summary>A batch is about to be sent.</summary>
+    /// <summary>Adds a batch that is about to be sent.</summary>
     public void Add(PendingBatch batch)
     {
-        ThrowIfApart(batch.Stored.Position);
+        ThrowIfNotAdjacent(batch.Stored.Position);
         _entries ??= new LinkedList<Entry>();
         _byBatch ??= new Dictionary<PendingBatch, LinkedListNode<Entry>>(ReferenceEqualityComparer.Instance);
         _byBatch.Add(batch, _entries.AddLast(new Entry(batch, batch.Stored.EndPosition, batch.Stored.NextOffset)));
@@ -67,21 +67,23 @@ internal sealed class AcknowledgementTracker
         EndRecords += batch.Stored.RecordsCount;
     }
 
-    /// <summary>Bytes are passed over: accounted for elsewhere before this is called.</summary>
-    /// <param name="position">The first of them.</param>
-    /// <param name="endPosition">The byte behind the last.</param>
-    /// <param name="nextOffset">The offset that comes there.</param>
-    /// <param name="isTail">True: they are the end of the file, and may be the start of a batch. The watermark remembers where.</param>
-    public void AddPassed(long position, long endPosition, long nextOffset, bool isTail = false)
+    /// <summary>Adds bytes that are skipped. The caller has recorded them in the ledger.</summary>
+    /// <param name="position">The position of the first skipped byte.</param>
+    /// <param name="endPosition">The position after the last skipped byte.</param>
+    /// <param name="nextOffset">The offset of the next record after them.</param>
+    /// <param name="isTail">
+    /// True if they are the end of the file and may be the start of a batch. The acknowledged position keeps where they start.
+    /// </param>
+    public void AddSkipped(long position, long endPosition, long nextOffset, bool isTail = false)
     {
-        ThrowIfApart(position);
+        ThrowIfNotAdjacent(position);
         _entries ??= new LinkedList<Entry>();
         _entries.AddLast(new Entry(null, endPosition, nextOffset) { IsSettled = true, Tail = isTail ? position : null });
         EndPosition = endPosition;
         Advance();
     }
 
-    /// <summary>All records of a batch are settled. An unknown batch, or one that was settled before, changes nothing.</summary>
+    /// <summary>Marks all records of a batch as settled. An unknown batch, or one that is settled already, changes nothing.</summary>
     public void Settle(PendingBatch batch)
     {
         if (_byBatch is not null && _byBatch.Remove(batch, out var node))
@@ -104,12 +106,13 @@ internal sealed class AcknowledgementTracker
         }
     }
 
-    private void ThrowIfApart(long position)
+    private void ThrowIfNotAdjacent(long position)
     {
         if (position != EndPosition)
         {
             throw new InvalidOperationException(
-                $"A batch at position {position} was added behind position {EndPosition}: what lies between would never be confirmed.");
+                $"A batch at position {position} was added after position {EndPosition}: the bytes between would never be "
+                    + "acknowledged.");
         }
     }
 

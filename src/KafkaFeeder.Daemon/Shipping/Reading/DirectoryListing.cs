@@ -4,24 +4,24 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// The segments in one directory, by component. Looking costs one call while nothing is created or deleted there; listing
-/// it costs the same however many logs are in it. Thread-safe.
+/// The segments in one directory, by component. A poll costs one system call while nothing is created or deleted there. Listing
+/// costs the same however many logs are in the directory. Thread-safe.
 /// </summary>
 internal sealed class DirectoryListing(string directory, TimeProvider time)
 {
     /// <summary>
-    /// File systems stamp a directory by a clock of milliseconds up to seconds: a change within the tick of the last listing
-    /// would not show. So a directory is listed now and then whatever its stamp says.
+    /// The modification time of a directory has a resolution of milliseconds up to seconds, so a change in the same tick as the
+    /// last listing does not show. So a directory is listed again after this time, whatever its modification time is.
     /// </summary>
     private static readonly TimeSpan LongestTrust = TimeSpan.FromSeconds(3);
 
     /// <summary>
-    /// A stamp that was younger than this when the directory was listed may hide a change that came right after: it is listed
-    /// once more when the tick is over, and not before, since each of many logs looks.
+    /// A modification time that was younger than this when the directory was listed may hide a change right after it. The
+    /// directory is listed once more when this time is over. Not earlier, because each of many logs polls it.
     /// </summary>
     private static readonly TimeSpan StampTick = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A directory that takes long to list is listed so much less often: at most a hundredth of the time.</summary>
+    /// <summary>Listing takes at most one part in this many of the time: a directory that is slow to list is listed less often.</summary>
     private const int RestFactor = 100;
 
     private readonly Lock _lock = new();
@@ -32,17 +32,15 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
     private long? _listedAt;
     private TimeSpan _trust = LongestTrust;
     private long _version;
-    private SegmentName[] _known = []; // all that is there, in order
+    private SegmentName[] _known = []; // all segments, in order
 
     /// <summary>The directory's real path.</summary>
     public string Directory => directory;
 
-    /// <summary>
-    /// Looks again. The names are in order, and the version is another one only if they have changed.
-    /// </summary>
+    /// <summary>Polls the directory. The names are in order. The version changes only if the names have changed.</summary>
     /// <exception cref="IOException">The directory cannot be read, or is gone.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    public (long Version, IReadOnlyList<SegmentName> Names) Look(string component)
+    public (long Version, IReadOnlyList<SegmentName> Names) Poll(string component)
     {
         lock (_lock)
         {
@@ -90,7 +88,7 @@ internal sealed class DirectoryListing(string directory, TimeProvider time)
     private static bool IsSegment(ref FileSystemEntry entry) =>
         !entry.IsDirectory && entry.FileName.EndsWith(SegmentName.Extension, StringComparison.Ordinal);
 
-    /// <summary>A name that was seen before is not parsed again, nor made again.</summary>
+    /// <summary>A name that is known is neither parsed nor allocated again.</summary>
     private SegmentName? NameOf(ref FileSystemEntry entry)
     {
         var (low, high) = (0, _known.Length - 1);

@@ -6,7 +6,7 @@ internal sealed class DirectoryListings(TimeProvider time)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, WeakReference<DirectoryListing>> _listings = new(StringComparer.Ordinal);
 
-    /// <summary>The listing of a directory, by its real path.</summary>
+    /// <summary>Returns the listing of a directory, given its real path.</summary>
     public DirectoryListing Of(string directory)
     {
         lock (_lock)

@@ -5,34 +5,35 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// Finds where the last whole batch before a position ends: all up to there was confirmed. After a crash of the machine the
-/// last pages of a file may be zeros though they had been read, and sent. It goes on from turn to turn. Not thread-safe.
+/// Finds where the last whole batch before a position ends: everything up to there was acknowledged. After a crash of the machine
+/// the last pages of a file may be zeros although they were read and sent before. The search continues over several turns. Not
+/// thread-safe.
 /// </summary>
 internal sealed class IntactSearch(SafeFileHandle file, string path, long limit) : IDisposable
 {
     private readonly SegmentReader _reader = new(file, path);
     private bool _isDone;
 
-    /// <summary>The position in bytes before which it searches.</summary>
+    /// <summary>The search ends at this position, in bytes.</summary>
     public long Limit => limit;
 
-    /// <summary>What was found so far.</summary>
+    /// <summary>The end of the last whole batch that was found so far.</summary>
     public AcknowledgedPosition Found { get; private set; }
 
-    /// <summary>True if a whole batch stands there, which ends after the limit; known when all was looked at.</summary>
+    /// <summary>True if a whole batch starts there and ends after the limit. Only valid when the search is done.</summary>
     public bool IsFollowedByBatch { get; private set; }
 
-    /// <summary>Whether it is this file that is searched.</summary>
+    /// <summary>True if the search reads this file.</summary>
     public bool IsOf(SafeFileHandle other)
     {
         var (mine, its) = (SegmentHandle.Stat(_reader.File), SegmentHandle.Stat(other));
         return (mine.Device, mine.Inode) == (its.Device, its.Inode);
     }
 
-    /// <summary>Goes on.</summary>
-    /// <param name="budgetBytes">How much of the file at most; some more as a batch is read whole.</param>
-    /// <returns>True when all was looked at.</returns>
-    /// <exception cref="IOException">The file cannot be read; ask again.</exception>
+    /// <summary>Continues the search.</summary>
+    /// <param name="budgetBytes">How many bytes to read at most. May be exceeded by one batch, since a batch is read whole.</param>
+    /// <returns>True when the search is done.</returns>
+    /// <exception cref="IOException">The file cannot be read; call again.</exception>
     public bool Advance(long budgetBytes)
     {
         _reader.SearchBudgetBytes = budgetBytes;
@@ -47,7 +48,7 @@ internal sealed class IntactSearch(SafeFileHandle file, string path, long limit)
                         _reader.Position, 0, _reader.NextOffset, _reader.BatchPosition, _reader.Header.StoredCrc, records);
                     break;
                 case SegmentReadStatus.Corrupt when _reader.Damage!.EndPosition <= limit:
-                    _reader.Pass(_reader.Damage); // it was accounted for when it was read first
+                    _reader.Pass(_reader.Damage); // it was recorded when it was first read
                     break;
                 case SegmentReadStatus.Searching:
                     return false;

@@ -10,49 +10,49 @@ using KafkaLog.Format.Segments;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// All segments of one log, read in order. A segment whose writer lives is waited for only as long as no later one is
-/// there: a writer closes its segment before it creates the next, so the later one is by somebody else, and there is no
-/// order between the two. Segments that are done cost nothing from turn to turn. Not thread-safe.
+/// Reads all segments of one log in order. If the writer of a segment still runs, the next segment is read as well: a writer closes
+/// its segment before it creates the next, so the later one is by another writer, and there is no order between the two. Segments
+/// that are done cost nothing per turn. Not thread-safe.
 /// </summary>
 internal sealed class LogCursor : IBatchSource
 {
     private const int MaxFoundToSave = 1000;
 
     private readonly string _directory;
-    private readonly LossRecorder _book;
+    private readonly LossRecorder _recorder;
     private readonly TimeProvider _time;
     private readonly Action<FileReset> _onReset;
     private readonly SegmentSet _set;
     private readonly SegmentWatch _watch;
     private readonly SegmentTable<SegmentProgress> _segments = new(s => s.Name);
     private readonly SegmentTable<SegmentCheckpoint> _done = new(s => s.Segment);
-    private readonly SegmentTable<SegmentProgress> _unread = new(s => s.Name);
+    private readonly SegmentTable<SegmentProgress> _toRead = new(s => s.Name);
     private readonly List<SegmentProgress> _waiting = []; // until the next turn
     private readonly HashSet<SegmentProgress> _open = [];
     private readonly HashSet<SegmentProgress> _missing = [];
-    private readonly HashSet<SegmentName> _taken = []; // names that are there, but of what is no segment
-    private readonly Queue<SegmentProgress> _found = new(); // to be saved, some with each save
+    private readonly HashSet<SegmentName> _notSegments = []; // names that exist, but not as regular files
+    private readonly Queue<SegmentProgress> _found = new(); // new ones to be saved, a part with each save
     private readonly HashSet<SegmentProgress> _changed = [];
     private readonly List<SegmentCheckpoint> _changedDone = [];
     private readonly List<SegmentName> _removed = [];
     private readonly HashSet<SegmentName> _missingDone = [];
-    private readonly SortedDictionary<SegmentName, string> _unreadable = []; // of those, what is back and cannot be looked into
-    private IReadOnlyList<SegmentName> _reconciled; // the names that were dealt with
+    private readonly SortedDictionary<SegmentName, string> _unreadable = []; // those of _missingDone that are back but cannot be read
+    private IReadOnlyList<SegmentName> _reconciled; // the names at the last Reconcile
     private long _closedLagBytes;
     private bool _isSearching;
 
     /// <param name="directory">The real path of the log's directory.</param>
     /// <param name="set">The segments in it.</param>
-    /// <param name="start">What is confirmed, from an earlier run; or null.</param>
-    /// <param name="book">Accounts for everything that will not be shipped.</param>
+    /// <param name="start">The checkpoint of an earlier run; or null.</param>
+    /// <param name="recorder">Records everything that will not be shipped.</param>
     /// <param name="time">The clock.</param>
     /// <param name="onReset">Called when a file is not as the checkpoint says.</param>
     public LogCursor(
-        string directory, SegmentSet set, Checkpoint? start, LossRecorder book, TimeProvider time,
+        string directory, SegmentSet set, Checkpoint? start, LossRecorder recorder, TimeProvider time,
         Action<FileReset> onReset)
     {
         _directory = directory;
-        _book = book;
+        _recorder = recorder;
         _time = time;
         _onReset = onReset;
         _set = set;
@@ -69,7 +69,7 @@ internal sealed class LogCursor : IBatchSource
 
     public IEnumerable<StoredBatch> AfterAcknowledged => _open.OrderBy(s => s.Name).SelectMany(s => s.AfterAcknowledged).Select(b => b.Stored);
 
-    public int Count => _set.Names.Count - _taken.Count;
+    public int Count => _set.Names.Count - _notSegments.Count;
 
     public int AwaitingCount => _open.Count(s => s.IsReadToEnd);
 
@@ -105,7 +105,7 @@ internal sealed class LogCursor : IBatchSource
     {
         foreach (var segment in _waiting.Where(s => _segments.Find(s.Name) == s && s.MissingSince is null))
         {
-            _unread.Set(segment);
+            _toRead.Set(segment);
         }
 
         _waiting.Clear();
@@ -128,18 +128,18 @@ internal sealed class LogCursor : IBatchSource
     public PendingBatch? TryReadNext(Func<bool> goesOn, out ReadOnlySpan<byte> stored)
     {
         var now = _time.GetUtcNow();
-        while (_unread.First is { } segment)
+        while (_toRead.First is { } segment)
         {
-            ReadOutcome? outcome = TryOpen(segment) ? segment.Read(now, _book) : null;
+            ReadOutcome? outcome = TryOpen(segment) ? segment.Read(now, _recorder) : null;
             switch (outcome)
             {
                 case null:
-                    break; // the next one may be opened
+                    break; // continue with the next segment
                 case ReadOutcome.Batch when segment.Current is { } batch:
                     stored = segment.CurrentBytes;
                     return batch;
-                case ReadOutcome.Batch: // it has no data
-                case ReadOutcome.Passed:
+                case ReadOutcome.Batch: // a batch without data
+                case ReadOutcome.Skipped:
                     _changed.Add(segment);
                     break;
                 case ReadOutcome.Searching:
@@ -194,10 +194,10 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    public void RecordChanged(PendingBatch batch) => SegmentOf(batch).RecordChanged(batch.Stored, _book);
+    public void RecordChanged(PendingBatch batch) => SegmentOf(batch).RecordChanged(batch.Stored, _recorder);
 
     public void RecordDamaged(PendingBatch batch, string reason) =>
-        SegmentOf(batch).Account(new(batch.Stored.Position, batch.Stored.EndPosition, false, reason), _book);
+        SegmentOf(batch).RecordDamage(new(batch.Stored.Position, batch.Stored.EndPosition, false, reason), _recorder);
 
     public CheckpointChange TakeChanges(bool withFound)
     {
@@ -240,7 +240,7 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    /// <summary>What is missing and not given up yet.</summary>
+    /// <summary>The missing segments that do not count as lost yet.</summary>
     private MissingFiles? Missing()
     {
         var segments = _missing.Where(s => s.LosableBytes > 0).ToList();
@@ -293,7 +293,7 @@ internal sealed class LogCursor : IBatchSource
         _segments.Set(segment);
         if (saved.MissingSince is null)
         {
-            BeginToWait(segment);
+            QueueForReading(segment);
         }
         else
         {
@@ -301,44 +301,44 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    /// <summary>A segment that is there is to be read.</summary>
-    private void BeginToWait(SegmentProgress segment)
+    /// <summary>Adds a segment that exists to those that are to be read.</summary>
+    private void QueueForReading(SegmentProgress segment)
     {
-        _unread.Set(segment);
+        _toRead.Set(segment);
         _closedLagBytes += segment.LagBytes;
     }
 
-    /// <summary>Deals with what came and went. If it throws in the middle, it is all looked at again.</summary>
+    /// <summary>Handles added and removed segments. If it throws, all of them are handled again at the next call.</summary>
     private void Reconcile()
     {
-        _watch.LookAtDirectory();
+        _watch.CheckDirectory();
         var (came, went) = NameDifference.Between(_reconciled, _set.Names);
         _segments.Reserve(_segments.Count + came.Count);
-        _unread.Reserve(_unread.Count + came.Count);
+        _toRead.Reserve(_toRead.Count + came.Count);
         _found.EnsureCapacity(_found.Count + came.Count);
         foreach (var name in came)
         {
-            Came(name);
+            NameAppeared(name);
         }
 
         foreach (var name in went)
         {
-            Went(name);
+            NameDisappeared(name);
         }
 
         if (_missing.Count == 0 && (Count > 0 || _missingDone.Count == 0))
         {
-            _watch.ThisIsTheDirectory();
+            _watch.AcceptDirectory();
         }
 
         _reconciled = _set.Names;
     }
 
-    private void Came(SegmentName name)
+    private void NameAppeared(SegmentName name)
     {
         if (IsMissing(name) && _watch.LengthOf(name) is null)
         {
-            _taken.Add(name);
+            _notSegments.Add(name);
         }
         else if (_segments.Find(name) is { } segment)
         {
@@ -348,15 +348,15 @@ internal sealed class LogCursor : IBatchSource
         {
             CameBack(name, done);
         }
-        else if (!_taken.Contains(name))
+        else if (!_notSegments.Contains(name))
         {
             Found(name);
         }
     }
 
-    private void Went(SegmentName name)
+    private void NameDisappeared(SegmentName name)
     {
-        _taken.Remove(name);
+        _notSegments.Remove(name);
         _unreadable.Remove(name);
         if (_segments.Find(name) is { } segment)
         {
@@ -373,12 +373,12 @@ internal sealed class LogCursor : IBatchSource
 
     private void Found(SegmentName name)
     {
-        _taken.Remove(name);
+        _notSegments.Remove(name);
         var (bytes, written, head) = _watch.SizeOf(name);
         var segment = new SegmentProgress(name, bytes, written, head);
         _segments.Set(segment);
         _found.Enqueue(segment);
-        BeginToWait(segment);
+        QueueForReading(segment);
     }
 
     private void CameBack(SegmentProgress segment)
@@ -387,17 +387,17 @@ internal sealed class LogCursor : IBatchSource
 
         if (_missing.Remove(segment))
         {
-            _taken.Remove(segment.Name);
+            _notSegments.Remove(segment.Name);
             segment.MissingSince = null;
             _changed.Add(segment);
-            BeginToWait(segment);
+            QueueForReading(segment);
         }
     }
 
     private bool HasItsName(SegmentProgress segment) =>
         _watch.FactsOf(segment.Name) is { } facts && facts.Id == FileFacts.Of(segment.File).Id;
 
-    /// <summary>Another file of its name is looked at when this one is read to its end.</summary>
+    /// <summary>If the same file is back, it counts as having its name again. Another file of its name is read after this one.</summary>
     private void RelinkIfBack(SegmentProgress segment)
     {
         if (segment.IsUnlinked && HasItsName(segment))
@@ -407,8 +407,8 @@ internal sealed class LogCursor : IBatchSource
     }
 
     /// <summary>
-    /// A segment that was done is there again. If it is the same file nothing happens; else it is read. What cannot be looked
-    /// into is looked at again, and others go on meanwhile: nothing of it is known to be unshipped.
+    /// A segment that was done is back. If it is the same file, nothing happens; otherwise it is read. If it cannot be read, it is
+    /// tried again, and other segments go on meanwhile, since it is not known to have unshipped bytes.
     /// </summary>
     private void CameBack(SegmentName name, SegmentCheckpoint done)
     {
@@ -421,7 +421,7 @@ internal sealed class LogCursor : IBatchSource
         try
         {
             var back = done with { MissingSince = null };
-            if (!ReopenIfChanged(name, back, looksAtHead: true))
+            if (!ReopenIfChanged(name, back, checksHead: true))
             {
                 Replace(back);
             }
@@ -433,7 +433,7 @@ internal sealed class LogCursor : IBatchSource
         }
 
         _missingDone.Remove(name);
-        _taken.Remove(name);
+        _notSegments.Remove(name);
     }
 
     private void Replace(SegmentCheckpoint done)
@@ -442,7 +442,7 @@ internal sealed class LogCursor : IBatchSource
         _changedDone.Add(done);
     }
 
-    /// <summary>A name is gone. What is open is read to its end; what is not is waited for, since it may come back.</summary>
+    /// <summary>A name is gone. If the file is open, it is read to its end; otherwise it is missing and may come back.</summary>
     private void Vanished(SegmentProgress segment)
     {
         if (segment.IsOpen)
@@ -452,70 +452,70 @@ internal sealed class LogCursor : IBatchSource
             return;
         }
 
-        segment.Close(); // a search that goes on
+        segment.Close(); // ends a search that is in progress
         if (!_missing.Add(segment))
         {
             return;
         }
 
-        _unread.Remove(segment.Name);
+        _toRead.Remove(segment.Name);
         _closedLagBytes -= segment.LagBytes;
         segment.MissingSince = _time.GetUtcNow();
         _changed.Add(segment);
     }
 
-    /// <summary>What has been missing for too long is lost. It is remembered, for the case that it comes back after all.</summary>
+    /// <summary>Records segments that are missing for too long as lost. They are remembered in case they come back.</summary>
     private void GiveUpMissing()
     {
         var now = _time.GetUtcNow();
         var patience = Patience;
         foreach (var segment in _missing.Where(s => s.LosableBytes > 0 && now - s.MissingSince >= patience))
         {
-            var what = _taken.Contains(segment.Name) ? "something else took its name" : "the segment was removed";
-            _book.Lost(segment.Name.FileName, segment.Acknowledged.Position, segment.WrittenBytes, $"{what} before it was shipped");
-            segment.WasLost();
+            var what = _notSegments.Contains(segment.Name) ? "something else took its name" : "the segment was removed";
+            _recorder.Lost(segment.Name.FileName, segment.Acknowledged.Position, segment.WrittenBytes, $"{what} before it was shipped");
+            segment.MarkLost();
             _changed.Add(segment);
         }
     }
 
     /// <summary>
-    /// Every few seconds: sizes of what is read or waits, of a part of what is done, and what has a name that was taken. One
-    /// that cannot be dealt with keeps no other from being looked at.
+    /// Runs every few seconds. Checks the sizes of open and waiting segments and of a part of those that are done, and whether names
+    /// that were no regular files are segments now. An error with one segment does not prevent checking the others.
     /// </summary>
     private void Recheck()
     {
         var first = RecheckOpen();
         foreach (var segment in _missing.Where(l => _watch.LengthOf(l.Name) is not null).ToList())
         {
-            CameBack(segment); // it was gone for less than a look at the directory, or something else had its name
+            CameBack(segment); // it was gone between two listings, or its name was not a regular file
         }
 
         foreach (var name in _watch.Next(_set.Names))
         {
-            first = Try(Recheck, name, first);
+            first = Capture(Recheck, name, first);
         }
 
         ForgetOldest();
         first?.Throw();
     }
 
-    /// <summary>What is open, and what of it cannot be dealt with: one keeps no other from being looked at.</summary>
+    /// <summary>Checks the open segments. Returns the first error; it does not prevent checking the others.</summary>
     private ExceptionDispatchInfo? RecheckOpen()
     {
         ExceptionDispatchInfo? first = null;
         foreach (var segment in _open.ToList())
         {
-            first = Try(RecheckOpen, segment, first);
+            first = Capture(RecheckOpen, segment, first);
         }
 
         return first;
     }
 
-    private static ExceptionDispatchInfo? Try<T>(Action<T> look, T one, ExceptionDispatchInfo? before)
+    private static ExceptionDispatchInfo? Capture<T>(Action<T> check, T item, ExceptionDispatchInfo? before)
     {
         try
         {
-            look(one);
+            check(item);
             return before;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -524,7 +524,7 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    /// <summary>Lists the directory. If it is gone, so are the names of what is open.</summary>
+    /// <summary>Lists the directory. If it is gone, the names of the open segments are gone too.</summary>
     private bool List()
     {
         try
@@ -554,7 +554,7 @@ internal sealed class LogCursor : IBatchSource
         segment.ReplacementBytes = isOther ? named!.Value.Bytes : 0;
         if (isOther && !segment.IsUnlinked)
         {
-            Vanished(segment); // another file has taken its name
+            Vanished(segment); // another file has its name
         }
         else if (named is not null && !isOther && segment.IsUnlinked)
         {
@@ -562,7 +562,7 @@ internal sealed class LogCursor : IBatchSource
         }
 
         var written = segment.WrittenBytes;
-        segment.LookAtSize(_book);
+        segment.CheckSize(_recorder);
         if (segment.IsUnlinked && segment.WrittenBytes != written)
         {
             _changed.Add(segment);
@@ -574,7 +574,7 @@ internal sealed class LogCursor : IBatchSource
         }
         else if (segment.IsReadToEnd && segment.PendingCount == 0)
         {
-            Finish(segment); // it could not be asked for its size when it was due
+            Finish(segment); // an earlier attempt failed, because its size could not be read
         }
     }
 
@@ -586,7 +586,7 @@ internal sealed class LogCursor : IBatchSource
         }
         else if (_done.Find(name) is { } done)
         {
-            ReopenIfChanged(name, done, looksAtHead: false);
+            ReopenIfChanged(name, done, checksHead: false);
         }
         else if (_segments.Find(name) is not { } segment)
         {
@@ -594,11 +594,11 @@ internal sealed class LogCursor : IBatchSource
         }
         else if (!segment.IsOpen && segment.MissingSince is null)
         {
-            LookAtSize(segment);
+            CheckSize(segment);
         }
     }
 
-    /// <summary>A name of which nothing is known: it was no segment when it was looked at last, or was missing for too long.</summary>
+    /// <summary>For a name that is not tracked: it was no regular file at the last check, or was missing for too long.</summary>
     private void FoundIfSegment(SegmentName name)
     {
         if (_watch.LengthOf(name) is not null)
@@ -607,18 +607,21 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    private void LookAtSize(SegmentProgress segment)
+    private void CheckSize(SegmentProgress segment)
     {
         if (_watch.LengthOf(segment.Name) is { } bytes && bytes != segment.Bytes && !IsAnother(segment, bytes))
         {
             var before = segment.LagBytes;
-            segment.SawSize(_watch.SizeOf(segment.Name), _book);
+            segment.UpdateSize(_watch.SizeOf(segment.Name), _recorder);
             _closedLagBytes += segment.LagBytes - before;
             _changed.Add(segment);
         }
     }
 
-    /// <summary>Whether another file has its name: its size says nothing of what was written to the first one. Opening it tells.</summary>
+    /// <summary>
+    /// True if another file has its name. Then its size must not be used for the first file: the difference is handled when the file
+    /// is opened.
+    /// </summary>
     private bool IsAnother(SegmentProgress segment, long bytes)
     {
         try
@@ -628,18 +631,18 @@ internal sealed class LogCursor : IBatchSource
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false; // opening it to read tells what is wrong
+            return false; // opening it to read reports what is wrong
         }
     }
 
     /// <summary>
-    /// A file that was called done has another size, or is another file: it is read on. Smaller, it is another file under the
-    /// same name, or has lost its end: opening it tells which.
+    /// If a file that was done has another size, or is another file, it is read again from its acknowledged position. A smaller file
+    /// is another one of the same name, or was cut: that is determined when it is opened.
     /// </summary>
-    private bool ReopenIfChanged(SegmentName name, SegmentCheckpoint done, bool looksAtHead)
+    private bool ReopenIfChanged(SegmentName name, SegmentCheckpoint done, bool checksHead)
     {
         if (_watch.FactsOf(name) is not { } facts
-            || (facts.Bytes == done.Bytes && !HasAnotherHead(name, done, facts.Changed, looksAtHead)))
+            || (facts.Bytes == done.Bytes && !HasAnotherHead(name, done, facts.Changed, checksHead)))
         {
             return false;
         }
@@ -648,18 +651,18 @@ internal sealed class LogCursor : IBatchSource
         var segment = new SegmentProgress(done with { IsDone = false });
         _segments.Set(segment);
         _changed.Add(segment);
-        BeginToWait(segment);
+        QueueForReading(segment);
         return true;
     }
 
     /// <summary>
-    /// Whether a file that has the size of one that is done is another one. What has not changed since it was looked at is not:
-    /// so each is opened once in a run, and when something was done to it.
+    /// True if a file with the same size as a segment that is done is another file. A file whose change time is the same as at the
+    /// last comparison is not opened, so each file is opened once per run, and again after it changed.
     /// </summary>
-    /// <exception cref="IOException">It cannot be read, and is to be looked at in any case.</exception>
-    private bool HasAnotherHead(SegmentName name, SegmentCheckpoint done, long changed, bool inAnyCase)
+    /// <exception cref="IOException">It cannot be read, and <paramref name="always"/> is true.</exception>
+    private bool HasAnotherHead(SegmentName name, SegmentCheckpoint done, long changed, bool always)
     {
-        if (done.Head is not { } head || (!inAnyCase && changed == done.ComparedAt))
+        if (done.Head is not { } head || (!always && changed == done.ComparedAt))
         {
             return false;
         }
@@ -671,20 +674,20 @@ internal sealed class LogCursor : IBatchSource
                 return true;
             }
         }
-        catch (Exception e) when (!inAnyCase && (e is IOException or UnauthorizedAccessException))
+        catch (Exception e) when (!always && (e is IOException or UnauthorizedAccessException))
         {
-            return false; // nothing of it is needed now; it is looked at again
+            return false; // nothing of it is needed now; it is checked again later
         }
 
         done.ComparedAt = changed;
         return false;
     }
 
-    /// <summary>What is gone for good is forgotten in the end.</summary>
+    /// <summary>Removes segments from the checkpoint that have been gone for too long.</summary>
     private void ForgetOldest()
     {
         var now = _time.GetUtcNow();
-        var isDoubtful = Count == 0 && !_watch.IsSameDirectory; // perhaps a directory that is not mounted
+        var isDoubtful = Count == 0 && !_watch.IsSameDirectory; // the directory may not be mounted
         var gone = _missingDone.Except(_unreadable.Keys).Select(name => _done.Find(name)!).OrderByDescending(d => d.MissingSince).ToList();
         foreach (var done in gone.Where((d, i) => MissingPolicy.IsForgotten(now - d.MissingSince!.Value, isDoubtful ? 0 : i)))
         {
@@ -697,7 +700,10 @@ internal sealed class LogCursor : IBatchSource
         }
     }
 
-    /// <summary>False if it cannot be read now: it is no segment at all (a link, a FIFO), or its name went in this moment.</summary>
+    /// <summary>
+    /// False if the segment cannot be read now: a search in it is not done, it is not a regular file (a link, a FIFO), or its name
+    /// has just disappeared.
+    /// </summary>
     private bool TryOpen(SegmentProgress segment)
     {
         if (segment.IsOpen)
@@ -708,7 +714,7 @@ internal sealed class LogCursor : IBatchSource
         try
         {
             var lag = segment.LagBytes;
-            if (!segment.TryOpen(_directory, _book, out var reset))
+            if (!segment.TryOpen(_directory, _recorder, out var reset))
             {
                 WaitSearching(segment);
                 return false;
@@ -731,20 +737,20 @@ internal sealed class LogCursor : IBatchSource
         }
         catch (NotASegmentException e)
         {
-            Taken(segment, e.Message);
+            NameTaken(segment, e.Message);
             return false;
         }
     }
 
     /// <summary>
-    /// Its name is that of what is no segment. What is known of it is waited for, as if it had gone; if nothing is, it only is
-    /// looked at again and again.
+    /// The name is not a regular file. If something is known about the segment, it counts as missing; otherwise it is only checked
+    /// again from time to time.
     /// </summary>
-    private void Taken(SegmentProgress segment, string what)
+    private void NameTaken(SegmentProgress segment, string what)
     {
         var isKnown = segment.LosableBytes > 0 || segment.Acknowledged != default;
         Report(segment, new SegmentReset(isKnown ? $"missing: {what}" : $"ignored: {what}", IsGoingBack: false));
-        _taken.Add(segment.Name);
+        _notSegments.Add(segment.Name);
         Vanished(segment);
         if (!isKnown)
         {
@@ -755,7 +761,7 @@ internal sealed class LogCursor : IBatchSource
     private void Report(SegmentProgress segment, SegmentReset reset) =>
         _onReset(new FileReset(segment.Name.FileName, segment.StartMark, reset.What, reset.IsGoingBack));
 
-    /// <summary>It goes on in the next turn.</summary>
+    /// <summary>The search in this segment continues in the next turn.</summary>
     private void WaitSearching(SegmentProgress segment)
     {
         _isSearching = true;
@@ -764,31 +770,31 @@ internal sealed class LogCursor : IBatchSource
 
     private void Wait(SegmentProgress segment)
     {
-        _unread.Remove(segment.Name);
+        _toRead.Remove(segment.Name);
         _waiting.Add(segment);
     }
 
-    /// <summary>It is reopened when all that was read of it has had its outcome.</summary>
+    /// <summary>Reopens a segment with other content, as soon as all batches that were read from it have had their outcome.</summary>
     private void CloseRewritten(SegmentProgress segment)
     {
-        _unread.Remove(segment.Name);
+        _toRead.Remove(segment.Name);
         if (segment.PendingCount == 0 && !segment.IsUnlinked && !HasItsName(segment))
         {
-            Vanished(segment); // since anybody looked
+            Vanished(segment); // its name disappeared since the last check
         }
 
         if (segment.PendingCount == 0 && segment.IsUnlinked)
         {
-            var reset = segment.ReadWrittenOver(_book);
+            var reset = segment.ReadWrittenOver(_recorder);
             _changed.Add(segment);
             Report(segment, reset);
-            _unread.Set(segment);
+            _toRead.Set(segment);
         }
         else if (segment.PendingCount == 0)
         {
-            segment.CloseRewritten(_book);
+            segment.CloseRewritten(_recorder);
             _open.Remove(segment);
-            BeginToWait(segment);
+            QueueForReading(segment);
         }
     }
 
@@ -796,14 +802,14 @@ internal sealed class LogCursor : IBatchSource
     {
         if (!segment.TryFinish())
         {
-            _unread.Remove(segment.Name);
+            _toRead.Remove(segment.Name);
             if (segment.IsRewritten)
             {
                 CloseRewritten(segment);
             }
             else if (!segment.IsReadToEnd)
             {
-                _unread.Set(segment); // it has grown after all
+                _toRead.Set(segment); // it has grown
             }
 
             return;
@@ -811,7 +817,7 @@ internal sealed class LogCursor : IBatchSource
 
         _open.Remove(segment);
         _segments.Remove(segment.Name);
-        _unread.Remove(segment.Name);
+        _toRead.Remove(segment.Name);
         segment.MissingSince = segment.IsUnlinked ? _time.GetUtcNow() : null;
         Replace(segment.Snapshot(isDone: true));
         if (segment.IsUnlinked)
@@ -822,7 +828,7 @@ internal sealed class LogCursor : IBatchSource
         // Another file may have taken its name while it was read.
         if (!segment.IsUnlinked)
         {
-            ReopenIfChanged(segment.Name, _done.Find(segment.Name)!, looksAtHead: false);
+            ReopenIfChanged(segment.Name, _done.Find(segment.Name)!, checksHead: false);
         }
         else if (_watch.LengthOf(segment.Name) is not null)
         {

@@ -2,7 +2,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
-/// <summary>What came and what went between two ordered lists of names. Costs one pass over both. Pure.</summary>
+/// <summary>Names that were added and removed between two ordered lists. Takes one pass over both. Pure.</summary>
 internal static class NameDifference
 {
     public static (List<SegmentName> Came, List<SegmentName> Went) Between(

@@ -5,41 +5,40 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// Where to start reading a segment that is opened, what is lost of it, and why it is not as the checkpoint says. Pure: the file was
-/// looked at before (<see cref="OpenFacts"/>), but for the search for its last whole batch, which is asked for when it is needed.
+/// Where to start reading a segment, which bytes of it are lost, and why it differs from the checkpoint. Pure: the file was examined
+/// before (<see cref="OpenFacts"/>). Only the search for its last whole batch is a callback, called if it is needed.
 /// </summary>
 /// <param name="Start">Where reading starts.</param>
-/// <param name="Reset">Why it does not start where the checkpoint says; null: it does.</param>
+/// <param name="Reset">Why reading does not start where the checkpoint says; null: it does.</param>
 internal sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset)
 {
-    /// <summary>What was written after this position is lost, unless <see cref="IsCut"/>.</summary>
+    /// <summary>Written bytes after this position are lost, unless <see cref="IsCut"/>.</summary>
     public long LostFrom { get; init; }
 
-    /// <summary>Why it is lost.</summary>
+    /// <summary>Why they are lost.</summary>
     public string LostReason { get; init; } = "";
 
     /// <summary>
-    /// True if acknowledged bytes are gone from the end of the file. They vanished after they were shipped; what was written after
-    /// them is lost.
+    /// True if acknowledged bytes are gone from the end of the file. Those had been shipped; the bytes written after them are lost.
     /// </summary>
     public bool IsCut { get; init; }
 
     /// <summary>True if it is another file of the same name.</summary>
     public bool IsOther { get; init; }
 
-    /// <summary>What is sent below this position was acknowledged before.</summary>
+    /// <summary>Records that are sent from before this position may have been acknowledged before.</summary>
     public long AcknowledgedBefore { get; init; }
 
-    /// <summary>Where a torn tail starts that was skipped; null: none was.</summary>
+    /// <summary>The position where a skipped torn tail starts; null: there is none.</summary>
     public long? SkippedTailAt { get; init; }
 
-    /// <summary>A torn tail that ends before this position is no loss: it was acknowledged before the file was cut.</summary>
+    /// <summary>A torn tail that ends at or before this position is no loss: it was acknowledged before the file was cut.</summary>
     public long CutTo { get; init; }
 
-    /// <summary>Decides.</summary>
+    /// <summary>Decides where to start.</summary>
     /// <param name="facts">The file and the checkpoint.</param>
-    /// <param name="search">Searches where the last whole batch before a position ends; null: it is not done yet.</param>
-    /// <returns>Null: the search is not done yet.</returns>
+    /// <param name="search">Searches where the last whole batch before a position ends. Returns null while it is not done.</param>
+    /// <returns>The plan; null while the search is not done.</returns>
     public static OpenPlan? Of(in OpenFacts facts, Func<long, IntactPart?> search)
     {
         var saved = facts.Saved;
@@ -76,7 +75,7 @@ internal sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset)
             };
     }
 
-    /// <summary>A file too short for a header is rather what is left of the old one than a new one that has just begun.</summary>
+    /// <summary>A file that is too short for a header is probably the rest of the old file, and not a new file.</summary>
     private static OpenPlan OfOtherFile(in OpenFacts facts)
     {
         var isShort = facts.Bytes < RecordBatchHeader.Bytes;
@@ -93,7 +92,7 @@ internal sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset)
     }
 
     /// <summary>
-    /// The bytes between the last whole batch and the end were acknowledged; the rest of that batch may come back.
+    /// The bytes between the last whole batch and the end were acknowledged. The rest of their batch may be written again.
     /// </summary>
     private static OpenPlan? OfCutFile(in OpenFacts facts, Func<long, IntactPart?> search)
     {
@@ -116,7 +115,7 @@ internal sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset)
     }
 
     /// <summary>
-    /// Another batch stands where the last acknowledged one was. Nobody can tell whether the batches before it were acknowledged.
+    /// Another batch is where the last acknowledged one was. Whether the batches before it were acknowledged cannot be determined.
     /// </summary>
     private static OpenPlan OfWrittenOver(in OpenFacts facts) => Plan(
         facts,
@@ -127,7 +126,7 @@ internal sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset)
         AcknowledgedBefore = facts.WithHalfBatch,
     };
 
-    /// <summary>Of the tail that was skipped nothing was sent.</summary>
+    /// <summary>Nothing of the skipped tail was sent.</summary>
     private static OpenPlan OfGrownTail(in OpenFacts facts, IntactPart intact) => Plan(
         facts,
         intact.End,
@@ -145,46 +144,49 @@ internal sealed record OpenPlan(AcknowledgedPosition Start, SegmentReset? Reset)
         AcknowledgedBefore = facts.WithHalfBatch,
     };
 
-    /// <summary>Why bytes are lost that were seen after this size.</summary>
+    /// <summary>The reason for losing bytes after the size that the file was cut to.</summary>
     public static string ReasonOfCut(long bytes) => $"the file was cut to {bytes} bytes before they were shipped";
 }
 
-/// <summary>What is known of a file when it is opened: by its checkpoint, and by a look at a few headers in it.</summary>
-/// <param name="Saved">The acknowledged position by the checkpoint.</param>
+/// <summary>What is known about a file when it is opened, from its checkpoint and from a few headers in it.</summary>
+/// <param name="Saved">The acknowledged position in the checkpoint.</param>
 /// <param name="Bytes">The size of the file now.</param>
 internal readonly record struct OpenFacts(AcknowledgedPosition Saved, long Bytes)
 {
-    /// <summary>True if the file starts with other bytes than it did.</summary>
+    /// <summary>True if the first bytes of the file are not the ones in the checkpoint.</summary>
     public bool HasOtherHead { get; init; }
 
-    /// <summary>True if it was seen, while it was open, that other content was written into it, and it was no shorter.</summary>
+    /// <summary>True if, while it was open, other content was written into it and it was not shorter than what was read.</summary>
     public bool IsWrittenOver { get; init; }
 
     /// <summary>True if the last acknowledged batch is where it was, or none is known.</summary>
     public bool IsLastBatchThere { get; init; }
 
-    /// <summary>False if the batch of which some records are acknowledged is gone, or another stands in its place.</summary>
+    /// <summary>False if a partly acknowledged batch is gone, or another one is in its place.</summary>
     public bool IsHalfBatchThere { get; init; }
 
-    /// <summary>True if a batch that is whole stands where a torn tail was skipped.</summary>
+    /// <summary>True if a whole batch is where a torn tail was skipped.</summary>
     public bool IsTailWhole { get; init; }
 
-    /// <summary>Where a torn tail starts that was skipped; null: none was. A checkpoint says it by a last batch without a CRC.</summary>
+    /// <summary>Where a skipped torn tail starts; null: none. A checkpoint stores it as a last batch with CRC 0.</summary>
     public long? SkippedTailAt => TailOf(Saved);
 
-    /// <summary>To where it was sent and acknowledged: of a tail that was skipped nothing was sent.</summary>
+    /// <summary>The end of what was sent and acknowledged: nothing of a skipped tail was sent.</summary>
     public long AcknowledgedEnd => SkippedTailAt ?? Saved.Position;
 
-    /// <summary>Where the last acknowledged batch starts: if it is gone, another batch there is new.</summary>
+    /// <summary>Where the last acknowledged batch starts. If that batch is gone, any batch at this position is new.</summary>
     public long LastBatchOrEnd => Math.Min(AcknowledgedEnd, Saved.LastBatchPosition ?? AcknowledgedEnd);
 
-    /// <summary>If records of the next batch are acknowledged, it is sent whole.</summary>
+    /// <summary>
+    /// The acknowledged position. It is one byte further if some records of the next batch are acknowledged, so that this batch,
+    /// which is sent again as a whole, counts as acknowledged before.
+    /// </summary>
     public long WithHalfBatch => Saved.Record > 0 ? Saved.Position + 1 : Saved.Position;
 
-    /// <summary>Looks at a file.</summary>
+    /// <summary>Examines a file.</summary>
     /// <param name="file">The open file.</param>
     /// <param name="bytes">Its size.</param>
-    /// <param name="saved">What the checkpoint says of it.</param>
+    /// <param name="saved">Its checkpoint.</param>
     /// <param name="isWrittenOver">See <see cref="IsWrittenOver"/>.</param>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static OpenFacts Of(SafeFileHandle file, long bytes, SegmentCheckpoint saved, bool isWrittenOver)
@@ -217,6 +219,6 @@ internal readonly record struct IntactPart(AcknowledgedPosition End, bool IsFoll
 /// <summary>A file is not as the checkpoint says.</summary>
 /// <param name="What">What is different and where reading continues: a sentence.</param>
 /// <param name="IsGoingBack">
-/// True: the checkpoint on disk claims more than is true now, so a new one is saved before anything is sent.
+/// True: the position in the checkpoint on disk is too far, so a new checkpoint is saved before anything is sent.
 /// </param>
 internal sealed record SegmentReset(string What, bool IsGoingBack);

@@ -7,12 +7,12 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// What a segment begins with, and single batch headers in it: shows whether a file is the one that was read before. Reads at most
-/// one header a call.
+/// Reads the first bytes of a segment, and single batch headers in it, to check whether a file is the one that was read before.
+/// Reads at most one header per call.
 /// </summary>
 internal static class SegmentHead
 {
-    /// <summary>True if the file of its name still begins as it did.</summary>
+    /// <summary>True if the CRC-32C of the first header bytes of the file is still <paramref name="head"/>.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static bool Has(string path, uint head)
     {
@@ -21,8 +21,8 @@ internal static class SegmentHead
     }
 
     /// <summary>
-    /// What a file begins with of which nothing was read, so that another one in its place is known. Null unless that is of a
-    /// batch which is whole: what is half written may be taken back, and another batch be written there.
+    /// The head of a file that is not read yet, so that another file in its place is detected. Null unless the first batch is whole:
+    /// its writer may take a half-written batch back and write another one there.
     /// </summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     public static uint? OfUnread(SafeFileHandle file, long bytes) =>
@@ -35,8 +35,8 @@ internal static class SegmentHead
     }
 
     /// <summary>
-    /// What names a segment without an identity: what it begins with. Of a message of an old format that is shorter no more than
-    /// itself, or the name would be another one when more is written behind it.
+    /// Identifies a segment that has no identity by a checksum of its first bytes. If the first message is of an old format and
+    /// shorter than a header, only that message counts. Otherwise the checksum would change when more is written after it.
     /// </summary>
     private static uint? FrontOf(SafeFileHandle file)
     {

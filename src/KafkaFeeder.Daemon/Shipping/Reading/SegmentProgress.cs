@@ -12,37 +12,37 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
-/// <summary>What a segment has for its caller.</summary>
+/// <summary>The result of reading on in a segment.</summary>
 internal enum ReadOutcome
 {
     /// <summary>A batch: <see cref="SegmentProgress.Current"/>, which is null if it has no data.</summary>
     Batch,
 
-    /// <summary>Nothing yet: its writer lives.</summary>
+    /// <summary>Nothing yet: its writer still runs, or may still run.</summary>
     Waiting,
 
-    /// <summary>Damage was passed; ask again.</summary>
-    Passed,
+    /// <summary>Damage was skipped; call again.</summary>
+    Skipped,
 
-    /// <summary>The next batch behind damage is being searched: ask again soon, others meanwhile.</summary>
+    /// <summary>The search for the next batch after damage is not done: call again soon, and read other segments meanwhile.</summary>
     Searching,
 
     /// <summary>Its writer is gone, and all of it was read.</summary>
     End,
 }
 
-/// <summary>One segment that is not done: where it is read, and what of it is confirmed. Not thread-safe.</summary>
+/// <summary>One segment that is not done: reads it and keeps its acknowledged position. Not thread-safe.</summary>
 internal sealed class SegmentProgress : IDisposable
 {
-    // Some 10 ms: other logs, and the watchdog, wait for no search.
+    // About 10 ms, so that a search delays neither other logs nor the watchdog.
     private const long SearchBytesPerTurn = 16 << 20;
 
-    private SegmentCheckpoint _saved; // what a checkpoint says, or said when it was opened
-    private Reading? _reading; // of a hundred thousand that wait, few are read
-    private bool _isWrittenOver; // since it was opened last: what was read last is not there any more, and the file is as long
-    private bool _mayHaveSentNew; // it was read on after it was written over, before anybody saw that
+    private SegmentCheckpoint _saved; // its checkpoint; while it is open: as it was when it was opened
+    private Reading? _reading; // null unless it is being read: of 100,000 waiting segments, only a few are
+    private bool _isWrittenOver; // since it was opened, its last read batch was replaced, and the file is not shorter
+    private bool _mayHaveSentNew; // new content may have been read and sent before the overwrite was detected
 
-    /// <summary>A segment that was found.</summary>
+    /// <summary>A new segment.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="bytes">Its length.</param>
     /// <param name="writtenBytes">See <see cref="WrittenBytes"/>.</param>
@@ -50,7 +50,7 @@ internal sealed class SegmentProgress : IDisposable
     public SegmentProgress(SegmentName name, long bytes, long writtenBytes, uint? head)
         : this(new SegmentCheckpoint(name, default, writtenBytes, false, head)) => Bytes = bytes;
 
-    /// <summary>A segment that the checkpoint knows.</summary>
+    /// <summary>A segment that is in the checkpoint.</summary>
     public SegmentProgress(SegmentCheckpoint saved)
     {
         _saved = saved;
@@ -62,18 +62,18 @@ internal sealed class SegmentProgress : IDisposable
     /// <summary>The batches that were read and are not settled, in order.</summary>
     public IEnumerable<PendingBatch> Pending => _reading?.Tracker?.Pending ?? [];
 
-    /// <summary>The batches after the acknowledged position, in order, also those of them that are settled.</summary>
+    /// <summary>The batches after the acknowledged position, in order, including settled ones.</summary>
     public IEnumerable<PendingBatch> AfterAcknowledged => _reading?.Tracker?.AfterAcknowledged ?? [];
 
     public int PendingCount => _reading?.Tracker?.PendingCount ?? 0;
 
-    /// <summary>What is confirmed.</summary>
+    /// <summary>The acknowledged position.</summary>
     public AcknowledgedPosition Acknowledged => _reading?.Tracker?.Acknowledged ?? _saved.Acknowledged;
 
-    /// <summary>The size that was seen last.</summary>
+    /// <summary>The size at the last check, in bytes.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>What certainly was written: less than the size where a writer has prepared space. What a loss is booked by.</summary>
+    /// <summary>Bytes that were certainly written: less than the size if a writer preallocated space. A loss is computed from it.</summary>
     public long WrittenBytes
     {
         get => _reading is { Tracker: not null } open ? open.WrittenBytes : _saved.Bytes;
@@ -107,38 +107,38 @@ internal sealed class SegmentProgress : IDisposable
     /// <summary>True when the writer is gone and all was read.</summary>
     public bool IsReadToEnd { get; private set; }
 
-    /// <summary>True if other content was written into the open file: it is read no further, see <see cref="CloseRewritten"/>.</summary>
+    /// <summary>True if other content was written into the open file: reading stops, see <see cref="CloseRewritten"/>.</summary>
     public bool IsRewritten { get; private set; }
 
-    /// <summary>True if its name went from the directory while it is open, and the same file has not come back under it.</summary>
+    /// <summary>True if its name disappeared while the file is open, and the same file is not back.</summary>
     public bool IsUnlinked { get; private set; }
 
-    /// <summary>Since when there is no file of its name; null while there is one, or it is still open.</summary>
+    /// <summary>Since when there is no file of its name; null if there is one, or while the file is still open.</summary>
     public DateTimeOffset? MissingSince
     {
         get => _saved.MissingSince;
         set => _saved = value == _saved.MissingSince ? _saved : _saved with { MissingSince = value };
     }
 
-    /// <summary>When it counts as finished, because nobody can tell whether its writer lives; null: one can.</summary>
+    /// <summary>When it counts as final if it cannot be determined whether its writer still runs; null: it can.</summary>
     public DateTimeOffset? WaitsUntil => _reading?.WaitsUntil;
 
     public bool IsOpen => Reader is not null;
 
-    /// <summary>Bytes that are there and not confirmed.</summary>
+    /// <summary>Bytes on disk that are not acknowledged.</summary>
     public long LagBytes => Math.Max(0, Bytes - Acknowledged.Position) + ReplacementBytes;
 
-    /// <summary>Bytes of another file that has its name while this one is open. It is read when this one is read to its end.</summary>
+    /// <summary>Size of another file that has its name while this one is open. That file is read after this one.</summary>
     public long ReplacementBytes
     {
         get => _reading?.ReplacementBytes ?? 0;
         set => _reading!.ReplacementBytes = value;
     }
 
-    /// <summary>Bytes that were there, and are not confirmed, when there is no file any more.</summary>
+    /// <summary>Bytes that are lost if the file does not come back: written and not acknowledged.</summary>
     public long LosableBytes => Math.Max(0, WrittenBytes - Acknowledged.Position);
 
-    /// <summary>The batch that was read.</summary>
+    /// <summary>The batch that was read last; null if it has no data.</summary>
     public PendingBatch? Current => _reading?.Current;
 
     /// <summary>Its bytes, until the next read.</summary>
@@ -147,24 +147,24 @@ internal sealed class SegmentProgress : IDisposable
     /// <summary>The open file, for quarantine.</summary>
     public SafeFileHandle File => Reader!.File;
 
-    /// <summary>Where reading began, as a journal notes it.</summary>
+    /// <summary>Where reading started, in the form that the journal uses.</summary>
     public SentMark StartMark => new(_saved.Acknowledged.Position, _saved.Acknowledged.NextOffset, _saved.Acknowledged.Records);
 
     private SegmentReader? Reader => _reading?.Reader;
 
-    /// <summary>The byte behind the last that was read.</summary>
+    /// <summary>The position after the last byte that was read or skipped.</summary>
     private long EndPosition => _reading?.Tracker?.EndPosition ?? _saved.Acknowledged.Position;
 
-    /// <summary>What a checkpoint says of it. What is confirmed is saved though its head cannot be read: that is asked again.</summary>
+    /// <summary>Its checkpoint now. If its head cannot be read, the position is saved without it, and the head is read later.</summary>
     public SegmentCheckpoint Snapshot(bool isDone = false)
     {
         try
         {
-            LookAtHead();
+            ReadHead();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // What reads the segment says what is wrong.
+            // Reading the segment reports what is wrong.
         }
 
         return AsOfNow(isDone);
@@ -179,15 +179,15 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Opens the file and makes sure that it still is the one that the checkpoint speaks of. What may fail comes first: if it
-    /// throws, nothing of the segment has changed.
+    /// Opens the file and checks that it is still the one in the checkpoint. Everything that may fail is done first: if this throws,
+    /// the state of the segment has not changed.
     /// </summary>
-    /// <param name="directory">Where it is.</param>
-    /// <param name="book">Accounts for what is not there any more.</param>
-    /// <param name="reset">What is not as the checkpoint says; null if all is.</param>
-    /// <returns>False if it is still being searched where it is whole: ask again soon, others meanwhile.</returns>
-    /// <exception cref="IOException">It cannot be opened, or a loss cannot be accounted for.</exception>
-    public bool TryOpen(string directory, LossRecorder book, out SegmentReset? reset)
+    /// <param name="directory">The directory of the segment.</param>
+    /// <param name="recorder">Records bytes that are gone.</param>
+    /// <param name="reset">How the file differs from the checkpoint; null: it does not.</param>
+    /// <returns>False if the search for its last whole batch is not done: call again soon, and read other segments meanwhile.</returns>
+    /// <exception cref="IOException">It cannot be opened, or a loss cannot be recorded.</exception>
+    public bool TryOpen(string directory, LossRecorder recorder, out SegmentReset? reset)
     {
         reset = null;
         var path = Path.Combine(directory, Name.FileName);
@@ -211,7 +211,7 @@ internal sealed class SegmentProgress : IDisposable
             };
             var identity = SegmentHead.IdentityOf(file);
             var head = written > 0 ? SegmentHead.OfUnread(file, written) : null;
-            RecordLoss(plan, bytes, book);
+            RecordLoss(plan, bytes, recorder);
 
             Apply(plan);
             Head ??= head;
@@ -222,7 +222,7 @@ internal sealed class SegmentProgress : IDisposable
                 Tracker = new AcknowledgementTracker(_saved.Acknowledged),
                 Identity = identity,
                 ModifiedTicks = modified,
-                PassedTailAt = plan.SkippedTailAt,
+                SkippedTailAt = plan.SkippedTailAt,
                 CutTo = plan.CutTo,
                 LastBatch = start is { LastBatchPosition: { } at, LastBatchCrc: not 0 } ? (at, start.LastBatchCrc) : null,
             };
@@ -240,11 +240,11 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>Reads on.</summary>
-    /// <param name="now">The time, to tell a file that is written from one that is left.</param>
-    /// <param name="book">Accounts for damage before it is passed.</param>
+    /// <param name="now">The time, to decide whether the file is still being written.</param>
+    /// <param name="recorder">Records damage before it is skipped.</param>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
-    /// <exception cref="UnsupportedBatchException">It holds what cannot be read without a library that is not installed.</exception>
-    public ReadOutcome Read(DateTimeOffset now, LossRecorder book)
+    /// <exception cref="UnsupportedBatchException">A batch cannot be read, because a library for it is not installed.</exception>
+    public ReadOutcome Read(DateTimeOffset now, LossRecorder recorder)
     {
         if (IsRewritten)
         {
@@ -252,13 +252,13 @@ internal sealed class SegmentProgress : IDisposable
         }
 
         var isAtItsEnd = IsAtItsEnd();
-        if (_reading!.PassedTailAt is not null)
+        if (_reading!.SkippedTailAt is not null)
         {
-            IsReadToEnd = true; // if the file has grown, it is read again from the start of that batch: TryFinish
+            IsReadToEnd = true; // if the file has grown, TryFinish reads again from the start of the tail
             return ReadOutcome.End;
         }
 
-        if (!isAtItsEnd && TakeNext(book) is { } first)
+        if (!isAtItsEnd && TakeNext(recorder) is { } first)
         {
             return first;
         }
@@ -266,13 +266,13 @@ internal sealed class SegmentProgress : IDisposable
         var writer = SegmentLock.Probe(Reader!.File);
         if (writer == WriterState.Alive)
         {
-            Bytes = isAtItsEnd ? Reader.Position : Reader.WrittenEnd; // less than its length while its writer has prepared space
-            WrittenBytes = IsUnlinked ? WrittenBytes : Reader.Position; // a batch that is half written may be taken back by its writer
+            Bytes = isAtItsEnd ? Reader.Position : Reader.WrittenEnd; // less than the length if space is preallocated
+            WrittenBytes = IsUnlinked ? WrittenBytes : Reader.Position; // the writer may take a half-written batch back
             return ReadOutcome.Waiting;
         }
 
-        // The writer may have written and gone between our read and the test of its lock.
-        if (TakeNext(book) is { } last)
+        // The writer may have written and ended between our read and the check of its lock.
+        if (TakeNext(recorder) is { } last)
         {
             return last;
         }
@@ -286,7 +286,7 @@ internal sealed class SegmentProgress : IDisposable
         }
 
         var tail = Reader.TryReadTail();
-        if (tail != SegmentReadStatus.NeedMore && NoticesRewritten())
+        if (tail != SegmentReadStatus.NeedMore && DetectsRewritten())
         {
             return ReadOutcome.End;
         }
@@ -296,10 +296,10 @@ internal sealed class SegmentProgress : IDisposable
             case SegmentReadStatus.Searching:
                 return ReadOutcome.Searching;
             case SegmentReadStatus.Corrupt when Reader.Damage!.EndPosition < stat.Bytes:
-                Pass(Reader.Damage, book); // there is a whole batch behind it
-                return ReadOutcome.Passed;
+                Skip(Reader.Damage, recorder); // a whole batch follows
+                return ReadOutcome.Skipped;
             case SegmentReadStatus.Corrupt:
-                PassTail(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), book);
+                SkipTail(writer == WriterState.Gone ? Reader.Damage! : Reader.Damage!.WithUnknownWriter(), recorder);
                 break;
         }
 
@@ -309,16 +309,16 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Accounts for bytes that were seen and are not there any more. To be called when a size was looked at; what was read
-    /// already is on its way and is not lost by this.
+    /// Records written bytes that are no longer in the file as lost. To be called when a size was read. Bytes that were read already
+    /// are not lost: they are in flight or will be sent.
     /// </summary>
-    /// <exception cref="IOException">It could not be accounted for; ask again.</exception>
-    private void BookIfCut(long bytes, LossRecorder book)
+    /// <exception cref="IOException">The loss could not be recorded; call again.</exception>
+    private void RecordIfCut(long bytes, LossRecorder recorder)
     {
         var from = Math.Max(bytes, EndPosition);
         if (WrittenBytes > from)
         {
-            book.Lost(Name.FileName, from, WrittenBytes, OpenPlan.ReasonOfCut(bytes));
+            recorder.Lost(Name.FileName, from, WrittenBytes, OpenPlan.ReasonOfCut(bytes));
             WrittenBytes = from;
         }
 
@@ -326,11 +326,11 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Looks at the size of the open file, and whether it still is the same. What certainly was written is what is read; more may
-    /// be taken back. Of a file without a name all counts, since no later run can read it.
+    /// Checks the size of the open file, and whether its content is still the same. <see cref="WrittenBytes"/> does not grow here,
+    /// since a writer may take back what is not read yet. For a file without a name it does, since no later run can read that file.
     /// </summary>
-    /// <exception cref="IOException">It cannot be asked, or a loss cannot be accounted for.</exception>
-    public void LookAtSize(LossRecorder book)
+    /// <exception cref="IOException">The file cannot be examined, or a loss cannot be recorded.</exception>
+    public void CheckSize(LossRecorder recorder)
     {
         var stat = SegmentHandle.Stat(Reader!.File);
         if (IsRewritten || (stat.Bytes == Bytes && stat.Modified.UtcTicks == _reading!.ModifiedTicks))
@@ -340,39 +340,39 @@ internal sealed class SegmentProgress : IDisposable
 
         var isOther = Head is { } head && SegmentHead.Of(Reader.File) != head;
         _reading!.ModifiedTicks = stat.Modified.UtcTicks;
-        IsRewritten = isOther || (stat.Bytes < EndPosition && !IsUnlinked) || FindsLastBatchGone();
+        IsRewritten = isOther || (stat.Bytes < EndPosition && !IsUnlinked) || IsLastBatchGone();
         if (!isOther && stat.Bytes != Bytes)
         {
             var (bytes, written) = SegmentWatch.SizeOf(Reader.File);
-            SawSize((bytes, IsUnlinked && !IsRewritten ? written : Math.Min(written, WrittenBytes), null), book);
+            UpdateSize((bytes, IsUnlinked && !IsRewritten ? written : Math.Min(written, WrittenBytes), null), recorder);
         }
     }
 
-    /// <summary>Its name is gone from the directory: what is not shipped of it before the daemon stops is lost.</summary>
+    /// <summary>Its name is gone from the directory: bytes that are not shipped when the daemon stops are lost.</summary>
     public void Unlink()
     {
         IsUnlinked = true;
         try
         {
-            IsRewritten = IsRewritten || (Head is { } head && SegmentHead.Of(Reader!.File) != head) || FindsLastBatchGone();
+            IsRewritten = IsRewritten || (Head is { } head && SegmentHead.Of(Reader!.File) != head) || IsLastBatchGone();
             WrittenBytes = IsRewritten ? WrittenBytes : Math.Max(WrittenBytes, SegmentWatch.SizeOf(Reader!.File).Written);
         }
         catch (IOException)
         {
-            // It is looked at again.
+            // CheckSize checks it again.
         }
     }
 
     /// <summary>The same file is back under its name.</summary>
     public void Relink() => IsUnlinked = false;
 
-    /// <summary>A size was looked at, and of what was not read the head.</summary>
-    /// <exception cref="IOException">A loss cannot be accounted for; ask again.</exception>
-    public void SawSize((long Bytes, long Written, uint? Head) size, LossRecorder book)
+    /// <summary>Takes over the size and head that were read from the file.</summary>
+    /// <exception cref="IOException">A loss cannot be recorded; call again.</exception>
+    public void UpdateSize((long Bytes, long Written, uint? Head) size, LossRecorder recorder)
     {
         var before = Bytes;
-        BookIfCut(size.Bytes, book);
-        Bytes = size.Written == 0 && size.Bytes > before ? before : Bytes; // more zeros are prepared space, no lag
+        RecordIfCut(size.Bytes, recorder);
+        Bytes = size.Written == 0 && size.Bytes > before ? before : Bytes; // more zeros are preallocated space, not lag
         WrittenBytes = Math.Max(WrittenBytes, size.Written);
         Head ??= size.Head;
     }
@@ -383,10 +383,10 @@ internal sealed class SegmentProgress : IDisposable
         WrittenBytes = Math.Max(WrittenBytes, bytes);
     }
 
-    /// <summary>What was lost of it is accounted for: it is nobody's any more.</summary>
-    public void WasLost() => Bytes = WrittenBytes = Acknowledged.Position;
+    /// <summary>Its unshipped bytes are recorded as lost: they no longer count as lag, and are not recorded again.</summary>
+    public void MarkLost() => Bytes = WrittenBytes = Acknowledged.Position;
 
-    /// <summary>Whether all was read and is confirmed; then it is closed. If the file has grown after all, it is read on.</summary>
+    /// <summary>Closes the file and returns true if all of it is read and acknowledged. If the file has grown, reading continues.</summary>
     public bool TryFinish()
     {
         if (PendingCount > 0 || IsRewritten)
@@ -397,25 +397,25 @@ internal sealed class SegmentProgress : IDisposable
         Bytes = WrittenBytes = Math.Max(SegmentHandle.Stat(Reader!.File).Bytes, EndPosition);
         if (Bytes > EndPosition)
         {
-            if (_reading!.PassedTailAt is { } tail)
+            if (_reading!.SkippedTailAt is { } tail)
             {
-                ReadTailAgain(tail); // the rest of that batch may have come
+                ReadTailAgain(tail); // the rest of that batch may have been written
             }
 
             IsReadToEnd = false;
             return false;
         }
 
-        LookAtHead(); // while the file is open
+        ReadHead(); // while the file is open
         Close();
         return true;
     }
 
     /// <summary>
-    /// The file is read on from the start of a tail that was passed, of which nothing was sent. It is reopened for that; if its name
-    /// is gone, what is open is read from there.
+    /// Reads the file again from the start of a skipped tail, of which nothing was sent. The file is reopened for that; if its name is
+    /// gone, the open file is read from there.
     /// </summary>
-    /// <exception cref="IOException">It cannot be read; nothing of the segment has changed.</exception>
+    /// <exception cref="IOException">It cannot be read; the state of the segment has not changed.</exception>
     private void ReadTailAgain(long tail)
     {
         if (!IsUnlinked)
@@ -428,14 +428,14 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Other content was written into a file whose name is gone, and nothing of it is pending. Nobody can reopen it, so what is
-    /// open is read from its start.
+    /// Handles a file whose name is gone and that was written over, when none of its batches is pending. It cannot be reopened, so the
+    /// open file is read from its start.
     /// </summary>
-    /// <exception cref="IOException">It cannot be read, or a loss cannot be accounted for; nothing of the segment has changed.</exception>
-    public SegmentReset ReadWrittenOver(LossRecorder book)
+    /// <exception cref="IOException">It cannot be read, or a loss cannot be recorded; the state of the segment has not changed.</exception>
+    public SegmentReset ReadWrittenOver(LossRecorder recorder)
     {
-        BookWrittenOver(book);
-        var sentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition);
+        RecordWrittenOver(recorder);
+        var sentTo = Math.Max(_saved.SentTo, _reading!.SkippedTailAt ?? EndPosition);
         ReadOpenFileFrom(default, isSameContent: false);
         _saved = _saved with { Head = null, SentTo = sentTo };
         IsRewritten = IsReadToEnd = _isWrittenOver = false;
@@ -451,8 +451,8 @@ internal sealed class SegmentProgress : IDisposable
         var file = Reader!.File;
         var reader = new SegmentReader(file, Reader.Path, start.Position, start.BatchOffset) { SearchBudgetBytes = SearchBytesPerTurn };
         var identity = isSameContent ? before.Identity : SegmentHead.IdentityOf(file);
-        var written = isSameContent ? before.WrittenBytes : SegmentWatch.SizeOf(file).Written; // what may fail comes first
-        before.Reader!.DropBuffer(); // the file is the new reader's now
+        var written = isSameContent ? before.WrittenBytes : SegmentWatch.SizeOf(file).Written; // everything that may fail comes first
+        before.Reader!.DropBuffer(); // not disposed: the new reader uses its file
         _saved = _saved with { Acknowledged = start };
         _reading = new Reading
         {
@@ -467,8 +467,8 @@ internal sealed class SegmentProgress : IDisposable
         };
     }
 
-    /// <summary>Reads a batch once more, to send it again.</summary>
-    /// <returns>The bytes in an array of the pool; null if they are not that batch any more.</returns>
+    /// <summary>Reads a batch again, to send it again.</summary>
+    /// <returns>The bytes in an array of the shared pool; null if they are no longer that batch.</returns>
     public byte[]? ReadAgain(StoredBatch batch)
     {
         var bytes = ArrayPool<byte>.Shared.Rent((int)batch.Bytes);
@@ -483,7 +483,7 @@ internal sealed class SegmentProgress : IDisposable
         {
             if (span[RecordBatchHeader.MagicPosition] == 2)
             {
-                BinaryPrimitives.WriteInt64BigEndian(span, batch.BaseOffset); // where it is damaged, the reader has repaired it
+                BinaryPrimitives.WriteInt64BigEndian(span, batch.BaseOffset); // the reader corrected it if it was damaged
             }
 
             return bytes;
@@ -493,7 +493,7 @@ internal sealed class SegmentProgress : IDisposable
         return null;
     }
 
-    /// <summary>The time of the first record that is not confirmed, ms since 1970 UTC; null if it cannot be told.</summary>
+    /// <summary>The timestamp of the first unacknowledged record, ms since 1970 UTC; null if it cannot be determined.</summary>
     public long? OldestTimestamp(string directory)
     {
         if (Pending.FirstOrDefault() is { } pending)
@@ -514,7 +514,7 @@ internal sealed class SegmentProgress : IDisposable
         }
     }
 
-    /// <summary>Gives back what was read and is not needed any more; <see cref="CurrentBytes"/> too.</summary>
+    /// <summary>Frees the read buffer, including <see cref="CurrentBytes"/>.</summary>
     public void DropBuffer()
     {
         if (_reading is { } reading)
@@ -525,18 +525,19 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Other content was written into the file, and nothing of it is pending: opening it anew tells what is lost, and where to go
-    /// on. What was read last may have been of the new content, so what of that is sent again counts as possible duplicates.
+    /// Closes a file with other content, when none of its batches is pending. Opening it again determines what is lost and where to
+    /// continue. The last batches that were read may have been new content, so those that are sent again count as possible
+    /// duplicates.
     /// </summary>
-    /// <exception cref="IOException">A loss cannot be accounted for; nothing of the segment has changed.</exception>
-    public void CloseRewritten(LossRecorder book)
+    /// <exception cref="IOException">A loss cannot be recorded; the state of the segment has not changed.</exception>
+    public void CloseRewritten(LossRecorder recorder)
     {
         if (_isWrittenOver)
         {
-            BookWrittenOver(book);
+            RecordWrittenOver(recorder);
         }
 
-        var sentTo = Math.Max(_saved.SentTo, _reading!.PassedTailAt ?? EndPosition); // of a tail nothing was sent
+        var sentTo = Math.Max(_saved.SentTo, _reading!.SkippedTailAt ?? EndPosition); // nothing of a tail was sent
         _mayHaveSentNew = true;
         IsReadToEnd = false;
         IsRewritten = false;
@@ -544,14 +545,14 @@ internal sealed class SegmentProgress : IDisposable
         _saved = _saved with { SentTo = sentTo };
     }
 
-    /// <summary>Of the old content nothing is left that was not read.</summary>
-    private void BookWrittenOver(LossRecorder book)
+    /// <summary>The old content that was not read is gone: records it as lost.</summary>
+    private void RecordWrittenOver(LossRecorder recorder)
     {
-        LostIfAny(book, EndPosition, "the file was written over before they were shipped");
+        LostIfAny(recorder, EndPosition, "the file was written over before they were shipped");
         WrittenBytes = Math.Min(WrittenBytes, EndPosition);
     }
 
-    /// <summary>All records of a batch of it are settled. One that is not pending changes nothing.</summary>
+    /// <summary>Marks all records of one of its batches as settled. A batch that is not pending changes nothing.</summary>
     public void Settle(PendingBatch batch) => _reading?.Tracker?.Settle(batch);
 
     public void Close()
@@ -566,21 +567,21 @@ internal sealed class SegmentProgress : IDisposable
 
     public void Dispose() => Close();
 
-    private void LookAtHead() =>
+    private void ReadHead() =>
         Head ??= Reader is { } reader && !IsRewritten && Acknowledged.Position >= RecordBatchHeader.Bytes ? SegmentHead.Of(reader.File) : null;
 
     /// <summary>
-    /// Whether the file ends where it was read to. Most looks of a quiet log find that: then no buffer is taken for a read
-    /// that gives nothing.
+    /// True if there is nothing after the last byte that was read. For a quiet log that is the usual case: then no buffer is taken for
+    /// a read that gives nothing.
     /// </summary>
     private bool IsAtItsEnd() => !_reading!.IsBuffered && SegmentHandle.Stat(Reader!.File).Bytes == Reader.Position;
 
-    private ReadOutcome? TakeNext(LossRecorder book)
+    private ReadOutcome? TakeNext(LossRecorder recorder)
     {
         var isFirst = !_reading!.IsBuffered;
         _reading.IsBuffered = true;
         var read = Reader!.TryRead();
-        if (read != SegmentReadStatus.NeedMore && (isFirst || read != SegmentReadStatus.Batch) && NoticesRewritten())
+        if (read != SegmentReadStatus.NeedMore && (isFirst || read != SegmentReadStatus.Batch) && DetectsRewritten())
         {
             return ReadOutcome.End;
         }
@@ -591,8 +592,8 @@ internal sealed class SegmentProgress : IDisposable
                 Take();
                 return ReadOutcome.Batch;
             case SegmentReadStatus.Corrupt:
-                Pass(Reader.Damage!, book);
-                return ReadOutcome.Passed;
+                Skip(Reader.Damage!, recorder);
+                return ReadOutcome.Skipped;
             case SegmentReadStatus.Searching:
                 return ReadOutcome.Searching;
             default:
@@ -601,22 +602,23 @@ internal sealed class SegmentProgress : IDisposable
     }
 
     /// <summary>
-    /// Whether other content was written into the file since its last batch was read, so that what is read now may be the middle of
-    /// a batch, or what comes before it may never be read. Asked with the first bytes that are read in a turn, and before anything is
-    /// called damage: the file may have been cut, and have grown past what was read, since anybody looked. It costs one small read.
+    /// True if other content was written into the file since its last batch was read. Then the bytes that are read now may be the
+    /// middle of a batch, and new content before them would never be read. Checked with the first read of a turn, and before anything
+    /// counts as damage, since the file may have been cut and have grown past the read position since the last check. Costs one
+    /// small read.
     /// <para>
-    /// It is not seen while within one turn the new content has a batch where the last one that was read ends; nor if the last batch
-    /// stands as before, or its header does, and what lies before it is another: but for the first, which
-    /// <see cref="LookAtSize"/> compares.
+    /// Two cases are not detected. First: within one turn, the new content has a batch exactly where the last read batch ends. Second:
+    /// the last batch, or its header, is as before, and only the content before it is other. Of that content only the first batch is
+    /// compared, by <see cref="CheckSize"/>.
     /// </para>
     /// </summary>
-    private bool NoticesRewritten() => IsRewritten = FindsLastBatchGone();
+    private bool DetectsRewritten() => IsRewritten = IsLastBatchGone();
 
     /// <summary>
-    /// A file that is shorter than what was read was cut, and what is left of it may be what was read; one that is not was written over.
-    /// What cannot be read is told when the file is reopened.
+    /// True if the last batch that was read is no longer in the file. If the file is shorter than what was read, it was cut, and the
+    /// rest of it may be as before; otherwise it was written over. If the file cannot be read, reopening it reports why.
     /// </summary>
-    private bool FindsLastBatchGone()
+    private bool IsLastBatchGone()
     {
         try
         {
@@ -656,20 +658,20 @@ internal sealed class SegmentProgress : IDisposable
             RecordsCount = header.RecordsCount,
             EndRecords = tracker.EndRecords + header.RecordsCount,
             StoredCrc = header.StoredCrc,
-            BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has none
+            BaseTimestamp = Math.Max(0, header.BaseTimestamp), // magic 0 has no timestamp
         };
         var batch = new SegmentBatch(this, stored) { MayHaveBeenSent = stored.Position < _saved.SentTo };
         if (stored.Position == _saved.Acknowledged.Position)
         {
             for (var i = 0; i < Math.Min(_saved.Acknowledged.Record, header.RecordsCount); i++)
             {
-                batch.Settle(i); // confirmed by the run before this one
+                batch.Settle(i); // acknowledged in an earlier run
             }
         }
 
         if (stored is { Position: 0, Bytes: >= RecordBatchHeader.Bytes })
         {
-            LookAtFirstBatch();
+            ReadHeadBeforeSending();
         }
 
         Grow(stored.EndPosition);
@@ -678,13 +680,13 @@ internal sealed class SegmentProgress : IDisposable
         reading.Current = batch;
         if (header.IsControl || header.RecordsCount == 0)
         {
-            tracker.Settle(batch); // not data: nothing to send
+            tracker.Settle(batch); // no data, so nothing to send
             reading.Current = null;
         }
     }
 
-    /// <summary>What the file begins with is known before anything of it is sent.</summary>
-    private void LookAtFirstBatch()
+    /// <summary>Reads the head of the file before anything of it is sent.</summary>
+    private void ReadHeadBeforeSending()
     {
         try
         {
@@ -692,55 +694,56 @@ internal sealed class SegmentProgress : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // It is looked at when a checkpoint is saved.
+            // It is read again when a checkpoint is saved.
         }
     }
 
-    /// <summary>Accounts for damage, so that it may be passed.</summary>
-    /// <exception cref="IOException">It could not be accounted for: do not pass it.</exception>
-    public void Account(SegmentDamage damage, LossRecorder book) => HasUncopied |= !book.Damaged(File, Name.FileName, damage);
+    /// <summary>Records damage. Then it may be skipped.</summary>
+    /// <exception cref="IOException">It could not be recorded: do not skip it.</exception>
+    public void RecordDamage(SegmentDamage damage, LossRecorder recorder) => HasUncopied |= !recorder.Damaged(File, Name.FileName, damage);
 
-    /// <summary>Records that a batch that was read is not in the file any more.</summary>
+    /// <summary>Records that a batch that was read is no longer in the file.</summary>
     /// <exception cref="IOException">It could not be recorded.</exception>
-    public void RecordChanged(StoredBatch batch, LossRecorder book)
+    public void RecordChanged(StoredBatch batch, LossRecorder recorder)
     {
         var bytes = SegmentHandle.Stat(File).Bytes;
         if (bytes < batch.EndPosition)
         {
-            book.Lost(Name.FileName, batch.Position, batch.EndPosition, OpenPlan.ReasonOfCut(bytes));
+            recorder.Lost(Name.FileName, batch.Position, batch.EndPosition, OpenPlan.ReasonOfCut(bytes));
         }
         else
         {
-            Account(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), book);
+            RecordDamage(new(batch.Position, batch.EndPosition, false, "the batch has changed since it was read"), recorder);
         }
     }
 
-    private void Pass(SegmentDamage damage, LossRecorder book)
+    private void Skip(SegmentDamage damage, LossRecorder recorder)
     {
-        Account(damage, book);
+        RecordDamage(damage, recorder);
         Reader!.Pass(damage);
-        _reading!.Tracker!.AddPassed(damage.Position, damage.EndPosition, Reader.NextOffset);
+        _reading!.Tracker!.AddSkipped(damage.Position, damage.EndPosition, Reader.NextOffset);
         Grow(damage.EndPosition);
     }
 
     /// <summary>
-    /// The end of the file is no whole batch. If the file grows after all it is read from there: so the checkpoint says that the
-    /// batch in front is that one, which it is not. What of it was confirmed before the file was cut is no loss.
+    /// Skips the end of the file, which is not a whole batch. If the file grows, it is read again from the start of this tail, so the
+    /// checkpoint stores that position (as its last batch, with CRC 0). A tail that was acknowledged before the file was cut is not
+    /// recorded.
     /// </summary>
-    private void PassTail(SegmentDamage tail, LossRecorder book)
+    private void SkipTail(SegmentDamage tail, LossRecorder recorder)
     {
         if (tail.EndPosition > _reading!.CutTo)
         {
-            Account(tail, book);
+            RecordDamage(tail, recorder);
         }
 
         Reader!.Pass(tail);
-        _reading.Tracker!.AddPassed(tail.Position, tail.EndPosition, Reader.NextOffset, isTail: true);
-        _reading.PassedTailAt = tail.Position;
+        _reading.Tracker!.AddSkipped(tail.Position, tail.EndPosition, Reader.NextOffset, isTail: true);
+        _reading.SkippedTailAt = tail.Position;
         Grow(tail.EndPosition);
     }
 
-    /// <summary>What of the file is whole before a position. Null: it is still being searched.</summary>
+    /// <summary>The whole batches before a position. Null while the search is not done.</summary>
     private IntactPart? Intact(SafeFileHandle file, string path, long limit)
     {
         if (_reading?.Intact is { } other && (!other.IsOf(file) || other.Limit != limit))
@@ -753,15 +756,15 @@ internal sealed class SegmentProgress : IDisposable
         return search.Advance(SearchBytesPerTurn) && search.IsOf(file) ? new(search.Found, search.IsFollowedByBatch) : null;
     }
 
-    private void RecordLoss(OpenPlan plan, long bytes, LossRecorder book)
+    private void RecordLoss(OpenPlan plan, long bytes, LossRecorder recorder)
     {
         if (plan.IsCut)
         {
-            book.Cut(Name.FileName, bytes, _saved.Acknowledged.Position, WrittenBytes, plan.LostReason);
+            recorder.Cut(Name.FileName, bytes, _saved.Acknowledged.Position, WrittenBytes, plan.LostReason);
         }
         else
         {
-            LostIfAny(book, plan.LostFrom, plan.LostReason);
+            LostIfAny(recorder, plan.LostFrom, plan.LostReason);
         }
     }
 
@@ -773,21 +776,21 @@ internal sealed class SegmentProgress : IDisposable
         _isWrittenOver = _mayHaveSentNew = false;
     }
 
-    private void LostIfAny(LossRecorder book, long from, string reason)
+    private void LostIfAny(LossRecorder recorder, long from, string reason)
     {
         if (WrittenBytes > from)
         {
-            book.Lost(Name.FileName, from, WrittenBytes, reason);
+            recorder.Lost(Name.FileName, from, WrittenBytes, reason);
         }
     }
 
-    /// <summary>What is needed of a segment while it is opened or open.</summary>
+    /// <summary>The state of a segment that is being opened or is open.</summary>
     private sealed class Reading : IDisposable
     {
-        /// <summary>The open file; null while it is opened.</summary>
+        /// <summary>Reads the open file; null while it is being opened.</summary>
         public SegmentReader? Reader { get; init; }
 
-        /// <summary>What was read, and what of it is confirmed.</summary>
+        /// <summary>Keeps what was read and the acknowledged position; null while the file is being opened.</summary>
         public AcknowledgementTracker? Tracker { get; init; }
 
         /// <summary>See <see cref="SegmentProgress.WrittenBytes"/>.</summary>
@@ -798,22 +801,22 @@ internal sealed class SegmentProgress : IDisposable
         /// <summary>See <see cref="SegmentProgress.ReplacementBytes"/>.</summary>
         public long ReplacementBytes { get; set; }
 
-        /// <summary>When the file had been changed last, when its size was looked at.</summary>
+        /// <summary>The modification time at the last check of the size, in ticks.</summary>
         public long ModifiedTicks { get; set; }
 
-        /// <summary>The reader may hold bytes that were not looked at.</summary>
+        /// <summary>True if the reader may have bytes in its buffer that were not parsed.</summary>
         public bool IsBuffered { get; set; }
 
-        /// <summary>Where the last bytes begin that were passed, since they were no whole batch; null: none were.</summary>
-        public long? PassedTailAt { get; set; }
+        /// <summary>Where a skipped tail starts; null: none was skipped.</summary>
+        public long? SkippedTailAt { get; set; }
 
-        /// <summary>Before it, what is no whole batch had been one that was confirmed, until the file was cut.</summary>
+        /// <summary>A tail that ends at or before this position was acknowledged before the file was cut.</summary>
         public long CutTo { get; init; }
 
-        /// <summary>Where the batch that was read last begins, and its CRC as stored; null: none was.</summary>
+        /// <summary>Where the batch that was read last starts, and its CRC as stored; null: none was read.</summary>
         public (long Position, uint Crc)? LastBatch { get; set; }
 
-        /// <summary>While it is opened.</summary>
+        /// <summary>The search for the last whole batch, while the file is being opened.</summary>
         public IntactSearch? Intact { get; set; }
 
         public PendingBatch? Current { get; set; }
@@ -826,5 +829,4 @@ internal sealed class SegmentProgress : IDisposable
             Intact?.Dispose();
         }
     }
-
 }

@@ -2,7 +2,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
-/// <summary>The segments of one log as they lie in its directory, in order. Not thread-safe.</summary>
+/// <summary>The segments of one log that are in its directory, in order. Not thread-safe.</summary>
 internal sealed class SegmentSet(DirectoryListing listing, string component)
 {
     private long _version = -1;
@@ -10,12 +10,12 @@ internal sealed class SegmentSet(DirectoryListing listing, string component)
     /// <summary>The segments, in order.</summary>
     public IReadOnlyList<SegmentName> Names { get; private set; } = [];
 
-    /// <summary>Looks again. True if they may have changed.</summary>
+    /// <summary>Polls the directory. True if the segments may have changed.</summary>
     /// <exception cref="IOException">The directory cannot be read, or is gone.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public bool Refresh()
     {
-        var (version, names) = listing.Look(component);
+        var (version, names) = listing.Poll(component);
         if (version == _version)
         {
             return false;

@@ -5,42 +5,43 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Shipping.Reading;
 
 /// <summary>
-/// Looks, every few seconds, at the sizes of the segments of one log: of the newest each time, since a writer without a
-/// lock adds to those, and of the others in turn, a bounded number at a time. And at which directory it is. Not thread-safe.
+/// Chooses the segments of one log whose sizes are checked every few seconds: the newest each time, since a writer without a lock
+/// appends to those, and a bounded number of the others in turn. Also detects whether the directory is another one. Not
+/// thread-safe.
 /// </summary>
 internal sealed class SegmentWatch(string directory, TimeProvider time)
 {
-    /// <summary>How often sizes are looked at.</summary>
+    /// <summary>Time between two checks of sizes.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     private const int NewestSegments = 3;
 
-    /// <summary>How many of the others each time: 100,000 segments take 13 minutes.</summary>
+    /// <summary>How many of the others are checked each time: all of 100,000 segments are checked within 13 minutes.</summary>
     private const int OtherSegments = 256;
 
     private const int TailBytes = 64;
 
-    private long? _lookedAt;
+    private long? _checkedAt;
     private int _next;
-    private FileId? _home;
+    private FileId? _expected;
     private FileId _found;
 
-    /// <summary>False if the directory is another one than that in which all was there, or that was never seen in this run.</summary>
-    public bool IsSameDirectory => _found == _home;
+    /// <summary>False if the directory is not the one that last had all its segments, or if none had them all in this run.</summary>
+    public bool IsSameDirectory => _found == _expected;
 
-    /// <summary>Whether the interval is over; begins the next.</summary>
+    /// <summary>True if the interval is over. Then the next one begins.</summary>
     public bool IsDue()
     {
-        if (_lookedAt is { } at && time.GetElapsedTime(at) < Interval)
+        if (_checkedAt is { } at && time.GetElapsedTime(at) < Interval)
         {
             return false;
         }
 
-        _lookedAt = time.GetTimestamp();
+        _checkedAt = time.GetTimestamp();
         return true;
     }
 
-    /// <summary>The segments to look at now.</summary>
+    /// <summary>The segments to check now.</summary>
     public IEnumerable<SegmentName> Next(IReadOnlyList<SegmentName> names)
     {
         var older = Math.Max(0, names.Count - NewestSegments);
@@ -56,25 +57,25 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
         }
     }
 
-    /// <summary>Looks which directory it is.</summary>
-    /// <exception cref="IOException">It cannot be asked.</exception>
-    public void LookAtDirectory() => _found = FileFacts.Of(directory).Id;
+    /// <summary>Reads which directory is at the path now.</summary>
+    /// <exception cref="IOException">The directory cannot be examined.</exception>
+    public void CheckDirectory() => _found = FileFacts.Of(directory).Id;
 
-    /// <summary>All that should be there is there: it is the directory that was meant.</summary>
-    public void ThisIsTheDirectory() => _home = _found;
+    /// <summary>To be called when no segment is missing: takes this directory as the expected one.</summary>
+    public void AcceptDirectory() => _expected = _found;
 
     public string PathOf(SegmentName name) => Path.Combine(directory, name.FileName);
 
-    /// <summary>The length of a segment; null if there is no regular file of its name. A link is none.</summary>
+    /// <summary>The length of a segment; null if there is no regular file of its name. A link is not a regular file.</summary>
     public long? LengthOf(SegmentName name) => FactsOf(name)?.Bytes;
 
-    /// <summary>What the system says of a segment; null if there is no regular file of its name.</summary>
+    /// <summary>The metadata of a segment; null if there is no regular file of its name.</summary>
     public FileFacts? FactsOf(SegmentName name) =>
         FileFacts.TryOfEntry(PathOf(name), out var facts, out _) && facts.IsRegular ? facts : null;
 
     /// <summary>
-    /// The length of a segment that was just found, and how much of it certainly was written: nothing, if it ends in more zeros
-    /// than a batch does, since those may be space that its writer has prepared. And what it begins with.
+    /// The length of a new segment, how many of its bytes were certainly written, and its head. If it ends in more zeros than a
+    /// batch can end in, 0 bytes count as written, since the zeros may be space that its writer preallocated.
     /// </summary>
     public (long Bytes, long Written, uint? Head) SizeOf(SegmentName name)
     {
@@ -86,11 +87,11 @@ internal sealed class SegmentWatch(string directory, TimeProvider time)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return (LengthOf(name) ?? 0, 0, null); // opening it to read tells what is wrong
+            return (LengthOf(name) ?? 0, 0, null); // opening it to read reports what is wrong
         }
     }
 
-    /// <summary>The length of an open segment, and how much of it certainly was written.</summary>
+    /// <summary>The length of an open segment, and how many of its bytes were certainly written.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static (long Bytes, long Written) SizeOf(SafeFileHandle file)
     {

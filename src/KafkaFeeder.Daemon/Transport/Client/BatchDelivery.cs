@@ -3,10 +3,10 @@ using Confluent.Kafka;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// Gathers the delivery reports of one send of one batch into its outcome. Reports come on the client's poll thread, and
-/// during a flush on a second one at the same time, in any order.
+/// Collects the delivery reports of one send of a batch into its outcome. Reports come on the client's poll thread, and during a
+/// flush at the same time on a second thread, in any order.
 /// </summary>
-/// <param name="recordsCount">Records of the batch, also those that are skipped.</param>
+/// <param name="recordsCount">The number of records in the batch, including skipped ones.</param>
 /// <param name="skipped">See <see cref="SendRequest.Skipped"/>.</param>
 /// <param name="generation">The producer that sends them.</param>
 /// <param name="onOutcome">Called once, with the outcome.</param>
@@ -15,7 +15,7 @@ internal sealed class BatchDelivery(
 {
     private readonly Lock _lock = new();
 
-    // One more than the records in flight, until all are handed over: the outcome is reported once.
+    // Records in flight, plus one until all are handed over to the client. So it is 0 once, and the outcome is reported once.
     private int _open = 1;
     private bool[]? _failed;
     private OutcomeKind _kind = OutcomeKind.Acknowledged;
@@ -24,7 +24,7 @@ internal sealed class BatchDelivery(
     private List<RejectedRecord>? _rejected;
     private volatile bool _isOfSize = true;
 
-    /// <summary>One more record is handed to the client.</summary>
+    /// <summary>To be called before a record is given to the client.</summary>
     public void Begin() => Interlocked.Increment(ref _open);
 
     /// <summary>A record cannot be sent as it is.</summary>
@@ -36,10 +36,10 @@ internal sealed class BatchDelivery(
         EndOne();
     }
 
-    /// <summary>All records are handed over.</summary>
+    /// <summary>All records were given to the client.</summary>
     public void HandedOver() => EndOne();
 
-    /// <summary>A record is acknowledged, or not.</summary>
+    /// <summary>The delivery report of a record.</summary>
     public void Report(int index, Error error, PersistenceStatus status)
     {
         if (error.Code == ErrorCode.NoError)
@@ -54,7 +54,7 @@ internal sealed class BatchDelivery(
         EndOne();
     }
 
-    /// <summary>A record that was sent by itself has had its outcome.</summary>
+    /// <summary>The outcome of a record that was sent alone.</summary>
     public void Report(int index, BatchOutcome alone)
     {
         if (alone.Kind != OutcomeKind.Acknowledged)
@@ -70,7 +70,7 @@ internal sealed class BatchDelivery(
         var kind = error.IsFatal ? OutcomeKind.Fatal : ProduceErrors.KindOf((int)error.Code);
         if (kind != OutcomeKind.Rejected)
         {
-            generation.Failed(error, kind); // a refused record says nothing of the connection
+            generation.Failed(error, kind); // a refused record is not an error of the brokers
         }
 
         var rejected = new RejectedRecord(index, error.Code.ToString(), ProduceErrors.WhyRejected((int)error.Code));
@@ -112,7 +112,7 @@ internal sealed class BatchDelivery(
         });
     }
 
-    /// <summary>Every record that was sent has had its report, so what did not fail is acknowledged.</summary>
+    /// <summary>All sent records have their report, so those that did not fail are acknowledged.</summary>
     private bool[] NotFailed(bool[] failed)
     {
         var acknowledged = new bool[recordsCount];

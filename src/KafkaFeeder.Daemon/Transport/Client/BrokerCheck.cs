@@ -4,24 +4,24 @@ using KafkaFeeder.Daemon.Options;
 
 namespace KafkaFeeder.Daemon.Transport.Client;
 
-/// <summary>Asks the brokers whether what the logs need is there: topic, leaders, in-sync replicas, size limits.</summary>
+/// <summary>Asks the brokers whether the logs can be shipped: topic, leaders, in-sync replicas, size limits.</summary>
 internal static class BrokerCheck
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Where all brokers have failed once, each address of theirs has been tried by then: 4 tries, by the client's back-off.
+    /// If all brokers have failed once, each of their addresses has been tried after this time: 4 attempts with the client's back-off.
     /// </summary>
     private static readonly TimeSpan PatienceWhenAllFail = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>So long more where only some have failed: the others have answered by then.</summary>
+    /// <summary>Additional time if only some brokers have failed: the others have answered by then.</summary>
     private static readonly TimeSpan PatienceWhenSomeFail = TimeSpan.FromSeconds(3);
 
-    /// <summary>What is wrong, a sentence each.</summary>
+    /// <summary>Returns the problems, one sentence each.</summary>
     /// <param name="options">The broker groups.</param>
     /// <param name="logs">The logs.</param>
-    /// <param name="tell">Takes a line for each topic that is well.</param>
-    public static List<string> Ask(FeederOptions options, IReadOnlyList<LogOptions> logs, Action<string> tell)
+    /// <param name="report">Called with a line for each topic that exists.</param>
+    public static List<string> Ask(FeederOptions options, IReadOnlyList<LogOptions> logs, Action<string> report)
     {
         var problems = new List<string>();
         foreach (var group in logs.GroupBy(l => l.Broker).OrderBy(g => g.Key, StringComparer.Ordinal))
@@ -49,14 +49,14 @@ internal static class BrokerCheck
             {
                 try
                 {
-                    problems.AddRange(Ask(client, trouble, group.Key, topic.Key, topic.First(), tell)
+                    problems.AddRange(Ask(client, trouble, group.Key, topic.Key, topic.First(), report)
                         .Select(options.BrokerGroups[group.Key].WithoutSecrets));
                 }
                 catch (KafkaException e)
                 {
                     problems.Add($"brokers of {group.Key} ({string.Join(", ", options.BrokerGroups[group.Key].Brokers)}): "
                         + $"{options.BrokerGroups[group.Key].WithoutSecrets(trouble.Cause ?? e.Error.Reason)}");
-                    break; // the other topics of an unreachable cluster would each wait as long
+                    break; // for an unreachable cluster, each of the other topics would wait as long
                 }
             }
         }
@@ -65,7 +65,7 @@ internal static class BrokerCheck
     }
 
     /// <summary>
-    /// Makes a producer as the daemon would, and drops it: the client that asks takes not all of a producer's properties.
+    /// Creates and disposes of a producer as the daemon would: the admin client does not check all properties of a producer.
     /// </summary>
     private static void TryProducer(BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner)
     {
@@ -87,7 +87,7 @@ internal static class BrokerCheck
             .ToDictionary(p => p.Name, p => p.Value);
         settings["bootstrap.servers"] = string.Join(",", group.Brokers);
         settings["allow.auto.create.topics"] = "false";
-        settings["enable.sparse.connections"] = "false"; // all are tried at once, not one a second
+        settings["enable.sparse.connections"] = "false"; // try all brokers at once, not one per second
         return new AdminClientBuilder(settings).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => trouble.Note(error)).Build();
     }
 
@@ -97,7 +97,7 @@ internal static class BrokerCheck
         string group,
         string topic,
         LogOptions log,
-        Action<string> tell)
+        Action<string> report)
     {
         var where = $"{log.SourceFile}:{log.SourceLine}: topic {topic} of {group}";
         var metadata = GetMetadata(client, trouble, topic).Topics.Single();
@@ -121,13 +121,13 @@ internal static class BrokerCheck
 
         var known = limits is { } l
             ? $"min.insync.replicas {l.MinInSync}, max.message.bytes {l.MaxMessageBytes}"
-            : "limits unknown: these brokers do not tell";
-        tell($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {known}");
+            : "limits unknown: the brokers do not report them";
+        report($"{where}: {metadata.Partitions.Count} partitions, at least {inSync} replicas in sync, {known}");
     }
 
     /// <summary>
-    /// Waits on only for brokers that are slow, not for those that cannot be reached. The client's call waits all its time for
-    /// those too, so it is called again, each time for longer: a slow answer must fit into one call.
+    /// Waits longer for brokers that are slow, but not for brokers that cannot be reached. The client's call always waits its whole
+    /// time-out, so it is called up to three times with increasing time-outs, since a slow answer must fit into one call.
     /// </summary>
     private static Metadata GetMetadata(IAdminClient client, ConnectionTrouble trouble, string topic)
     {
@@ -167,23 +167,23 @@ internal static class BrokerCheck
     private static int Number(ConfigEntryResult entry) => int.Parse(entry.Value, System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// Why the brokers cannot be reached. The client's calls only say that they could not be; what its connections ran into
-    /// comes by the way. Thread-safe.
+    /// Why the brokers cannot be reached. The client's calls only report that they cannot; the errors of its connections come through
+    /// the error handler. Thread-safe.
     /// </summary>
     private sealed class ConnectionTrouble
     {
         private volatile string? _cause;
         private volatile bool _isEverywhere;
 
-        /// <summary>The last cause; null while there is none.</summary>
+        /// <summary>The last error of a connection; null: none.</summary>
         public string? Cause => _cause;
 
-        /// <summary>Whether every broker has failed at least once.</summary>
+        /// <summary>True if every broker has failed at least once.</summary>
         public bool IsEverywhere => _isEverywhere;
 
         public void Note(Error error)
         {
-            if (error.Code == ErrorCode.Local_AllBrokersDown) // it sums up what was said before
+            if (error.Code == ErrorCode.Local_AllBrokersDown) // follows after the errors of the connections
             {
                 _isEverywhere = true;
             }

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// What is known of the brokers of a group: whether they answer, what was wrong last. Errors of a topic or a record are not
-/// theirs. Shared by all producers of the group. Thread-safe.
+/// What is known about the brokers of a group: whether they answer, and their last error. Errors of a topic or a record do not
+/// count. Shared by all producers of the group. Thread-safe.
 /// </summary>
 internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider time)
 {
@@ -48,7 +48,7 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
         }
     }
 
-    /// <summary>Something is wrong with a broker, or with all.</summary>
+    /// <summary>An error was reported. Ignored unless it concerns the brokers.</summary>
     public void Failed(Error error, OutcomeKind kind)
     {
         if (!ProduceErrors.IsOfBrokers((int)error.Code))
@@ -63,7 +63,7 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
         }
     }
 
-    /// <summary>There can be no producer: the user's properties are refused.</summary>
+    /// <summary>No producer can be created: librdkafka refuses the user's properties.</summary>
     public void Refused(string error)
     {
         lock (_lock)

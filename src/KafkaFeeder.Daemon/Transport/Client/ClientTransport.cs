@@ -7,23 +7,23 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// The client transport of one log: decodes the records of a batch and gives them to Confluent.Kafka, which partitions,
-/// batches, compresses, and speaks every security protocol and old brokers. The producers are shared with other logs; which
-/// size of requests the log's topic takes is its own. Send and SendNow are called by one thread, outcomes come on others.
+/// The client transport of one log: decodes the records of a batch and gives them to Confluent.Kafka, which partitions, batches and
+/// compresses them, and supports all security protocols and old brokers. The producers are shared with other logs. The size of
+/// requests that the log's topic accepts is kept per log. Send and SendNow are called by one thread; outcomes come on other threads.
 /// </summary>
 internal sealed class ClientTransport(SharedProducers producers, bool isStrict, ThreadLocal<RecordBatchDecoder> decoder, ILogger logger)
     : IBatchTransport
 {
     /// <summary>
-    /// Memory that a record in flight costs beside its bytes: ours, the client's managed and native part, and what the
-    /// garbage collector leaves lying until its next collection. Measured: docs/OPERATIONS.md.
+    /// Memory of a record in flight besides its bytes: in the daemon, in the managed and native client, and garbage that is not
+    /// collected yet. Measured: docs/OPERATIONS.md.
     /// </summary>
     private const int RecordOverheadBytes = 2000;
 
-    /// <summary>What Kafka stores for a record without a time.</summary>
+    /// <summary>The timestamp that Kafka stores for a record without one.</summary>
     private const long NoTimestamp = -1;
 
-    /// <summary>librdkafka takes the time 0 for "now".</summary>
+    /// <summary>The smallest timestamp that can be sent: librdkafka replaces 0 by the current time.</summary>
     private static readonly Timestamp Earliest = new(1, TimestampType.CreateTime);
 
     private volatile int _size; // index into ProducerShape.Sizes
@@ -38,7 +38,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     public string? LastError => producers.Health.LastError;
 
-    /// <summary>The producer that it uses now.</summary>
+    /// <summary>The shape of the producer that it uses now.</summary>
     internal ProducerShape Shape => ShapeOf(_size);
 
     private ProducerSlot Shared => SlotOf(_size);
@@ -87,12 +87,12 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         return cost;
     }
 
-    /// <summary>The client library numbers its records itself, and forgets the numbers when it ends.</summary>
+    /// <summary>There is no state to keep: the client library numbers the records itself, per run.</summary>
     public string StateAt(IEnumerable<StoredBatch> afterAcknowledged) => "";
 
     public void SendNow() => Shared.SendNow();
 
-    /// <summary>What has no outcome yet is taken back, or it would be sent beside what the next shipper of the log sends.</summary>
+    /// <summary>Withdraws records without an outcome, or they would still be sent while the next shipper sends them again.</summary>
     public void Dispose()
     {
         if (Volatile.Read(ref _inFlight) > 0)
@@ -105,7 +105,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
 
     private ProducerShape ShapeOf(int size) => ProducerShape.Sizes[size] with { IsPushed = isStrict };
 
-    /// <summary>A refusal for the size may be meant for the request: then the next one is smaller, and no record is suspected.</summary>
+    /// <summary>A refusal because of size may concern the whole request: then the next one is smaller, and no record is refused.</summary>
     private BatchOutcome Sized(BatchOutcome outcome, int size, string topic)
     {
         if (outcome.Kind == OutcomeKind.Acknowledged)
@@ -127,7 +127,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         return outcome with { Kind = OutcomeKind.Retriable, Rejected = null };
     }
 
-    /// <summary>When the records that are too large were found one by one, the size that was good before them is good again.</summary>
+    /// <summary>After records that are too large were found one by one, the last request size that was accepted is used again.</summary>
     private BatchOutcome Single(BatchOutcome outcome)
     {
         if (outcome.Kind is OutcomeKind.Acknowledged or OutcomeKind.Rejected && _provenSize >= 0)
@@ -141,7 +141,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     private List<(int Index, Message<byte[]?, RecordSlot> Message)> Decode(
         in SendRequest request, out long bytes, out List<(int Index, string Reason)> unsendable)
     {
-        // A header may claim any number of records: what is there is counted while it is read.
+        // The count in the header may be wrong and huge, so it only limits the initial capacity.
         var messages = new List<(int, Message<byte[]?, RecordSlot>)>(Math.Min(request.Batch.RecordsCount, 10_000));
         unsendable = [];
         var records = decoder.Value!.Decode(request.Stored);
@@ -174,13 +174,13 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         return messages;
     }
 
-    /// <summary>A record without a time gets the time of its sending; one of 1970 or before goes as the first millisecond after.</summary>
+    /// <summary>A record without a timestamp gets the time of sending; a timestamp of 0 or before is sent as 1 ms.</summary>
     internal static Timestamp TimestampOf(Record record) =>
         record.Timestamp > 0 ? new Timestamp(record.Timestamp, TimestampType.CreateTime)
         : record.Timestamp == NoTimestamp ? Timestamp.Default
         : Earliest;
 
-    /// <summary>A record that the client refuses at once (too large) is reported like any other; its neighbours go on.</summary>
+    /// <summary>A record that the client refuses at once (too large) is reported like any other; the others are sent.</summary>
     private static void Produce(
         ProducerGeneration generation, BatchDelivery delivery, string topic, int index, Message<byte[]?, RecordSlot> message)
     {
@@ -195,7 +195,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         }
     }
 
-    /// <summary>Each record alone, the next when the one before has its report, so that a refusal can only be its own.</summary>
+    /// <summary>Sends each record alone, after the report of the previous one, so that a refusal can only concern that record.</summary>
     private static void SendOneByOne(
         ProducerGeneration generation,
         BatchDelivery delivery,
@@ -204,10 +204,10 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     {
         var next = 0;
         var turns = 0;
-        BatchOutcome? stopped = null; // what ended it: nothing may pass a record that is not settled
+        BatchOutcome? stopped = null; // the outcome that stopped it: no record may overtake one that is not settled
         SendNext();
 
-        // A record that is refused at once reports within its own turn: turns are counted, not nested.
+        // A record that is refused at once reports from within SendNext: counting the calls avoids recursion.
         void SendNext()
         {
             if (Interlocked.Increment(ref turns) != 1)
@@ -228,7 +228,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
                     var index = messages[next++].Index;
                     delivery.Begin();
                     delivery.Report(index, reason with { PossiblyPersistedRecords = 0 });
-                    Interlocked.Increment(ref turns); // the next has no report to wait for
+                    Interlocked.Increment(ref turns); // continue at once: there is no report to wait for
                 }
                 else
                 {

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaFeeder.Daemon.Transport.Client;
 
-/// <summary>Gives each log its transport, on producers that logs share. Thread-safe.</summary>
+/// <summary>Creates the transport of each log, on producers that logs share. Thread-safe.</summary>
 internal sealed class ClientTransportPool(IReadOnlyDictionary<string, BrokerGroupOptions> groups, ILogger logger, TimeProvider time)
     : ITransportPool, IDisposable
 {

@@ -7,9 +7,8 @@ using KafkaLog.Format.Records;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// A record's headers, and with <c>origin_headers</c> after them where it is from. The segment's identity and the offset
-/// name a record for all time, on every host and under every name, so a consumer can drop what it has seen; host and file
-/// are for people.
+/// The headers of a record, followed by its origin if <c>origin_headers</c> is set. The segment's identity and the offset identify a
+/// record permanently, on every host and under every file name, so a consumer can drop duplicates. Host and file are for people.
 /// </summary>
 internal static class OriginHeaders
 {
@@ -22,7 +21,7 @@ internal static class OriginHeaders
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     /// <summary>The headers to send; null if there are none.</summary>
-    /// <returns>False if a name is not UTF-8: the client library cannot send it as it is.</returns>
+    /// <returns>False if a header name is not UTF-8: the client library cannot send it unchanged.</returns>
     public static bool TryMake(Record record, StoredBatch batch, LogOptions log, out Headers? headers)
     {
         headers = record.HeadersCount > 0 || log.OriginHeaders ? [] : null;

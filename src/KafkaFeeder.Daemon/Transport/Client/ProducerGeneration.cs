@@ -3,19 +3,19 @@ using Confluent.Kafka;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// One producer of the client library, from its making to its breaking. A broken one (fatal error) takes no more batches,
-/// and is closed when the last of its batches has had its outcome: closing it earlier would swallow their reports.
+/// One producer of the client library. After a fatal error it is broken: it takes no more batches, and is closed when its last batch
+/// has had its outcome. Closing it earlier would lose delivery reports.
 /// </summary>
 internal sealed class ProducerGeneration : IDisposable
 {
-    // Long enough for the client's threads to take up what lingers, short enough for a loop to wait.
+    // Long enough for the client's threads to start sending lingering records, short enough to block a loop.
     private static readonly TimeSpan PushTime = TimeSpan.FromMilliseconds(10);
 
     private readonly IProducer<byte[]?, RecordSlot> _producer;
     private readonly Action<Error, OutcomeKind> _onError;
     private readonly Action _onAcknowledged;
-    private readonly Func<string, string> _shown; // what the library says, as it may be shown
-    private int _users = 1; // the transport itself
+    private readonly Func<string, string> _shown; // removes secrets from texts of the library
+    private int _users = 1; // the slot itself
 
     public ProducerGeneration(
         Dictionary<string, string> settings,
@@ -39,31 +39,31 @@ internal sealed class ProducerGeneration : IDisposable
 
     public bool IsIdempotent { get; }
 
-    /// <summary>True after a fatal error: use another one.</summary>
+    /// <summary>True after a fatal error: use another producer.</summary>
     public bool IsBroken { get; private set; }
 
     /// <summary>The fatal error.</summary>
     public string? Reason { get; private set; }
 
-    /// <summary>True if the error was that the brokers have no idempotent producer.</summary>
+    /// <summary>True if the error was that the brokers do not support the idempotent producer.</summary>
     public bool LacksIdempotence { get; private set; }
 
-    /// <summary>A batch begins to use it.</summary>
+    /// <summary>To be called when a batch begins to use it.</summary>
     public void Retain() => Interlocked.Increment(ref _users);
 
-    /// <summary>A batch, or the transport, is done with it.</summary>
+    /// <summary>To be called when a batch, or the slot, no longer uses it.</summary>
     public void Release()
     {
         if (Interlocked.Decrement(ref _users) == 0)
         {
-            // The last report may come on the client's own poll thread, which closing waits for.
+            // Not here: the last report may come on the client's poll thread, and Dispose waits for that thread.
             _ = Task.Run(_producer.Dispose);
         }
     }
 
     public void Produce(string topic, Message<byte[]?, RecordSlot> message) => _producer.Produce(topic, message, OnReport);
 
-    /// <summary>Sends at once what lingers; returns when all is delivered, or very soon.</summary>
+    /// <summary>Sends lingering records at once; returns when all records are delivered, or after 10 ms.</summary>
     public void SendNow() => _producer.Flush(PushTime);
 
     public void Acknowledged() => _onAcknowledged();
@@ -82,10 +82,10 @@ internal sealed class ProducerGeneration : IDisposable
         _onError(new Error(error.Code, _shown(error.Reason), error.IsFatal), kind);
     }
 
-    /// <summary>As it may be shown.</summary>
+    /// <summary>The text of an error without secrets.</summary>
     public string TextOf(Error error) => _shown($"{error.Code}: {error.Reason}");
 
-    /// <summary>Every record that it holds gets its report.</summary>
+    /// <summary>Withdraws all records: each gets its report.</summary>
     public void Purge() => ProducerPurge.All(_producer);
 
     public void Dispose() => Release();

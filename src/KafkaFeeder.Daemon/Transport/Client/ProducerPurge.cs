@@ -5,8 +5,8 @@ using Confluent.Kafka;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// Takes back what a producer holds: every record gets its report, as not stored if it was never sent, else as perhaps
-/// stored. Confluent.Kafka has no call for it; librdkafka does (<c>rd_kafka_purge</c>, since 1.0).
+/// Withdraws all records of a producer: every record gets its report, as not persisted if it was never sent, otherwise as possibly
+/// persisted. Confluent.Kafka has no call for it; librdkafka has one (<c>rd_kafka_purge</c>, since 1.0).
 /// </summary>
 internal static partial class ProducerPurge
 {

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// The place of one producer: makes it when it is first needed, and replaces it when it is broken, without haste. Thread-safe.
+/// Holds one producer: creates it when it is first needed, and replaces it when it is broken, at most once in a growing interval.
+/// Thread-safe.
 /// </summary>
 internal sealed class ProducerSlot : IDisposable
 {
@@ -27,12 +28,12 @@ internal sealed class ProducerSlot : IDisposable
     private long _renewedAt;
     private bool _acknowledgedSinceRenewal = true;
 
-    /// <param name="group">Where it goes.</param>
+    /// <param name="group">The broker group.</param>
     /// <param name="ack">Whose acknowledgement counts.</param>
     /// <param name="partitioner">Which partition a key goes to.</param>
     /// <param name="shape">How large its requests are.</param>
-    /// <param name="health">What is known of the brokers.</param>
-    /// <param name="logger">Takes what happens to the producer.</param>
+    /// <param name="health">What is known about the brokers.</param>
+    /// <param name="logger">Logs events of the producer.</param>
     /// <param name="time">The clock.</param>
     public ProducerSlot(
         BrokerGroupOptions group,
@@ -60,8 +61,8 @@ internal sealed class ProducerSlot : IDisposable
             + $"{(_isIdempotent ? "idempotent" : "not idempotent")}";
 
     /// <summary>
-    /// Without idempotence a window must go out as one request, or a retry could change its order. So the client is told to
-    /// linger long, and here, when the window is complete, to linger no more.
+    /// Without idempotence a window must be sent as one request, or a retry could change its order. So the client has a long linger
+    /// time, and this ends it when the window is complete.
     /// </summary>
     public void SendNow()
     {
@@ -93,7 +94,7 @@ internal sealed class ProducerSlot : IDisposable
         last?.Dispose();
     }
 
-    /// <summary>The producer to use, retained for a batch; null while a broken one may not be replaced yet, or none can be made.</summary>
+    /// <summary>Returns the producer, retained for a batch; null while a broken one may not be replaced, or none can be created.</summary>
     public ProducerGeneration? Take(out OutcomeKind refusal)
     {
         refusal = OutcomeKind.Retriable;
@@ -140,8 +141,8 @@ internal sealed class ProducerSlot : IDisposable
     }
 
     /// <summary>
-    /// Takes back all that the producer holds, of every log, and uses another one from now on: a log gives up what it has
-    /// sent, and would send it again beside what is still queued.
+    /// Withdraws all records of the producer, of every log, and uses another producer from now on. For a log whose transport is closed:
+    /// its records would otherwise still be sent while its next shipper sends them again.
     /// </summary>
     public void Abandon()
     {

@@ -3,14 +3,14 @@ using Confluent.Kafka;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// A record's value together with where its delivery report belongs. It travels as the message's value, so that the
-/// report brings it back without an object or a delegate for each record.
+/// The value of a record, together with the delivery that its report belongs to. It is given to the client as the value of the
+/// message, so that the report returns it without an extra object or delegate per record.
 /// </summary>
 internal readonly record struct RecordSlot(BatchDelivery Delivery, int Index, byte[]? Value)
 {
-    /// <summary>Hands the client the bytes of the value.</summary>
+    /// <summary>Gives the bytes of the value to the client.</summary>
     public sealed class Serializer : ISerializer<RecordSlot>
     {
-        public byte[] Serialize(RecordSlot data, SerializationContext context) => data.Value!; // null is a tombstone there too
+        public byte[] Serialize(RecordSlot data, SerializationContext context) => data.Value!; // null is a tombstone for the client too
     }
 }

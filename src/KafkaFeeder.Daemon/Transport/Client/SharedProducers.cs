@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Transport.Client;
 
 /// <summary>
-/// The producers that all logs of a broker group with the same acknowledgement level and partitioner share: one for each
-/// size of requests, made when it is first needed. Thread-safe.
+/// The producers that all logs of a broker group with the same acknowledgement level and partitioner share: one for each request
+/// size, created when it is first needed. Thread-safe.
 /// </summary>
 internal sealed class SharedProducers(
     BrokerGroupOptions group, AckLevel ack, PartitionerKind partitioner, BrokerHealth health, ILogger logger, TimeProvider time)
@@ -29,7 +29,7 @@ internal sealed class SharedProducers(
         }
     }
 
-    /// <summary>Takes back all that any of them holds: see <see cref="ProducerSlot.Abandon"/>.</summary>
+    /// <summary>Withdraws all records of all producers: see <see cref="ProducerSlot.Abandon"/>.</summary>
     public void Abandon()
     {
         List<ProducerSlot> slots;

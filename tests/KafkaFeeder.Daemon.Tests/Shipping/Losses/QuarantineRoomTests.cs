@@ -52,10 +52,10 @@ public sealed class QuarantineRoomTests
         Assert.True(_room.TryTake("a", 3 * MiB, Free, out _));
         _room.Written("a");
         Assert.True(_room.TryTake("b", 4 * MiB, Free, out _)); // not seen by this scan
-        _room.LookBegins();
+        _room.ScanBegins();
         Assert.True(_room.TryTake("c", 1 * MiB, Free, out _));
         _room.Written("c");
-        _room.Looked(new Dictionary<string, long> { ["a"] = 2 * MiB }, Free);
+        _room.Scanned(new Dictionary<string, long> { ["a"] = 2 * MiB }, Free);
         Assert.Equal((2 * MiB, 4 * MiB, 1 * MiB), (_room.BytesOf("a"), _room.BytesOf("b"), _room.BytesOf("c")));
         _room.Written("b");
         Look(("a", 2 * MiB), ("b", 4 * MiB), ("c", 1 * MiB));
@@ -64,7 +64,7 @@ public sealed class QuarantineRoomTests
 
     private void Look(params (string Log, long Bytes)[] found)
     {
-        _room.LookBegins();
-        _room.Looked(found.ToDictionary(f => f.Log, f => f.Bytes), Free);
+        _room.ScanBegins();
+        _room.Scanned(found.ToDictionary(f => f.Log, f => f.Bytes), Free);
     }
 }

@@ -65,7 +65,7 @@ public sealed class AcknowledgementTrackerTests
     public void After_skipped_damage_the_position_has_no_last_batch()
     {
         var tracker = new AcknowledgementTracker(Start);
-        tracker.AddPassed(1000, 1234, 100);
+        tracker.AddSkipped(1000, 1234, 100);
         Assert.Equal(new AcknowledgedPosition(1234, 0, 100, null, 0, 100), tracker.Acknowledged);
     }
 
@@ -74,7 +74,7 @@ public sealed class AcknowledgementTrackerTests
     {
         var tracker = new AcknowledgementTracker(Start);
         Assert.Throws<InvalidOperationException>(() => tracker.Add(SomeBatch.Pending(1001, 100, 1)));
-        Assert.Throws<InvalidOperationException>(() => tracker.AddPassed(999, 1100, 100));
+        Assert.Throws<InvalidOperationException>(() => tracker.AddSkipped(999, 1100, 100));
         Assert.Equal(Start, tracker.Acknowledged);
         Assert.Equal(1000, tracker.EndPosition);
     }
@@ -101,8 +101,8 @@ public sealed class AcknowledgementTrackerTests
                     model.Add(batch);
                     break;
                 case 2:
-                    tracker.AddPassed(model.End, model.End + which + 1, model.NextOffset);
-                    model.AddPassed(which + 1);
+                    tracker.AddSkipped(model.End, model.End + which + 1, model.NextOffset);
+                    model.AddSkipped(which + 1);
                     break;
                 case 3 or 4 when model.Unsettled.Count > 0:
                     var settled = model.Unsettled[which % model.Unsettled.Count];
@@ -180,6 +180,6 @@ public sealed class AcknowledgementTrackerTests
             Unsettled.Add(batch);
         }
 
-        public void AddPassed(long bytes) => _all.Add((null, End + bytes, NextOffset));
+        public void AddSkipped(long bytes) => _all.Add((null, End + bytes, NextOffset));
     }
 }

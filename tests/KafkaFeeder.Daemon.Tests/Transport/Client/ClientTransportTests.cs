@@ -133,7 +133,6 @@ public sealed class ClientTransportTests : IDisposable
     [Fact]
     public void A_batch_waiting_in_the_client_when_a_shipper_gives_up_is_taken_back()
     {
-        Assert.True(Librdkafka.TryLoad(out var problem), problem);
         using var pool = Pool("127.0.0.1:1"); // nobody listens there
         var transport = pool.Open(Log, "");
         Begin(transport, new NewRecord(1, "a"u8), isIsolated: false);
@@ -158,7 +157,6 @@ public sealed class ClientTransportTests : IDisposable
     /// <summary>Without idempotence: the client does not retry, so an error that a test asks for is the outcome.</summary>
     private IBatchTransport Transport(MockBrokers brokers)
     {
-        Assert.True(Librdkafka.TryLoad(out var problem), problem);
         var pool = Pool(brokers.Address);
         _opened.Add(pool);
         return pool.Open(Log, "");
@@ -166,6 +164,7 @@ public sealed class ClientTransportTests : IDisposable
 
     private ClientTransportPool Pool(string address)
     {
+        Assert.True(Librdkafka.TryLoad(out var problem), problem);
         var group = new BrokerGroupOptions { Name = "kafka", Brokers = [address] };
         return new ClientTransportPool(new Dictionary<string, BrokerGroupOptions> { ["kafka"] = group }, _log, TimeProvider.System);
     }
