@@ -127,7 +127,7 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
             }
 
             Assert.Equal(0, await daemon.StopAsync());
-            Assert.EndsWith(" 0 bytes are left to ship", daemon.Output.TrimEnd(), StringComparison.Ordinal);
+            Assert.EndsWith("; bytes left to ship: 0", daemon.Output.TrimEnd(), StringComparison.Ordinal);
         }
 
         var report = await VerifyAsync(cluster, topic, Rounds * PerRound);

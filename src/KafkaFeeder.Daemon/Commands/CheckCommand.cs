@@ -3,6 +3,7 @@ using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport.Client;
 
 namespace KafkaFeeder.Daemon.Commands;
@@ -10,7 +11,7 @@ namespace KafkaFeeder.Daemon.Commands;
 /// <summary><c>kafkafeeder check</c>: everything that can be known to be wrong before a record is shipped.</summary>
 internal static class CheckCommand
 {
-    /// <summary>What brokers say is not ours, and some of it is long.</summary>
+    /// <summary>The most characters of a line: messages of brokers can be long.</summary>
     private const int MaxShown = 16 * 1024;
 
     public static int Execute(string configuration, bool offline, bool show)
@@ -52,8 +53,9 @@ internal static class CheckCommand
         }
 
         problems.ForEach(problem => Console.Error.WriteLine(Quote.Plain(problem, MaxShown)));
-        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: "
-            + $"{(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
+        Console.WriteLine($"{Words.Count(found.Files, "kafkafeeder.yaml file", "kafkafeeder.yaml files")}, "
+            + $"{Words.Count(found.Logs.Count, "log", "logs")}{(offline ? ", brokers not asked" : "")}: "
+            + $"{(problems.Count == 0 ? "all well" : Words.Count(problems.Count, "problem", "problems"))}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 

@@ -86,7 +86,7 @@ internal sealed class LogStatus(
 
     /// <summary>What is wrong now; null: nothing.</summary>
     public string? Error => IsStale
-        ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are as old"
+        ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are from then"
         : _error;
 
     /// <summary>What went wrong last, whether or not it still does, and when it last did; null: nothing in this run.</summary>

@@ -26,7 +26,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void Names_and_errors_are_text_wherever_they_stand()
+    public void Names_and_errors_are_encoded_wherever_they_are_shown()
     {
         var log = Log(Attack, Attack, Attack, Attack);
         log.Became(LogState.Held, Attack);
@@ -52,7 +52,7 @@ public sealed partial class StatusPageTests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void What_cannot_be_seen_is_shown_by_its_number() => Assert.Contains(
+    public void Invisible_characters_are_shown_by_their_numbers() => Assert.Contains(
         "a\\u{202E}b\\u{A}c\\u{0}d žlutý 🐎",
         WebUtility.HtmlDecode(Page([Log("a\u202eb\nc\0d žlutý 🐎", "t", "/", "b")])),
         StringComparison.Ordinal);
@@ -98,17 +98,17 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void A_log_that_was_not_looked_at_has_no_lag_not_even_none()
+    public void The_lag_of_a_log_that_was_not_examined_yet_is_unknown_and_not_0()
     {
         var log = Log("orders", "t", "/logs", "kafka", LogState.Failed, "another daemon ships it");
         log.LookedAt = long.MinValue;
-        Assert.Contains("<td class=\"number\">?<br><small>not looked at</small></td>", Page([log]), StringComparison.Ordinal);
+        Assert.Contains("<td class=\"number\">?<br><small>not examined yet</small></td>", Page([log]), StringComparison.Ordinal);
         Assert.DoesNotContain("all shipped", Page([log]), StringComparison.Ordinal);
         Assert.DoesNotContain("the end", Page([log]), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Losses_and_quarantine_are_red_however_well_it_goes_now()
+    public void Losses_and_quarantine_are_red_until_somebody_acknowledges_them()
     {
         var sums = new LedgerSums(1, 3, 77, 5);
         var account = new LedgerAccount { Counts = new LedgerCounts(sums, sums, 3) };
@@ -116,8 +116,8 @@ public sealed partial class StatusPageTests
         Assert.Contains("77 B<br><small class=\"bad\">77 B not acknowledged</small>", Page([log]), StringComparison.Ordinal);
         Assert.Contains("<span class=\"warn\">idle</span>", Page([log]), StringComparison.Ordinal);
         Assert.Equal(
-            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for ever",
-                "Quarantine: 77 B that are no record batch"],
+            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for good",
+                "Quarantine: 77 B that are not a record batch"],
             Regex.Matches(Page([log]), "<span class=\"bad\">([^<]*)</span>").Select(m => m.Groups[1].Value));
         account.Counts = account.Counts.Acknowledged();
         Assert.DoesNotContain("class=\"bad\"", Page([log]), StringComparison.Ordinal);
@@ -126,7 +126,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void An_error_that_is_over_is_still_told_and_is_not_red()
+    public void An_error_that_is_over_is_still_shown_but_not_red()
     {
         var log = Log("orders", "t", "/logs", "kafka", LogState.Retrying, "all brokers down");
         _time.Advance(TimeSpan.FromSeconds(30));
@@ -137,7 +137,7 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void Those_in_trouble_come_first_and_a_great_many_do_not_make_a_great_page()
+    public void Logs_in_trouble_come_first_and_the_page_stays_small_however_many_there_are()
     {
         var logs = Enumerable.Range(0, 5_000).Select(
             i => Log($"log-{i}", "t", "/logs", "kafka", i == 4_999 ? LogState.Held : LogState.Idle, i == 4_999 ? "x" : null)).ToList();

@@ -12,13 +12,13 @@ public sealed class StatusSentenceTests
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 10, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void Before_the_first_search_nothing_is_known() => Assert.Equal("starting: looking for logs", Of([], isReady: false));
+    public void Before_the_first_search_nothing_is_known() => Assert.Equal("starting: searching for logs", Of([], isReady: false));
 
     [Fact]
     public void No_log_is_a_state_of_its_own() => Assert.Equal("no log is configured yet", Of([]));
 
     [Fact]
-    public void All_shipped_is_said_so() => Assert.Equal("1 log, all shipped", Of([Log("a", LogState.Idle)]));
+    public void It_says_when_all_is_shipped() => Assert.Equal("1 log, all shipped", Of([Log("a", LogState.Idle)]));
 
     [Fact]
     public void Lag_is_the_sum_and_age_is_the_oldest() => Assert.Equal(
@@ -28,13 +28,13 @@ public sealed class StatusSentenceTests
                 Log("b", LogState.Idle)]));
 
     [Fact]
-    public void What_was_not_looked_at_is_not_called_shipped()
+    public void A_log_that_was_not_examined_yet_is_not_called_shipped()
     {
         LogStatus Unknown() => new LogStatus(SomeLog.In("/logs") with { Component = "orders" }, "/logs", TimeProvider.System)
             .In(LogState.Failed, "another daemon ships it");
-        Assert.Equal("1 log, 1 not looked at; orders failed: another daemon ships it", Of([Unknown()]));
+        Assert.Equal("1 log, 1 not examined yet; orders failed: another daemon ships it", Of([Unknown()]));
         Assert.Equal(
-            "3 logs, lag 2.0 kB, oldest 3 s, 1 not looked at; orders failed: another daemon ships it",
+            "3 logs, lag 2.0 kB, oldest 3 s, 1 not examined yet; orders failed: another daemon ships it",
             Of([Log("a", LogState.Idle), Unknown(), Log("b", LogState.Shipping, lag: 2_000, age: 3)]));
     }
 
@@ -44,7 +44,7 @@ public sealed class StatusSentenceTests
         Of([Log("a", LogState.Failed, "x"), Log("b", LogState.Retrying, "x"), Log("c", LogState.Held, "x"), Log("d", LogState.Held, "x")]));
 
     [Fact]
-    public void A_loss_is_told_even_if_all_goes_well_now()
+    public void A_loss_is_reported_even_if_the_log_is_well_now()
     {
         var lost = new LedgerSums(0, 0, 0, 12);
         var log = Log("orders", LogState.Idle, account: new LedgerAccount { Counts = new LedgerCounts(lost, lost, 1) });
@@ -57,8 +57,8 @@ public sealed class StatusSentenceTests
     public void Faults_are_counted() => Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
 
     [Fact]
-    public void What_hangs_comes_first() => Assert.Equal(
-        "stuck: the watcher, for 70 s; 1 log, all shipped",
+    public void Stalled_loops_come_first() => Assert.Equal(
+        "stalled: the watcher, for 70 s; 1 log, all shipped",
         Of([Log("a", LogState.Idle)], late: [new LateLoop("the watcher", TimeSpan.FromSeconds(70))]));
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class StatusSentenceTests
     {
         var log = Log("a", LogState.Shipping, lag: 5_000, age: 3);
         log.InFlightBytes = 2_000;
-        Assert.Equal("stopping, 2.0 kB on the way, lag 5.0 kB, oldest 3 s", Of([log], isStopping: true));
+        Assert.Equal("stopping, 2.0 kB in flight, lag 5.0 kB, oldest 3 s", Of([log], isStopping: true));
     }
 
     [Theory]

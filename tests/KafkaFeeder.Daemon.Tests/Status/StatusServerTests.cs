@@ -172,7 +172,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.False(DaemonClient.TryGet(other, "/healthz", out var answer));
         Assert.False(answer.IsWell);
         Assert.StartsWith(
-            $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on "
+            $"No daemon answers for this configuration: a daemon with a different checkpoint_dir listens on "
                 + $"{own.Status.Listen}",
             answer.Text,
             StringComparison.Ordinal);
@@ -348,7 +348,7 @@ public sealed class StatusServerTests : IAsyncLifetime
     [InlineData("5", "content=\"5\"")]
     [InlineData("0", "content=\"1\"")]
     [InlineData("99999", "content=\"3600\"")]
-    public async Task It_loads_itself_anew_if_asked_to(string asked, string expected) => Assert.Contains(
+    public async Task It_reloads_itself_if_asked_to(string asked, string expected) => Assert.Contains(
         $"<meta http-equiv=\"refresh\" {expected}>", await _client.GetStringAsync($"/?refresh={asked}"), StringComparison.Ordinal);
 
     [Theory]
