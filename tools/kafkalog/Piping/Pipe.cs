@@ -13,7 +13,7 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
     private readonly OccasionalNotice _longLines = new(ErrorOutput.Say, time);
     private bool _copies = copies;
 
-    /// <summary>Reads until the end of the input, or until it is told to stop; then what lies in the pipe is still taken.</summary>
+    /// <summary>Reads until the end of the input, or until it is told to stop; then it still reads what is in the pipe.</summary>
     /// <exception cref="IOException">Standard input cannot be read.</exception>
     public void Run()
     {
