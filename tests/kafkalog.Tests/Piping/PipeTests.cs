@@ -64,7 +64,7 @@ public sealed class PipeTests : IDisposable
         pipe.Input.Close();
         var run = pipe.WaitForEnd();
         Assert.Equal(0, run.ExitCode);
-        Assert.Equal("kafkalog: 1 lines longer than 10 bytes, 1 in all: each became several records (--max-line).\n", run.Errors);
+        Assert.Equal("kafkalog: 1 line longer than 10 bytes, 1 in all: each became several records (--max-line).\n", run.Errors);
         Assert.Equal(
             [("0123456789", ""), ("0123456789", "kafkalog.continued=1"), ("abcdefghij", "kafkalog.continued=1"), ("XYZ", ""), ("end", "")],
             SomeSegment.ReadAll(_folder).Select(r => (r.Value!, r.Headers)));

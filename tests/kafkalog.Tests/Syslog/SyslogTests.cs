@@ -54,7 +54,7 @@ public sealed partial class SyslogTests : IDisposable
                 "kafkalog.part=ID-1/3",
             ],
             records.Select(r => Regex.Replace(r.Headers, "[0-9a-f]{16}-", "ID-")));
-        Assert.Contains("1 messages longer than 10 bytes", Stop().Errors);
+        Assert.Contains("1 message longer than 10 bytes", Stop().Errors);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Native;
 using KafkaLog.Tool.Writing;
@@ -50,7 +51,8 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
         {
             _longLines.Add(
                 count =>
-                    $"{count} lines longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several records (--max-line).",
+                    $"{Quantity.Of(count, "line", "lines")} longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several "
+                        + "records (--max-line).",
                 lines.LongLines - longBefore);
         }
 

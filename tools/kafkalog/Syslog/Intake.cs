@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Writing;
 
@@ -45,7 +46,7 @@ internal sealed class Intake : IDisposable
         {
             _longMessages.Add(
                 since =>
-                    $"{since} messages longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records "
+                    $"{Quantity.Of(since, "message", "messages")} longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records "
                         + "(--max-message).",
                 count);
         }
