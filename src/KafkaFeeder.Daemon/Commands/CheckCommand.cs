@@ -8,7 +8,7 @@ using KafkaFeeder.Daemon.Transport.Client;
 
 namespace KafkaFeeder.Daemon.Commands;
 
-/// <summary><c>kafkafeeder check</c>: everything that can be known to be wrong before a record is shipped.</summary>
+/// <summary><c>kafkafeeder check</c>: finds everything that can be found to be wrong before a record is shipped.</summary>
 internal static class CheckCommand
 {
     /// <summary>The most characters of a line: messages of brokers can be long.</summary>
@@ -59,7 +59,7 @@ internal static class CheckCommand
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    /// <summary>Every setting with its value; of each log as a section, since it has settings of the same names.</summary>
+    /// <summary>Prints every setting with its value; each log is a section, because logs have settings of the same names.</summary>
     private static void Show(FeederOptions options, FoundLogs found)
     {
         Write($"# {options.SourceFile}", EffectiveConfiguration.Of(options));
@@ -78,7 +78,7 @@ internal static class CheckCommand
         }
     }
 
-    /// <summary>What the checkpoints have as not shipped of logs that nothing names any more.</summary>
+    /// <summary>Unshipped segments, by the checkpoints, of logs that no kafkafeeder.yaml names any more.</summary>
     private static IEnumerable<string> Left(FeederOptions options, FoundLogs found)
     {
         try
