@@ -8,7 +8,7 @@ namespace KafkaFeeder.EndToEnd.Tests;
 public abstract class DaemonTests(ClusterFixture fixture, string generation) : DaemonTestsBase(fixture)
 {
     [Fact]
-    public async Task Records_arrive_as_they_were_in_order_and_a_clean_stop_doubles_nothing()
+    public async Task Records_arrive_unchanged_and_in_order_and_a_clean_stop_causes_no_duplicates()
     {
         var (cluster, topic) = await TopicAsync("arrive", partitions: 3);
         using var daemon = new Daemon(cluster);
@@ -44,7 +44,7 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 
     [Fact]
-    public async Task Killed_twenty_times_while_shipping_it_leaves_no_hole_and_doubles_no_more_than_it_says()
+    public async Task Killed_twenty_times_while_shipping_it_leaves_no_hole_and_no_more_duplicates_than_it_announces()
     {
         const int Kills = 20;
         const int Batches = 200;
@@ -86,7 +86,7 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 
     [Fact]
-    public async Task A_clean_stop_in_full_flight_doubles_nothing()
+    public async Task A_clean_stop_while_shipping_causes_no_duplicates()
     {
         const int Records = 300_000;
         var (cluster, topic) = await TopicAsync("stops", partitions: 3);
@@ -110,7 +110,7 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 
     [Fact]
-    public async Task With_drain_on_stop_a_stop_ships_all_that_was_written_before_it()
+    public async Task With_drain_on_stop_everything_written_before_the_stop_is_shipped()
     {
         const int Rounds = 5;
         const int PerRound = 40_000;
@@ -123,11 +123,11 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
             await daemon.UntilAsync(() => daemon.Output.Split("started: ").Length > round + 1, "it has started");
             using (var writer = daemon.Writer("orders"))
             {
-                Daemon.Append(writer, 1 + (round * PerRound), PerRound); // and the application is gone, as a pod's is before its sidecar
+                Daemon.Append(writer, 1 + (round * PerRound), PerRound); // and the application ends, as in a pod before its sidecar
             }
 
             Assert.Equal(0, await daemon.StopAsync());
-            Assert.EndsWith(" 0 bytes are left to ship", daemon.Output.TrimEnd(), StringComparison.Ordinal);
+            Assert.EndsWith("; bytes left to ship: 0", daemon.Output.TrimEnd(), StringComparison.Ordinal);
         }
 
         var report = await VerifyAsync(cluster, topic, Rounds * PerRound);
@@ -165,7 +165,7 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 
     [Fact]
-    public async Task What_is_shipped_and_old_enough_is_cleaned_and_nothing_else()
+    public async Task Only_segments_that_are_shipped_and_old_enough_are_deleted()
     {
         var (cluster, topic) = await TopicAsync("clean");
         using var daemon = new Daemon(cluster);
@@ -186,10 +186,10 @@ public abstract class DaemonTests(ClusterFixture fixture, string generation) : D
     }
 }
 
-/// <summary>What has to hold on both generations, on a modern cluster.</summary>
+/// <summary>The tests for both generations, on a modern cluster.</summary>
 [Collection(ModernCluster.Name)]
 public sealed class ModernDaemonTests(ModernClusterFixture fixture) : DaemonTests(fixture, "modern");
 
-/// <summary>What has to hold on both generations, on Kafka 0.9.</summary>
+/// <summary>The tests for both generations, on Kafka 0.9.</summary>
 [Collection(OldCluster.Name)]
 public sealed class OldDaemonTests(OldClusterFixture fixture) : DaemonTests(fixture, "old");

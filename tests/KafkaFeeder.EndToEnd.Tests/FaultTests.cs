@@ -13,7 +13,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(3);
 
     [Fact]
-    public async Task Brokers_killed_and_frozen_one_after_the_other_lose_and_double_nothing()
+    public async Task Brokers_killed_and_frozen_one_after_the_other_cause_no_loss_and_no_duplicates()
     {
         const int Batches = 300;
         const int PerBatch = 500;
@@ -56,7 +56,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task All_brokers_away_for_a_minute_at_start_and_in_the_middle_cost_neither_a_record_nor_memory()
+    public async Task With_all_brokers_away_for_a_minute_no_record_is_lost_and_memory_does_not_grow()
     {
         const int PerStep = 50_000;
         var minute = TimeSpan.FromSeconds(60);
@@ -84,7 +84,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
 
         async Task AllAsync(Func<int, Task> what) => await Task.WhenAll(what(1), what(2), what(3));
 
-        // From the sixth part of the minute on, when the window is full, to its end.
+        // From ten seconds on, when the bytes in flight have reached their limit, to the end of the minute.
         async Task<long> GrowthAsync(LogWriter to, int first)
         {
             long? before = null;
@@ -100,7 +100,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task A_record_that_the_topic_does_not_take_goes_to_quarantine_and_its_neighbours_arrive()
+    public async Task A_refused_record_goes_to_quarantine_and_the_records_around_it_arrive()
     {
         var (cluster, topic) = await TopicAsync("refused", configs: new Dictionary<string, string> { ["max.message.bytes"] = "50000" });
         using var daemon = new Daemon(cluster);
@@ -130,7 +130,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task A_topic_that_takes_only_small_requests_gets_them_and_nothing_is_set_aside()
+    public async Task A_topic_that_takes_only_small_requests_gets_small_ones_and_nothing_goes_to_quarantine()
     {
         const int Records = 20_000;
         var (cluster, topic) =
@@ -152,7 +152,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task A_compacted_topic_holds_a_log_without_keys_and_sets_nothing_aside()
+    public async Task A_log_without_keys_is_held_by_a_compacted_topic_and_nothing_goes_to_quarantine()
     {
         var (cluster, topic) = await TopicAsync("compacted", configs: new Dictionary<string, string> { ["cleanup.policy"] = "compact" });
         using var daemon = new Daemon(cluster);
@@ -179,7 +179,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     /// stored twice.
     /// </summary>
     [Fact]
-    public async Task Without_idempotence_lost_answers_double_no_more_than_is_announced()
+    public async Task Without_idempotence_lost_answers_cause_no_more_duplicates_than_announced()
     {
         const int PerRound = 100_000;
         var (cluster, topic) = await TopicAsync("lost-answers");
@@ -211,7 +211,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task A_topic_that_is_not_there_holds_its_log_alone_until_it_is()
+    public async Task A_missing_topic_holds_only_its_own_log_until_it_exists()
     {
         var (cluster, topic) = await TopicAsync("present");
         using var daemon = new Daemon(cluster);
@@ -234,7 +234,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task Broken_configurations_are_one_line_each_and_other_logs_go_on()
+    public async Task Each_broken_configuration_is_one_line_and_other_logs_continue()
     {
         var (cluster, topic) = await TopicAsync("config");
         using var daemon = new Daemon(cluster);
@@ -267,7 +267,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task New_settings_reach_one_log_and_no_other_and_double_nothing()
+    public async Task New_settings_change_only_their_own_log_and_cause_no_duplicates()
     {
         var (cluster, topic) = await TopicAsync("before");
         var (_, other) = await TopicAsync("after");
@@ -287,7 +287,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
     }
 
     [Fact]
-    public async Task Drain_ships_all_and_a_second_daemon_is_sent_away()
+    public async Task Drain_ships_everything_and_a_second_daemon_is_refused()
     {
         var (cluster, topic) = await TopicAsync("drain");
         using var daemon = new Daemon(cluster);

@@ -11,7 +11,7 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     private static readonly string Program = TestRun.ProgramPath("tools/hole-checker", "hole-checker");
 
     [Fact]
-    public async Task A_whole_topic_is_exit_0()
+    public async Task A_topic_without_holes_is_exit_code_0()
     {
         var topic = await ProduceAsync("whole", partitions: 3, Numbered("r", 1, Enumerable.Range(1, 5000)));
 
@@ -46,18 +46,18 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     }
 
     [Fact]
-    public async Task Fewer_than_expected_are_waited_for_and_exit_1()
+    public async Task It_waits_for_the_expected_number_and_exits_with_1()
     {
         var topic = await ProduceAsync("short", partitions: 1, Numbered("r", 1, Enumerable.Range(1, 10)));
 
         var run = await VerifyAsync(topic, "--expect", "12", "--idle-timeout", "1s");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("HOLES: 2 of 12 messages are missing (2 of them after the last that came)", run.Output, StringComparison.Ordinal);
+        Assert.Contains("HOLES: 2 of 12 messages missing (2 of them after the last that came)", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task What_comes_while_it_waits_is_read()
+    public async Task Messages_that_arrive_while_it_waits_are_read()
     {
         var topic = await ProduceAsync("late", partitions: 2, Numbered("r", 1, Enumerable.Range(1, 10)));
 
@@ -68,7 +68,7 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     }
 
     [Fact]
-    public async Task Other_peoples_numbers_are_read_by_their_pattern()
+    public async Task Numbers_of_other_programs_are_read_by_a_pattern()
     {
         var topic = await ProduceAsync("pattern", partitions: 1, ["web1 n=1", "web1 n=3", "web2 n=1"]);
 
@@ -79,7 +79,7 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     }
 
     [Fact]
-    public async Task A_topic_without_numbers_could_not_be_checked()
+    public async Task A_topic_without_numbers_is_reported_as_not_checked()
     {
         var topic = await ProduceAsync("numberless", partitions: 1, ["a", "b"]);
 
@@ -90,7 +90,7 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     }
 
     [Fact]
-    public async Task An_unknown_topic_could_not_be_checked_and_is_not_created()
+    public async Task An_unknown_topic_is_reported_as_not_checked_and_is_not_created()
     {
         foreach (var attempt in new[] { 1, 2 })
         {
@@ -101,7 +101,7 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     }
 
     [Fact]
-    public async Task A_broker_that_is_not_there_is_said_within_the_time()
+    public async Task An_unreachable_broker_is_reported_within_the_time_limit()
     {
         var run = await ProgramRun.RunAsync(
             Program, ["verify", "--bootstrap-server", "127.0.0.1:1", "--topic", "t", "--connect-timeout", "1s"], TimeSpan.FromSeconds(20));
@@ -183,9 +183,9 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
 [Collection(ModernCluster.Name)]
 public sealed class ModernHoleCheckerTests(ModernClusterFixture fixture) : HoleCheckerTests(fixture)
 {
-    /// <summary>What lies after it is not given out before it ends: that is no loss.</summary>
+    /// <summary>The brokers do not deliver messages after it until it ends: that is not a loss.</summary>
     [Fact]
-    public async Task An_open_transaction_of_somebody_else_is_not_taken_for_loss()
+    public async Task An_open_transaction_of_somebody_else_is_not_counted_as_loss()
     {
         var cluster = await fixture.GetClusterAsync();
         await cluster.CreateTopicAsync("transaction", partitions: 1);
@@ -211,9 +211,9 @@ public sealed class ModernHoleCheckerTests(ModernClusterFixture fixture) : HoleC
         Assert.Equal(0, (await VerifyAsync("transaction", "--expect", "20")).ExitCode);
     }
 
-    /// <summary>Two of its three partitions are there: what they hold proves nothing about the third.</summary>
+    /// <summary>Two of its three partitions can be read: that proves nothing about the third.</summary>
     [Fact]
-    public async Task A_partition_without_a_leader_could_not_be_checked()
+    public async Task A_partition_without_a_leader_is_reported_as_not_checked()
     {
         var cluster = await fixture.GetClusterAsync();
         await cluster.CreateTopicAsync("leaderless", partitions: 3, replication: 1);

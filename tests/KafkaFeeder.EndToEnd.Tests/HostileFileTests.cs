@@ -8,12 +8,12 @@ using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests;
 
-/// <summary>What a process that reads a file made to hurt costs the machine, native memory included, as the kernel counts it.</summary>
+/// <summary>How much memory a process needs to read a hostile file, native memory included, as the kernel counts it.</summary>
 public sealed class HostileFileTests
 {
     private const int CapBytes = 64 << 20; // the most that a batch may decompress to
-    private const int MaxHeapBytes = 200 << 20; // the cap, the half of it that was outgrown, the batches; beyond it the process ends
-    private const int MaxGrowthKiB = 230 * 1024; // with what is native
+    private const int MaxHeapBytes = 200 << 20; // the cap, an array of half of it, the batches; with more the process ends
+    private const int MaxGrowthKiB = 230 * 1024; // native memory included
     private static readonly string Kafkalog = TestRun.ProgramPath("tools/kafkalog", "kafkalog");
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
@@ -25,7 +25,7 @@ public sealed class HostileFileTests
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public async Task Bombs_one_behind_the_other_take_bounded_memory_and_are_all_told(byte magic, CompressionType type)
+    public async Task Many_decompression_bombs_take_bounded_memory_and_are_all_reported(byte magic, CompressionType type)
     {
         var folder = TestRun.NewFolder("bombs");
         var bomb = Bomb(magic, type);
@@ -49,7 +49,7 @@ public sealed class HostileFileTests
 
     /// <summary>A file may not grow beyond ulimit -f (EFBIG).</summary>
     [Fact]
-    public async Task A_segment_that_may_not_grow_is_an_error_of_its_conversion()
+    public async Task A_conversion_that_reaches_the_file_size_limit_fails_with_an_error()
     {
         var source = Path.Combine(TestRun.RepositoryRoot, "tests/KafkaLog.Format.Tests/data/kafka-4.3.1/magic2-none.log");
         var target = Path.Combine(TestRun.NewFolder("convert"), "new.szn");
@@ -66,8 +66,8 @@ public sealed class HostileFileTests
     }
 
     /// <summary>
-    /// Runs kafkalog and returns its peak of resident memory. The collector is told to keep its heap below a limit: how much
-    /// garbage it lets lie otherwise is its own affair, and the machine's.
+    /// Runs kafkalog and returns its peak of resident memory. The heap has a limit: how much
+    /// garbage .NET keeps without one depends on the machine.
     /// </summary>
     private static async Task<(int KiB, ProgramRun Run)> PeakAsync(params string[] arguments)
     {
@@ -82,7 +82,7 @@ public sealed class HostileFileTests
         return (int.Parse(run.Output, CultureInfo.InvariantCulture), run);
     }
 
-    /// <summary>A batch, or wrapper, with all lengths and checksums right, that decompresses to one byte more than it may.</summary>
+    /// <summary>A batch, or wrapper, with correct lengths and checksums, that decompresses to one byte more than the limit.</summary>
     private static byte[] Bomb(byte magic, CompressionType type)
     {
         var batch = new ArrayBufferWriter<byte>();

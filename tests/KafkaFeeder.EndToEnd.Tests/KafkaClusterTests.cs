@@ -4,11 +4,11 @@ using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests;
 
-/// <summary>That the cluster the other tests stand on does what its methods say.</summary>
+/// <summary>Tests of the cluster that the other tests use.</summary>
 public abstract class KafkaClusterTests(ClusterFixture fixture)
 {
     [Fact]
-    public async Task A_record_produced_is_acknowledged_and_read_back()
+    public async Task A_produced_record_is_acknowledged_and_read_back()
     {
         var cluster = await fixture.GetClusterAsync();
         await cluster.CreateTopicAsync("round-trip", partitions: 2);
@@ -21,7 +21,7 @@ public abstract class KafkaClusterTests(ClusterFixture fixture)
     }
 
     [Fact]
-    public async Task A_broker_goes_and_comes_back()
+    public async Task A_broker_can_be_killed_and_started_again()
     {
         var cluster = await fixture.GetClusterAsync();
         await cluster.PauseAsync(1);

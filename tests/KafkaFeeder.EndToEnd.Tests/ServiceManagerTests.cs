@@ -5,12 +5,12 @@ using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests;
 
-/// <summary>What a service manager is told over a daemon's life, through a real socket.</summary>
+/// <summary>What the daemon sends to a service manager from start to stop, over a real socket.</summary>
 [Collection(ModernCluster.Name)]
 public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTestsBase(fixture)
 {
     [Fact]
-    public async Task From_start_to_stop_the_manager_knows_and_brokers_that_are_away_are_no_hang()
+    public async Task The_service_manager_is_notified_from_start_to_stop_and_unreachable_brokers_do_not_count_as_stalled()
     {
         var (cluster, topic) = await TopicAsync("systemd");
         using var manager = new ServiceManager(TimeSpan.FromSeconds(8));
@@ -57,11 +57,11 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
     }
 
     /// <summary>
-    /// The loops write to the log, and the log is a pipe that nobody reads: when it is full, the watcher hangs in the middle
+    /// The loops write to the log, and the log is a pipe that nobody reads: when it is full, the watcher blocks in the middle
     /// of a turn, in the kernel, as it would on a disk that does not answer.
     /// </summary>
     [Fact]
-    public async Task A_loop_that_hangs_gets_the_watchdog_no_food_and_one_that_goes_on_does()
+    public async Task The_watchdog_is_not_notified_while_a_loop_is_stalled_and_is_again_when_it_continues()
     {
         const int MoreThanAPipeHolds = 100; // lines of a kilobyte; not more are logged after one search
         var longName = string.Join('/', Enumerable.Repeat(new string('d', 200), 4));
@@ -83,7 +83,7 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         daemon.ConfigureFile(faults.ToString(), longName);
         daemon.Reload();
         await daemon.UntilAsync(
-            () => manager.Status.StartsWith("STATUS=stuck: the watcher, for ", StringComparison.Ordinal), "it says that the watcher hangs");
+            () => manager.Status.StartsWith("STATUS=stalled: the watcher, for ", StringComparison.Ordinal), "it says that the watcher is stalled");
         var fed = manager.Count("WATCHDOG=1");
         await Task.Delay(manager.Watchdog * 3, TimeProvider.System);
         Assert.Equal(fed, manager.Count("WATCHDOG=1"));

@@ -8,8 +8,8 @@ using Xunit;
 namespace KafkaFeeder.EndToEnd.Tests;
 
 /// <summary>
-/// What lies on disk in every magic and codec, on real brokers: shipped by the daemon from files that others wrote, and
-/// sent byte for byte as we wrote it. No broker that takes magic 1 can be had here (0.10 to 3.x).
+/// Segments of every magic and codec, on real brokers: shipped by the daemon from files that others wrote, and
+/// sent byte for byte as we wrote them. No broker that takes magic 1 (0.10 to 3.x) is available here.
 /// </summary>
 public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBroker) : DaemonTestsBase(fixture)
 {
@@ -20,7 +20,7 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public async Task A_segment_sent_as_it_lies_is_taken_and_read_back(CompressionType codec)
+    public async Task A_segment_sent_byte_for_byte_is_accepted_and_read_back(CompressionType codec)
     {
         var (stored, read) = await SendAndReadAsync(codec);
         Assert.NotEmpty(stored);
@@ -78,7 +78,7 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
         await daemon.CaughtUpAsync("orders", expected.Count);
         Assert.Equal(0, await daemon.StopAsync());
 
-        daemon.Start(); // the checkpoint of such files holds: nothing is sent again
+        daemon.Start(); // the checkpoint of such files is valid: nothing is sent again
         await daemon.UntilAsync(async () => await daemon.MetricAsync("kafkafeeder_lag_bytes", "orders") == 0, "all is shipped");
         Assert.Equal(0, await daemon.StopAsync());
         Assert.Equal(expected, cluster.ReadTopic(topic, expected: expected.Count).Select(r => (Base64(r.Key), Base64(r.Value))));
@@ -106,7 +106,7 @@ public abstract class StoredFormatTests(ClusterFixture fixture, byte magicOfBrok
 public sealed class ModernStoredFormatTests(ModernClusterFixture fixture) : StoredFormatTests(fixture, 2)
 {
     [Fact]
-    public async Task A_segment_of_zstd_sent_as_it_lies_is_taken_and_read_back()
+    public async Task A_zstd_segment_sent_byte_for_byte_is_accepted_and_read_back()
     {
         var (stored, read) = await SendAndReadAsync(CompressionType.Zstd);
         Assert.NotEmpty(stored);

@@ -50,13 +50,13 @@ public sealed partial class WriterCrashTests
     [Theory]
     [InlineData("flushed")]
     [InlineData("buffered")]
-    public async Task Several_threads_killed_in_mid_storm_leave_no_hole(string durability)
+    public async Task Several_threads_killed_while_writing_leave_no_hole(string durability)
     {
         var random = new Random(20260103);
         for (var kill = 0; kill < Kills; kill++)
         {
             var directory = TestRun.NewFolder("storm");
-            await KillGeneratorAsync(directory, durability, segments: random.Next(2, 6)); // the first is whole then
+            await KillGeneratorAsync(directory, durability, segments: random.Next(2, 6)); // so the first one is complete
 
             var found = Read(directory);
 
@@ -68,9 +68,9 @@ public sealed partial class WriterCrashTests
         }
     }
 
-    /// <summary>The limit of a file's size ends the process in the middle of a write: the kernel writes up to it, then kills.</summary>
+    /// <summary>The file size limit ends the process in the middle of a write: the kernel writes up to it, then sends SIGXFSZ.</summary>
     [Fact]
-    public async Task A_batch_that_its_writer_did_not_live_to_finish_is_a_torn_tail()
+    public async Task A_batch_whose_writer_was_killed_in_the_middle_is_a_torn_tail()
     {
         var directory = TestRun.NewFolder("torn");
 
@@ -114,7 +114,7 @@ public sealed partial class WriterCrashTests
     [Theory]
     [InlineData(1)] // the segment's
     [InlineData(2)] // its directory's
-    public async Task A_flush_that_failed_is_told_and_no_later_one_syncs_that_segment(int which)
+    public async Task A_failed_flush_is_reported_and_no_later_one_syncs_that_segment(int which)
     {
         var directory = TestRun.NewFolder("eio-flush");
 
@@ -128,7 +128,7 @@ public sealed partial class WriterCrashTests
     }
 
     [Fact]
-    public async Task A_disk_that_cannot_sync_is_told_to_the_caller()
+    public async Task A_failing_fsync_is_reported_to_the_caller()
     {
         var directory = TestRun.NewFolder("eio-for-ever");
 
@@ -143,7 +143,7 @@ public sealed partial class WriterCrashTests
         Assert.Equal(syncs.Count, syncs.Select(sync => sync.Path).Distinct().Count());
     }
 
-    /// <summary>Returns the last number that the writer said before it was gone.</summary>
+    /// <summary>Returns the last number that the writer printed before it was killed.</summary>
     private static async Task<int> KillWriterAsync(string directory, Durability durability, int afterAcknowledged, string how = "")
     {
         using var timeout = new CancellationTokenSource(Limit);

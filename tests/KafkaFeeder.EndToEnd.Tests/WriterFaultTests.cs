@@ -6,8 +6,8 @@ using Xunit;
 namespace KafkaFeeder.EndToEnd.Tests;
 
 /// <summary>
-/// What a writer says and leaves while its disk fails and when it does no more: the caller is told, what was safe stays
-/// safe, and writing goes on.
+/// A writer on a disk that fails for a while: the caller gets an error, what was safe stays
+/// safe, and writing continues.
 /// </summary>
 public sealed partial class WriterFaultTests
 {
@@ -19,7 +19,7 @@ public sealed partial class WriterFaultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_full_disk_is_told_and_writing_goes_on_when_there_is_space(bool isMapped)
+    public async Task A_full_disk_is_reported_and_writing_continues_when_there_is_space(bool isMapped)
     {
         using var disk = await SmallDisk.MountAsync("3m");
         using var writer = ScriptedWriter.Start(disk.Path, isMapped: isMapped);
@@ -63,11 +63,11 @@ public sealed partial class WriterFaultTests
         AssertCounted(found.Values, 20);
     }
 
-    /// <summary>The disk takes the first 300 bytes of a batch, then fails. In one case the remains cannot be cut off either.</summary>
+    /// <summary>The disk takes the first 300 bytes of a batch, then fails. In one case the file cannot be cut back either.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_write_that_fails_in_the_middle_leaves_nothing_that_is_read_and_is_done_again(bool cannotCut)
+    public async Task A_write_that_fails_in_the_middle_leaves_nothing_that_is_read_and_is_repeated(bool cannotCut)
     {
         var directory = TestRun.NewFolder("half");
         var environment = new Dictionary<string, string> { ["LD_PRELOAD"] = await ShortWrites.Value, ["SHORT_BYTES"] = "300",
@@ -85,13 +85,13 @@ public sealed partial class WriterFaultTests
         var found = Read(directory);
         AssertCounted(found.Values, 8);
         Assert.Equal(cannotCut ? [(300L, true)] : [], found.Damages.Select(damage => (damage.Bytes, damage.IsTornTail)));
-        Assert.Equal(cannotCut ? 2 : 1, Directory.GetFiles(directory).Length); // nothing is appended behind remains
+        Assert.Equal(cannotCut ? 2 : 1, Directory.GetFiles(directory).Length); // nothing is appended after a torn batch
     }
 
     [Theory]
     [InlineData("2", 1)]
     [InlineData("2..4", 3)]
-    public async Task A_disk_that_refuses_writes_is_told_each_time_and_nothing_is_lost_or_doubled(string when, int failures)
+    public async Task Each_failed_write_is_reported_and_nothing_is_lost_or_duplicated(string when, int failures)
     {
         SkipWithoutStrace();
         var directory = TestRun.NewFolder("eio");
@@ -117,7 +117,7 @@ public sealed partial class WriterFaultTests
     [Theory]
     [InlineData(1L << 30)] // the segment is open
     [InlineData(3000L)] // it was closed long before
-    public async Task What_an_fsync_lost_is_told_once_and_its_file_never_synced_again(long maxSegmentBytes)
+    public async Task Records_lost_by_an_fsync_are_reported_once_and_their_file_is_never_synced_again(long maxSegmentBytes)
     {
         SkipWithoutStrace();
         var directory = TestRun.NewFolder("fsync");
@@ -137,11 +137,11 @@ public sealed partial class WriterFaultTests
     }
 
     /// <summary>
-    /// Each new directory is an entry of the one above; and a file that is closed is synced by a handle as old as its first
+    /// A new directory is durable only when the one above it is synced. A closed file is synced by a handle that is as old as its first
     /// byte.
     /// </summary>
     [Fact]
-    public async Task New_parents_are_synced_and_closed_segments_by_a_handle_that_missed_no_error()
+    public async Task New_parent_directories_are_synced_and_closed_segments_by_a_handle_that_saw_every_error()
     {
         SkipWithoutStrace();
         var root = TestRun.NewFolder("parents");
@@ -166,9 +166,9 @@ public sealed partial class WriterFaultTests
         }
     }
 
-    /// <summary>What is waited for is written once more, to another file. What lay beside it is in no memory any more.</summary>
+    /// <summary>The record whose append waits is written again, to another file. Those before it are not in memory any more.</summary>
     [Fact]
-    public async Task A_record_that_shared_a_failed_fsync_with_one_that_was_waited_for_is_told_by_the_next_flush()
+    public async Task A_flushed_record_that_a_failed_fsync_lost_is_reported_by_the_next_flush()
     {
         SkipWithoutStrace();
         var directory = TestRun.NewFolder("fsync");
@@ -185,7 +185,7 @@ public sealed partial class WriterFaultTests
         Assert.Equal(["1", "2", "3", "3"], Read(directory).Values.Select(value => value.TrimEnd('.')));
     }
 
-    /// <summary>All that was written is synced, whatever became of its segment: files closed long ago, and the directory.</summary>
+    /// <summary>Everything that was written is synced: the open segment, those closed long ago, and the directory.</summary>
     [Fact]
     public async Task A_flush_to_the_disk_reaches_every_file_and_the_directory()
     {
@@ -205,11 +205,11 @@ public sealed partial class WriterFaultTests
         Assert.Empty(files.Except(synced));
     }
 
-    /// <summary>A file may not grow beyond ulimit -f, another may (EFBIG): no record fails for it.</summary>
+    /// <summary>When a file reaches ulimit -f (EFBIG), a new one is begun: no append fails.</summary>
     [Theory]
     [InlineData(false, 200, 190_000)]
     [InlineData(true, 3000, 2_900_000)] // a mapping is prepared 1 MiB ahead, also by the thread in the background
-    public async Task A_segment_that_may_not_grow_is_followed_by_another(bool isMapped, int limitKiB, int minBytes)
+    public async Task A_segment_that_reaches_the_file_size_limit_is_followed_by_another(bool isMapped, int limitKiB, int minBytes)
     {
         var directory = TestRun.NewFolder("efbig");
         var script = $"trap '' XFSZ; ulimit -f {limitKiB}; exec \"$@\"";
@@ -233,7 +233,7 @@ public sealed partial class WriterFaultTests
     }
 
     [Fact]
-    public async Task Processes_that_write_one_log_at_once_share_no_file_and_lose_nothing()
+    public async Task Processes_that_write_one_log_at_the_same_time_share_no_file_and_lose_nothing()
     {
         const int Processes = 4;
         const int Records = 5_000;
@@ -263,11 +263,11 @@ public sealed partial class WriterFaultTests
         }
     }
 
-    /// <summary>At 01:00 UTC the clocks of Prague leap from 2 to 3, and in autumn from 3 to 2. Names are UTC.</summary>
+    /// <summary>At 01:00 UTC the clocks of Prague go from 2 to 3, and in autumn from 3 to 2. Names of segments are in UTC.</summary>
     [Theory]
     [InlineData("2026-03-29", "20260329")]
     [InlineData("2026-10-25", "20261025")]
-    public async Task A_day_on_which_local_time_leaps_has_an_hour_like_any_other(string day, string name)
+    public async Task Segments_roll_as_usual_when_local_time_changes_to_summer_or_winter_time(string day, string name)
     {
         var directory = TestRun.NewFolder("leap");
         using var writer = ScriptedWriter.Start(directory, environment: new() { ["TZ"] = "Europe/Prague" });
@@ -306,7 +306,7 @@ public sealed partial class WriterFaultTests
 
     private static void SkipWithoutStrace() => Assert.SkipUnless(File.Exists(Strace), "strace is not installed.");
 
-    /// <summary>A library for LD_PRELOAD: it stands between the runtime's own calls and the system.</summary>
+    /// <summary>A library for LD_PRELOAD: it changes what system calls of the runtime return.</summary>
     private static async Task<string> CompileShortWritesAsync()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/gcc"), "gcc is not installed.");
@@ -324,7 +324,7 @@ public sealed partial class WriterFaultTests
     [GeneratedRegex(@"(fsync|fdatasync)\(\d+<(?<path>[^>]+)>\)\s*= (?<result>-?\d+)")]
     private static partial Regex SyncCall();
 
-    /// <summary>A file system of its own, in memory.</summary>
+    /// <summary>A small file system in memory.</summary>
     private sealed class SmallDisk(string path) : IDisposable
     {
         public string Path { get; } = path;

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests;
 
-/// <summary>What another process sees of a writer's lock, also where the framework or the system gives none.</summary>
+/// <summary>What another process sees of a writer's lock, also where .NET or the kernel gives none.</summary>
 public sealed class WriterLockTests
 {
     private const string Strace = "/usr/bin/strace";
@@ -13,7 +13,7 @@ public sealed class WriterLockTests
     [Theory]
     [InlineData("0")]
     [InlineData("1")]
-    public async Task A_writer_is_seen_alive_also_where_the_framework_locks_nothing(string isDisabled)
+    public async Task A_living_writer_is_detected_even_where_dotnet_takes_no_lock(string isDisabled)
     {
         var directory = TestRun.NewFolder("lock");
         using var writer = ScriptedWriter.Start(directory, environment: new() { ["DOTNET_SYSTEM_IO_DISABLEFILELOCKING"] = isDisabled });
@@ -24,7 +24,7 @@ public sealed class WriterLockTests
     }
 
     [Fact]
-    public async Task A_writer_that_was_killed_is_gone()
+    public async Task A_killed_writer_is_detected_as_gone()
     {
         var directory = TestRun.NewFolder("lock");
         using (var writer = ScriptedWriter.Start(directory))
@@ -36,7 +36,7 @@ public sealed class WriterLockTests
     }
 
     [Fact]
-    public async Task A_writer_that_gets_no_lock_says_so_once_writes_on_and_is_unknown()
+    public async Task A_writer_that_gets_no_lock_reports_it_once_and_goes_on_and_counts_as_unknown()
     {
         Assert.SkipUnless(File.Exists(Strace), "strace is not installed.");
         var directory = TestRun.NewFolder("lock");
@@ -49,7 +49,7 @@ public sealed class WriterLockTests
         using var writer = ScriptedWriter.Start(directory, maxSegmentBytes: 1, by: by);
         Assert.Equal("ok", await writer.TellAsync("clock 2026-11-21T10:00:00Z"));
         Assert.Equal("ok", await writer.TellAsync("append Flushed 1 3 100"));
-        Assert.Equal("ok", await writer.TellAsync("append Buffered 4 1 100")); // the thread in the background says it
+        Assert.Equal("ok", await writer.TellAsync("append Buffered 4 1 100")); // the background thread reports it
         Assert.Equal(WriterState.Unknown, StateOf(directory));
         var said = await writer.EndAsync();
         Assert.Contains("cannot be locked: No locks available", said, StringComparison.Ordinal);

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace HoleChecker.Tests;
 
-/// <summary>The program as it is run: wrong arguments and places that cannot be written are a line, never a trace.</summary>
+/// <summary>The program as a process: wrong arguments and unwritable places are one line, never a stack trace.</summary>
 public sealed class CommandLineTests : IDisposable
 {
     private const int WrongArguments = 2;
@@ -18,7 +18,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--size", "99999999", "it must be at most 16777216")]
     [InlineData("--producers", "0", "it must be a whole number of at least 1")]
     [InlineData("--interval", "abc", "it must be a whole number of at least 1")]
-    public void A_number_that_is_wrong_is_said_to_be(string option, string value, string message)
+    public void A_wrong_number_is_reported(string option, string value, string message)
     {
         var (exitCode, errors) = Run($"generate --dir {_folder.Path} --component c --count 1 {option} {value}");
         Assert.Equal(WrongArguments, exitCode);
@@ -27,7 +27,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_cannot_be_made_is_said_to_be_and_nothing_is_called_lost()
+    public void A_directory_that_cannot_be_made_is_reported_and_nothing_is_called_lost()
     {
         var (exitCode, errors) = Run("generate --dir /proc/nothing --component c --count 5");
         Assert.Equal(1, exitCode);
@@ -39,7 +39,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--help >/dev/full")]
     [InlineData("--help >&-")]
     [InlineData("generate --dir {0} --component c --count 1 >/dev/full")]
-    public void Output_that_cannot_be_written_is_a_line(string arguments)
+    public void Output_that_cannot_be_written_is_reported_in_one_line(string arguments)
     {
         var (exitCode, errors) = Run(arguments.Replace("{0}", _folder.Path, StringComparison.Ordinal));
         Assert.Equal(2, exitCode);

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace KafkaLog.Tool.Tests;
 
-/// <summary>Each command has a folder, and needs no other command's: what several need lies in a folder of its own.</summary>
+/// <summary>Each command has a folder, and needs no other command's: what several need is in a folder of its own.</summary>
 public sealed class LayerTests
 {
     private const string Layers = """

@@ -26,7 +26,7 @@ internal static class AcknowledgeCommand
         {
             if (FileFacts.IsThere(path))
             {
-                File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose(); // may this user?
+                File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose(); // fails if this user may not write it
             }
 
             Show(new Ledger(path, TimeProvider.System, long.MaxValue).Acknowledge(component, User()), component);
@@ -43,7 +43,7 @@ internal static class AcknowledgeCommand
     {
         if (logs.Count == 0)
         {
-            Console.WriteLine(component is null ? "Nothing to acknowledge." : $"Nothing to acknowledge of {Quote.Plain(component)}.");
+            Console.WriteLine(component is null ? "Nothing to acknowledge." : $"Nothing to acknowledge for {Quote.Plain(component)}.");
         }
 
         foreach (var (log, counts) in logs)

@@ -3,14 +3,15 @@ using KafkaFeeder.Daemon.Discovery;
 using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport.Client;
 
 namespace KafkaFeeder.Daemon.Commands;
 
-/// <summary><c>kafkafeeder check</c>: everything that can be known to be wrong before a record is shipped.</summary>
+/// <summary><c>kafkafeeder check</c>: finds everything that can be found to be wrong before a record is shipped.</summary>
 internal static class CheckCommand
 {
-    /// <summary>What brokers say is not ours, and some of it is long.</summary>
+    /// <summary>The most characters of a line: messages of brokers can be long.</summary>
     private const int MaxShown = 16 * 1024;
 
     public static int Execute(string configuration, bool offline, bool show)
@@ -52,12 +53,13 @@ internal static class CheckCommand
         }
 
         problems.ForEach(problem => Console.Error.WriteLine(Quote.Plain(problem, MaxShown)));
-        Console.WriteLine($"{found.Files} configuration files, {found.Logs.Count} logs{(offline ? ", brokers not asked" : "")}: "
-            + $"{(problems.Count == 0 ? "all well" : $"{problems.Count} problems")}");
+        Console.WriteLine($"{Words.Count(found.Files, "kafkafeeder.yaml file", "kafkafeeder.yaml files")}, "
+            + $"{Words.Count(found.Logs.Count, "log", "logs")}{(offline ? ", brokers not asked" : "")}: "
+            + $"{(problems.Count == 0 ? "all well" : Words.Count(problems.Count, "problem", "problems"))}");
         return problems.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    /// <summary>Every setting with its value; of each log as a section, since it has settings of the same names.</summary>
+    /// <summary>Prints every setting with its value; each log is a section, because logs have settings of the same names.</summary>
     private static void Show(FeederOptions options, FoundLogs found)
     {
         Write($"# {options.SourceFile}", EffectiveConfiguration.Of(options));
@@ -76,7 +78,7 @@ internal static class CheckCommand
         }
     }
 
-    /// <summary>What the checkpoints have as not shipped of logs that nothing names any more.</summary>
+    /// <summary>Unshipped segments, by the checkpoints, of logs that no kafkafeeder.yaml names any more.</summary>
     private static IEnumerable<string> Left(FeederOptions options, FoundLogs found)
     {
         try

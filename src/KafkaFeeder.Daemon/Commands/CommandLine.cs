@@ -5,7 +5,7 @@ using KafkaFeeder.Units;
 
 namespace KafkaFeeder.Daemon.Commands;
 
-/// <summary>The commands and what --help teaches of them.</summary>
+/// <summary>The commands, and what --help says about them.</summary>
 internal static class CommandLine
 {
     public static RootCommand Build()

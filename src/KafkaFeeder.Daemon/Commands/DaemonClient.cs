@@ -28,7 +28,8 @@ internal static class DaemonClient
         var socket = SocketOf(options);
         if (!File.Exists(socket))
         {
-            answer = new(socket, $"No daemon answers: there is no {socket} that you may use. Run this as the daemon's user, or as root.", false);
+            answer = new(
+                socket, $"No daemon answers: there is no {socket}, or you may not use it. Run this as the daemon's user, or as root.", false);
             return false;
         }
 
@@ -47,7 +48,7 @@ internal static class DaemonClient
         var isLocal = File.Exists(socket);
         if (!isLocal && options.Status.AskAt is null)
         {
-            answer = new(socket, $"No daemon answers: there is no {socket} that you may use, and status.listen is off.", false);
+            answer = new(socket, $"No daemon answers: there is no {socket}, or you may not use it, and status.listen is off.", false);
             return false;
         }
 
@@ -73,7 +74,7 @@ internal static class DaemonClient
         }
         catch (OperationCanceledException)
         {
-            answer = new(place, $"No daemon answers at {place}: there is no whole answer within {limit.TotalSeconds} s", false);
+            answer = new(place, $"No daemon answers at {place}: no complete answer came within {limit.TotalSeconds} s", false);
         }
         catch (HttpRequestException e) when (!isLocal && IsStrange(e.HttpRequestError))
         {
@@ -90,7 +91,7 @@ internal static class DaemonClient
     private static async Task<(bool IsOurs, bool IsWell, string Text)> SendAsync(
         HttpMethod method, string? socket, string host, string path, string place, string mark, TimeSpan limit)
     {
-        // No proxy, and no way to elsewhere: it is this host's daemon that is asked.
+        // No proxy and no redirects: only the daemon of this host is asked.
         using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
         if (socket is not null)
         {
@@ -108,7 +109,7 @@ internal static class DaemonClient
 
         if (!StateMark.IsSame(marks.First(), mark))
         {
-            return (false, false, $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on "
+            return (false, false, $"No daemon answers for this configuration: a daemon with a different checkpoint_dir listens on "
                 + $"{place}. If both are to run, give each a status.listen of its own.");
         }
 
@@ -124,7 +125,7 @@ internal static class DaemonClient
         return (true, answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(end.Token).ConfigureAwait(false));
     }
 
-    /// <summary>Somebody took the connection, and what came is no HTTP, or not all of it.</summary>
+    /// <summary>True if the connection was accepted, and the answer is not HTTP, or not all of it.</summary>
     private static bool IsStrange(HttpRequestError error) => error is HttpRequestError.InvalidResponse or HttpRequestError.ResponseEnded
         or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded;
 

@@ -4,6 +4,7 @@ using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Options.Values;
 using KafkaFeeder.Daemon.Status;
+using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -41,7 +42,7 @@ internal static class DrainCommand
     }
 
     /// <summary>
-    /// The time for shipping is the command's own; what is sent and not confirmed when it is over is sent again next time.
+    /// The time for shipping is the command's own; what is not acknowledged when it is over is sent again next time.
     /// </summary>
     private static FeederOptions Adapt(FeederOptions options) => options with
     {
@@ -77,7 +78,7 @@ internal static class DrainCommand
     /// <summary>What is not shipped, a line each: logs, and what could not become one.</summary>
     private static List<string> Left(Feeder feeder) =>
     [
-        .. feeder.Status.IsReady ? (string[])[] : ["left: the search for logs was not finished"],
+        .. feeder.Status.IsReady ? (string[])[] : ["left: the search for logs did not finish"],
         .. feeder.Status.Faults.Select(f => $"left: {f}"),
         .. feeder.Status.Unclaimed.Select(u => $"left: {u}"),
         .. feeder.Status.Logs.All.Where(l => l.State != LogState.Idle || l.LagBytes > 0 || l.Error is not null).Select(Line),
@@ -87,9 +88,8 @@ internal static class DrainCommand
     {
         var directory = Quote.Plain(log.Directory, ConfigFault.MaxPathShown);
         var reason = log.Error is null ? "" : ": " + Quote.Plain(log.Error, ConfigFault.MaxPathShown);
-        var rest = log.IsLookedAt
-            ? $"{log.LagBytes} bytes behind {(log.Position.Length > 0 ? log.Position : "the start")}"
-            : "not looked at";
+        var from = log.Position.Length > 0 ? $", from {log.Position} on" : "";
+        var rest = log.IsLookedAt ? $"{Words.Bytes(log.LagBytes)} not shipped{from}" : "not examined yet";
         return $"left: {log.Options.Component} in {directory}: {rest}{reason}";
     }
 }

@@ -4,8 +4,8 @@ using KafkaFeeder.Daemon.Hosting;
 namespace KafkaFeeder.Daemon.Commands;
 
 /// <summary>
-/// <c>kafkafeeder health</c>: what <c>/healthz</c> of the running daemon says, for container engines. 0 or 1, nothing else is
-/// a health to them.
+/// <c>kafkafeeder health</c>: what <c>/healthz</c> of the running daemon says, for container engines. It exits with 0 or 1:
+/// engines know no other code.
 /// </summary>
 internal static class HealthCommand
 {

@@ -3,10 +3,10 @@ using KafkaFeeder.Daemon.Hosting;
 
 namespace KafkaFeeder.Daemon.Commands;
 
-/// <summary><c>kafkafeeder reload</c>: as SIGHUP, and it waits and says what came of it.</summary>
+/// <summary><c>kafkafeeder reload</c>: as SIGHUP, but it waits and reports the faults.</summary>
 internal static class ReloadCommand
 {
-    /// <summary>To search a large tree on a slow disk takes long.</summary>
+    /// <summary>Long, because searching a large tree on a slow disk takes long.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     public static int Execute(string configuration)

@@ -7,6 +7,7 @@ using KafkaFeeder.Daemon.Hosting;
 using KafkaFeeder.Daemon.Options;
 using KafkaFeeder.Daemon.Options.Faults;
 using KafkaFeeder.Daemon.Options.Values;
+using KafkaFeeder.Daemon.Telemetry;
 
 namespace KafkaFeeder.Daemon.Commands;
 
@@ -31,7 +32,7 @@ internal static class StatusCommand
                 return isTroubled ? ExitCode.Failed : ExitCode.Ok;
             }
 
-            problem = DaemonAnswer.Strange(answer.Place, "it is not the status that this version knows");
+            problem = DaemonAnswer.Strange(answer.Place, "its status has a format that this version does not know");
         }
         else
         {
@@ -105,7 +106,7 @@ internal static class StatusCommand
             string Text(string name) => log.GetProperty(name).GetString() ?? "";
             string Number(string name) => log.GetProperty(name) is { ValueKind: JsonValueKind.Number } number
                 ? number.GetInt64().ToString("N0", CultureInfo.InvariantCulture)
-                : "?"; // it was not looked at
+                : "?"; // it was not examined yet
             string Size(string name) => Number(name) is "?" ? "?" : Number(name) + " B";
 
             lines.WriteLine(
@@ -117,8 +118,9 @@ internal static class StatusCommand
             if (Open(log, "incidents") > 0)
             {
                 lines.WriteLine(
-                    $"  not acknowledged: {Open(log, "rejectedRecords")} records refused, {Open(log, "damagedBytes")} B damaged, "
-                    + $"{Open(log, "lostBytes")} B lost. See ledger.jsonl, then: "
+                    $"  not acknowledged: {Words.Count(Open(log, "rejectedRecords"), "record", "records")} refused, "
+                    + $"{Words.Bytes(Open(log, "damagedBytes"))} damaged, {Words.Bytes(Open(log, "lostBytes"))} lost. "
+                    + "See ledger.jsonl, then: "
                     + $"kafkafeeder acknowledge -c conf.yaml --log {Text("component")}");
             }
 
@@ -171,8 +173,8 @@ internal static class StatusCommand
             ["segmentsOpen"] = open.Count,
             ["possibleDuplicates"] = checkpoint.PossibleDuplicates,
             ["summary"] = $"{checkpoint.Component} in {Quote.Plain(checkpoint.Directory, ConfigFault.MaxPathShown)}: "
-                + $"{checkpoint.Segments.Count - open.Count} segments shipped, {open.Count} open{rest}; possible duplicates so far "
-                + $"{checkpoint.PossibleDuplicates}",
+                + $"{Words.Count(checkpoint.Segments.Count - open.Count, "segment", "segments")} shipped, {open.Count} not{rest}; "
+                + $"{Words.Count(checkpoint.PossibleDuplicates, "possible duplicate", "possible duplicates")} over all runs",
         };
     }
 }

@@ -150,8 +150,8 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
             _logger,
             logs.Count,
             logs.Sum(l => l.LagBytes - l.RemovedBytes),
-            missing == 0 ? "" : $", and {missing} bytes in missing segments, lost unless these come back",
-            unknown == 0 ? "" : $", {unknown} not looked at");
+            missing == 0 ? "" : $"; bytes of segments that are gone, lost unless they come back: {missing}",
+            unknown == 0 ? "" : $"; logs not examined yet: {unknown}");
     }
 
     public async ValueTask DisposeAsync()

@@ -57,7 +57,7 @@ public static class EffectiveConfiguration
         new("topic", log.Topic),
         new("broker", log.Broker),
         new("directory", log.Directory),
-        new("retention", log.Retention is { } retention ? DurationText.Format(retention) : "for ever"),
+        new("retention", log.Retention is { } retention ? DurationText.Format(retention) : "none (kept forever)"),
         new("ack", ((int)log.Ack).ToString(CultureInfo.InvariantCulture)),
         new("partitioner", log.Partitioner switch
         {

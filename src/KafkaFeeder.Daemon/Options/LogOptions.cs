@@ -19,7 +19,7 @@ public sealed record LogOptions
     /// </summary>
     public required string Directory { get; init; }
 
-    /// <summary>Shipped segments older than this are deleted; null: kept for ever.</summary>
+    /// <summary>Shipped segments older than this are deleted; null: kept forever.</summary>
     public TimeSpan? Retention { get; init; }
 
     /// <summary>All, as in the original: what only the leader has is lost with it.</summary>

@@ -5,7 +5,7 @@ using KafkaFeeder.Daemon.Telemetry;
 namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
-/// The status for a browser: one table, without scripts, and with nothing from elsewhere. Everything that is not markup here
+/// The status for a browser: one table, no scripts, nothing from other servers. Everything that is not markup here
 /// is encoded by <see cref="EncodedHtml"/>. Pure.
 /// </summary>
 internal static class StatusPage
@@ -43,9 +43,9 @@ internal static class StatusPage
 
     /// <param name="status">Of the whole.</param>
     /// <param name="logs">All of them.</param>
-    /// <param name="late">The loops that hang.</param>
+    /// <param name="late">The loops that are stalled.</param>
     /// <param name="now">The time.</param>
-    /// <param name="refresh">Load the page anew after so many seconds; null: not by itself.</param>
+    /// <param name="refresh">The page reloads itself after so many seconds; null: it does not.</param>
     public static string Of(
         FeederStatus status, IReadOnlyList<LogStatus> logs, IReadOnlyList<LateLoop> late, DateTimeOffset now, int? refresh)
     {
@@ -100,7 +100,7 @@ internal static class StatusPage
             foreach (var loop in late.Take(MaxFaults))
             {
                 html.Add(
-                    $"<li class=\"bad\">{loop.Name} has made no progress for {Words.Age(loop.By)}: see what it is waiting for, such as a "
+                    $"<li class=\"bad\">{loop.Name} has made no progress for {Words.Age(loop.By)}: see what it waits for, such as a "
                         + $"disk or a mount, or restart the daemon</li>\n");
             }
 
@@ -184,7 +184,7 @@ internal static class StatusPage
         }
         else
         {
-            html.Add($"<td class=\"number\">?<br><small>not looked at</small></td>");
+            html.Add($"<td class=\"number\">?<br><small>not examined yet</small></td>");
         }
 
         var age = !log.IsLookedAt ? "?"
@@ -262,11 +262,11 @@ internal static class StatusPage
                 + $"{Words.Age(now - status.Started)}. ");
         if (refresh is { } seconds)
         {
-            html.Add($"Loads itself anew every {Number(seconds)} s: <a href=\"/\">stop that</a>.");
+            html.Add($"Reloads every {Number(seconds)} s: <a href=\"/\">stop</a>.");
         }
         else
         {
-            html.Add($"<a href=\"/?refresh=5\">Load anew every 5 s</a>.");
+            html.Add($"<a href=\"/?refresh=5\">Reload every 5 s</a>.");
         }
 
         html.Add($"""

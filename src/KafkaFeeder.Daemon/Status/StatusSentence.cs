@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Status;
 
 /// <summary>
 /// The whole daemon in a line, for <c>systemctl status</c>: <c>3 logs, lag 1.2 MB, oldest 4 s; orders held: unknown
-/// topic</c>. What somebody must do something about comes before what is long. Pure.
+/// topic</c>. Logs that need attention are in it by name. Pure.
 /// </summary>
 internal static class StatusSentence
 {
@@ -17,7 +17,7 @@ internal static class StatusSentence
     /// <param name="isStopping">Whether it only waits for acknowledgements.</param>
     /// <param name="logs">All of them.</param>
     /// <param name="faults">How many in the logs' configuration.</param>
-    /// <param name="late">The loops that hang.</param>
+    /// <param name="late">The loops that are stalled.</param>
     /// <param name="now">The time.</param>
     public static string Of(
         bool isReady, bool isStopping, IReadOnlyList<LogStatus> logs, int faults, IReadOnlyList<LateLoop> late, DateTimeOffset now)
@@ -25,12 +25,12 @@ internal static class StatusSentence
         var text = new StringBuilder();
         foreach (var loop in late.Take(MaxNamed))
         {
-            text.Append(CultureInfo.InvariantCulture, $"stuck: {loop.Name}, for {Words.Age(loop.By)}; ");
+            text.Append(CultureInfo.InvariantCulture, $"stalled: {loop.Name}, for {Words.Age(loop.By)}; ");
         }
 
         text.Append(
-            isStopping ? $"stopping, {Words.Bytes(logs.Sum(l => l.InFlightBytes))} on the way, {Lag(logs, now)}"
-            : !isReady ? "starting: looking for logs"
+            isStopping ? $"stopping, {Words.Bytes(logs.Sum(l => l.InFlightBytes))} in flight, {Lag(logs, now)}"
+            : !isReady ? "starting: searching for logs"
             : logs.Count == 0 ? "no log is configured yet"
             : $"{logs.Count} {(logs.Count == 1 ? "log" : "logs")}, {Lag(logs, now)}");
         var troubled = logs.Where(l => l.NeedsAttention).ToList();
@@ -58,13 +58,13 @@ internal static class StatusSentence
         var unknown = logs.Count(l => !l.IsLookedAt);
         if (lag == 0)
         {
-            return unknown == 0 ? "all shipped" : $"{unknown} not looked at";
+            return unknown == 0 ? "all shipped" : $"{unknown} not examined yet";
         }
 
         var oldest = logs.Select(l => l.OldestUnshipped).Where(t => t > 0).DefaultIfEmpty(0).Min();
         return $"lag {Words.Bytes(lag)}"
             + (oldest > 0 ? $", oldest {Words.Age(now - DateTimeOffset.FromUnixTimeMilliseconds(oldest))}" : "")
-            + (unknown > 0 ? $", {unknown} not looked at" : "");
+            + (unknown > 0 ? $", {unknown} not examined yet" : "");
     }
 
     private static string State(LogStatus log)
@@ -76,8 +76,8 @@ internal static class StatusSentence
         Add(open.Damaged > 0, $"has {Words.Bytes(open.Damaged)} damaged");
         Add(
             log.IsInTrouble,
-            $"{log.State.ToString().ToLowerInvariant()}: {log.Error ?? "no reason known"}");
-        return parts.Count > 0 ? string.Join(", ", parts) : "has something lost that was empty";
+            $"{log.State.ToString().ToLowerInvariant()}: {log.Error ?? "no reason is known"}");
+        return parts.Count > 0 ? string.Join(", ", parts) : "has an entry in the ledger that nobody has acknowledged";
 
         void Add(bool isSo, string text)
         {

@@ -194,7 +194,7 @@ internal sealed class StatusServer(
             "/style.css" => Write(response, 200, "text/css; charset=utf-8", StatusPage.Style),
             "/healthz" => Health(response),
             "/readyz" =>
-                Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first scan is not done\n"),
+                Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first search for logs is not done\n"),
             "/metrics" => WriteAsync(response, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Parts(status, status.Logs.All)),
             "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, status.Logs.All)),
             _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
@@ -244,7 +244,7 @@ internal sealed class StatusServer(
 
         var troubled =
             status.Logs.All.Where(l => l.NeedsAttention).ToList();
-        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State}: "
+        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State.ToString().ToLowerInvariant()}: "
             + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : Incidents(l))}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
     }
@@ -252,7 +252,8 @@ internal sealed class StatusServer(
     private static string Incidents(LogStatus log)
     {
         var open = log.Ledger.Unacknowledged;
-        return $"not acknowledged: {open.Rejected} records refused, {open.Damaged} bytes damaged, {open.Lost} bytes lost";
+        return $"not acknowledged: {Words.Count(open.Rejected, "record", "records")} refused, {Words.Bytes(open.Damaged)} damaged, "
+            + $"{Words.Bytes(open.Lost)} lost";
     }
 
     /// <summary>Protects against a web page whose host name resolves to this address (DNS rebinding).</summary>

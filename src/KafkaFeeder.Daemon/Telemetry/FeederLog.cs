@@ -15,7 +15,7 @@ internal static partial class FeederLog
     [LoggerMessage(102, LogLevel.Information, "Stopping: reading stops, waiting up to {Timeout} for acknowledgements")]
     public static partial void Stopping(ILogger logger, TimeSpan timeout);
 
-    [LoggerMessage(103, LogLevel.Information, "Stopped: {Logs} logs, {LagBytes} bytes are left to ship{Missing}{Unknown}")]
+    [LoggerMessage(103, LogLevel.Information, "Stopped. Logs: {Logs}; bytes left to ship: {LagBytes}{Missing}{Unknown}")]
     public static partial void Stopped(ILogger logger, int logs, long lagBytes, string missing, string unknown);
 
     [LoggerMessage(

@@ -46,7 +46,7 @@ public sealed class AcknowledgeTests : IDisposable
         ledger.Add(LedgerKind.Rejected, Logs, Segment("orders"), 0, 10, 3, "too large");
         ledger.Add(LedgerKind.Lost, Logs, Segment("bills"), 0, 50, 0, "gone");
 
-        Assert.Equal((ExitCode.Ok, "Nothing to acknowledge of stock.\n", ""), Run("acknowledge", "--log", "stock"));
+        Assert.Equal((ExitCode.Ok, "Nothing to acknowledge for stock.\n", ""), Run("acknowledge", "--log", "stock"));
         var (exitCode, output, _) = Run("acknowledge", "--log", "orders");
         Assert.Equal(ExitCode.Ok, exitCode);
         Assert.Equal($"acknowledged: orders in {Logs}: 3 records refused, 0 B damaged, 0 B torn, 0 B lost\n", output);
@@ -74,7 +74,7 @@ public sealed class AcknowledgeTests : IDisposable
         _folder.Write("logs/kafkafeeder.yaml", "topics: { orders: { topic: t, broker: kafka } }\n");
         Ledger().Add(LedgerKind.Lost, Logs, Segment("orders"), 0, 50, 0, "gone");
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
-        const string Open = "degraded: orders: Idle: not acknowledged: 0 records refused, 0 bytes damaged, 50 bytes lost";
+        const string Open = "degraded: orders: idle: not acknowledged: 0 records refused, 0 B damaged, 50 B lost";
         daemon.Until(() => Health().Contains(Open, StringComparison.Ordinal), "it counts what an earlier run lost");
         var (exitCode, output, _) = Run("status");
         Assert.Equal(ExitCode.Failed, exitCode);

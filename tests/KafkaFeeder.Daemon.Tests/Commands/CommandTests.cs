@@ -46,7 +46,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(ExitCode.Failed, exitCode);
         Assert.Contains($"unclaimed segments: 1 file, 100 B of component orders in {_folder.File("logs")} (did you mean "
             + $"order?)", errors, StringComparison.Ordinal);
-        Assert.Contains("1 problems", output, StringComparison.Ordinal);
+        Assert.Contains(": 1 problem\n", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -130,13 +130,13 @@ public sealed class CommandTests : IDisposable
             second.Until(() => Status().Contains(" failed ", StringComparison.Ordinal), "it cannot have the log");
             Assert.Matches(@"^orders +failed +\? ", Status().Split('\n')[1]);
             Assert.Equal(0, second.Stop());
-            Assert.Contains("Stopped: 1 logs, 0 bytes are left to ship, 1 not looked at\n", second.Errors, StringComparison.Ordinal);
+            Assert.Contains("Stopped. Logs: 1; bytes left to ship: 0; logs not examined yet: 1\n", second.Errors, StringComparison.Ordinal);
         }
 
         var (exitCode, _, errors) = RunningProgram.Run(
             RunningProgram.Kafkafeeder, "drain", "--timeout", "2", "-c", _folder.File("second.yaml"));
         Assert.Equal(ExitCode.Left, exitCode);
-        Assert.Contains($"left: orders in {_folder.File("logs")}: not looked at: ", errors, StringComparison.Ordinal);
+        Assert.Contains($"left: orders in {_folder.File("logs")}: not examined yet: ", errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("1 segment with", Run("status").Output, StringComparison.Ordinal);
         Assert.Equal(0, daemon.Stop());
         Assert.Contains(
-            $"Stopped: 1 logs, 0 bytes are left to ship, and {bytes} bytes in missing segments, lost unless these come back\n",
+            $"Stopped. Logs: 1; bytes left to ship: 0; bytes of segments that are gone, lost unless they come back: {bytes}\n",
             daemon.Errors,
             StringComparison.Ordinal);
     }

@@ -99,7 +99,7 @@ public sealed class OtherProgramOnThePortTests : IDisposable
         var answers = DaemonClient.TryGet(
             Startup.LoadOptions(_folder.File("conf.yaml"))!, "/healthz", out var answer, patience: TimeSpan.FromMilliseconds(200));
         Assert.False(answers);
-        Assert.Equal($"No daemon answers at {_listener.LocalEndpoint}: there is no whole answer within 0.2 s", answer.Text);
+        Assert.Equal($"No daemon answers at {_listener.LocalEndpoint}: no complete answer came within 0.2 s", answer.Text);
     }
 
     /// <summary>A proxy in the environment is for other hosts, not for the daemon on this one.</summary>

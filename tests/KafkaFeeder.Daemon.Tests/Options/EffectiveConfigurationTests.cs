@@ -45,7 +45,7 @@ public class EffectiveConfigurationTests
         topic: t
         broker: b
         directory: /logs/app
-        retention: for ever
+        retention: none (kept forever)
         ack: -1
         partitioner: fnv1a_random
         on_reject: quarantine

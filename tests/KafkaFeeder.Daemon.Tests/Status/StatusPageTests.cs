@@ -98,11 +98,11 @@ public sealed partial class StatusPageTests
     }
 
     [Fact]
-    public void A_log_that_was_not_looked_at_has_a_question_mark_as_its_lag()
+    public void The_lag_of_a_log_that_was_not_examined_yet_is_unknown_and_not_0()
     {
         var log = Log("orders", "t", "/logs", "kafka", LogState.Failed, "another daemon ships it");
         log.LookedAt = long.MinValue;
-        Assert.Contains("<td class=\"number\">?<br><small>not looked at</small></td>", Page([log]), StringComparison.Ordinal);
+        Assert.Contains("<td class=\"number\">?<br><small>not examined yet</small></td>", Page([log]), StringComparison.Ordinal);
         Assert.DoesNotContain("all shipped", Page([log]), StringComparison.Ordinal);
         Assert.DoesNotContain("the end", Page([log]), StringComparison.Ordinal);
     }
@@ -116,8 +116,8 @@ public sealed partial class StatusPageTests
         Assert.Contains("77 B<br><small class=\"bad\">77 B not acknowledged</small>", Page([log]), StringComparison.Ordinal);
         Assert.Contains("<span class=\"warn\">idle</span>", Page([log]), StringComparison.Ordinal);
         Assert.Equal(
-            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for ever",
-                "Quarantine: 77 B that are no record batch"],
+            ["LOST: 5 B vanished before they were shipped", "Quarantine: 1 record refused by the brokers for good",
+                "Quarantine: 77 B that are not a record batch"],
             Regex.Matches(Page([log]), "<span class=\"bad\">([^<]*)</span>").Select(m => m.Groups[1].Value));
         account.Counts = account.Counts.Acknowledged();
         Assert.DoesNotContain("class=\"bad\"", Page([log]), StringComparison.Ordinal);

@@ -12,7 +12,7 @@ public sealed class StatusSentenceTests
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 10, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void Before_the_first_search_the_status_is_starting() => Assert.Equal("starting: looking for logs", Of([], isReady: false));
+    public void Before_the_first_search_the_status_is_starting() => Assert.Equal("starting: searching for logs", Of([], isReady: false));
 
     [Fact]
     public void Without_logs_the_status_says_that_none_is_configured() => Assert.Equal("no log is configured yet", Of([]));
@@ -28,13 +28,13 @@ public sealed class StatusSentenceTests
                 Log("b", LogState.Idle)]));
 
     [Fact]
-    public void A_log_that_was_not_looked_at_is_not_called_shipped()
+    public void A_log_that_was_not_examined_yet_is_not_called_shipped()
     {
         LogStatus Unknown() => new LogStatus(SomeLog.In("/logs") with { Component = "orders" }, "/logs", TimeProvider.System)
             .In(LogState.Failed, "another daemon ships it");
-        Assert.Equal("1 log, 1 not looked at; orders failed: another daemon ships it", Of([Unknown()]));
+        Assert.Equal("1 log, 1 not examined yet; orders failed: another daemon ships it", Of([Unknown()]));
         Assert.Equal(
-            "3 logs, lag 2.0 kB, oldest 3 s, 1 not looked at; orders failed: another daemon ships it",
+            "3 logs, lag 2.0 kB, oldest 3 s, 1 not examined yet; orders failed: another daemon ships it",
             Of([Log("a", LogState.Idle), Unknown(), Log("b", LogState.Shipping, lag: 2_000, age: 3)]));
     }
 
@@ -58,8 +58,8 @@ public sealed class StatusSentenceTests
         Assert.Equal("no log is configured yet; 2 faults in kafkafeeder.yaml files", Of([], faults: 2));
 
     [Fact]
-    public void A_stalled_loop_comes_first() => Assert.Equal(
-        "stuck: the watcher, for 70 s; 1 log, all shipped",
+    public void Stalled_loops_come_first() => Assert.Equal(
+        "stalled: the watcher, for 70 s; 1 log, all shipped",
         Of([Log("a", LogState.Idle)], late: [new LateLoop("the watcher", TimeSpan.FromSeconds(70))]));
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class StatusSentenceTests
     {
         var log = Log("a", LogState.Shipping, lag: 5_000, age: 3);
         log.InFlightBytes = 2_000;
-        Assert.Equal("stopping, 2.0 kB on the way, lag 5.0 kB, oldest 3 s", Of([log], isStopping: true));
+        Assert.Equal("stopping, 2.0 kB in flight, lag 5.0 kB, oldest 3 s", Of([log], isStopping: true));
     }
 
     [Theory]

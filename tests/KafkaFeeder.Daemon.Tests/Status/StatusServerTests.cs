@@ -172,7 +172,7 @@ public sealed class StatusServerTests : IAsyncLifetime
         Assert.False(DaemonClient.TryGet(other, "/healthz", out var answer));
         Assert.False(answer.IsWell);
         Assert.StartsWith(
-            $"No daemon answers for this configuration: another daemon, whose checkpoint_dir is another, listens on "
+            $"No daemon answers for this configuration: a daemon with a different checkpoint_dir listens on "
                 + $"{own.Status.Listen}",
             answer.Text,
             StringComparison.Ordinal);

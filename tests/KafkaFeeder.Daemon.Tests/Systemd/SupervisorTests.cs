@@ -94,7 +94,7 @@ public sealed class SupervisorTests : IDisposable
         }
 
         Assert.Equal([0, 10, 20, 100, 110, 120], fedAt);
-        Assert.Contains("STATUS=stuck: the shipper of orders, for 21 s; no log is configured yet", words);
+        Assert.Contains("STATUS=stalled: the shipper of orders, for 21 s; no log is configured yet", words);
         Assert.Equal("STATUS=no log is configured yet", words[^1]);
     }
 
@@ -116,7 +116,7 @@ public sealed class SupervisorTests : IDisposable
         }
 
         Assert.Equal(13, fed);
-        Assert.Contains("STATUS=stuck: the shipper of orders, for 21 s; no log is configured yet", words);
+        Assert.Contains("STATUS=stalled: the shipper of orders, for 21 s; no log is configured yet", words);
     }
 
     [Fact]
@@ -162,7 +162,7 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public void The_status_is_sent_when_it_changes_and_at_most_once_a_second()
     {
-        Assert.Contains("STATUS=starting: looking for logs", Look());
+        Assert.Contains("STATUS=starting: searching for logs", Look());
         _time.Advance(TimeSpan.FromSeconds(0.9));
         _status.Scanned();
         Assert.DoesNotContain("STATUS=no log is configured yet", Look());
@@ -210,7 +210,7 @@ public sealed class SupervisorTests : IDisposable
     {
         _supervisor.Stopping(TimeSpan.FromSeconds(45));
         _status.Scanned();
-        Assert.Equal(["STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", "STATUS=stopping, 0 B on the way, all shipped", "WATCHDOG=1"], Look());
+        Assert.Equal(["STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000", "STATUS=stopping, 0 B in flight, all shipped", "WATCHDOG=1"], Look());
     }
 
     private Supervisor New(string address) => new(new NotifyEnvironment(address, Watchdog), _status, NullLogger.Instance, _time);

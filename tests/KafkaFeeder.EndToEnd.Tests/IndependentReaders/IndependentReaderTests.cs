@@ -129,7 +129,7 @@ public sealed class IndependentReaderTests
         Assert.Equal(
             string.Join(',', expected.Headers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(header => header.Split('=')[0])),
             found.HeaderNames);
-        if (value is not null || found.Key is not null) // 0.9 prints neither where there is no value
+        if (value is not null || found.Key is not null) // 0.9 prints neither of them if there is no value
         {
             Assert.Equal(key is null ? null : Encoding.UTF8.GetString(key), found.Key);
         }
@@ -140,7 +140,7 @@ public sealed class IndependentReaderTests
         }
     }
 
-    /// <summary>One by one, so that a difference is told by its record and not by 20,000 of them.</summary>
+    /// <summary>One by one, so that a failure shows the record that differs and not all 20,000.</summary>
     private static void AssertSame(IReadOnlyList<ReadRecord> expected, IReadOnlyList<ReadRecord> found)
     {
         foreach (var (one, other) in expected.Zip(found))

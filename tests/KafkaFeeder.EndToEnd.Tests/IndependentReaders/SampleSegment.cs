@@ -16,7 +16,7 @@ internal sealed record SampleSegment(string Path, IReadOnlyList<ReadRecord> Reco
 {
     private const long Start = 1_767_225_600_000; // 2026-01-01
 
-    /// <summary>Everything that a record may be in its magic, in batches of one record and of many.</summary>
+    /// <summary>Every kind of record that the magic allows, in batches of one record and of many.</summary>
     public static SampleSegment ByWriter(CompressionType codec, byte magic = 2)
     {
         var directory = TestRun.NewFolder("independent");

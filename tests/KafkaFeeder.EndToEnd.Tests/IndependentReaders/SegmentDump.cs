@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace KafkaFeeder.EndToEnd.Tests.IndependentReaders;
 
 /// <summary>
-/// What Kafka's own DumpLogSegments says of a segment, that of 0.9 only of its records. Keys and values are text there.
+/// The output of Kafka's own DumpLogSegments for a segment; that of 0.9 has only the records. Keys and values are text in it.
 /// </summary>
 internal sealed partial record SegmentDump(IReadOnlyList<DumpedBatch> Batches, IReadOnlyList<DumpedRecord> Records)
 {

@@ -3,14 +3,14 @@ using Xunit;
 namespace KafkaFeeder.EndToEnd.Tests.Support;
 
 /// <summary>
-/// A cluster that all tests of a collection share; it starts when the first of them asks. Tests keep apart by topics of
-/// their own, and leave all nodes running.
+/// A cluster that all tests of a collection share; it starts when the first of them needs it. Each test uses topics of
+/// its own, and leaves all nodes running.
 /// </summary>
 public abstract class ClusterFixture(int nodes, KafkaGeneration generation) : IAsyncDisposable
 {
     private readonly Lazy<Task<KafkaCluster>> _cluster = new(() => KafkaCluster.StartAsync(nodes, generation));
 
-    /// <summary>The cluster. Skips the current test where this generation cannot be had.</summary>
+    /// <summary>The cluster. Skips the current test if this generation is not available.</summary>
     public Task<KafkaCluster> GetClusterAsync() => _cluster.Value;
 
     /// <inheritdoc/>

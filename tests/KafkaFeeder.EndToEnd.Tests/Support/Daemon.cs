@@ -12,7 +12,7 @@ namespace KafkaFeeder.EndToEnd.Tests.Support;
 
 /// <summary>
 /// The daemon as a process of its own, with a folder of its own for logs and state. It may be killed and started again;
-/// what it said over all its lives is in <see cref="Output"/>.
+/// its output over all its runs is in <see cref="Output"/>.
 /// </summary>
 public sealed partial class Daemon : IDisposable
 {
@@ -69,7 +69,7 @@ public sealed partial class Daemon : IDisposable
 
     public string ConfPath => Path.Combine(_folder, "conf.yaml");
 
-    /// <summary>All that it said, over all its lives.</summary>
+    /// <summary>Its output, over all its runs.</summary>
     public string Output
     {
         get
@@ -128,7 +128,7 @@ public sealed partial class Daemon : IDisposable
         }
     }
 
-    /// <summary>Begins to read what it says, which else fills the pipe and makes it wait.</summary>
+    /// <summary>Begins to read its output; until then the pipe fills up and makes the daemon wait.</summary>
     public void Hear()
     {
         _process!.BeginErrorReadLine();
@@ -149,7 +149,7 @@ public sealed partial class Daemon : IDisposable
         return await EndAsync();
     }
 
-    /// <summary>SIGHUP: read every kafkafeeder.yaml anew.</summary>
+    /// <summary>SIGHUP: read every kafkafeeder.yaml again.</summary>
     public void Reload() => Signal(SigHup);
 
     /// <summary>A metric of one log; null while the daemon does not answer, or does not know the log.</summary>
@@ -183,7 +183,7 @@ public sealed partial class Daemon : IDisposable
         $"{component} is shipped to its end ({records} records)",
         limit);
 
-    /// <summary>Waits until something holds; fails with all that the daemon said.</summary>
+    /// <summary>Waits until a condition holds; fails with the daemon's output.</summary>
     public Task UntilAsync(Func<Task<bool>> holds, string what, TimeSpan? limit = null) =>
         Eventually.HoldsAsync(holds, () => $"The daemon said:\n{Output}", limit, what);
 

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests.Support;
 
-/// <summary>The two kinds of brokers that users have.</summary>
+/// <summary>The two generations of brokers that users have.</summary>
 public enum KafkaGeneration
 {
     /// <summary>Apache Kafka with KRaft.</summary>
@@ -58,7 +58,7 @@ public sealed class KafkaCluster : IAsyncDisposable
     /// <summary>The log of a node, for what a test wants to see there.</summary>
     public string LogPath(int node) => Path.Combine(_folder, $"broker-{node}.log");
 
-    /// <summary>Starts a cluster. Skips the current test where this generation cannot be had.</summary>
+    /// <summary>Starts a cluster. Skips the current test if this generation is not available.</summary>
     /// <param name="nodes">Brokers; with 3 or more, replication is 3 and min.insync.replicas 2.</param>
     /// <param name="generation">Which Kafka.</param>
     /// <param name="properties">More of server.properties, for all nodes.</param>

@@ -6,16 +6,16 @@ using KafkaLog.Format.Records;
 namespace KafkaFeeder.EndToEnd.Tests.Support;
 
 /// <summary>
-/// Sends a segment's batches to partition 0 of a topic as they lie in the file, by the bare protocol: Produce version 7
+/// Sends a segment's batches to partition 0 of a topic byte for byte, with a Produce request of its own: version 7
 /// for magic 2 (zstd needs that), version 2 for magic 1, version 0 for magic 0. Only a batch's base offset is written as 0, as the broker
-/// wants it of a producer; it lies outside the CRC.
+/// expects it from a producer; the CRC does not cover it.
 /// </summary>
 internal static class RawProducer
 {
     private const short Produce = 0;
     private const short NotLeader = 6;
 
-    /// <summary>Throws with the broker's error code if it takes one of them not.</summary>
+    /// <summary>Throws with the broker's error code if it refuses one of them.</summary>
     public static async Task SendAsync(KafkaCluster cluster, string topic, string segment)
     {
         var bytes = await File.ReadAllBytesAsync(segment);
@@ -38,7 +38,7 @@ internal static class RawProducer
                 var error = await SendAsync(stream, topic, header.Magic switch { 2 => 7, 1 => 2, _ => 0 }, batch, sent);
                 if (error == NotLeader && sent == 0)
                 {
-                    break; // another broker is
+                    break; // another broker is the leader
                 }
 
                 Assert(error == 0, $"error {error} for the batch at position {at}");
@@ -67,11 +67,11 @@ internal static class RawProducer
         using var request = new MemoryStream();
         using (var writer = new BinaryWriter(request, Encoding.UTF8, leaveOpen: true))
         {
-            writer.Write(0); // the size, below
+            writer.Write(0); // the size, filled in below
             Int16(writer, Produce);
             Int16(writer, version);
             Int32(writer, correlation);
-            Text(writer, "raw"); // 0.9 does not live without a client id
+            Text(writer, "raw"); // 0.9 needs a client id
             if (version >= 3)
             {
                 Int16(writer, -1); // no transactional id

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace KafkaFeeder.EndToEnd.Tests.Support;
 
-/// <summary>What systemd is for a service: the socket of sd_notify(3), with the time at which each message came.</summary>
+/// <summary>Plays systemd for a service: the socket of sd_notify(3), with the time of each message.</summary>
 public sealed class ServiceManager : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
@@ -19,7 +19,7 @@ public sealed class ServiceManager : IDisposable
 
     public TimeSpan Watchdog { get; }
 
-    /// <summary>What a service finds in its environment.</summary>
+    /// <summary>The environment variables of the service.</summary>
     public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
     {
         ["NOTIFY_SOCKET"] = _path,
@@ -40,7 +40,7 @@ public sealed class ServiceManager : IDisposable
 
     public int Count(string text) => Messages.Count(m => m.Text == text);
 
-    /// <summary>The last line that tells how it goes.</summary>
+    /// <summary>The last STATUS= line.</summary>
     public string Status => Messages.LastOrDefault(m => m.Text.StartsWith("STATUS=", StringComparison.Ordinal)).Text ?? "";
 
     /// <summary>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace KafkaFeeder.EndToEnd.Tests.Support;
 
-/// <summary>A record as it lies in a topic.</summary>
+/// <summary>A record in a topic.</summary>
 public sealed record TopicRecord(
     int Partition, long Offset, long Timestamp, byte[]? Key, byte[]? Value, IReadOnlyList<KeyValuePair<string, byte[]?>> Headers)
 {

@@ -17,7 +17,7 @@ public class NumberedMessageTests
     [InlineData("run=run=b producer=2 seq=3", "b producer=2", 3)]
     [InlineData("run=a producer=1 seq=0, run=b producer=2 seq=3", "b producer=2", 3)]
     [InlineData("run=a producer=1 seq=1 run=b producer=2 seq=3", "a producer=1", 1)]
-    public void A_number_is_found_anywhere(string text, string source, long sequence)
+    public void A_number_is_found_anywhere_in_a_message(string text, string source, long sequence)
     {
         Assert.True(NumberedMessage.TryFind(Encoding.UTF8.GetBytes(text), out var message));
         Assert.Equal(source, Encoding.UTF8.GetString(message.Source));
@@ -39,11 +39,11 @@ public class NumberedMessageTests
     [InlineData("run=a producer=x seq=1")]
     [InlineData("run=a seq=1 producer=1")]
     [InlineData("rerun=a producer=1 seq=1")]
-    public void What_is_no_number_is_foreign(string text) =>
+    public void A_message_without_a_valid_number_is_foreign(string text) =>
         Assert.False(NumberedMessage.TryFind(Encoding.UTF8.GetBytes(text), out _));
 
     [Fact]
-    public void A_senselessly_long_run_is_foreign() =>
+    public void A_message_with_a_far_too_long_run_is_foreign() =>
         Assert.False(NumberedMessage.TryFind(Encoding.UTF8.GetBytes($"run={new string('a', 300)} producer=1 seq=1"), out _));
 
     [Fact]
@@ -60,7 +60,7 @@ public class NumberedMessageTests
     }
 
     [Fact]
-    public void No_bytes_are_too_odd() =>
+    public void No_bytes_make_it_fail() =>
         Prop.ForAll<byte[], byte[]>((before, after) =>
         {
             _ = NumberedMessage.TryFind(before, out _);

@@ -66,7 +66,7 @@ public class SequenceSetTests
     }
 
     [Fact]
-    public void A_senseless_number_takes_one_chunk()
+    public void A_number_far_from_all_others_takes_one_chunk()
     {
         var set = Of([1, 1_000_000_000_000_000_000, long.MaxValue]);
         Assert.Equal(long.MaxValue - 3, set.Missing);
@@ -95,7 +95,7 @@ public class SequenceSetTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new SequenceSet(_memory).Add(0));
 
     [Fact]
-    public void A_hundred_million_numbers_take_little_more_than_a_bit_each()
+    public void A_hundred_million_numbers_take_at_most_two_bits_each()
     {
         const long Numbers = 100_000_000;
         var before = GC.GetTotalMemory(forceFullCollection: true);
@@ -113,7 +113,7 @@ public class SequenceSetTests
     }
 
     [Fact]
-    public void It_agrees_with_a_plain_set_whatever_comes()
+    public void It_agrees_with_a_plain_set_for_any_numbers()
     {
         // Small numbers collide, large ones cross chunks.
         var sequence = Gen.OneOf(Gen.Choose(1, 200), Gen.Choose(65_400, 65_700), Gen.Choose(1, 300_000)).Select(n => (long)n);

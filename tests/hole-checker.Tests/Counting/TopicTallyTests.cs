@@ -25,7 +25,7 @@ public class TopicTallyTests
     }
 
     [Fact]
-    public void Order_is_a_matter_of_each_partition()
+    public void Disorder_is_counted_within_each_partition()
     {
         Add(0, "r producer=1", 10);
         Add(1, "r producer=1", 1, 2, 3); // after 10, but in another partition

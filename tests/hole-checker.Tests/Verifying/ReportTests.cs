@@ -9,15 +9,15 @@ namespace HoleChecker.Tests.Verifying;
 public class ReportTests
 {
     [Fact]
-    public void Nothing_missing_is_whole()
+    public void A_topic_with_nothing_missing_is_whole()
     {
         var report = Report(expected: 3, 1, 2, 3, 3);
         Assert.True(report.IsWhole);
-        Assert.Equal("no holes: 3 messages, 3 expected; 1 duplicates, 0 out of order", ReportText.Verdict(report));
+        Assert.Equal("no holes: 3 messages, 3 expected; 1 duplicate, 0 out of order", ReportText.Verdict(report));
     }
 
     [Fact]
-    public void More_than_expected_is_whole_and_told()
+    public void More_than_expected_is_whole_and_reported()
     {
         var report = Report(expected: 2, 1, 2, 3);
         Assert.True(report.IsWhole);
@@ -25,7 +25,7 @@ public class ReportTests
     }
 
     [Fact]
-    public void What_is_expected_is_expected_of_each_run()
+    public void The_expected_number_applies_to_each_run()
     {
         var tally = new TopicTally(1, new SequenceMemory());
         Add(tally, "a producer=1"u8, 100);
@@ -38,7 +38,7 @@ public class ReportTests
         Assert.Equal(
             [("a", 100L, 0, 0L), ("b", 90, 10, 0), ("c", 101, 0, 1)],
             report.Runs.Select(run => (run.Run, run.Distinct, run.MissingAtTheEnd, run.More)));
-        Assert.StartsWith("HOLES: 10 of 301 messages are missing (10 of them", ReportText.Verdict(report), StringComparison.Ordinal);
+        Assert.StartsWith("HOLES: 10 of 301 messages missing (10 of them", ReportText.Verdict(report), StringComparison.Ordinal);
         var text = new StringWriter();
         ReportText.Write(report, text);
         Assert.Contains(
@@ -72,7 +72,7 @@ public class ReportTests
         tally.Add(0, new NumberedMessage("b producer=1"u8, long.MaxValue - 1));
         var report = Report(long.MaxValue, tally);
         Assert.StartsWith(
-            "HOLES: 27,670,116,110,564,327,418 of 27,670,116,110,564,327,421 messages are missing (1 of them after the last",
+            "HOLES: 27,670,116,110,564,327,418 of 27,670,116,110,564,327,421 messages missing (1 of them after the last",
             ReportText.Verdict(report),
             StringComparison.Ordinal);
         Assert.Equal(new HoleRange(1, long.MaxValue - 1), report.Sources[0].Holes().Single());
@@ -84,16 +84,16 @@ public class ReportTests
     {
         var report = Report(expected: 3, 1, 2, 4);
         Assert.False(report.IsWhole);
-        Assert.Equal("HOLES: 1 of 4 messages are missing; 0 duplicates, 0 out of order", ReportText.Verdict(report));
+        Assert.Equal("HOLES: 1 of 4 messages missing; 0 duplicates, 0 out of order", ReportText.Verdict(report));
     }
 
     [Fact]
-    public void Fewer_than_expected_are_missing_after_the_last_that_came()
+    public void Messages_that_are_expected_and_never_came_are_missing_after_the_last_one()
     {
         var report = Report(expected: 10, 1, 2, 4);
         Assert.Equal((1, 6), (report.Missing, report.MissingAtTheEnd));
         Assert.Equal(
-            "HOLES: 7 of 10 messages are missing (6 of them after the last that came); 0 duplicates, 0 out of order",
+            "HOLES: 7 of 10 messages missing (6 of them after the last that came); 0 duplicates, 0 out of order",
             ReportText.Verdict(report));
     }
 

@@ -18,7 +18,7 @@ public sealed class CatTests : IDisposable
     [InlineData(CompressionType.None)]
     [InlineData(CompressionType.Gzip)]
     [InlineData(CompressionType.Zstd)]
-    public void Values_are_printed_a_line_each(CompressionType codec)
+    public void Values_are_printed_one_a_line(CompressionType codec)
     {
         var path = SomeSegment.Write(_folder, 12, codec: codec);
         var run = Kafkalog.Run("cat", path);
@@ -52,9 +52,9 @@ public sealed class CatTests : IDisposable
         Assert.Equal(JsonValueKind.Null, base64[1].GetProperty("value").ValueKind);
     }
 
-    /// <summary>A title, a clipboard, an answer typed by the terminal itself: what a record says must not be done.</summary>
+    /// <summary>Escape sequences in a record could set the title or the clipboard, or make the terminal type.</summary>
     [Fact]
-    public void A_terminal_is_shown_control_characters_and_does_not_obey_them()
+    public void Control_characters_are_shown_on_a_terminal_and_not_obeyed()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/script"), "script is not installed");
         byte[] hostile = [.. "\x1b]0;title\a příliš\tžluť \u009b31m \u202eabc \r\u007f "u8, 0xFF, 0x9B];
@@ -82,7 +82,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void A_name_of_a_file_is_no_command_to_the_terminal()
+    public void Control_characters_in_a_file_name_are_not_obeyed_either()
     {
         var run = Kafkalog.Run("cat", _folder.File("missing\x1b[2J"));
         Assert.Equal(2, run.ExitCode);
@@ -90,7 +90,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void Ranges_of_offsets_and_of_time_are_by_record()
+    public void Ranges_of_offsets_and_times_select_single_records()
     {
         var path = SomeSegment.Write(_folder, 30);
         Assert.Equal(Enumerable.Range(7, 6).Select(i => $"v{i}"), Kafkalog.Run("cat", "--from", "7", "--to", "13", path).Lines);
@@ -100,7 +100,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void Damage_is_told_what_is_behind_it_is_printed_and_the_exit_code_is_1()
+    public void Damage_is_reported_the_records_after_it_are_printed_and_the_exit_code_is_1()
     {
         var path = SomeSegment.Write(_folder, 15);
         var positions = SomeSegment.BatchPositions(path);
@@ -123,7 +123,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_is_its_segments_by_component_and_time()
+    public void The_segments_of_a_directory_are_printed_by_component_and_time()
     {
         using (var writer = SomeSegment.Writer(_folder, "b", maxBytes: 1))
         {
@@ -138,7 +138,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void What_cannot_be_read_is_one_line_and_exit_code_2_and_the_others_are_printed()
+    public void A_file_that_cannot_be_read_is_one_line_and_exit_code_2_and_the_others_are_printed()
     {
         var path = SomeSegment.Write(_folder, 2);
         var run = Kafkalog.Run("cat", _folder.File("missing"), path);
@@ -161,7 +161,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void A_reader_that_has_enough_ends_it_quietly()
+    public void It_ends_quietly_when_its_reader_closes_the_pipe()
     {
         var path = SomeSegment.Write(_folder, 200_000, perBatch: 1000);
         using var shell = Kafkalog.Shell($"\"$K\" cat '{path}' | head -n 2; echo ${{PIPESTATUS[0]}}");
@@ -170,7 +170,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public async Task A_follower_prints_what_comes_goes_across_rolls_and_ends_quietly_on_SIGTERM()
+    public async Task A_follower_prints_new_records_also_across_rolls_and_ends_quietly_on_SIGTERM()
     {
         using var follower = Kafkalog.Start("cat", "-f", "--component", "c", _folder.Path);
         using (var writer = SomeSegment.Writer(_folder, maxBytes: 300))
@@ -196,7 +196,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public async Task A_follower_passes_a_torn_tail_when_the_next_segment_is_there()
+    public async Task A_follower_skips_a_torn_tail_when_the_next_segment_is_there()
     {
         var torn = SomeSegment.Write(_folder, 10);
         SomeSegment.Truncate(torn, SomeSegment.BatchPositions(torn)[2] - 1);
@@ -212,7 +212,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public async Task A_follower_says_that_it_waits_at_a_batch_that_is_not_whole_and_passes_it_when_it_is_proven_damage()
+    public async Task A_follower_reports_that_it_waits_for_the_rest_of_a_batch_and_skips_it_when_it_proves_to_be_damage()
     {
         using var writer = SomeSegment.Writer(_folder);
         SomeSegment.Append(writer, 0, 10);
@@ -226,8 +226,8 @@ public sealed class CatTests : IDisposable
         using var follower = Kafkalog.Start("cat", "-f", path);
         await follower.WaitForErrorAsync("\n");
         Assert.Equal(
-            $"kafkalog: {path}: waiting at position {positions[1]}: the {positions[2] - positions[1]} bytes there are not a whole "
-                + "batch yet, and its writer lives\n",
+            $"kafkalog: {path}: waiting at position {positions[1]}: no whole batch in the {positions[2] - positions[1]} bytes there "
+                + "yet, and its writer lives\n",
             follower.ErrorsSoFar());
 
         SomeSegment.Append(writer, 10, 1);
@@ -243,7 +243,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public void A_follower_of_a_renamed_segment_ends_with_it()
+    public void A_follower_of_a_renamed_segment_ends_when_the_segment_ends()
     {
         var renamed = _folder.File("renamed");
         File.Move(SomeSegment.Write(_folder, 3), renamed);
@@ -251,7 +251,7 @@ public sealed class CatTests : IDisposable
     }
 
     [Fact]
-    public async Task A_follower_notices_that_its_reader_is_gone_while_nothing_comes()
+    public async Task A_follower_notices_that_its_reader_is_gone_even_while_there_are_no_new_records()
     {
         using var writer = SomeSegment.Writer(_folder);
         SomeSegment.Append(writer, 0, 1);

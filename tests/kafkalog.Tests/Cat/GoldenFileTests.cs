@@ -19,7 +19,7 @@ public sealed class GoldenFileTests
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void Cat_prints_what_the_listing_says_also_when_converted(string file)
+    public void Cat_prints_what_the_listing_says_also_after_a_conversion(string file)
     {
         using var folder = new TempFolder();
         var path = Path.Combine(Folder, file);

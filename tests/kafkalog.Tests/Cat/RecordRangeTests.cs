@@ -30,7 +30,7 @@ public class RecordRangeTests
     [InlineData("2026-13-01")]
     [InlineData("2026-11-21T25:00")]
     [InlineData("99999999999999999999")]
-    public void Anything_else_is_no_bound(string text) => Assert.Null(RangeBound.Parse(text));
+    public void Anything_else_is_not_a_bound(string text) => Assert.Null(RangeBound.Parse(text));
 
     [Fact]
     public void From_is_inclusive_and_to_is_exclusive()
@@ -50,7 +50,7 @@ public class RecordRangeTests
     }
 
     [Fact]
-    public void What_is_skipped_unopened_holds_nothing_that_is_meant() =>
+    public void A_batch_that_is_skipped_without_decompressing_it_has_no_record_in_the_range() =>
         Prop.ForAll<Tuple<bool, int>, Tuple<bool, int>, NonEmptyArray<byte>>((from, to, timestamps) =>
         {
             var range = new RecordRange(new RangeBound(from.Item2 % 50, from.Item1), new RangeBound(to.Item2 % 50, to.Item1));

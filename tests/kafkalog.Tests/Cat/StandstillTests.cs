@@ -8,7 +8,7 @@ public sealed class StandstillTests
     private readonly ManualTime _time = new();
 
     [Fact]
-    public void What_is_not_whole_is_looked_at_after_two_seconds_and_then_ever_more_rarely()
+    public void Incomplete_bytes_are_checked_after_two_seconds_and_then_less_and_less_often()
     {
         var still = new Standstill(_time);
         var looks = new List<int>();
@@ -26,7 +26,7 @@ public sealed class StandstillTests
     }
 
     [Fact]
-    public void It_is_looked_at_soon_again_when_more_has_come()
+    public void They_are_checked_sooner_again_when_more_bytes_have_come()
     {
         var still = new Standstill(_time);
         Assert.False(still.IsDue(100, 130));
@@ -38,7 +38,7 @@ public sealed class StandstillTests
     }
 
     [Fact]
-    public void Where_it_goes_on_or_nothing_is_there_nothing_is_due()
+    public void Nothing_is_checked_while_reading_continues_or_no_bytes_are_left()
     {
         var still = new Standstill(_time);
         for (var position = 0; position < 10; position++)
@@ -50,7 +50,7 @@ public sealed class StandstillTests
         Assert.False(still.IsDue(130, 130));
         _time.Advance(TimeSpan.FromSeconds(10));
         Assert.False(still.IsDue(130, 130));
-        Assert.False(still.IsDue(130, 131)); // only now does something stand there
+        Assert.False(still.IsDue(130, 131)); // only now are there bytes to check
         _time.Advance(TimeSpan.FromSeconds(2));
         Assert.True(still.IsDue(130, 131));
     }

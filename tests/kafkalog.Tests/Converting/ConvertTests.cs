@@ -59,7 +59,7 @@ public sealed class ConvertTests : IDisposable
     }
 
     [Fact]
-    public void Gaps_in_the_offsets_stay()
+    public void Gaps_in_the_offsets_are_kept()
     {
         var path = SomeSegment.Write(_folder, 20);
         SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 70);
@@ -71,13 +71,13 @@ public sealed class ConvertTests : IDisposable
     }
 
     [Fact]
-    public void Control_batches_are_left_out_and_told()
+    public void Control_batches_are_left_out_and_reported()
     {
         var path = SomeSegment.Write(_folder, 15);
         MakeControl(path, SomeSegment.BatchPositions(path)[1]);
         var run = Kafkalog.Run("convert", path, "--output", _folder.File("new"));
         Assert.Equal(0, run.ExitCode);
-        Assert.Contains("; 1 control batches left out", run.Output);
+        Assert.Contains("; 1 control batch left out", run.Output);
         Assert.Equal(10, SomeSegment.ReadAll(_folder.File("new")).Count);
         Assert.Equal(10, Kafkalog.Run("cat", path).Lines.Length);
     }
@@ -86,7 +86,7 @@ public sealed class ConvertTests : IDisposable
     [InlineData("kafkalog: the record of offset 0: A record with headers cannot be written in magic 1", "--magic", "1")]
     [InlineData("kafkalog: --magic 0 with --codec zstd: ", "--magic", "0", "--codec", "zstd")]
     [InlineData("kafkalog: --magic is \"3\"; it must be 0, 1, 2.", "--magic", "3")]
-    public void What_does_not_fit_is_told_and_nothing_is_left(string message, params string[] options)
+    public void What_cannot_be_converted_is_reported_and_no_file_is_left(string message, params string[] options)
     {
         var run = Kafkalog.Run(["convert", SomeSegment.Write(_folder, 5), "--output", _folder.File("new"), .. options]);
         Assert.Equal(2, run.ExitCode);
@@ -107,7 +107,7 @@ public sealed class ConvertTests : IDisposable
     [Theory]
     [InlineData(1)] // of the file
     [InlineData(2)] // of its directory
-    public void A_failed_fsync_leaves_nothing(int failing)
+    public void A_failed_fsync_leaves_no_file(int failing)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "strace is not installed");
         var source = SomeSegment.Write(_folder, 10);

@@ -25,7 +25,7 @@ public class LineSplitterTests
             Cut(Encoding.ASCII.GetBytes(input), 4, []).Select(p => Encoding.ASCII.GetString(p.Bytes) + (p.IsContinued ? "+" : ""))));
 
     [Fact]
-    public void However_the_bytes_come_the_pieces_are_the_same_and_nothing_is_lost() =>
+    public void The_pieces_do_not_depend_on_how_the_bytes_arrive_and_nothing_is_lost() =>
         Prop.ForAll<byte[], PositiveInt, PositiveInt[]>((random, max, chunks) =>
         {
             var input = random.Select(b => b < 60 ? (byte)'\n' : b).ToArray();

@@ -30,7 +30,7 @@ public sealed class PipeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_line_is_safe_before_the_next_is_read()
+    public async Task A_line_is_in_its_segment_before_the_next_is_read()
     {
         using var pipe = Start();
         for (var i = 0; i < 20; i++)
@@ -57,14 +57,14 @@ public sealed class PipeTests : IDisposable
     }
 
     [Fact]
-    public void A_line_that_is_too_long_becomes_several_records_and_is_told()
+    public void A_line_that_is_too_long_becomes_several_records_and_is_reported()
     {
         using var pipe = Start("--max-line", "10");
         Send(pipe, "0123456789\n0123456789abcdefghijXYZ\nend");
         pipe.Input.Close();
         var run = pipe.WaitForEnd();
         Assert.Equal(0, run.ExitCode);
-        Assert.Equal("kafkalog: 1 lines longer than 10 bytes, 1 in all: each became several records (--max-line).\n", run.Errors);
+        Assert.Equal("kafkalog: 1 line longer than 10 bytes, 1 in all: each became several records (--max-line).\n", run.Errors);
         Assert.Equal(
             [("0123456789", ""), ("0123456789", "kafkalog.continued=1"), ("abcdefghij", "kafkalog.continued=1"), ("XYZ", ""), ("end", "")],
             SomeSegment.ReadAll(_folder).Select(r => (r.Value!, r.Headers)));
@@ -89,7 +89,7 @@ public sealed class PipeTests : IDisposable
     }
 
     [Fact]
-    public async Task Told_to_stop_it_takes_what_lies_in_the_pipe_and_ends_with_0()
+    public async Task After_SIGTERM_it_writes_what_is_in_the_pipe_and_exits_with_0()
     {
         using var pipe = Start();
         Send(pipe, "first\n");
@@ -102,7 +102,7 @@ public sealed class PipeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_disk_that_refuses_is_waited_for_and_nothing_is_lost()
+    public async Task It_waits_for_a_full_disk_and_loses_nothing()
     {
         var link = _folder.File("link");
         var real = Directory.CreateDirectory(_folder.File("real")).FullName;
@@ -126,7 +126,7 @@ public sealed class PipeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_disk_that_still_refuses_after_SIGTERM_is_given_up_and_what_is_lost_is_told()
+    public async Task If_the_disk_is_still_full_after_SIGTERM_it_gives_up_and_reports_what_is_lost()
     {
         var link = _folder.File("link");
         var real = Directory.CreateDirectory(_folder.File("real")).FullName;
@@ -141,7 +141,7 @@ public sealed class PipeTests : IDisposable
         pipe.SendSigterm();
         var run = pipe.WaitForEnd();
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("kafkalog: 2 records that were read could not be written before the end and are lost.", run.Errors);
+        Assert.Contains("kafkalog: 2 records lost: read, but not written before the end.", run.Errors);
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class PipeTests : IDisposable
     }
 
     [Fact]
-    public void A_tee_whose_reader_is_gone_ends_and_the_records_are_written()
+    public void When_the_reader_of_tee_is_gone_only_the_tee_ends()
     {
         var gone = _folder.File("gone");
         using var shell = Kafkalog.Shell(
@@ -173,7 +173,7 @@ public sealed class PipeTests : IDisposable
     [InlineData("--max-line is \"0\"", "--dir", "/tmp", "--component", "c", "--max-line", "0")]
     [InlineData("Interval is 00:00:07", "--dir", "/tmp", "--component", "c", "--interval", "7")]
     [InlineData("cannot make the directory /proc/nothing", "--dir", "/proc/nothing", "--component", "c")]
-    public void Wrong_arguments_are_a_line_and_exit_code_2(string message, params string[] arguments)
+    public void Wrong_arguments_are_reported_in_one_line_with_exit_code_2(string message, params string[] arguments)
     {
         var run = Kafkalog.Run(["pipe", .. arguments]);
         Assert.Equal(2, run.ExitCode);

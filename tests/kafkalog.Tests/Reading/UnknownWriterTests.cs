@@ -7,7 +7,7 @@ using KafkaLog.Tool.Tests.Support;
 
 namespace KafkaLog.Tool.Tests.Reading;
 
-/// <summary>A segment of which nobody knows whether its writer lives: its hour, and two minutes, have to be over.</summary>
+/// <summary>A segment whose writer may or may not live: it is final two minutes after its hour is over.</summary>
 public sealed class UnknownWriterTests : IDisposable
 {
     private static readonly DateTimeOffset Over = new(2026, 11, 21, 11, 2, 0, TimeSpan.Zero);
@@ -27,7 +27,7 @@ public sealed class UnknownWriterTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Its_torn_tail_is_damage_only_then()
+    public void A_torn_tail_is_damage_only_after_the_interval_is_over()
     {
         using var scan = new SegmentScan(_path, _time);
         Assert.Equal(WriterState.Unknown, scan.ProbeWriter());
@@ -37,7 +37,7 @@ public sealed class UnknownWriterTests : IDisposable
     }
 
     [Fact]
-    public void It_is_recovered_only_then()
+    public void Recover_refuses_it_until_the_interval_is_over()
     {
         using var source = SegmentHandle.OpenForReading(_path);
         var refused = Assert.Throws<UserErrorException>(() => RecoverCommand.ThrowIfNotFinal(_path, source, _time));

@@ -11,7 +11,7 @@ public sealed class RecoverTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void The_sound_batches_are_copied_byte_for_byte_and_the_damaged_bytes_aside()
+    public void Sound_batches_are_copied_byte_for_byte_and_damaged_bytes_go_to_their_own_file()
     {
         var path = SomeSegment.Write(_folder, 20);
         var positions = SomeSegment.BatchPositions(path).ConvertAll(p => (int)p);
@@ -31,7 +31,7 @@ public sealed class RecoverTests : IDisposable
     }
 
     [Fact]
-    public void Any_changed_byte_costs_at_most_the_batch_it_is_in()
+    public void A_changed_byte_costs_at_most_the_batch_it_is_in()
     {
         var path = SomeSegment.Write(_folder, 6, perBatch: 2);
         var positions = SomeSegment.BatchPositions(path);
@@ -58,12 +58,12 @@ public sealed class RecoverTests : IDisposable
         SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 7);
         var run = Kafkalog.Run("recover", path, "--output", _folder.File("new"));
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("; 1 base offsets repaired", run.Output);
+        Assert.Contains("; 1 base offset repaired", run.Output);
         Assert.Equal(good, File.ReadAllBytes(_folder.File("new")));
     }
 
     [Fact]
-    public void A_file_whose_writer_lives_is_left_alone_unless_forced()
+    public void A_file_whose_writer_lives_is_refused_without_force()
     {
         using var writer = SomeSegment.Writer(_folder);
         SomeSegment.Append(writer, 0, 5);
@@ -79,7 +79,7 @@ public sealed class RecoverTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_is_overwritten_and_nothing_is_left_when_it_cannot_be_done()
+    public void No_file_is_overwritten_and_a_failure_leaves_no_file()
     {
         var path = SomeSegment.Write(_folder, 5);
         File.WriteAllText(_folder.File("there"), "kept");
@@ -91,7 +91,7 @@ public sealed class RecoverTests : IDisposable
     }
 
     [Fact]
-    public void A_name_that_the_daemon_would_ship_is_warned_of()
+    public void It_warns_of_a_name_that_the_daemon_would_ship()
     {
         var path = SomeSegment.Write(_folder, 5);
         var run = Kafkalog.Run("recover", path, "--output", _folder.File("20990101_000000_3600_UTC-c.szn"));

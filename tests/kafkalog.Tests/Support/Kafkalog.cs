@@ -13,7 +13,7 @@ internal sealed record Ended(int ExitCode, byte[] OutputBytes, string Errors)
     public string[] Lines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }
 
-/// <summary>The built program, running. Killed if the test leaves it.</summary>
+/// <summary>The built program, running. It is killed when the test ends.</summary>
 internal sealed partial class Kafkalog : IDisposable
 {
     private const int Sigterm = 15;
@@ -40,7 +40,7 @@ internal sealed partial class Kafkalog : IDisposable
 
     public static Kafkalog Start(params string[] arguments) => new(new ProcessStartInfo(Path, arguments));
 
-    /// <summary>A line of a shell; $K is the program.</summary>
+    /// <summary>Runs a line in a shell; $K is the program.</summary>
     public static Kafkalog Shell(string script)
     {
         var start = new ProcessStartInfo("/bin/bash", ["-c", script]);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace KafkaLog.Tool.Tests.Support;
 
-/// <summary>A program of the system's that a test uses; killed, by its id, if the test leaves it.</summary>
+/// <summary>An installed program that a test uses; killed, by its id, when the test ends.</summary>
 internal sealed class SystemProgram : IDisposable
 {
     private static readonly string[] Folders = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
@@ -35,13 +35,13 @@ internal sealed class SystemProgram : IDisposable
         }
     }
 
-    /// <summary>Skips the test, by name, where the program is not installed.</summary>
+    /// <summary>Skips the test, with a reason, if the program is not installed.</summary>
     public static void Needs(string program) => Assert.SkipWhen(PathOf(program) is null, $"{program} is not installed");
 
     public static SystemProgram Start(string program, params string[] arguments) =>
         new(Process.Start(new ProcessStartInfo(PathOf(program)!, arguments) { RedirectStandardError = true })!);
 
-    /// <summary>Runs it to its end, which must be a good one.</summary>
+    /// <summary>Runs it to its end; it must exit with 0.</summary>
     public static async Task RunAsync(string program, string[] arguments, string input = "")
     {
         using var process = Process.Start(new ProcessStartInfo(PathOf(program)!, arguments) { RedirectStandardInput = true })!;

@@ -29,15 +29,15 @@ public class SyslogFramingTests
     [InlineData("0123456789\r\n", "0123456789")]
     [InlineData("0123456789A\nB\n", "0123456789+|A|B")]
     [InlineData("25 <1>456789abcdefghijklmnop<2>x\n", "<1>456789a+|bcdefghijk+|lmnop|<2>x")]
-    public void Messages_are_cut(string stream, string pieces) => Assert.Equal(
+    public void A_stream_is_cut_into_messages(string stream, string pieces) => Assert.Equal(
         pieces,
         string.Join(
             "|", Cut(Encoding.ASCII.GetBytes(stream), []).Select(p => Encoding.ASCII.GetString(p.Bytes) + (p.IsContinued ? "+" : ""))));
 
     [Fact]
-    public void However_the_bytes_come_the_pieces_are_the_same()
+    public void The_pieces_do_not_depend_on_how_the_bytes_arrive()
     {
-        // Bytes from what framing is made of, so that all its branches are met.
+        // Bytes that framing is made of, so that all branches are reached.
         var alphabet = "<1> 29\n\r\0ab"u8.ToArray();
         Prop.ForAll<byte[], PositiveInt[]>((random, chunks) =>
         {
@@ -47,7 +47,7 @@ public class SyslogFramingTests
     }
 
     [Fact]
-    public void No_byte_is_lost_or_invented_but_framing()
+    public void Only_bytes_of_the_framing_are_left_out()
     {
         var alphabet = "<1> 29\n\r\0ab"u8.ToArray();
         Prop.ForAll<byte[]>(random =>
@@ -57,7 +57,7 @@ public class SyslogFramingTests
             var consumed = 0;
             while (splits.TryCut(stream.AsSpan(consumed), true, out var piece))
             {
-                // What is not in the piece is the length and its space before it, or an end behind it.
+                // Bytes outside the piece: the length and a space before it, or a terminator after it.
                 var before = Encoding.ASCII.GetString(stream, consumed, piece.Start);
                 var behind =
                     Encoding.ASCII.GetString(stream, consumed + piece.Start + piece.Length, piece.Consumed - piece.Start - piece.Length);

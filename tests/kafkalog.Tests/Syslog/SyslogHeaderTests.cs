@@ -30,7 +30,7 @@ public class SyslogHeaderTests
     [InlineData("no priority", "- - - -")]
     [InlineData("<13>Oct 11 22:14:15 ", "user notice - -")]
     [InlineData("<13>Xyz 11 22:14:15 host app: x", "user notice - -")]
-    public void What_a_message_says_of_itself(string message, string expected)
+    public void The_header_of_a_message_is_read(string message, string expected)
     {
         var bytes = Encoding.UTF8.GetBytes(message);
         var header = SyslogHeader.Parse(bytes);
@@ -47,7 +47,7 @@ public class SyslogHeaderTests
     }
 
     [Fact]
-    public void No_bytes_whatever_make_it_fail() =>
+    public void No_input_makes_it_fail() =>
         Prop.ForAll<byte[], PositiveInt>((random, choice) =>
         {
             string[] beginnings = ["<13>", "<13>1 ", "<13>Nov 21 10:00:00 ", "<13>2026-11-21T10:00:00Z ", "<"];
@@ -65,7 +65,7 @@ public class SyslogHeaderTests
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
 
     [Fact]
-    public void The_kernels_counter_of_dropped_datagrams_is_found_by_the_sockets_number()
+    public void The_kernels_counter_of_dropped_datagrams_is_found_by_the_sockets_inode()
     {
         string[] table =
         [

@@ -54,7 +54,7 @@ public sealed partial class SyslogTests : IDisposable
                 "kafkalog.part=ID-1/3",
             ],
             records.Select(r => Regex.Replace(r.Headers, "[0-9a-f]{16}-", "ID-")));
-        Assert.Contains("1 messages longer than 10 bytes", Stop().Errors);
+        Assert.Contains("1 message longer than 10 bytes", Stop().Errors);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed partial class SyslogTests : IDisposable
         using var two = new TcpClient("127.0.0.1", port);
         for (var turn = 0; turn < 5; turn++)
         {
-            // Each piece is stored before the next is sent, so they do not lie together. One is cut when two bytes of the next are there.
+            // Each piece is stored before the next is sent, so others come between. A piece is cut when two bytes of the next are there.
             var length = turn == 0 ? 12 : 10;
             await one.GetStream().WriteAsync(Encoding.ASCII.GetBytes(new string((char)('a' + turn), length)));
             await WaitForAsync((2 * turn) + 1);
@@ -89,7 +89,7 @@ public sealed partial class SyslogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_connection_is_not_read_on_while_the_disk_refuses()
+    public async Task Nothing_more_is_read_from_a_connection_while_the_disk_refuses()
     {
         var link = _folder.File("link");
         var real = Directory.CreateDirectory(_folder.File("real")).FullName;
@@ -125,7 +125,7 @@ public sealed partial class SyslogTests : IDisposable
     }
 
     [Fact]
-    public async Task Told_to_stop_it_takes_what_lies_in_its_sockets_and_removes_its_paths()
+    public async Task After_SIGTERM_it_writes_what_is_in_its_sockets_and_removes_its_paths()
     {
         var paths = (Datagram: _sockets.File("d"), Stream: _sockets.File("s"));
         await StartAsync("unix-stream", "--unix-dgram", paths.Datagram, "--unix-stream", paths.Stream);
@@ -148,14 +148,14 @@ public sealed partial class SyslogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_path_is_taken_over_only_from_a_socket_that_nobody_listens_on()
+    public async Task Only_the_path_of_a_socket_that_nobody_listens_on_is_taken_over()
     {
         var path = _sockets.File("s");
         await StartAsync("unix-dgram", "--unix-dgram", path);
         Assert.Equal(
             (2, $"kafkalog: cannot listen on {path}: another process does. Stop it, or give another path.\n"),
             Failure("--unix-dgram", path));
-        _server!.Dispose(); // killed: its path stays
+        _server!.Dispose(); // killed, so its path stays
         Assert.True(File.Exists(path));
         _server = null;
         await StartAsync("unix-dgram", "--unix-dgram", path);
@@ -189,7 +189,7 @@ public sealed partial class SyslogTests : IDisposable
     }
 
     [Fact]
-    public async Task Datagrams_of_a_storm_are_written_or_told_as_dropped()
+    public async Task In_a_storm_every_datagram_is_written_or_reported_as_dropped()
     {
         var port = await StartAsync("udp", "--udp", "127.0.0.1:0");
         using var sender = new UdpClient("127.0.0.1", port);
@@ -318,7 +318,7 @@ public sealed partial class SyslogTests : IDisposable
     [InlineData("--udp is \"here\"", "--udp", "here")]
     [InlineData("cannot listen on tcp 127.0.0.1:1", "--tcp", "127.0.0.1:1", "--tcp", "127.0.0.1:1")]
     [InlineData("cannot listen on unix /nowhere/at/all/x", "--unix-stream", "/nowhere/at/all/x")]
-    public void What_cannot_be_listened_on_is_a_line_and_exit_code_2(string message, params string[] arguments)
+    public void A_socket_that_cannot_be_opened_is_reported_in_one_line_with_exit_code_2(string message, params string[] arguments)
     {
         var (code, errors) = Failure(arguments);
         Assert.Equal(2, code);
@@ -344,7 +344,7 @@ public sealed partial class SyslogTests : IDisposable
         return (run.ExitCode, run.Errors);
     }
 
-    /// <summary>Starts it and returns the port of the socket of a kind; 0 if it has none.</summary>
+    /// <summary>Starts it and returns the port of the socket of that kind; 0 if it has none.</summary>
     private async Task<int> StartAsync(string kind, params string[] options)
     {
         _server = Kafkalog.Start(["syslog", "--dir", _folder.Path, "--component", "c", .. options]);

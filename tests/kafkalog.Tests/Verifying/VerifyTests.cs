@@ -14,7 +14,7 @@ public sealed class VerifyTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_sound_file_is_called_sound()
+    public void A_sound_file_is_reported_as_sound()
     {
         var path = SomeSegment.Write(_folder, 15);
         var run = Kafkalog.Run("verify", path);
@@ -22,7 +22,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void Damage_has_its_bytes_its_reason_and_the_offsets_around()
+    public void Damage_is_reported_with_its_bytes_its_reason_and_the_offsets_around_it()
     {
         var path = SomeSegment.Write(_folder, 20);
         var positions = SomeSegment.BatchPositions(path);
@@ -52,7 +52,7 @@ public sealed class VerifyTests : IDisposable
     [InlineData("verify --json")]
     [InlineData("stats")]
     [InlineData("stats --json")]
-    public void Output_that_cannot_be_written_is_said_once_not_for_each_file(string command)
+    public void Output_that_cannot_be_written_is_reported_once_and_not_for_each_file(string command)
     {
         var path = SomeSegment.Write(_folder, 10);
         using var run = Kafkalog.Shell($"$K {command} {path} {path} {path} >/dev/full");
@@ -62,7 +62,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void A_byte_outside_the_CRC_is_found_too()
+    public void A_damaged_byte_that_the_CRC_does_not_cover_is_found_too()
     {
         var path = SomeSegment.Write(_folder, 10);
         SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 7);
@@ -72,7 +72,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void An_unfinished_tail_of_a_living_writer_is_no_damage_and_of_a_dead_one_is()
+    public void An_unfinished_tail_is_damage_only_when_its_writer_is_gone()
     {
         var path = SomeSegment.Write(_folder, 10);
         SomeSegment.Truncate(path, SomeSegment.BatchPositions(path)[2] - 3);
@@ -93,7 +93,7 @@ public sealed class VerifyTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_damaged_length_with_sound_batches_behind_it_is_damage_also_while_a_writer_lives_or_may_live(bool lives)
+    public void A_damaged_length_followed_by_sound_batches_is_damage_even_while_a_writer_lives_or_may_live(bool lives)
     {
         var bytes = File.ReadAllBytes(SomeSegment.Write(_folder, 50));
         var positions = SomeSegment.BatchPositions(_folder.Segments().Single());
@@ -115,7 +115,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void Bytes_that_no_batch_begins_with_are_damage_at_once()
+    public void Bytes_that_cannot_begin_a_batch_are_damage_at_once()
     {
         var random = new byte[100_000];
         new Random(5).NextBytes(random);
@@ -127,7 +127,7 @@ public sealed class VerifyTests : IDisposable
         Assert.Equal(1, Kafkalog.Run("cat", path).ExitCode);
 
         var text = _folder.File("text");
-        WriteInto(text, "a"u8.ToArray()); // a batch may begin so, but there is none
+        WriteInto(text, "a"u8.ToArray()); // a batch may begin like this, but there is none
         run = Kafkalog.Run("verify", text);
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("NOTHING SOUND", run.Output);
@@ -135,7 +135,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void Zeros_alone_are_prepared_space()
+    public void Zeros_at_the_end_are_prepared_space_and_not_damage()
     {
         var path = _folder.File("zeros");
         WriteInto(path, []);
@@ -147,7 +147,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void What_is_not_finished_is_told_and_is_not_all()
+    public void An_unfinished_end_is_reported_by_every_command()
     {
         var bytes = File.ReadAllBytes(SomeSegment.Write(_folder, 10));
         var path = _folder.File("fresh");
@@ -155,13 +155,13 @@ public sealed class VerifyTests : IDisposable
         var left = bytes.Length - 3 - SomeSegment.BatchPositions(_folder.Segments().Single())[1];
         var verified = Kafkalog.Run("verify", path);
         Assert.Equal(0, verified.ExitCode);
-        Assert.Contains($": sound so far; 1 batches, 5 records, offsets 0..4; its writer may live, {left} bytes ", verified.Output);
+        Assert.Contains($": sound so far; 1 batch, 5 records, offsets 0..4; its writer may live, {left} bytes ", verified.Output);
         var cat = Kafkalog.Run("cat", path);
         Assert.Equal((0, 5), (cat.ExitCode, cat.Lines.Length));
-        Assert.Contains($"{path}: {left} bytes at the end are not printed: ", cat.Errors);
+        Assert.Contains($"{path}: did not print the last {left} bytes: ", cat.Errors);
         var converted = Kafkalog.Run("convert", path, "--output", _folder.File("new"));
         Assert.Equal(1, converted.ExitCode);
-        Assert.Contains($"{left} bytes at the end are not in {_folder.File("new")}", converted.Errors);
+        Assert.Contains($"{_folder.File("new")} does not have the last {left} bytes of {path}: ", converted.Errors);
         var recovered = Kafkalog.Run("recover", path, "--force", "--output", _folder.File("new2"));
         Assert.Equal(1, recovered.ExitCode);
     }
@@ -173,7 +173,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void What_could_not_be_checked_is_exit_code_2_also_beside_damage()
+    public void A_file_that_cannot_be_read_is_exit_code_2_even_if_another_is_damaged()
     {
         var path = SomeSegment.Write(_folder, 10);
         SomeSegment.Damage(path, 70);
@@ -183,7 +183,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void Stats_tell_what_a_file_is_made_of()
+    public void Stats_show_what_a_file_is_made_of()
     {
         var path = SomeSegment.Write(_folder, 1000, perBatch: 100, CompressionType.Gzip);
         var json = JsonDocument.Parse(Kafkalog.Run("stats", "--json", path).Output).RootElement;
@@ -211,7 +211,7 @@ public sealed class VerifyTests : IDisposable
         SomeSegment.Damage(path, SomeSegment.BatchPositions(path)[1] + 70);
         var run = Kafkalog.Run("stats", path);
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("0..19; 1 gaps, 5 offsets in them", run.Output);
+        Assert.Contains("0..19; 1 gap with 5 offsets", run.Output);
         Assert.Contains("5..9", run.Output);
     }
 
@@ -232,7 +232,7 @@ public sealed class VerifyTests : IDisposable
     }
 
     [Fact]
-    public void Wrong_arguments_are_a_line_and_exit_code_2()
+    public void Wrong_arguments_are_reported_in_one_line_with_exit_code_2()
     {
         var run = Kafkalog.Run("verify");
         Assert.Equal(2, run.ExitCode);

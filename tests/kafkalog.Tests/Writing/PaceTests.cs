@@ -16,7 +16,7 @@ public class PaceTests
     }
 
     [Fact]
-    public void Writing_anew_is_tried_less_and_less_often_until_it_worked()
+    public void Writing_the_same_again_is_tried_less_and_less_often_until_it_succeeds()
     {
         var pace = new RetryPace(_time);
         Assert.Equal(
@@ -39,7 +39,7 @@ public class PaceTests
     }
 
     [Fact]
-    public void A_notice_comes_at_once_and_then_every_ten_seconds_and_counts_them_all()
+    public void A_notice_is_printed_at_once_and_then_every_ten_seconds_and_none_is_left_uncounted()
     {
         var said = new List<string>();
         var notice = new OccasionalNotice(said.Add, _time);

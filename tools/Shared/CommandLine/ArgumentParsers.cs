@@ -4,10 +4,10 @@ using KafkaFeeder.Units;
 
 namespace KafkaFeeder.CommandLine;
 
-/// <summary>Option values with a form of their own. What is wrong is said, what is right is shown.</summary>
+/// <summary>Parsers of option values. A message says what is wrong and what is expected.</summary>
 internal static class ArgumentParsers
 {
-    /// <summary>What a timer can wait for.</summary>
+    /// <summary>The longest that a timer can wait.</summary>
     private static readonly TimeSpan LongestDuration = TimeSpan.FromDays(20);
 
     /// <summary>See <see cref="DurationText"/>; a bare number is seconds. Above 0.</summary>
@@ -74,7 +74,7 @@ internal static class ArgumentParsers
         return choices[0].Value;
     };
 
-    /// <summary>name=value, any number of them; a later one wins.</summary>
+    /// <summary>name=value, any number of times; the last one of a name applies.</summary>
     public static KeyValuePair<string, string>[] Properties(ArgumentResult result)
     {
         var found = new List<KeyValuePair<string, string>>();

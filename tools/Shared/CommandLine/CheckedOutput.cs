@@ -4,7 +4,7 @@ namespace KafkaFeeder.CommandLine;
 internal sealed class OutputException(Exception cause)
     : IOException($"cannot write to standard output: {(cause.InnerException ?? cause).Message}", cause);
 
-/// <summary>Standard output, whose faults can be told from those of other files.</summary>
+/// <summary>Standard output, with an exception type of its own for faults.</summary>
 internal sealed class CheckedOutput : Stream
 {
     private Stream? _output;
@@ -19,7 +19,7 @@ internal sealed class CheckedOutput : Stream
 
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>Whatever the program writes to the console goes through one of these.</summary>
+    /// <summary>Makes everything that the program writes to the console go through this class.</summary>
     public static void Install() => Console.SetOut(TextWriter.Synchronized(new StreamWriter(new CheckedOutput()) { AutoFlush = true }));
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
@@ -30,7 +30,7 @@ internal sealed class CheckedOutput : Stream
         {
             (_output ??= Console.OpenStandardOutput()).Write(buffer);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) // the latter: it is closed
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) // UnauthorizedAccessException: it is closed
         {
             throw new OutputException(e);
         }

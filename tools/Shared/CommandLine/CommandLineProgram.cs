@@ -3,7 +3,7 @@ using System.CommandLine.Invocation;
 
 namespace KafkaFeeder.CommandLine;
 
-/// <summary>Runs a program's command line; what is wrong with it is a line each, exit code 2.</summary>
+/// <summary>Runs a program's command line. Each fault in it is one line; the exit code is then 2.</summary>
 internal static class CommandLineProgram
 {
     private const int WrongArguments = 2;
@@ -18,7 +18,7 @@ internal static class CommandLineProgram
         CheckedOutput.Install();
         // No response files: an argument may begin with '@'.
         var arguments = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (arguments.Action is not ParseErrorAction) // not so with --help, which needs no other option
+        if (arguments.Action is not ParseErrorAction) // --help needs no other option
         {
             configuration ??= new InvocationConfiguration();
             configuration.EnableDefaultExceptionHandler = false;
@@ -33,7 +33,7 @@ internal static class CommandLineProgram
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                Console.Error.WriteLine(e); // a fault of the program: all that is known of it
+                Console.Error.WriteLine(e); // a fault of the program: everything that is known about it
                 return 1;
             }
         }

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace KafkaFeeder.CommandLine;
 
-/// <summary>The generated help, and after it a text with what options cannot say.</summary>
+/// <summary>The generated help, followed by a text of the command's own.</summary>
 internal sealed class HelpWithMore(HelpAction generated, IReadOnlyDictionary<Command, string> more) : SynchronousCommandLineAction
 {
     public override int Invoke(ParseResult parseResult)

@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace KafkaFeeder.CommandLine;
 
-/// <summary>A bar on the terminal while something works; nothing where standard error is no terminal.</summary>
+/// <summary>A progress bar; nothing if standard error is not a terminal.</summary>
 internal static class ProgressBar
 {
     /// <param name="work">Gets what to call with how much is done, and how much there is.</param>

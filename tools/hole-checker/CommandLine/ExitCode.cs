@@ -1,6 +1,6 @@
 namespace HoleChecker.CommandLine;
 
-/// <summary>What the program's exit code says; --help says it too.</summary>
+/// <summary>The program's exit codes; --help lists them too.</summary>
 internal static class ExitCode
 {
     /// <summary>verify: no holes. generate: everything was written.</summary>

@@ -1,6 +1,6 @@
 namespace HoleChecker.Counting;
 
-/// <summary>Byte strings by content, which may be looked up without a copy.</summary>
+/// <summary>Compares byte strings by content; they can be looked up without a copy.</summary>
 internal sealed class BytesComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {
     public static readonly BytesComparer Instance = new();

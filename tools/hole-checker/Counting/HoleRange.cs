@@ -1,6 +1,6 @@
 namespace HoleChecker.Counting;
 
-/// <summary>Numbers that never came; both ends are inclusive.</summary>
+/// <summary>Consecutive numbers that did not come; both ends are inclusive.</summary>
 public readonly record struct HoleRange(long FirstMissing, long LastMissing)
 {
     /// <summary>How many numbers are missing here.</summary>

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace HoleChecker.Counting;
 
 /// <summary>
-/// Finds numbers in other people's messages: a regular expression with the groups <c>seq</c> (a decimal number, 1 or more)
+/// Finds numbers in messages of other programs: a regular expression with the groups <c>seq</c> (a decimal number, 1 or more)
 /// and, if there are several, <c>run</c> and <c>producer</c>. Slower than <see cref="NumberedMessage"/>.
 /// </summary>
 public sealed class MessagePattern
@@ -13,7 +13,7 @@ public sealed class MessagePattern
     private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
     private readonly Regex _regex;
 
-    /// <exception cref="ArgumentException">It is no regular expression, or has no group <c>seq</c>.</exception>
+    /// <exception cref="ArgumentException">It is not a regular expression, or has no group <c>seq</c>.</exception>
     public MessagePattern(string pattern)
     {
         _regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, MatchLimit);
@@ -35,7 +35,7 @@ public sealed class MessagePattern
             return false;
         }
 
-        // Groups that are not there are empty, and so is what did not take part in the match.
+        // A group that does not exist is empty, and so is one that did not take part in the match.
         var source = $"{match.Groups["run"].Value}{Encoding.UTF8.GetString(NumberedMessage.Separator)}{match.Groups["producer"].Value}";
         message = new NumberedMessage(Encoding.UTF8.GetBytes(source), sequence);
         return true;

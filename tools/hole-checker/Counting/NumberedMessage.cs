@@ -4,16 +4,16 @@ namespace HoleChecker.Counting;
 
 /// <summary>
 /// Finds <c>run=ID producer=N seq=N</c> anywhere in a message: ID is of letters, digits, '.', '_' and '-', the numbers are
-/// decimal, one space between them, and no letter or digit directly before or behind.
+/// decimal, one space between them, and no letter or digit directly before or after it.
 /// </summary>
 public readonly ref struct NumberedMessage(ReadOnlySpan<byte> source, long sequence)
 {
     private const int MaxSourceBytes = 200;
 
-    /// <summary>What stands between run and producer in <see cref="Source"/>.</summary>
+    /// <summary>The text between run and producer in <see cref="Source"/>.</summary>
     public static ReadOnlySpan<byte> Separator => " producer="u8;
 
-    /// <summary>The bytes of <c>ID producer=N</c>: what tells one producer of one run from all others.</summary>
+    /// <summary>The bytes of <c>ID producer=N</c>: it identifies one producer of one run.</summary>
     public ReadOnlySpan<byte> Source { get; } = source;
 
     /// <summary>The message's number, at least 1.</summary>

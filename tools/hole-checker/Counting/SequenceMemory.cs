@@ -1,17 +1,17 @@
 namespace HoleChecker.Counting;
 
-/// <summary>Numbers are too scattered to be kept within the limit.</summary>
+/// <summary>The numbers are too scattered to be kept within the memory limit.</summary>
 public sealed class SequenceMemoryException(string message) : Exception(message);
 
-/// <summary>What all <see cref="SequenceSet"/>s of a run may take together, so that senseless numbers do not take the machine.</summary>
+/// <summary>What all <see cref="SequenceSet"/>s of a run may take together, so that absurd numbers do not use up all memory.</summary>
 /// <param name="limitBytes">Inclusive. 1 GiB holds 8 thousand million messages without holes.</param>
 public sealed class SequenceMemory(long limitBytes = 1L << 30)
 {
-    /// <summary>What is taken now.</summary>
+    /// <summary>Bytes that are in use.</summary>
     public long TakenBytes { get; private set; }
 
-    /// <summary>Takes memory that is not given back.</summary>
-    /// <exception cref="SequenceMemoryException">The limit would be passed.</exception>
+    /// <summary>Counts memory that is not freed again.</summary>
+    /// <exception cref="SequenceMemoryException">The limit would be exceeded.</exception>
     public void Take(long bytes)
     {
         if (TakenBytes + bytes > limitBytes)

@@ -36,7 +36,7 @@ public sealed class SequenceSet(SequenceMemory memory)
     /// <summary>Adds a number.</summary>
     /// <returns>False if it was there before.</returns>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    /// <exception cref="SequenceMemoryException">It is too far from the others, and too many were before.</exception>
+    /// <exception cref="SequenceMemoryException">It needs another chunk, and the memory limit is reached.</exception>
     public bool Add(long sequence)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sequence, 1);

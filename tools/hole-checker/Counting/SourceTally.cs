@@ -14,7 +14,7 @@ public sealed class SourceTally(string run, string producer, int partitionsCount
 
     public string Producer => producer;
 
-    /// <summary>All messages, with duplicates.</summary>
+    /// <summary>All messages, duplicates included.</summary>
     public long Received { get; private set; }
 
     /// <summary>Different numbers.</summary>
@@ -24,7 +24,7 @@ public sealed class SourceTally(string run, string producer, int partitionsCount
     public long Duplicates => Received - Distinct;
 
     /// <summary>
-    /// First occurrences that came behind a higher number in the same partition. Repetitions are duplicates, not disorder.
+    /// First occurrences that came after a higher number in the same partition. Repetitions are duplicates, not disorder.
     /// </summary>
     public long OutOfOrder { get; private set; }
 

@@ -19,22 +19,22 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory, strin
     /// <summary>Messages of all kinds.</summary>
     public long Received { get; private set; }
 
-    /// <summary>Messages without a number that was understood.</summary>
+    /// <summary>Messages without a valid number.</summary>
     public long Foreign { get; private set; }
 
-    /// <summary>Messages of other runs than the one that counts.</summary>
+    /// <summary>Messages of other runs than the one that is counted.</summary>
     public long OfOtherRuns { get; private set; }
 
     /// <summary>The runs, by name.</summary>
     public IReadOnlyList<RunTally> Runs => [.. _runs.Values.OrderBy(run => run.Run, StringComparer.Ordinal)];
 
-    /// <summary>Whether that many different numbers came of each run, and of one at least.</summary>
+    /// <summary>True if so many different numbers came of each run, and there is at least one run.</summary>
     public bool HasOfEachRun(long count) => count == 0 || (_runs.Count > 0 && _runs.Values.All(run => run.Distinct >= count));
 
     /// <summary>Different numbers, over all runs and producers.</summary>
     public long Distinct { get; private set; }
 
-    /// <summary>Ordered by run, then producer (as numbers where they are numbers).</summary>
+    /// <summary>Ordered by run, then producer (producers that are numbers: as numbers).</summary>
     public IReadOnlyList<SourceTally> Sources =>
     [
         .. _sources.Values

@@ -112,8 +112,8 @@ internal static class GenerateCommand
 
         var time = TimeProvider.System;
         var started = time.GetTimestamp();
-        string? problem = null;
         long written;
+        var outcome = Outcome.Done;
         try
         {
             Directory.CreateDirectory(writerOptions.Directory);
@@ -134,11 +134,11 @@ internal static class GenerateCommand
             }
             catch (Exception e) when (e is LogWriteException or IOException or UnauthorizedAccessException)
             {
-                problem = e.Message;
+                outcome = Outcome.Stopped(e.Message);
             }
             catch (OperationCanceledException)
             {
-                problem = "interrupted";
+                outcome = Outcome.Stopped("interrupted");
             }
 
             writer.Dispose(); // writes what is queued, and counts what it could not
@@ -150,14 +150,13 @@ internal static class GenerateCommand
             CultureInfo.InvariantCulture,
             $"run={options.Run}: {written} messages of {options.Producers} producers written to {writerOptions.Directory} in "
                 + $"{seconds:0.0} s ({written / Math.Max(seconds, 0.001):N0}/s)"));
-        if (problem is null && written == options.Count)
+        if (outcome.IsDone && written == options.Count)
         {
             return ExitCode.Good;
         }
 
         Console.Error.WriteLine(
-            $"hole-checker: {options.Count - written} of {options.Count} messages were not "
-                + $"written{(problem is null ? "" : $": {problem}")}");
+            $"hole-checker: {options.Count - written} of {options.Count} messages were not written{(outcome.IsDone ? "" : $": {outcome.Why}")}");
         return ExitCode.Bad;
     }
 
@@ -181,8 +180,18 @@ internal static class GenerateCommand
     private static bool IsValidRun(string run) =>
         run.Length is >= 1 and <= 100 && run.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 
-    /// <summary>Told apart from other runs by the time, and from those of the same second by chance.</summary>
+    /// <summary>A name that no other run has: the time, and a random number for runs of the same second.</summary>
     private static string NewRun() => string.Create(
         CultureInfo.InvariantCulture, $"{TimeProvider.System.GetUtcNow():yyyyMMddTHHmmss}-"
             + $"{RandomNumberGenerator.GetHexString(6, lowercase: true)}");
+
+    /// <summary>Whether the generator came to its end.</summary>
+    /// <param name="IsDone">False: it stopped before.</param>
+    /// <param name="Why">Why it stopped; "" if it is done.</param>
+    private readonly record struct Outcome(bool IsDone, string Why)
+    {
+        public static Outcome Done => new(true, "");
+
+        public static Outcome Stopped(string why) => new(false, why);
+    }
 }

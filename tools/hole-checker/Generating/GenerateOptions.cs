@@ -14,10 +14,10 @@ internal sealed record GenerateOptions
     /// <summary>Messages a second, of all producers together; null: as fast as possible.</summary>
     public long? Rate { get; init; }
 
-    /// <summary>The size of each value; shorter than its content is not possible.</summary>
+    /// <summary>The size of each value in bytes; it is longer if its content is.</summary>
     public required int ValueBytes { get; init; }
 
-    /// <summary>What tells this run's messages from those of others.</summary>
+    /// <summary>Identifies the messages of this run.</summary>
     public required string Run { get; init; }
 
     /// <summary>The producer's number is the record's key.</summary>

@@ -13,9 +13,9 @@ internal sealed class MessageGenerator(GenerateOptions options, LogWriter writer
     /// <summary>Messages whose append returned; with several producers each of them counts from 1.</summary>
     public long Written => Interlocked.Read(ref _written);
 
-    /// <summary>Returns when all are appended, or none of the producers can go on.</summary>
+    /// <summary>Returns when all are appended, or no producer can continue.</summary>
     /// <exception cref="LogWriteException">A message could not be written.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled; what was appended is whole.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; the messages that were appended are complete.</exception>
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -48,7 +48,7 @@ internal sealed class MessageGenerator(GenerateOptions options, LogWriter writer
         }
         catch (LogWriteException)
         {
-            await all.CancelAsync(); // the others need not find out for themselves
+            await all.CancelAsync(); // so that the others stop at once
             throw;
         }
     }

@@ -4,8 +4,8 @@ using System.Text;
 namespace HoleChecker.Generating;
 
 /// <summary>
-/// The messages of one producer, as an application's compact JSON: the number stands within the text of "@m", and "pad"
-/// fills up to the wanted size. Written into one buffer again and again. Not thread-safe.
+/// The messages of one producer, as an application's compact JSON: the number is in the text of "@m", and "pad"
+/// fills the message up to the wanted size. One buffer is used for all messages. Not thread-safe.
 /// </summary>
 internal sealed class MessageTemplate
 {

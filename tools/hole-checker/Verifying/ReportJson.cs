@@ -6,7 +6,7 @@ namespace HoleChecker.Verifying;
 /// <summary>A report for programs: one object. Holes are [first, last], both inclusive, the first ones of each producer.</summary>
 internal static class ReportJson
 {
-    /// <summary>A list of that many is of use; a longer one only takes memory. holesCount has them all.</summary>
+    /// <summary>The most holes that are listed of a producer; holesCount counts all of them.</summary>
     private const int MaxHoles = 1000;
 
     public static void Write(VerifyReport report, Stream output)

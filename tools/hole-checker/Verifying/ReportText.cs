@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaFeeder.CommandLine;
 using HoleChecker.Counting;
 
 namespace HoleChecker.Verifying;
@@ -14,28 +15,28 @@ internal static class ReportText
         var rate = report.Tally.Received / Math.Max(0.001, report.Duration.TotalSeconds);
         var others = report.Tally.OfOtherRuns > 0 ? Invariant($", {report.Tally.OfOtherRuns:N0} of other runs") : "";
         output.WriteLine(
-            Invariant($"topic {report.Topic}: {report.Tally.Received:N0} messages in {report.PartitionsCount} partitions, ")
+            $"topic {report.Topic}: {Messages(report.Tally.Received)} in {Quantity.Of(report.PartitionsCount, "partition", "partitions")}, "
             + Invariant($"read in {report.Duration.TotalSeconds:0.0} s ({rate:N0}/s); ")
             + Invariant($"{report.Tally.Foreign:N0} of them foreign (without a number){others}"));
         if (report.RemovedBefore > 0)
         {
             output.WriteLine(
-                Invariant($"{report.RemovedBefore:N0} earlier offsets were already removed (retention, compaction): ")
-                + "what they held counts as missing");
+                $"already removed by retention or compaction: {Quantity.Of(report.RemovedBefore, "offset", "offsets")} at the start; "
+                + "messages that were there count as missing");
         }
 
         foreach (var source in report.Sources.Take(MaxSources))
         {
             output.WriteLine(
                 Invariant($"run {source.Run} producer {source.Producer}: {source.Received:N0} received, ")
-                + Invariant($"{source.Distinct:N0} distinct, {source.Missing:N0} missing, {source.Duplicates:N0} duplicates, ")
+                + Invariant($"{source.Distinct:N0} distinct, {source.Missing:N0} missing, {Duplicates(source.Duplicates)}, ")
                 + Invariant($"{source.OutOfOrder:N0} out of order"));
             WriteHoles(source, output);
         }
 
         if (report.Sources.Count > MaxSources)
         {
-            output.WriteLine(Invariant($"and {report.Sources.Count - MaxSources:N0} more producers (all of them: --json)"));
+            output.WriteLine(Invariant($"and {report.Sources.Count - MaxSources:N0} more (all producers: --json)"));
         }
 
         WriteUnexpected(report, output);
@@ -45,16 +46,16 @@ internal static class ReportText
     /// <summary>The last line.</summary>
     public static string Verdict(VerifyReport report)
     {
-        var also = Invariant($"{report.Duplicates:N0} duplicates, {report.OutOfOrder:N0} out of order");
+        var also = Invariant($"{Duplicates(report.Duplicates)}, {report.OutOfOrder:N0} out of order");
         if (!report.IsWhole)
         {
             var missing = report.Missing + report.MissingAtTheEnd;
             var end = report.MissingAtTheEnd > 0 ? Invariant($" ({report.MissingAtTheEnd:N0} of them after the last that came)") : "";
             var all = report.Tally.Distinct + missing;
-            return Invariant($"HOLES: {missing:N0} of {all:N0} messages are missing{end}; {also}");
+            return Invariant($"HOLES: {missing:N0} of {Messages(all)} missing{end}; {also}");
         }
 
-        return Invariant($"no holes: {report.Tally.Distinct:N0} messages{Expected(report)}; {also}");
+        return $"no holes: {Messages(report.Tally.Distinct)}{Expected(report)}; {also}";
     }
 
     private static string Expected(VerifyReport report)
@@ -74,7 +75,7 @@ internal static class ReportText
         foreach (var run in report.Runs.Where(run => report.Runs.Count > 1 && (run.MissingAtTheEnd > 0 || run.More > 0)).Take(MaxSources))
         {
             var difference = run.More > 0 ? Invariant($"{run.More:N0} more") : Invariant($"{run.Missing + run.MissingAtTheEnd:N0} missing");
-            output.WriteLine(Invariant($"run {run.Run}: {run.Distinct:N0} messages, {run.Expected:N0} expected: {difference}"));
+            output.WriteLine(Invariant($"run {run.Run}: {Messages(run.Distinct)}, {run.Expected:N0} expected: {difference}"));
         }
     }
 
@@ -98,9 +99,13 @@ internal static class ReportText
 
         if (count > MaxHoles)
         {
-            output.WriteLine(Invariant($"  and {count - MaxHoles:N0} more holes"));
+            output.WriteLine($"  and {Quantity.Of(count - MaxHoles, "more hole", "more holes")}");
         }
     }
+
+    private static string Messages(decimal count) => Quantity.Of(count, "message", "messages");
+
+    private static string Duplicates(decimal count) => Quantity.Of(count, "duplicate", "duplicates");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -14,8 +14,8 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
     /// <param name="progress">Told now and then how many messages were read, and how many there are.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="TopicReadException">The topic could not be read to its end.</exception>
-    /// <exception cref="SequenceMemoryException">The numbers make no sense.</exception>
-    /// <exception cref="OperationCanceledException">The reading was ended before it was done.</exception>
+    /// <exception cref="SequenceMemoryException">The numbers are too scattered to be kept in memory.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled before the end.</exception>
     public VerifyReport Run(Action<long, long> progress, CancellationToken cancellation)
     {
         var started = time.GetTimestamp();
@@ -37,7 +37,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
                 progress(tally.Received, reader.CountKnownOffsets());
             }
 
-            // Once all ends were reached only new numbers count: other messages may come for ever.
+            // Once all ends are reached only new numbers count: other messages may come forever.
             if (tally.Distinct > distinct || (records > 0 && reader.UnfinishedPartitions.Any()))
             {
                 lastNew = time.GetTimestamp();
@@ -84,7 +84,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
         }
     }
 
-    /// <summary>What lies after an open transaction cannot be read, and so is not missing.</summary>
+    /// <summary>Messages after the start of an open transaction cannot be read yet, so they do not count as missing.</summary>
     private void ThrowIfHeld(TopicReader reader)
     {
         foreach (var (partition, readTo, end) in reader.HeldPartitions)

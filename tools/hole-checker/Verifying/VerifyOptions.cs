@@ -9,13 +9,13 @@ internal sealed record VerifyOptions
 
     public required string Topic { get; init; }
 
-    /// <summary>The only run that counts; null: all do.</summary>
+    /// <summary>The only run that is counted; null: all are.</summary>
     public string? Run { get; init; }
 
-    /// <summary>Different numbers of each run, over its producers; null: what there should be is not known.</summary>
+    /// <summary>Different numbers that each run should have, over its producers; null: not known.</summary>
     public long? Expected { get; init; }
 
-    /// <summary>10 s: longer than the election of a leader takes.</summary>
+    /// <summary>10 s: longer than it takes to elect a leader.</summary>
     public static TimeSpan DefaultTimeout { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long to wait for something new before giving up.</summary>
@@ -27,6 +27,6 @@ internal sealed record VerifyOptions
     /// <summary>Properties of librdkafka, such as security.protocol.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
 
-    /// <summary>How other people number their messages; null: as generate does.</summary>
+    /// <summary>How other programs number their messages; null: as generate does.</summary>
     public MessagePattern? Pattern { get; init; }
 }

@@ -21,16 +21,16 @@ internal sealed class VerifyReport(
     public IReadOnlyList<SourceTally> Sources { get; } = tally.Sources;
 
     /// <summary>
-    /// The runs, by name. One that was asked for, or that something was expected of, is there also if nothing of it came.
+    /// The runs, by name. A run that was asked for, or from which messages are expected, is in it even if none came.
     /// </summary>
     public IReadOnlyList<RunReport> Runs { get; } = RunsOf(options, tally);
 
-    /// <summary>Of each run; null: not stated.</summary>
+    /// <summary>Messages that each run should have; null: not stated.</summary>
     public long? Expected => options.Expected;
 
     public TimeSpan Duration => duration;
 
-    /// <summary>Memory taken for the numbers.</summary>
+    /// <summary>Memory for the numbers, in bytes.</summary>
     public long SequenceBytes => sequenceBytes;
 
     /// <summary>Numbers below the highest of their producer that did not come.</summary>
@@ -40,7 +40,7 @@ internal sealed class VerifyReport(
 
     public long OutOfOrder => Sources.Sum(source => source.OutOfOrder);
 
-    /// <summary>Expected numbers that are not even holes: they are above the highest that came from their producer.</summary>
+    /// <summary>Expected messages above the highest number that came from their producer: they are in no hole.</summary>
     public decimal MissingAtTheEnd => Runs.Sum(run => run.MissingAtTheEnd);
 
     /// <summary>Different numbers beyond those that were expected of their run.</summary>
@@ -49,10 +49,10 @@ internal sealed class VerifyReport(
     /// <summary>Offsets that retention had removed before the reading began.</summary>
     public long RemovedBefore => removedBefore;
 
-    /// <summary>There is nothing to check, and nothing was expected.</summary>
+    /// <summary>True if there is nothing to check, and nothing was expected.</summary>
     public bool IsEmpty => Sources.Count == 0 && options.Expected is null;
 
-    /// <summary>Nothing is missing.</summary>
+    /// <summary>True if nothing is missing.</summary>
     public bool IsWhole => Runs.All(run => run.IsWhole);
 
     private static List<RunReport> RunsOf(VerifyOptions options, TopicTally tally)

@@ -1,5 +1,5 @@
-# A cluster as a whole: start, status, environment, destroy; and what is done to one node of it.
-# DIR holds NODES and GENERATION as files: any later command knows the cluster from its folder alone.
+# A whole cluster: start, status, environment, destroy; and the commands for one node of it.
+# DIR has NODES and GENERATION as files: later commands need nothing but the folder.
 
 command_start() {
     DIR=${KAFKA_CLUSTER_DIR:-}
@@ -41,7 +41,7 @@ start_cluster() {
         configure_nodes
         start_all && return
         kill_all
-        # Somebody took a port between our look and our bind: other ports, once more.
+        # Another process took a port after we found it free: try once more, with other ports.
         grep -qs 'Address already in use' "$DIR"/*.log && [ "$attempt" -lt 3 ] || break
         rm -rf "${DIR:?}/data" "$DIR"/*.log
     done
@@ -112,7 +112,7 @@ system_node() { head -n 1 "$DIR/nodes"; }
 brokers() { tail -n +2 "$DIR/nodes"; }
 ready_line() { "${GENERATION}_ready_line" "$1"; }
 
-# open_cluster: DIR and all that goes with it, of a cluster that was started before.
+# open_cluster: sets DIR and what belongs to it, for a cluster that was started before.
 open_cluster() {
     [ -n "$DIR" ] || usage_error "Which cluster? Give --dir D, or set KAFKA_CLUSTER_DIR."
     [ -f "$DIR/nodes" ] || fail "There is no cluster in $DIR. kafka-cluster start --dir $DIR starts one."
@@ -123,7 +123,7 @@ open_cluster() {
     BOOTSTRAP=$(. "$DIR/env" && echo "$BOOTSTRAP")
 }
 
-# parse_dir "$@": takes --dir out; the rest is in REST.
+# parse_dir "$@": reads --dir; REST gets the other arguments.
 parse_dir() {
     DIR=${KAFKA_CLUSTER_DIR:-}
     REST=()

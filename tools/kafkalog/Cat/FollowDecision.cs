@@ -2,7 +2,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Tool.Cat;
 
-/// <summary>What a follower does when it has read all that is there.</summary>
+/// <summary>What a follower does when it has read everything that is there.</summary>
 internal enum FollowStep
 {
     /// <summary>More may come, here or in a next segment.</summary>
@@ -26,5 +26,5 @@ internal static class FollowDecision
         !isFinal ? FollowStep.Wait
         : hasNext ? FollowStep.GoOn
         : writer == WriterState.Gone && !isSegment ? FollowStep.End
-        : FollowStep.Wait; // for the next segment, or for a writer that cannot be seen
+        : FollowStep.Wait; // for the next segment, or for a writer that takes no lock
 }

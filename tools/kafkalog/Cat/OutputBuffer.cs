@@ -3,7 +3,7 @@ using KafkaLog.Tool.Native;
 
 namespace KafkaLog.Tool.Cat;
 
-/// <summary>What is on its way to standard output.</summary>
+/// <summary>Collects what goes to standard output.</summary>
 internal sealed class OutputBuffer : IBufferWriter<byte>
 {
     private const int FullBytes = 64 * 1024;
@@ -17,7 +17,7 @@ internal sealed class OutputBuffer : IBufferWriter<byte>
 
     public Span<byte> GetSpan(int sizeHint = 0) => _bytes.GetSpan(sizeHint);
 
-    /// <summary>To be called behind each record.</summary>
+    /// <summary>To be called after each record.</summary>
     /// <exception cref="OutputClosedException">Nobody reads it any more.</exception>
     public void FlushIfFull()
     {
@@ -33,7 +33,7 @@ internal sealed class OutputBuffer : IBufferWriter<byte>
         StandardStreams.Write(_bytes.WrittenSpan);
         if (_bytes.Capacity > KeptBytes)
         {
-            _bytes = new(2 * FullBytes); // one huge record is no reason to keep its room
+            _bytes = new(2 * FullBytes); // so that one huge record does not keep its memory
         }
         else
         {

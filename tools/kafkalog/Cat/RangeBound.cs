@@ -21,7 +21,7 @@ internal readonly partial record struct RangeBound(long Number, bool IsTime)
             return new RangeBound(ms, true);
         }
 
-        // The framework alone would take much that is not ISO 8601, such as 1/2/2026.
+        // The framework would also accept much that is not ISO 8601, such as 1/2/2026.
         return IsoTime().IsMatch(text)
             && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
             ? new RangeBound(time.ToUnixTimeMilliseconds(), true)

@@ -1,3 +1,4 @@
+using KafkaFeeder.CommandLine;
 using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
@@ -122,7 +123,7 @@ internal sealed class RecordPrinter(
         return null;
     }
 
-    /// <summary>False: nothing more is wanted.</summary>
+    /// <summary>False: the range is over.</summary>
     private bool TakeWhatIsThere(SegmentScan scan)
     {
         for (var step = scan.NextThere(); step != ScanStep.End && !cancellation.IsCancellationRequested; step = scan.NextThere())
@@ -163,7 +164,7 @@ internal sealed class RecordPrinter(
         return PrintBatch(scan);
     }
 
-    /// <summary>False: nothing after it is wanted.</summary>
+    /// <summary>False: nothing after it is in the range.</summary>
     private bool PrintBatch(SegmentScan scan)
     {
         var header = scan.Header;
@@ -212,14 +213,14 @@ internal sealed class RecordPrinter(
         output.Flush();
         var why = hasNothing ? "there is no whole batch in the file"
             : $"its writer {(writer == WriterState.Alive ? "lives" : "may live")}, and has not finished a batch of them";
-        ErrorOutput.Say($"{scan.Path}: {scan.WrittenEnd - scan.Position} bytes at the end are not printed: {why}");
+        ErrorOutput.Say($"{scan.Path}: did not print the last {Quantity.Bytes(scan.WrittenEnd - scan.Position)}: {why}");
     }
 
     private void TellWaiting(SegmentScan scan, WriterState writer, bool isFinal)
     {
         output.Flush();
         ErrorOutput.Say(
-            $"{scan.Path}: waiting at position {scan.Position}: the {scan.WrittenEnd - scan.Position} bytes there are not a whole batch"
+            $"{scan.Path}: waiting at position {scan.Position}: no whole batch in the {Quantity.Bytes(scan.WrittenEnd - scan.Position)} there"
                 + (isFinal ? ", and nothing more is written to the file: they are skipped when the next segment is there"
                     : $" yet, and its writer {(writer == WriterState.Alive ? "lives" : "may live")}"));
     }
@@ -227,13 +228,13 @@ internal sealed class RecordPrinter(
     private void Tell(string path, SegmentDamage damage)
     {
         HasMetDamage = true;
-        output.Flush(); // so that the line stands where the records are missing
+        output.Flush(); // so that the line appears where the records are missing
         ErrorOutput.Say(
             $"{path}: {(damage.IsTornTail ? "torn tail" : "damage")} at bytes {damage.Position}..{damage.EndPosition - 1}: "
                 + $"{damage.Reason}");
     }
 
-    /// <summary>False: nobody wants more.</summary>
+    /// <summary>False: it was cancelled.</summary>
     private bool Wait()
     {
         output.Flush();

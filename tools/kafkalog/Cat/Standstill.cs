@@ -1,8 +1,8 @@
 namespace KafkaLog.Tool.Cat;
 
 /// <summary>
-/// Says when a follower looks closely at bytes that do not become a batch: after 2 s, and then ever more rarely, up to once a minute,
-/// unless more comes. Who finishes a batch in time is never asked.
+/// Decides when a follower checks bytes that do not become a batch: after 2 s, and then less and less often, down to once a minute,
+/// unless more bytes come. A batch that is complete within 2 s is never checked.
 /// </summary>
 internal sealed class Standstill(TimeProvider time)
 {
@@ -14,7 +14,7 @@ internal sealed class Standstill(TimeProvider time)
     private long _since;
     private TimeSpan _wait;
 
-    /// <summary>True if it is time to look.</summary>
+    /// <summary>True if it is time to check.</summary>
     /// <param name="position">The first byte that was not read.</param>
     /// <param name="bytes">The file's size.</param>
     public bool IsDue(long position, long bytes)

@@ -6,10 +6,10 @@ namespace KafkaLog.Tool.CommandLine;
 /// <summary>Lines on standard error.</summary>
 internal static class ErrorOutput
 {
-    /// <summary>Names of files stand in it, so it is written as for a terminal.</summary>
+    /// <summary>The text may have names of files in it, so control characters are escaped.</summary>
     public static void Say(string what) => Console.Error.WriteLine($"kafkalog: {TerminalText.Of(what)}");
 
-    /// <summary>Runs a command; what is expected to go wrong is a line and an exit code.</summary>
+    /// <summary>Runs a command; an expected error is one line and an exit code.</summary>
     public static int Guard(Func<int> command)
     {
         try
@@ -28,6 +28,6 @@ internal static class ErrorOutput
         }
     }
 
-    /// <summary>What a file or the system may answer that is nobody's mistake here.</summary>
+    /// <summary>True if a file cannot be read, for a reason outside this program.</summary>
     public static bool IsUnreadable(Exception e) => e is IOException or UnauthorizedAccessException or UnsupportedBatchException;
 }

@@ -1,6 +1,6 @@
 namespace KafkaLog.Tool.CommandLine;
 
-/// <summary>What the program's exit code says; --help says it too.</summary>
+/// <summary>The program's exit codes; --help lists them too.</summary>
 internal static class ExitCode
 {
     /// <summary>All well.</summary>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace KafkaLog.Tool.CommandLine;
 
-/// <summary>SIGTERM and SIGINT ask to stop; a second one stops at once, as without us.</summary>
+/// <summary>SIGTERM and SIGINT ask to stop; a second one ends the process at once, as by default.</summary>
 internal sealed class StopSignal : IDisposable
 {
     private readonly CancellationTokenSource _source = new();

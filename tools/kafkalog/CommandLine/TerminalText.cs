@@ -5,8 +5,8 @@ using System.Text;
 namespace KafkaLog.Tool.CommandLine;
 
 /// <summary>
-/// Text from files that anybody may have written, for a terminal: what would command it is shown instead, as <c>\x1b</c>. A
-/// newline and a tab are left; so is a backslash, so this is for the eye and not to be read back.
+/// Text from files that anybody may have written, for a terminal: control characters are shown, as <c>\x1b</c>, not obeyed. A
+/// newline and a tab stay; so does a backslash, so the original cannot be reconstructed from the output.
 /// </summary>
 internal static class TerminalText
 {
@@ -14,7 +14,7 @@ internal static class TerminalText
     private static readonly SearchValues<byte> Harmless =
         SearchValues.Create([9, 10, .. Enumerable.Range(0x20, 0x7F - 0x20).Select(i => (byte)i)]);
 
-    /// <summary>Writes bytes, with control characters, changes of writing direction and what is no UTF-8 escaped.</summary>
+    /// <summary>Writes bytes, with control characters, changes of writing direction and invalid UTF-8 escaped.</summary>
     public static void Write(ReadOnlySpan<byte> bytes, IBufferWriter<byte> output)
     {
         while (!bytes.IsEmpty)
@@ -41,7 +41,7 @@ internal static class TerminalText
         }
     }
 
-    /// <summary>The same of a text.</summary>
+    /// <summary>The same for a text.</summary>
     public static string Of(string text)
     {
         var output = new ArrayBufferWriter<byte>();

@@ -84,12 +84,10 @@ internal static class ConvertCommand
 
         InspectionText.Write(inspection, Console.Out);
         var control = conversion.ControlBatches > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"; {conversion.ControlBatches:N0} control batches left out")
+            ? $"; {Quantity.Of(conversion.ControlBatches, "control batch", "control batches")} left out"
             : "";
         Console.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{created}: {conversion.Records:N0} records, {new FileInfo(created).Length:N0} bytes{control}"));
+            $"{created}: {Quantity.Of(conversion.Records, "record", "records")}, {Quantity.Bytes(new FileInfo(created).Length)}{control}");
         NewFile.WarnIfShipped(source, created);
         var isPartial = InspectionText.WarnOfUnfinished(inspection, created);
         return inspection.IsSound && !isPartial ? ExitCode.Good : ExitCode.Bad;

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace KafkaLog.Tool.Native;
 
-/// <summary>What lies under a path; the framework does not tell sockets from files.</summary>
+/// <summary>What kind of file a path is; the framework does not distinguish sockets from files.</summary>
 internal static partial class FileKind
 {
     private const int CurrentDirectory = -100;

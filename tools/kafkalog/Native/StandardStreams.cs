@@ -13,8 +13,8 @@ internal sealed class OutputClosedException : IOException
 }
 
 /// <summary>
-/// Standard input and output as the system has them. The framework's streams hide that a reader is gone (EPIPE counts as
-/// written), keep a file position of their own that the next program of a shell does not see, and cannot stop waiting.
+/// Standard input and output by system calls. The framework's streams hide that a reader is gone (EPIPE counts as
+/// written), keep a file position of their own that the next program of a shell does not see, and cannot be woken from a wait.
 /// </summary>
 internal static partial class StandardStreams
 {
@@ -33,7 +33,7 @@ internal static partial class StandardStreams
 
     /// <summary>Writes everything.</summary>
     /// <exception cref="OutputClosedException">Nobody reads it any more.</exception>
-    /// <exception cref="IOException">The system's reason.</exception>
+    /// <exception cref="IOException">The read or write failed.</exception>
     public static void Write(ReadOnlySpan<byte> bytes)
     {
         while (!bytes.IsEmpty)
@@ -60,7 +60,7 @@ internal static partial class StandardStreams
         }
     }
 
-    /// <summary>True once nobody reads standard output any more; known without writing only of pipes and sockets.</summary>
+    /// <summary>True once nobody reads standard output any more. Only for pipes and sockets this is known without writing.</summary>
     public static bool IsOutputClosed()
     {
         Span<PollDescriptor> output = [new() { Descriptor = Output }];
@@ -72,7 +72,7 @@ internal static partial class StandardStreams
     public static bool IsOutputTerminal() => IsTerminal(Output) == 1;
 
     /// <summary>Reads what is there, waiting until there is something; 0 at the end.</summary>
-    /// <exception cref="IOException">The system's reason.</exception>
+    /// <exception cref="IOException">The read or write failed.</exception>
     public static int Read(Span<byte> to)
     {
         while (true)
@@ -106,7 +106,7 @@ internal static partial class StandardStreams
         return both[1].Found == 0;
     }
 
-    /// <summary>How many bytes lie in standard input now; 0 if that cannot be told.</summary>
+    /// <summary>How many bytes can be read from standard input now; 0 if that is not known.</summary>
     public static int InputBytesThere() => BytesThereIn(Input, BytesThere, out var bytes) == 0 ? Math.Max(0, bytes) : 0;
 
     private static void Wait(Span<PollDescriptor> descriptors, int milliseconds)

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Tool.Native;
 
-/// <summary>A pipe that becomes readable when something is cancelled, to end a wait in the system.</summary>
+/// <summary>A pipe that becomes readable when something is cancelled, to end a wait in a system call.</summary>
 internal sealed partial class WakePipe : IDisposable
 {
     private const int CloseOnExec = 0x80000;
@@ -23,10 +23,10 @@ internal sealed partial class WakePipe : IDisposable
 
         _read = new SafeFileHandle(ends[0], ownsHandle: true);
         _write = new SafeFileHandle(ends[1], ownsHandle: true);
-        _registration = cancellation.Register(_write.Dispose); // its end makes the other readable
+        _registration = cancellation.Register(_write.Dispose); // closing this end makes the other one readable
     }
 
-    /// <summary>What to wait for.</summary>
+    /// <summary>The descriptor to wait for.</summary>
     public SafeHandle Handle => _read;
 
     public void Dispose()

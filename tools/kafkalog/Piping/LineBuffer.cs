@@ -4,7 +4,7 @@ using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Piping;
 
-/// <summary>What was read and is not safe yet, cut into lines. Memory: a line of the maximum, and a chunk.</summary>
+/// <summary>What was read and is not safe yet, cut into lines. Memory: one line of the maximum, and a chunk.</summary>
 internal sealed class LineBuffer(int maxLineBytes) : IRecordSource, IDisposable
 {
     private const int ChunkBytes = 256 * 1024;
@@ -19,10 +19,10 @@ internal sealed class LineBuffer(int maxLineBytes) : IRecordSource, IDisposable
     private long _timestamp;
     private bool _isInLongLine;
 
-    /// <summary>True if there are records to be stored.</summary>
+    /// <summary>True if there are records to store.</summary>
     public bool HasRecords => _pieces.Count > 0;
 
-    /// <summary>Lines that were too long for a record, since the beginning.</summary>
+    /// <summary>How many lines were too long for a record so far.</summary>
     public long LongLines { get; private set; }
 
     /// <summary>Room to read into: at least half a chunk.</summary>
@@ -36,7 +36,7 @@ internal sealed class LineBuffer(int maxLineBytes) : IRecordSource, IDisposable
         return _bytes.AsSpan(_end);
     }
 
-    /// <summary>That many bytes were read into <see cref="Room"/>, at that time.</summary>
+    /// <summary>So many bytes were read into <see cref="Room"/>, at that time.</summary>
     public void Add(int bytes, long timestamp)
     {
         _end += bytes;
@@ -44,7 +44,7 @@ internal sealed class LineBuffer(int maxLineBytes) : IRecordSource, IDisposable
         Cut(isEnd: false);
     }
 
-    /// <summary>Nothing more comes: what is left is a line.</summary>
+    /// <summary>The input is over: what is left is a line.</summary>
     public void End() => Cut(isEnd: true);
 
     public void AppendTo(PatientWriter writer)

@@ -7,8 +7,8 @@ namespace KafkaLog.Tool.Piping;
 internal readonly record struct LinePiece(int Length, int Consumed, bool IsContinued);
 
 /// <summary>
-/// Cuts what was read into lines, and lines that are too long into pieces. However the bytes come, the pieces are the
-/// same. No I/O.
+/// Cuts what was read into lines, and lines that are too long into pieces. The pieces do not depend on how the bytes
+/// arrive. No I/O.
 /// </summary>
 /// <param name="maxBytes">The most in a piece.</param>
 internal sealed class LineSplitter(int maxBytes)
@@ -21,7 +21,7 @@ internal sealed class LineSplitter(int maxBytes)
     /// <param name="piece">The piece.</param>
     public bool TryCut(ReadOnlySpan<byte> rest, bool isEnd, out LinePiece piece)
     {
-        var window = (int)Math.Min(rest.Length, maxBytes + 1L); // a line of just maxBytes is whole
+        var window = (int)Math.Min(rest.Length, maxBytes + 1L); // a line of exactly maxBytes is complete
         var newline = rest[_searched..window].IndexOf((byte)'\n');
         if (newline >= 0)
         {

@@ -1,3 +1,4 @@
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Native;
 using KafkaLog.Tool.Writing;
@@ -13,7 +14,7 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
     private readonly OccasionalNotice _longLines = new(ErrorOutput.Say, time);
     private bool _copies = copies;
 
-    /// <summary>Reads until the end of the input, or until it is told to stop; then what lies in the pipe is still taken.</summary>
+    /// <summary>Reads until the end of the input, or until it is told to stop; then it still reads what is in the pipe.</summary>
     /// <exception cref="IOException">Standard input cannot be read.</exception>
     public void Run()
     {
@@ -50,7 +51,8 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
         {
             _longLines.Add(
                 count =>
-                    $"{count} lines longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several records (--max-line).",
+                    $"{Quantity.Of(count, "line", "lines")} longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several "
+                        + "records (--max-line).",
                 lines.LongLines - longBefore);
         }
 

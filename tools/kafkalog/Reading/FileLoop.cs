@@ -23,7 +23,7 @@ internal static class FileLoop
                 write(found);
                 code = isSound(found) ? ExitCode.Good : ExitCode.Bad;
             }
-            catch (Exception e) when (ErrorOutput.IsUnreadable(e) && e is not OutputException) // of all files, so it is said once
+            catch (Exception e) when (ErrorOutput.IsUnreadable(e) && e is not OutputException) // concerns all files: reported once
             {
                 ErrorOutput.Say(e.Message);
             }

@@ -1,3 +1,5 @@
+using KafkaFeeder.CommandLine;
+
 namespace KafkaLog.Tool.Reading;
 
 /// <summary>Damage, and where it lies among the records.</summary>
@@ -11,7 +13,7 @@ internal sealed record Finding(
     long Position, long EndPosition, bool IsTornTail, string Reason, long? LastOffsetBefore, long? FirstOffsetBehind)
 {
     public override string ToString() =>
-        $"{(IsTornTail ? "torn tail" : "damage")} at bytes {Position}..{EndPosition - 1} ({EndPosition - Position} bytes): {Reason}; "
+        $"{(IsTornTail ? "torn tail" : "damage")} at bytes {Position}..{EndPosition - 1} ({Quantity.Bytes(EndPosition - Position)}): {Reason}; "
         + $"{(LastOffsetBefore is { } before ? $"last offset before it {before}" : "no record before it")}, "
         + $"{(FirstOffsetBehind is { } after ? $"first offset after it {after}" : "no record after it")}";
 }

@@ -4,7 +4,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Tool.Reading;
 
-/// <summary>Who looks at what <see cref="Inspection"/> goes through.</summary>
+/// <summary>Is called for everything that <see cref="Inspection"/> reads.</summary>
 internal interface IInspector
 {
     /// <summary>A batch whose CRC is right and whose records could be decompressed; they follow.</summary>
@@ -22,16 +22,16 @@ internal interface IInspector
     {
     }
 
-    /// <summary>Bytes that are no sound batch, the end exclusive.</summary>
+    /// <summary>Bytes that are not a sound batch, the end exclusive.</summary>
     void Damaged(long position, long endPosition)
     {
     }
 }
 
-/// <summary>A whole segment read once: every CRC, every record.</summary>
+/// <summary>The result of reading a whole segment once, with every CRC and every record.</summary>
 internal sealed class Inspection
 {
-    /// <summary>A file of nothing but damage has no end of it; DamageCount has them all.</summary>
+    /// <summary>The most that are kept; DamageCount counts all of them.</summary>
     public const int MaxFindings = 1000;
 
     private readonly List<Finding> _damage = [];
@@ -67,15 +67,15 @@ internal sealed class Inspection
     public bool IsFinal { get; private set; }
 
     /// <summary>
-    /// Bytes at the end that a writer which may live has not made a batch of yet, or wrote since we were there; without
+    /// Bytes at the end that are not a whole batch yet, while the writer may live, or that it wrote after they were read; without
     /// <see cref="PreparedBytes"/>.
     /// </summary>
     public long UnfinishedBytes { get; private set; }
 
-    /// <summary>Zeros at the end: space that a writer which may live has prepared.</summary>
+    /// <summary>Zeros at the end: space that the writer has prepared, if it may live.</summary>
     public long PreparedBytes { get; private set; }
 
-    /// <summary>There are bytes, no writer that is known to live, and no batch.</summary>
+    /// <summary>True if there are bytes, but no batch, and no writer that is known to live.</summary>
     public bool HasNothingSound { get; private set; }
 
     public bool IsSound => DamageCount == 0 && !HasNothingSound;

@@ -4,7 +4,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Tool.Reading;
 
-/// <summary>What was found in a file, for programs: an object on a line.</summary>
+/// <summary>What was found in a file, for programs: one JSON object a line.</summary>
 internal static class InspectionJson
 {
     /// <summary>For terminals and programs, not for a web page.</summary>
@@ -20,7 +20,7 @@ internal static class InspectionJson
         output.WriteByte((byte)'\n');
     }
 
-    /// <summary>The members, into an object that may have more.</summary>
+    /// <summary>Writes the members into an object that may have more.</summary>
     public static void WriteMembers(Inspection inspection, Utf8JsonWriter json)
     {
         json.WriteString("file", inspection.Path);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaFeeder.CommandLine;
 using KafkaLog.Format.Segments;
 using KafkaLog.Tool.CommandLine;
 
@@ -26,23 +27,24 @@ internal static class InspectionText
     public static string Verdict(Inspection inspection)
     {
         var lives = inspection.IsFinal ? "" : inspection.Writer == WriterState.Alive ? "; its writer lives" : "; its writer may live";
-        var prepared = inspection.PreparedBytes > 0 ? Invariant($"{inspection.PreparedBytes:N0} bytes of prepared space") : "";
+        var prepared = inspection.PreparedBytes > 0 ? $"{Quantity.Bytes(inspection.PreparedBytes)} of prepared space" : "";
         if (inspection is { IsSound: true, BatchesCount: 0, UnfinishedBytes: 0, PreparedBytes: > 0 })
         {
             return $"no records; {prepared}{lives}";
         }
 
         var verdict = inspection.DamageCount > 0
-            ? Invariant($"DAMAGED: {inspection.DamagedBytes:N0} bytes in {inspection.DamageCount:N0} places")
+            ? $"DAMAGED: {Quantity.Bytes(inspection.DamagedBytes)} in {Quantity.Of(inspection.DamageCount, "place", "places")}"
             : inspection.HasNothingSound ? "NOTHING SOUND"
             : inspection.UnfinishedBytes > 0 ? "sound so far" : "sound";
         var offsets = inspection.FirstOffset is { } first ? Invariant($", offsets {first}..{inspection.LastOffset}") : "";
-        var unfinished = inspection.IsFinal ? "" : Invariant($", {inspection.UnfinishedBytes:N0} bytes after these are not finished yet");
-        return Invariant($"{verdict}; {inspection.BatchesCount:N0} batches, {inspection.RecordsCount:N0} records")
+        var unfinished = inspection.IsFinal ? "" : $", {Quantity.Bytes(inspection.UnfinishedBytes)} after these not finished yet";
+        return $"{verdict}; {Quantity.Of(inspection.BatchesCount, "batch", "batches")}, "
+            + $"{Quantity.Of(inspection.RecordsCount, "record", "records")}"
             + offsets + lives + unfinished + (prepared.Length > 0 ? ", " + prepared : "");
     }
 
-    /// <summary>Tells that a new file has not all of the old one; false: it has.</summary>
+    /// <summary>Warns that a new file does not have all of the old one; false: it has all of it.</summary>
     public static bool WarnOfUnfinished(Inspection inspection, string created)
     {
         if (inspection.UnfinishedBytes == 0)
@@ -50,8 +52,8 @@ internal static class InspectionText
             return false;
         }
 
-        ErrorOutput.Say(Invariant(
-            $"{inspection.Path}: {inspection.UnfinishedBytes:N0} bytes at the end are not in {created}: its writer has not finished them"));
+        ErrorOutput.Say(
+            $"{created} does not have the last {Quantity.Bytes(inspection.UnfinishedBytes)} of {inspection.Path}: the writer has not finished them");
         return true;
     }
 

@@ -7,6 +7,6 @@ internal static class RecordTimestamp
 {
     private const long None = -1;
 
-    /// <summary>Null where there is none: magic 0 has no timestamps.</summary>
+    /// <summary>Null if there is none: magic 0 has no timestamps.</summary>
     public static long? Of(in RecordBatchHeader header, long timestamp) => header.Magic == 0 && timestamp == None ? null : timestamp;
 }

@@ -3,13 +3,13 @@ using KafkaLog.Tool.CommandLine;
 
 namespace KafkaLog.Tool.Reading;
 
-/// <summary>The files that a user means.</summary>
+/// <summary>Finds the files that the arguments name.</summary>
 internal static class SegmentFiles
 {
     /// <summary>Files as they are; of a directory its segments, by component and then by name, that is by time.</summary>
     /// <param name="paths">What the user gave.</param>
     /// <param name="component">Of a directory only this one's segments; null: all.</param>
-    /// <exception cref="UserErrorException">Nothing is there.</exception>
+    /// <exception cref="UserErrorException">A directory has no segments.</exception>
     public static IReadOnlyList<string> Expand(IEnumerable<string> paths, string? component = null)
     {
         var files = new List<string>();
@@ -48,7 +48,7 @@ internal static class SegmentFiles
             ? Path.Combine(directory, next.FileName)
             : null;
 
-    /// <summary>What a link leads to: a user who names a link means the file, which the format's reader rightly would not open.</summary>
+    /// <summary>The file that a link leads to: whoever names a link means that file. The format's reader follows no links.</summary>
     public static string Followed(string path) =>
         File.Exists(path) && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target ? target.FullName : path;
 }

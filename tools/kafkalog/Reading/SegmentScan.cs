@@ -5,16 +5,16 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Tool.Reading;
 
-/// <summary>What <see cref="SegmentScan"/> came to.</summary>
+/// <summary>What <see cref="SegmentScan"/> has found.</summary>
 internal enum ScanStep
 {
     /// <summary>A batch whose CRC is right.</summary>
     Batch,
 
-    /// <summary>Damage, which is passed.</summary>
+    /// <summary>Damage, which is skipped.</summary>
     Damage,
 
-    /// <summary>What is not there yet, or never will be.</summary>
+    /// <summary>Nothing more: the rest is not written yet, or never will be.</summary>
     End,
 }
 
@@ -42,10 +42,10 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>The file's size now.</summary>
     public long Bytes => RandomAccess.GetLength(_reader.File);
 
-    /// <summary>The first byte that was not passed.</summary>
+    /// <summary>The first byte that was not read.</summary>
     public long Position => _reader.Position;
 
-    /// <summary>At the end: behind what was not passed and is no prepared space (zeros).</summary>
+    /// <summary>At the end: the position after the bytes that were not read, without prepared space (zeros).</summary>
     public long WrittenEnd => Math.Max(Position, _reader.WrittenEnd);
 
     /// <summary>At the end: whether there are bytes, and no batch was read.</summary>
@@ -53,22 +53,22 @@ internal sealed class SegmentScan : IDisposable
 
     public long BatchPosition => _reader.BatchPosition;
 
-    /// <summary>The batch's header, with its base offset repaired where the batch's sequence tells it.</summary>
+    /// <summary>The batch's header, with its base offset repaired if the batch's sequence shows it.</summary>
     public RecordBatchHeader Header => _reader.Header;
 
-    /// <summary>The batch's bytes, repaired likewise.</summary>
+    /// <summary>The batch's bytes, with the same repair.</summary>
     public ReadOnlyMemory<byte> Batch => _reader.Batch;
 
-    /// <summary>The damage that was passed last.</summary>
+    /// <summary>The damage that was skipped last.</summary>
     public SegmentDamage? Damage { get; private set; }
 
     /// <summary>
-    /// The base offset as it stands in the file, where it is not that of <see cref="Header"/>: its bytes are damaged, outside the CRC.
+    /// The base offset in the file, if it differs from that of <see cref="Header"/>: it is damaged, and the CRC does not cover it.
     /// </summary>
     public long? DamagedBaseOffset => _reader.DamagedBaseOffset;
 
     /// <summary>The next batch or damage, up to the end of the file as it is now.</summary>
-    /// <exception cref="UnsupportedBatchException">What stands there cannot be read by this version.</exception>
+    /// <exception cref="UnsupportedBatchException">This version cannot read the batch that is there.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public ScanStep Next()
     {
@@ -83,15 +83,15 @@ internal sealed class SegmentScan : IDisposable
             return NextUnfinished();
         }
 
-        step = NextThere(); // its writer may have written and gone since we looked
+        step = NextThere(); // its writer may have written more and ended since the last check
         return step == ScanStep.End && PassTail() ? ScanStep.Damage : step;
     }
 
-    /// <summary>The same, but at the end nothing is said of a tail that is not whole.</summary>
+    /// <summary>The same, but it does not classify an incomplete tail.</summary>
     public ScanStep NextThere() => Taken(_reader.TryRead());
 
     /// <summary>
-    /// At the end, while its writer may live: damage that no living writer explains is passed, and the end is what may become a batch.
+    /// At the end, while its writer may live: skips damage that no living writer explains, up to what may still become a batch.
     /// </summary>
     public ScanStep NextUnfinished() => Taken(_reader.TryReadUnfinished());
 
@@ -110,7 +110,7 @@ internal sealed class SegmentScan : IDisposable
         }
     }
 
-    /// <summary>Passes what never will be whole, since the writer is gone; false if there is nothing.</summary>
+    /// <summary>Skips what will never be complete, because the writer is gone; false if there is nothing.</summary>
     public bool PassTail()
     {
         if (_reader.FindTail() is not { } tail)
@@ -128,7 +128,7 @@ internal sealed class SegmentScan : IDisposable
     /// <summary>Whether nothing more will be written to the file.</summary>
     public bool IsFinal() => IsFinal(ProbeWriter());
 
-    /// <summary>The same, with a writer that was looked for already.</summary>
+    /// <summary>The same, with a known state of the writer.</summary>
     public bool IsFinal(WriterState writer) =>
         SegmentFinality.IsFinal(writer, _name, SegmentHandle.Stat(_reader.File).Modified, _time.GetUtcNow());
 

@@ -57,7 +57,7 @@ internal static class RecoverCommand
         return command;
     }
 
-    /// <exception cref="UserErrorException">More may be written to the file.</exception>
+    /// <exception cref="UserErrorException">The file's writer may still write to it.</exception>
     internal static void ThrowIfNotFinal(string file, SafeFileHandle source, TimeProvider time)
     {
         var writer = SegmentLock.Probe(source);
@@ -95,10 +95,8 @@ internal static class RecoverCommand
         sound.Complete();
 
         InspectionText.Write(inspection, Console.Out);
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{output}: {recovery.Batches:N0} batches, {recovery.Bytes:N0} "
-                + $"bytes{(recovery.Repaired > 0 ? $"; {recovery.Repaired:N0} base offsets repaired" : "")}"));
+        var repaired = recovery.Repaired > 0 ? $"; {Quantity.Of(recovery.Repaired, "base offset", "base offsets")} repaired" : "";
+        Console.WriteLine($"{output}: {Quantity.Of(recovery.Batches, "batch", "batches")}, {Quantity.Bytes(recovery.Bytes)}{repaired}");
         NewFile.WarnIfShipped(file, output);
         var isPartial = InspectionText.WarnOfUnfinished(inspection, output);
         return inspection.IsSound && !isPartial ? ExitCode.Good : ExitCode.Bad;

@@ -6,7 +6,7 @@ using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Recovering;
 
-/// <summary>Copies the sound batches of a segment, byte for byte, and perhaps what is between them.</summary>
+/// <summary>Copies the sound batches of a segment, byte for byte, and, if asked to, the damaged bytes between them.</summary>
 /// <param name="source">The segment, a second time.</param>
 /// <param name="sound">Takes the sound batches.</param>
 /// <param name="damaged">Takes the rest; null: nobody does.</param>

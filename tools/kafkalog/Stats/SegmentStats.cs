@@ -11,17 +11,17 @@ internal sealed record BatchKind(byte Magic, CompressionType Codec)
 
     public long Records { get; set; }
 
-    /// <summary>As they lie in the file.</summary>
+    /// <summary>Their size in the file.</summary>
     public long StoredBytes { get; set; }
 
-    /// <summary>As they would lie there uncompressed.</summary>
+    /// <summary>Their size if they were not compressed.</summary>
     public long UncompressedBytes { get; set; }
 }
 
 /// <summary>Offsets that no record has; both ends are inclusive.</summary>
 internal readonly record struct OffsetGap(long FirstMissing, long LastMissing);
 
-/// <summary>What a segment is made of. Control batches count as batches; their records as nothing else.</summary>
+/// <summary>What a segment is made of. Control batches count as batches; their records are not counted.</summary>
 internal sealed class SegmentStats : IInspector
 {
     /// <summary>Compaction may leave as many gaps as records; GapsCount has them all.</summary>

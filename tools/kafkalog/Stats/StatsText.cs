@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.Reading;
 
 namespace KafkaLog.Tool.Stats;
@@ -12,18 +13,19 @@ internal static class StatsText
     {
         InspectionText.Write(inspection, output);
         var identity = stats.SegmentIdentity is { } id ? $"segment id {id:x16}" : "no segment id";
-        Line("size", $"{inspection.Bytes:N0} bytes; writer {InspectionJson.NameOf(inspection.Writer)}; {identity}");
+        Line("size", $"{Quantity.Bytes(inspection.Bytes)}; writer {InspectionJson.NameOf(inspection.Writer)}; {identity}");
         foreach (var kind in stats.Kinds)
         {
             Line(
                 $"magic {kind.Magic}, {NameOf(kind)}",
-                $"{kind.Batches:N0} batches, {kind.Records:N0} records, {kind.StoredBytes:N0} bytes of {kind.UncompressedBytes:N0} ",
+                $"{Quantity.Of(kind.Batches, "batch", "batches")}, {Quantity.Of(kind.Records, "record", "records")}, ",
+                $"{Quantity.Bytes(kind.StoredBytes)} of {kind.UncompressedBytes:N0} ",
                 $"uncompressed (ratio {RatioOf(kind):0.000})");
         }
 
         if (stats.ControlBatches > 0)
         {
-            Line("control", $"{stats.ControlBatches:N0} batches of them");
+            Line("control", $"{Quantity.Of(stats.ControlBatches, "batch", "batches")} of these");
         }
 
         WriteOffsets(stats, inspection);
@@ -37,7 +39,7 @@ internal static class StatsText
             Line(
                 "batches",
                 $"{(double)inspection.RecordsCount / inspection.BatchesCount:0.0} records on average, {stats.MaxRecordsPerBatch:N0} at ",
-                $"most; the largest {stats.LargestBatchBytes:N0} bytes");
+                $"most; the largest {Quantity.Bytes(stats.LargestBatchBytes)}");
             Line(
                 "records",
                 $"{ShareOf(stats.RecordsWithKey, stats)} with a key, {ShareOf(stats.RecordsWithHeaders, stats)} with headers, ",
@@ -51,7 +53,8 @@ internal static class StatsText
                 return;
             }
 
-            Line("offsets", $"{firstOffset}..{among.LastOffset}; {of.GapsCount:N0} gaps, {of.MissingOffsets:N0} offsets in them");
+            Line("offsets", $"{firstOffset}..{among.LastOffset}; {Quantity.Of(of.GapsCount, "gap", "gaps")} with ",
+                $"{Quantity.Of(of.MissingOffsets, "offset", "offsets")}");
             foreach (var gap in of.Gaps.Take(MaxGaps))
             {
                 Line("  gap", $"{gap.FirstMissing}..{gap.LastMissing}");
@@ -70,7 +73,7 @@ internal static class StatsText
     private static string ShareOf(long count, SegmentStats stats) =>
         string.Create(CultureInfo.InvariantCulture, $"{100.0 * count / stats.Records:0.#} %");
 
-    /// <summary>As UTC where it is a time at all.</summary>
+    /// <summary>In UTC; as a number if it is not a valid time.</summary>
     private static string TimeOf(long timestamp) =>
         timestamp >= 0 && timestamp <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(timestamp).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)

@@ -5,24 +5,24 @@ using KafkaLog.Tool.Writing;
 namespace KafkaLog.Tool.Syslog;
 
 /// <summary>
-/// Messages from a socket of datagrams, each a message. It goes on receiving while what came is being stored, up to a
-/// limit: what lies in the socket's small queue is no safer than here, and some senders drop what finds it full.
+/// Messages from a datagram socket, one per datagram. It goes on receiving while earlier ones are being stored, up to a
+/// limit: they are no safer in the socket's small queue, and some senders drop messages when that is full.
 /// </summary>
 internal sealed class DatagramListener(Socket socket, Intake intake, int maxMessageBytes, TimeProvider time)
 {
-    // The largest that Linux lets a sender send unless its limits were raised (twice net.core.wmem_max); UDP has 64 KiB.
+    // The largest datagram that Linux lets a sender send unless its limits were raised (twice net.core.wmem_max); UDP has 64 KiB.
     private const int MaxDatagramBytes = 512 * 1024;
 
-    // What may wait while the messages before it are being stored.
+    // The most that may wait while earlier messages are being stored.
     private const int MaxWaitingBytes = 4 << 20;
 
-    // What is taken after the signal to stop: more than a receive buffer of the usual size holds.
+    // The most messages that are received after the signal to stop: more than a receive buffer of the usual size holds.
     private const int MaxLeftMessages = 100_000;
 
     private readonly OccasionalNotice _errors = new(ErrorOutput.Say, time);
     private readonly byte[] _datagram = new byte[MaxDatagramBytes];
 
-    /// <summary>Receives until it is told to stop; then what is there is still taken.</summary>
+    /// <summary>Receives until it is told to stop; then it still reads what has arrived.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var first = new MessageBuffer(maxMessageBytes);
@@ -33,7 +33,7 @@ internal sealed class DatagramListener(Socket socket, Intake intake, int maxMess
         var left = MaxLeftMessages;
         while (true)
         {
-            // Whichever comes first, but for the one that nothing is expected of.
+            // Waits for whichever comes first, but not to receive if there is no room, nor to store if nothing is being stored.
             var isFull = waiting.Bytes >= MaxWaitingBytes;
             await Task.WhenAny(isFull ? storing : receiving, storing.IsCompleted ? receiving : storing);
             if (receiving.IsCompleted && !isFull)

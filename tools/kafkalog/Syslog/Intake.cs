@@ -1,16 +1,17 @@
 using System.Collections.Concurrent;
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
 using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Syslog;
 
 /// <summary>
-/// Where all sockets bring their messages. One thread writes for all that wait (group commit); each socket waits until its
+/// Takes the messages of all sockets. One thread writes for all that wait (group commit); each socket waits until its
 /// own are safe before it reads on, so what waits is bounded by the number of sockets.
 /// </summary>
 internal sealed class Intake : IDisposable
 {
-    private const int MaxSources = 64; // at most that many wait for one another
+    private const int MaxSources = 64; // at most so many are written together
 
     private readonly PatientWriter _writer;
     private readonly BlockingCollection<(MessageBuffer Messages, TaskCompletionSource Stored)> _waiting = [];
@@ -38,20 +39,20 @@ internal sealed class Intake : IDisposable
         messages.Stored();
     }
 
-    /// <summary>Tells, now and then, that messages were too long.</summary>
+    /// <summary>Reports, at most every ten seconds, that messages were too long.</summary>
     public void TellLongMessages(long count, int maxBytes)
     {
         if (count > 0)
         {
             _longMessages.Add(
                 since =>
-                    $"{since} messages longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records "
+                    $"{Quantity.Of(since, "message", "messages")} longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records "
                         + "(--max-message).",
                 count);
         }
     }
 
-    /// <summary>Writes what waits, and ends.</summary>
+    /// <summary>Writes what waits, and stops.</summary>
     public void Dispose()
     {
         _waiting.CompleteAdding();

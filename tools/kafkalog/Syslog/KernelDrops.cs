@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
 
 namespace KafkaLog.Tool.Syslog;
@@ -12,7 +13,7 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
 
     private readonly long[] _told = new long[sockets.Count];
 
-    /// <summary>Tells of new ones every ten seconds, and at the end.</summary>
+    /// <summary>Reports new ones every ten seconds, and at the end.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         try
@@ -55,7 +56,7 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
             if (InodeOf(sockets[i].Socket) is { } inode && Count(inode) is { } drops && drops > _told[i])
             {
                 ErrorOutput.Say(
-                    $"the kernel dropped {drops - _told[i]} datagrams of {sockets[i].Name}, {drops} in all: they came faster than they "
+                    $"the kernel dropped {Quantity.Of(drops - _told[i], "datagram", "datagrams")} of {sockets[i].Name}, {drops} in all: they came faster than they "
                         + "were written. TCP and unix sockets wait instead.");
                 _told[i] = drops;
             }
@@ -70,7 +71,7 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null; // no such table here: then it cannot be told
+            return null; // there is no such table here, so the number is not known
         }
     }
 

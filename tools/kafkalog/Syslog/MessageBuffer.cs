@@ -27,13 +27,13 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
     private int _cut;
     private int _end;
 
-    /// <summary>True if there are records to be stored.</summary>
+    /// <summary>True if there are records to store.</summary>
     public bool HasRecords => _pieces.Count > 0;
 
-    /// <summary>Messages that were too long for a record, since the beginning.</summary>
+    /// <summary>How many messages were too long for a record so far.</summary>
     public long LongMessages { get; private set; }
 
-    /// <summary>What is in it.</summary>
+    /// <summary>Bytes in it.</summary>
     public int Bytes => _end;
 
     /// <summary>Room to read into, at least that much.</summary>
@@ -50,7 +50,7 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
         return _bytes.AsMemory(_end);
     }
 
-    /// <summary>That much of a stream was read into <see cref="Room"/>.</summary>
+    /// <summary>So many bytes of a stream were read into <see cref="Room"/>.</summary>
     public void AddStream(int bytes, long timestamp)
     {
         _end += bytes;
@@ -60,7 +60,7 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
     /// <summary>The stream is over: what is left is a message, or the beginning of one.</summary>
     public void EndStream(long timestamp) => Cut(isEnd: true, timestamp);
 
-    /// <summary>Adds a datagram, that is one message. One of no bytes is none.</summary>
+    /// <summary>Adds a datagram, which is one message. An empty one is ignored.</summary>
     public void AddDatagram(ReadOnlySpan<byte> datagram, long timestamp)
     {
         datagram.CopyTo(Room(datagram.Length).Span);
@@ -95,7 +95,7 @@ internal sealed class MessageBuffer(int maxMessageBytes) : IRecordSource, IDispo
         _cut = 0;
     }
 
-    /// <summary>Gives the room back while nothing comes, unless something is in it.</summary>
+    /// <summary>Frees the buffer while nothing arrives, unless something is in it.</summary>
     public void Release()
     {
         if (_end == 0)

@@ -7,7 +7,7 @@ namespace KafkaLog.Tool.Syslog;
 
 /// <summary>
 /// Which piece of which message a record holds. Several senders write at the same time, so that the pieces of a long message
-/// do not lie together: who joins them goes by this.
+/// are not always next to each other: this is how to join them.
 /// </summary>
 /// <param name="Message">The message's number in this process.</param>
 /// <param name="Number">The piece's number, from 1.</param>

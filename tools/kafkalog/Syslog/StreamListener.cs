@@ -5,18 +5,18 @@ using KafkaLog.Tool.Writing;
 
 namespace KafkaLog.Tool.Syslog;
 
-/// <summary>Messages from the connections of a listening socket. What is not safe yet is not read on, so senders wait.</summary>
+/// <summary>Messages from the connections of a listening socket. Reads no more until what was read is safe, so senders wait.</summary>
 internal sealed class StreamListener(Socket listener, Intake intake, int maxMessageBytes, SemaphoreSlim places, TimeProvider time)
 {
     private const int ReadBytes = 48 * 1024;
 
-    // What is taken of a connection after the signal to stop: more than a receive buffer of the usual size holds.
+    // The most that is read from a connection after the signal to stop: more than a receive buffer of the usual size holds.
     private const int MaxLeftBytes = 16 << 20;
 
     private readonly ConcurrentDictionary<Task, bool> _connections = new();
     private readonly OccasionalNotice _full = new(ErrorOutput.Say, time);
 
-    /// <summary>Accepts and receives until it is told to stop; then what is there is still taken.</summary>
+    /// <summary>Accepts and receives until it is told to stop; then it still reads what has arrived.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         try
@@ -71,7 +71,7 @@ internal sealed class StreamListener(Socket listener, Intake intake, int maxMess
     {
         await Task.Yield();
         using var messages = new MessageBuffer(maxMessageBytes);
-        // a sender whose machine is gone gives its place back
+        // so that a sender whose machine is gone does not keep its place
         connection.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
         try
         {
@@ -105,11 +105,11 @@ internal sealed class StreamListener(Socket listener, Intake intake, int maxMess
         }
         catch (SocketException)
         {
-            // The sender broke the connection: what came of it is kept.
+            // The sender broke the connection: what has arrived is kept.
         }
     }
 
-    /// <summary>Waits without taking memory; false: told to stop.</summary>
+    /// <summary>Waits for data without a buffer; false: told to stop.</summary>
     private static async Task<bool> IsThereMoreAsync(Socket connection, CancellationToken stop)
     {
         try

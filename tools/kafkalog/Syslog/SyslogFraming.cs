@@ -1,6 +1,6 @@
 namespace KafkaLog.Tool.Syslog;
 
-/// <summary>A piece of a stream that becomes a record; one of no length is framing only.</summary>
+/// <summary>A piece of a stream that becomes a record; one of length 0 is framing only.</summary>
 /// <param name="Start">Where it begins, after its framing.</param>
 /// <param name="Length">Its bytes.</param>
 /// <param name="Consumed">Its bytes with the framing.</param>
@@ -10,13 +10,13 @@ internal readonly record struct FramePiece(int Start, int Length, int Consumed, 
 
 /// <summary>
 /// Cuts a stream into syslog messages (RFC 6587), each framed by its length (<c>LENGTH SP MESSAGE</c>) or ended by a
-/// newline, CR LF or NUL, and messages that are too long into pieces. However the bytes come, the pieces are the same; a
-/// length that is a lie takes no memory. No I/O.
+/// newline, CR LF or NUL, and messages that are too long into pieces. The pieces do not depend on how the bytes arrive; a
+/// wrong length takes no memory. No I/O.
 /// </summary>
 /// <param name="maxBytes">The most in a piece.</param>
 internal sealed class SyslogFraming(int maxBytes)
 {
-    private const int MaxDigits = 9; // more of them are no length but text
+    private const int MaxDigits = 9; // with more digits it is text, not a length
 
     private int _left; // octets of a counted message that are not cut yet
     private bool _isInLine;
@@ -69,7 +69,7 @@ internal sealed class SyslogFraming(int maxBytes)
 
     /// <summary>
     /// A message begins with '&lt;', so only what looks like <c>LENGTH SP &lt;</c> is counted, or what looks like
-    /// <c>LENGTH SP</c> behind a counted message; a line may well begin with a number.
+    /// <c>LENGTH SP</c> after a counted message; a line may begin with a number, too.
     /// </summary>
     private Frame Detect(ReadOnlySpan<byte> rest, out int prefix, out int length)
     {
@@ -124,7 +124,7 @@ internal sealed class SyslogFraming(int maxBytes)
 
     private bool TryCutLine(ReadOnlySpan<byte> rest, bool isEnd, out FramePiece piece)
     {
-        var window = (int)Math.Min(rest.Length, maxBytes + 2L); // a line of just maxBytes and CR LF is whole
+        var window = (int)Math.Min(rest.Length, maxBytes + 2L); // a line of exactly maxBytes and CR LF is complete
         var end = rest[_searched..window].IndexOfAny((byte)'\n', (byte)0);
         if (end < 0 && window < maxBytes + 2L && !isEnd)
         {

@@ -1,9 +1,9 @@
 namespace KafkaLog.Tool.Syslog;
 
-/// <summary>Where something stands in a message; of no length: nowhere.</summary>
+/// <summary>Where something is in a message; length 0: it is not there.</summary>
 internal readonly record struct Part(int Start, int Length);
 
-/// <summary>What can be told of a syslog message, RFC 3164 or 5424, from its beginning. No I/O.</summary>
+/// <summary>What the beginning of a syslog message, RFC 3164 or 5424, says about it. No I/O.</summary>
 /// <param name="Priority">Facility * 8 + severity; null: the message has none.</param>
 /// <param name="Host">Whose message it says it is.</param>
 /// <param name="App">Which program's: APP-NAME, or the tag without the process id.</param>
@@ -15,7 +15,7 @@ internal readonly record struct SyslogHeader(int? Priority, Part Host, Part App)
 
     private static readonly string[] Months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-    /// <summary>The names of the facilities by number, as syslog(3), rsyslog and logger have them.</summary>
+    /// <summary>The names of the facilities by number, as in syslog(3), rsyslog and logger.</summary>
     public static IReadOnlyList<string> Facilities { get; } =
     [
         "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert",
@@ -26,7 +26,7 @@ internal readonly record struct SyslogHeader(int? Priority, Part Host, Part App)
     /// <summary>The names of the severities by number.</summary>
     public static IReadOnlyList<string> Severities { get; } = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
-    /// <summary>Reads what can be read. Nothing is ever wrong: a message without a priority is a message.</summary>
+    /// <summary>Reads what can be read. It never fails: a message without a priority is a message, too.</summary>
     public static SyslogHeader Parse(ReadOnlySpan<byte> message)
     {
         if (!TryReadPriority(message, out var priority, out var at))

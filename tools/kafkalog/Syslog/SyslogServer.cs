@@ -26,8 +26,8 @@ internal sealed record SyslogServerOptions
 /// <summary>Syslog messages from all sockets to records.</summary>
 internal sealed class SyslogServer(SyslogServerOptions options, PatientWriter writer, TimeProvider time)
 {
-    /// <summary>Listens until it is told to stop; returns when all that came is stored.</summary>
-    /// <exception cref="UserErrorException">A socket cannot be had.</exception>
+    /// <summary>Listens until it is told to stop; returns when everything that arrived is stored.</summary>
+    /// <exception cref="UserErrorException">A socket cannot be opened.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
         var datagrams = new List<Socket>();

@@ -11,7 +11,7 @@ internal static class SyslogSockets
     private const int Backlog = 128;
     private const int ReceiveBytes = 16 << 20;
 
-    // SO_RCVBUFFORCE of SOL_SOCKET: beyond the system's limit, where we are allowed to.
+    // SO_RCVBUFFORCE of SOL_SOCKET: exceeds the kernel's limit, if we are allowed to.
     private const int SocketLevel = 1;
     private const int ForceReceiveBuffer = 33;
 
@@ -20,7 +20,7 @@ internal static class SyslogSockets
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    /// <summary>ADDRESS:PORT, <c>[IPv6]:PORT</c> or localhost:PORT; null if it is none.</summary>
+    /// <summary>ADDRESS:PORT, <c>[IPv6]:PORT</c> or localhost:PORT; null for anything else.</summary>
     public static IPEndPoint? ParseEndPoint(string text)
     {
         const string Localhost = "localhost:";
@@ -33,14 +33,14 @@ internal static class SyslogSockets
         Open("udp", endPoint, new Socket(endPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp), socket =>
     {
         socket.Bind(endPoint);
-        socket.ReceiveBufferSize = ReceiveBytes; // the system cuts it to its limit
+        socket.ReceiveBufferSize = ReceiveBytes; // the kernel cuts it to its limit
         try
         {
             socket.SetRawSocketOption(SocketLevel, ForceReceiveBuffer, BitConverter.GetBytes(ReceiveBytes));
         }
         catch (SocketException)
         {
-            // Only for the privileged.
+            // It needs CAP_NET_ADMIN.
         }
     });
 
@@ -90,7 +90,7 @@ internal static class SyslogSockets
         }
     }
 
-    /// <summary>Removes a socket that nobody listens on: left behind by a process that was killed.</summary>
+    /// <summary>Removes a socket that nobody listens on: a process that was killed left it.</summary>
     private static void RemoveStale(string path, SocketType type)
     {
         if (!File.Exists(path))
@@ -116,7 +116,7 @@ internal static class SyslogSockets
         }
         catch (SocketException)
         {
-            // Somebody is there, of another type or without room for us.
+            // Another process listens: with another type of socket, or with a full queue.
         }
 
         throw new UserErrorException($"cannot listen on {path}: another process does. Stop it, or give another path.");

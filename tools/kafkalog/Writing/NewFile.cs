@@ -3,7 +3,7 @@ using KafkaLog.Tool.CommandLine;
 
 namespace KafkaLog.Tool.Writing;
 
-/// <summary>A file that is made new and is there whole or not at all: unless it is completed it is deleted.</summary>
+/// <summary>A new file that is there completely or not at all: unless it is completed, it is deleted.</summary>
 internal sealed class NewFile : IDisposable
 {
     private const int BufferBytes = 256 * 1024;
@@ -23,7 +23,7 @@ internal sealed class NewFile : IDisposable
     public void Write(ReadOnlySpan<byte> bytes) => _stream.Write(bytes);
 
     /// <summary>Forces it to the disk, with its name.</summary>
-    /// <exception cref="IOException">The system refuses.</exception>
+    /// <exception cref="IOException">The kernel refuses.</exception>
     public void Complete()
     {
         _stream.Flush();
@@ -47,11 +47,11 @@ internal sealed class NewFile : IDisposable
         }
         catch (IOException)
         {
-            // It writes what is buffered, to a file that is gone already; why it is given up was said elsewhere.
+            // Disposing writes what is buffered, to a file that is deleted already. The reason was reported before.
         }
     }
 
-    /// <summary>Warns where the daemon would take the new file for a segment beside its source.</summary>
+    /// <summary>Warns if the daemon would ship the new file as a segment, beside its source.</summary>
     public static void WarnIfShipped(string source, string created)
     {
         if (SegmentName.TryParse(System.IO.Path.GetFileName(created)) is { } name && FolderOf(source) == FolderOf(created))

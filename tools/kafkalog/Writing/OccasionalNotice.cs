@@ -1,7 +1,7 @@
 namespace KafkaLog.Tool.Writing;
 
 /// <summary>
-/// Says what happens often only now and then: at once, then at most every ten seconds, with how often it was. Thread-safe.
+/// Reports something that happens often: at once, then at most every ten seconds, with the number of times. Thread-safe.
 /// </summary>
 /// <param name="say">Where to.</param>
 /// <param name="time">The clock.</param>
@@ -14,7 +14,7 @@ internal sealed class OccasionalNotice(Action<string> say, TimeProvider time)
     private long _unsaid;
     private Func<long, string>? _text;
 
-    /// <summary>How often it was in all.</summary>
+    /// <summary>How often it happened in all.</summary>
     public long Count { get; private set; }
 
     /// <summary>It happened <paramref name="count"/> times more.</summary>
@@ -38,7 +38,7 @@ internal sealed class OccasionalNotice(Action<string> say, TimeProvider time)
         }
     }
 
-    /// <summary>Says what was not said yet.</summary>
+    /// <summary>Reports what was not reported yet.</summary>
     public void Finish()
     {
         lock (_lock)

@@ -6,8 +6,8 @@ using KafkaLog.Tool.CommandLine;
 namespace KafkaLog.Tool.Writing;
 
 /// <summary>
-/// Writes records and returns when they are as safe as was asked for. A disk that refuses (full, failing) is tried again
-/// until it takes them: meanwhile nothing more is read, so that whoever sends has to wait. One thread uses it.
+/// Writes records and returns when they are as safe as was asked for. If the disk refuses (full, failing), it tries again
+/// until they are written: meanwhile nothing more is read, so senders have to wait. One thread uses it.
 /// </summary>
 internal sealed class PatientWriter : IDisposable
 {
@@ -41,10 +41,10 @@ internal sealed class PatientWriter : IDisposable
     /// <summary>Records that were read and could not be written. Known when it is disposed.</summary>
     public long LostRecords => _refused + _writer.DroppedRecords;
 
-    /// <summary>True once the disk was given up: not everything is as safe as was asked for.</summary>
+    /// <summary>True once it has given up on the disk: not everything is as safe as was asked for.</summary>
     public bool HasGivenUp { get; private set; }
 
-    /// <summary>Returns when the records of all sources are safe, or the disk was given up.</summary>
+    /// <summary>Returns when the records of all sources are safe, or it has given up on the disk.</summary>
     public void Store(params ReadOnlySpan<IRecordSource> sources)
     {
         do
@@ -85,7 +85,7 @@ internal sealed class PatientWriter : IDisposable
 
     /// <summary>
     /// False: the records have to be appended again. After a failed fsync the file may have lost them although it says
-    /// otherwise; the writer has left it, and the next attempt goes to a new one. So they may be there twice, but never not.
+    /// otherwise; the writer has left it, and the next attempt goes to a new one. So they may be there twice, but are never missing.
     /// </summary>
     private bool TryMakeSafe(Durability durability)
     {
@@ -152,7 +152,7 @@ internal sealed class PatientWriter : IDisposable
         }
     }
 
-    /// <summary>Called from the writer's thread. What fails there fails here too, as soon as more is written.</summary>
+    /// <summary>Called from the writer's thread. What fails there fails here, too, as soon as more is written.</summary>
     private void ReportBackground(LogWriteException e)
     {
         if (!_isFailing)

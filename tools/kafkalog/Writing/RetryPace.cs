@@ -1,9 +1,9 @@
 namespace KafkaLog.Tool.Writing;
 
-/// <summary>Decides when to try a disk again that refused. Pure but for the clock.</summary>
+/// <summary>Decides when to try again after the disk has refused. Pure but for the clock.</summary>
 internal sealed class RetryPace(TimeProvider time)
 {
-    /// <summary>How long a program that was told to stop still tries.</summary>
+    /// <summary>How long a program goes on trying after it was told to stop.</summary>
     public static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);

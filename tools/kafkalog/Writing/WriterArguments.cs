@@ -54,8 +54,8 @@ internal sealed class WriterArguments
         }
     }
 
-    /// <summary>A writer as the user wants it.</summary>
-    /// <exception cref="UserErrorException">He cannot have it.</exception>
+    /// <summary>Creates the writer that the options describe.</summary>
+    /// <exception cref="UserErrorException">An option is wrong, or the directory cannot be made.</exception>
     public PatientWriter CreateWriter(ParseResult arguments, CancellationToken stop)
     {
         var options = new LogWriterOptions

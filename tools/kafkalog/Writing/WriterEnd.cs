@@ -1,11 +1,12 @@
+using KafkaFeeder.CommandLine;
 using KafkaLog.Tool.CommandLine;
 
 namespace KafkaLog.Tool.Writing;
 
-/// <summary>What a writer leaves behind.</summary>
+/// <summary>How a command that writes a log ends.</summary>
 internal static class WriterEnd
 {
-    /// <summary>The exit code; says what was lost.</summary>
+    /// <summary>Returns the exit code, and reports what was lost.</summary>
     public static int Of(PatientWriter writer)
     {
         if (writer.LostRecords == 0 && !writer.HasGivenUp)
@@ -14,7 +15,7 @@ internal static class WriterEnd
         }
 
         ErrorOutput.Say(writer.LostRecords > 0
-            ? $"{writer.LostRecords} records that were read could not be written before the end and are lost."
+            ? $"{Quantity.Of(writer.LostRecords, "record", "records")} lost: read, but not written before the end."
             : "The last records are written, but could not be forced to the disk.");
         return ExitCode.Bad;
     }
