@@ -20,7 +20,7 @@ internal sealed class EventAppender(KafkaLogSinkOptions options, Durability dura
     /// <returns>False if the queue was full and the event was dropped.</returns>
     public bool Append(LogEvent logEvent)
     {
-        EventBuffer buffer = EventBuffer.Rent();
+        var buffer = EventBuffer.Rent();
         try
         {
             if (_formatter is null)
@@ -32,11 +32,13 @@ internal sealed class EventAppender(KafkaLogSinkOptions options, Durability dura
                 TextValue.Render(_formatter, logEvent, buffer);
                 buffer.Text.GetStringBuilder().Clear();
             }
+
             var record = new NewRecord(logEvent.Timestamp.ToUnixTimeMilliseconds(), buffer.Value.WrittenSpan);
             if (HasKey(logEvent, buffer))
             {
                 record = record with { Key = buffer.Key.WrittenSpan };
             }
+
             return writer.Append(record, durability);
         }
         finally

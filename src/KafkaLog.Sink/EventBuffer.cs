@@ -46,7 +46,7 @@ internal sealed class EventBuffer
     /// </summary>
     public static EventBuffer Rent()
     {
-        EventBuffer buffer = _ofThread ?? new EventBuffer();
+        var buffer = _ofThread ?? new EventBuffer();
         _ofThread = null;
         return buffer;
     }
@@ -69,7 +69,7 @@ internal sealed class EventBuffer
     /// <summary>What stands in <see cref="Text"/>, which is empty then.</summary>
     public string TakeText()
     {
-        string text = Text.ToString();
+        var text = Text.ToString();
         Text.GetStringBuilder().Clear();
         return text;
     }

@@ -33,6 +33,7 @@ internal sealed class FailureReport(string logName, TimeProvider time)
             _lastReason = reason;
             line = _isSpeaking || (_hasSpoken && time.GetElapsedTime(_lastLine) < Pause) ? null : TakeLine();
         }
+
         Write(line);
     }
 
@@ -48,6 +49,7 @@ internal sealed class FailureReport(string logName, TimeProvider time)
             _isFailing = false;
             _hasSpoken = false; // the next failure is said at once
         }
+
         Write(owed);
         Write(wasFailing ? news : null);
     }
@@ -63,6 +65,7 @@ internal sealed class FailureReport(string logName, TimeProvider time)
         {
             owed = _unreported > 0 ? TakeLine() : null;
         }
+
         Write(owed);
         Write(summary);
     }
@@ -70,7 +73,7 @@ internal sealed class FailureReport(string logName, TimeProvider time)
     /// <summary>Under _gate.</summary>
     private string TakeLine()
     {
-        string times = _unreported == 1
+        var times = _unreported == 1
             ? ""
             : string.Create(CultureInfo.InvariantCulture, $" ({_unreported} failures since the last such line)");
         _unreported = 0;
@@ -87,6 +90,7 @@ internal sealed class FailureReport(string logName, TimeProvider time)
         {
             return;
         }
+
         _isSpeaking = true;
         try
         {

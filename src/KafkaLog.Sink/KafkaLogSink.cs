@@ -92,9 +92,11 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
             {
                 return;
             }
+
             _writer.Dispose();
             _isClosed = true;
         }
+
         _failures.Close(LostEvents == 0 ? null : string.Create(
             CultureInfo.InvariantCulture,
             $"closed with {LostEvents} of {EmittedEvents} events lost."));

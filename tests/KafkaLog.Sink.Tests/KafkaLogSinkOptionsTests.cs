@@ -44,7 +44,7 @@ public class KafkaLogSinkOptionsTests
                 "keyTemplate is empty; it must name a property such as {OrderId}.",
             ],
             options.Validate());
-        ArgumentException refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
+        var refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
         Assert.StartsWith(
             "The KafkaLog sink cannot be set up: directory is empty; it must name where the segments go. component is", refused.Message);
     }

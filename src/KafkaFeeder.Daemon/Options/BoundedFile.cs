@@ -24,12 +24,13 @@ internal static partial class BoundedFile
     public static bool TryReadText(string path, int maxBytes, out string text, [NotNullWhen(false)] out string? fault)
     {
         text = "";
-        int descriptor = Open(path, OpenNonBlocking | OpenCloseOnExec);
+        var descriptor = Open(path, OpenNonBlocking | OpenCloseOnExec);
         if (descriptor < 0)
         {
             fault = "cannot be opened: " + Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
             return false;
         }
+
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         return TryReadText(handle, path, maxBytes, out text, out fault);
     }

@@ -18,11 +18,12 @@ public static class ConfigLoader
     /// <summary><c>conf.yaml</c>. Null if, and only if, faults were added.</summary>
     public static FeederOptions? Load(string path, List<ConfigFault> faults)
     {
-        if (!BoundedFile.TryReadText(path, MaxFeederFileBytes, out string text, out string? reason))
+        if (!BoundedFile.TryReadText(path, MaxFeederFileBytes, out var text, out var reason))
         {
             faults.Add(new ConfigFault(path, 0, "", reason + "."));
             return null;
         }
+
         return LoadText(text, path, faults);
     }
 
@@ -35,8 +36,9 @@ public static class ConfigLoader
         {
             return null;
         }
+
         var reader = new FeederOptionsReader(fileName, collector, new FaultCollector(fileName, warnings));
-        FeederOptions options = reader.Read(root) with { Warnings = warnings };
+        var options = reader.Read(root) with { Warnings = warnings };
         collector.SortByLine();
         return collector.Count == 0 ? options : null;
     }
@@ -45,7 +47,7 @@ public static class ConfigLoader
     /// A <c>kafkafeeder.yaml</c>. <paramref name="path"/> is where it was found: when that is a symlink, the log's
     /// directory is the link's, as in the original.
     /// </summary>
-    public static ParsedLogs LoadLogs(string path) => BoundedFile.TryReadText(path, MaxLogFileBytes, out string text, out string? reason)
+    public static ParsedLogs LoadLogs(string path) => BoundedFile.TryReadText(path, MaxLogFileBytes, out var text, out var reason)
         ? LoadLogsText(text, path)
         : new ParsedLogs { Faults = [new ConfigFault(path, 0, "", reason + ".")] };
 
@@ -60,6 +62,7 @@ public static class ConfigLoader
             collector.SortByLine();
             return new ParsedLogs { Logs = logs, Faults = faults, FaultyComponents = faulty, FileReadable = true };
         }
+
         return new ParsedLogs { Faults = faults };
     }
 }

@@ -25,7 +25,7 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
         fault = null;
         var filled = new StringBuilder();
         (value, isSecret) = ("", false);
-        int position = 0;
+        var position = 0;
         while (text.IndexOf("${", position, StringComparison.Ordinal) is >= 0 and int start)
         {
             if (start > position && text[start - 1] == '$')
@@ -34,16 +34,19 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
                 position = start + 2;
                 continue;
             }
-            int end = text.IndexOf('}', start);
-            string reference = end < 0 ? text[start..] : text[start..(end + 1)];
-            if (!TryFetch(reference, out string secret, out fault))
+
+            var end = text.IndexOf('}', start);
+            var reference = end < 0 ? text[start..] : text[start..(end + 1)];
+            if (!TryFetch(reference, out var secret, out fault))
             {
                 return false;
             }
+
             filled.Append(text, position, start - position).Append(secret);
             isSecret = true;
             position = end + 1;
         }
+
         value = filled.Append(text, position, text.Length - position).ToString();
         return true;
     }

@@ -32,7 +32,7 @@ internal static class CompactJson
     /// <summary>Renders into <see cref="EventBuffer.Value"/>.</summary>
     public static void Render(LogEvent logEvent, EventBuffer buffer)
     {
-        Utf8JsonWriter json = buffer.Json;
+        var json = buffer.Json;
         json.WriteStartObject();
         WriteTime(logEvent.Timestamp, json);
         json.WriteString(Template, logEvent.MessageTemplate.Text);
@@ -41,18 +41,22 @@ internal static class CompactJson
         {
             json.WriteString(Level, NameOf(logEvent.Level));
         }
+
         if (logEvent.Exception is { } exception)
         {
             json.WriteString(Error, SafeText.Of(exception));
         }
+
         if (logEvent.TraceId is { } trace)
         {
             json.WriteString(Trace, trace.ToHexString());
         }
+
         if (logEvent.SpanId is { } span)
         {
             json.WriteString(Span, span.ToHexString());
         }
+
         WriteProperties(logEvent.Properties, json);
         json.WriteEndObject();
         json.Flush();
@@ -61,28 +65,31 @@ internal static class CompactJson
     private static void WriteTime(DateTimeOffset time, Utf8JsonWriter json)
     {
         Span<byte> text = stackalloc byte[32];
-        Utf8Formatter.TryFormat(time.UtcDateTime, text, out int length, 'O');
+        Utf8Formatter.TryFormat(time.UtcDateTime, text, out var length, 'O');
         json.WriteString(Time, text[..length]);
     }
 
     private static void WriteRenderings(LogEvent logEvent, EventBuffer buffer)
     {
-        bool hasAny = false;
+        var hasAny = false;
         // An array in fact: as such it is walked without an enumerator on the heap.
-        IEnumerable<MessageTemplateToken> tokens = logEvent.MessageTemplate.Tokens;
-        foreach (MessageTemplateToken token in tokens as MessageTemplateToken[] ?? tokens.ToArray())
+        var tokens = logEvent.MessageTemplate.Tokens;
+        foreach (var token in tokens as MessageTemplateToken[] ?? tokens.ToArray())
         {
             if (token is not PropertyToken { Format: not null } formatted)
             {
                 continue;
             }
+
             if (!hasAny)
             {
                 buffer.Json.WriteStartArray(Renderings);
                 hasAny = true;
             }
+
             buffer.Json.WriteStringValue(Rendering(formatted, logEvent, buffer));
         }
+
         if (hasAny)
         {
             buffer.Json.WriteEndArray();
@@ -109,13 +116,15 @@ internal static class CompactJson
     {
         if (properties is Dictionary<string, LogEventPropertyValue> dictionary)
         {
-            foreach (KeyValuePair<string, LogEventPropertyValue> property in dictionary)
+            foreach (var property in dictionary)
             {
                 WriteProperty(property, json);
             }
+
             return;
         }
-        foreach (KeyValuePair<string, LogEventPropertyValue> property in properties)
+
+        foreach (var property in properties)
         {
             WriteProperty(property, json);
         }

@@ -11,12 +11,12 @@ internal static class TextValue
     public static void Render(ITextFormatter formatter, LogEvent logEvent, EventBuffer buffer)
     {
         formatter.Format(logEvent, buffer.Text);
-        StringBuilder text = buffer.Text.GetStringBuilder();
-        int length = text.Length;
+        var text = buffer.Text.GetStringBuilder();
+        var length = text.Length;
         length -= length > 0 && text[length - 1] == '\n' ? 1 : 0;
         length -= length > 0 && length < text.Length && text[length - 1] == '\r' ? 1 : 0;
         text.Length = length;
-        foreach (ReadOnlyMemory<char> chunk in text.GetChunks())
+        foreach (var chunk in text.GetChunks())
         {
             // A pair of surrogates may lie across two chunks; there is seldom more than one.
             if (chunk.Length == length)
@@ -25,6 +25,7 @@ internal static class TextValue
                 return;
             }
         }
+
         Encoding.UTF8.GetBytes(text.ToString(), buffer.Value);
     }
 }

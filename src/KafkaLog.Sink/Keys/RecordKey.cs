@@ -39,13 +39,13 @@ internal sealed class RecordKey
     /// </summary>
     public bool TryRender(LogEvent logEvent, EventBuffer buffer)
     {
-        foreach (MessageTemplateToken token in _tokens)
+        foreach (var token in _tokens)
         {
             if (token is not PropertyToken property)
             {
                 Encoding.UTF8.GetBytes(token.ToString(), buffer.Key);
             }
-            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out LogEventPropertyValue? value)
+            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out var value)
                 || value is ScalarValue { Value: null })
             {
                 return false;
@@ -60,6 +60,7 @@ internal sealed class RecordKey
                 Encoding.UTF8.GetBytes(buffer.TakeText(), buffer.Key);
             }
         }
+
         return true;
     }
 }

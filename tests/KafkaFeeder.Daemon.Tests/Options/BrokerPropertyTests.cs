@@ -49,7 +49,7 @@ public class BrokerPropertyTests
         "sasl.password refers to the file \"/nowhere/kafka\": cannot be opened: No such file or directory.")]
     public void A_property_that_may_not_be_set_is_refused_with_the_reason(string property, string message)
     {
-        string fault = Assert.Single(Load.Faults(WithProperty(property)));
+        var fault = Assert.Single(Load.Faults(WithProperty(property)));
 
         Assert.Equal($"conf.yaml:8: kafka_brokers.k.properties.{message}", fault);
         Assert.DoesNotContain("hunter2", fault);
@@ -59,10 +59,10 @@ public class BrokerPropertyTests
     public void Secrets_come_from_files_and_variables_and_do_not_show()
     {
         using var folder = new TempFolder();
-        string secret = folder.Write("kafka", "from\nfile\r\n");
+        var secret = folder.Write("kafka", "from\nfile\r\n");
         Environment.SetEnvironmentVariable("KF_TEST_SECRET", "from-env\n");
 
-        FeederOptions options = Load.Good(WithProperty($$"""
+        var options = Load.Good(WithProperty($$"""
             sasl.password: "${file:{{secret}}}"
                   sasl.username: "a-${env:KF_TEST_SECRET}-b"
                   client.id: cost$${5}
@@ -81,7 +81,7 @@ public class BrokerPropertyTests
                 new BrokerProperty("sasl.mechanism", "PLAIN", false),
             ],
             options.BrokerGroups["k"].Properties);
-        string shown = string.Join('\n', EffectiveConfiguration.Of(options)) + string.Join('\n', options.BrokerGroups["k"].Properties);
+        var shown = string.Join('\n', EffectiveConfiguration.Of(options)) + string.Join('\n', options.BrokerGroups["k"].Properties);
         Assert.Contains("[kafka_brokers.k.properties.sasl.password, (hidden)]", shown);
         Assert.Contains("sasl.mechanism, PLAIN", shown);
         Assert.DoesNotContain("from", shown);
@@ -96,7 +96,7 @@ public class BrokerPropertyTests
         folder.Write("empty", "\n");
         var secrets = new SecretResolver("/etc/kf", name => name == "CREDENTIALS_DIRECTORY" ? folder.Path : null);
 
-        Assert.True(secrets.TryResolve("${credential:kafka}", out string value, out bool isSecret, out _));
+        Assert.True(secrets.TryResolve("${credential:kafka}", out var value, out var isSecret, out _));
         Assert.Equal(("from-systemd", true), (value, isSecret));
         Assert.Equal(
             $"refers to the credential \"absent\": \"{folder.Path}/absent\" cannot be opened: No such file or directory; the unit needs "

@@ -58,15 +58,15 @@ public class EffectiveConfigurationTests
     public void A_duration_is_shown_as_it_may_be_written() => Prop.ForAll<long>(milliseconds =>
     {
         var duration = TimeSpan.FromMilliseconds(milliseconds % 1_000_000_000);
-        Assert.True(DurationText.TryParse(DurationText.Format(duration), TimeSpan.FromDays(1), out TimeSpan read));
+        Assert.True(DurationText.TryParse(DurationText.Format(duration), TimeSpan.FromDays(1), out var read));
         Assert.Equal(duration, read);
     }).Check(Config.QuickThrowOnFailure);
 
     [Fact]
     public void A_size_is_shown_as_it_may_be_written() => Prop.ForAll<int, byte>((number, shift) =>
     {
-        long bytes = (long)number << (shift % 20);
-        Assert.True(SizeText.TryParse(SizeText.Format(bytes), out long read));
+        var bytes = (long)number << (shift % 20);
+        Assert.True(SizeText.TryParse(SizeText.Format(bytes), out var read));
         Assert.Equal(bytes, read);
     }).Check(Config.QuickThrowOnFailure);
 

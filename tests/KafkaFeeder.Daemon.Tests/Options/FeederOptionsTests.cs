@@ -27,7 +27,7 @@ public class FeederOptionsTests
     [Fact]
     public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
     {
-        FeederOptions options = Load.Good("""
+        var options = Load.Good("""
             # the shape of a conf.yaml of 2016
             logging:
                 component: "feeder"
@@ -74,7 +74,7 @@ public class FeederOptionsTests
     [Fact]
     public void Every_setting_reaches_its_option()
     {
-        FeederOptions options = Load.Good("""
+        var options = Load.Good("""
             log_dir: logs
             checkpoint_dir: ../state/c
             journal_dir: /state/j
@@ -128,7 +128,7 @@ public class FeederOptionsTests
     [Fact]
     public void What_is_absent_has_the_documented_default()
     {
-        FeederOptions options = Load.Good(Load.Mandatory);
+        var options = Load.Good(Load.Mandatory);
 
         Assert.Null(options.Logging);
         Assert.Equal(TimeSpan.FromSeconds(15), options.Watcher.Interval);
@@ -286,7 +286,7 @@ public class FeederOptionsTests
     public void An_absent_file_is_a_fault_with_the_systems_reason()
     {
         using var folder = new TempFolder();
-        string path = Path.Combine(folder.Path, "conf.yaml");
+        var path = Path.Combine(folder.Path, "conf.yaml");
         var faults = new List<ConfigFault>();
 
         Assert.Null(ConfigLoader.Load(path, faults));
@@ -297,11 +297,11 @@ public class FeederOptionsTests
     public void A_file_is_read_from_the_disk_and_relative_paths_start_at_its_folder()
     {
         using var folder = new TempFolder();
-        string path =
+        var path =
             folder.Write("conf.yaml", "log_dir: logs\r\ncheckpoint_dir: c\r\njournal_dir: j\r\nkafka_brokers: { k: [\"a:1\"] }\r\n");
         var faults = new List<ConfigFault>();
 
-        FeederOptions? options = ConfigLoader.Load(path, faults);
+        var options = ConfigLoader.Load(path, faults);
 
         Assert.Empty(faults);
         Assert.Equal(Path.Combine(folder.Path, "logs"), options!.LogDir);

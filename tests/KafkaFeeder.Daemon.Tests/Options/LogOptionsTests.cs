@@ -12,7 +12,7 @@ public class LogOptionsTests
     [Fact]
     public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
     {
-        ParsedLogs parsed = Load.Logs("""
+        var parsed = Load.Logs("""
             # shape of a kafkafeeder.yaml of 2016
             topics:
                 # a group
@@ -46,7 +46,7 @@ public class LogOptionsTests
     [Fact]
     public void Every_setting_reaches_its_option()
     {
-        ParsedLogs parsed = Load.Logs("""
+        var parsed = Load.Logs("""
             topics:
               app:
                 topic: t
@@ -85,7 +85,7 @@ public class LogOptionsTests
     [Fact]
     public void What_is_absent_has_the_documented_default()
     {
-        LogOptions log = Assert.Single(Load.Logs(Minimal).Logs);
+        var log = Assert.Single(Load.Logs(Minimal).Logs);
 
         Assert.Null(log.Retention);
         Assert.Equal(AckLevel.AllInSync, log.Ack);
@@ -168,7 +168,7 @@ public class LogOptionsTests
     [Fact]
     public void A_fault_in_one_entry_leaves_the_others_good()
     {
-        ParsedLogs parsed = Load.Logs("""
+        var parsed = Load.Logs("""
             topics:
               good: { topic: t, broker: b }
               bad: { topic: t, ack: 7 }
@@ -192,7 +192,7 @@ public class LogOptionsTests
     [Fact]
     public void Of_a_component_listed_twice_the_first_holds()
     {
-        ParsedLogs parsed = Load.Logs("topics:\n  a: { topic: t1, broker: b }\n  a: { topic: t2, broker: b }");
+        var parsed = Load.Logs("topics:\n  a: { topic: t1, broker: b }\n  a: { topic: t2, broker: b }");
 
         Assert.Equal("t1", Assert.Single(parsed.Logs).Topic);
         Assert.Equal(["kafkafeeder.yaml:3: topics.a is given twice; it is on line 2 already."], Load.Shortened(parsed.Faults));
@@ -211,7 +211,7 @@ public class LogOptionsTests
         "kafkafeeder.yaml:3: not valid YAML: While scanning a quoted scalar, found unexpected end of stream.")]
     public void A_file_that_is_half_written_says_nothing_about_its_logs(string text, string message)
     {
-        ParsedLogs parsed = Load.Logs(text);
+        var parsed = Load.Logs(text);
 
         Assert.False(parsed.FileReadable);
         Assert.Empty(parsed.Logs);
@@ -221,7 +221,7 @@ public class LogOptionsTests
     [Fact]
     public void No_topics_at_all_is_something_one_may_want()
     {
-        ParsedLogs parsed = Load.Logs("topics: {}");
+        var parsed = Load.Logs("topics: {}");
 
         Assert.True(parsed.FileReadable);
         Assert.Empty(parsed.Faults);
@@ -230,9 +230,9 @@ public class LogOptionsTests
     [Fact]
     public void A_broker_that_is_no_group_moves_the_log_to_the_faulty()
     {
-        ParsedLogs parsed = Load.Logs("topics:\n  a: { topic: t, broker: kafka }\n  b:\n    topic: t\n    broker: kafak\n");
+        var parsed = Load.Logs("topics:\n  a: { topic: t, broker: kafka }\n  b:\n    topic: t\n    broker: kafak\n");
 
-        ParsedLogs checkedLogs = BrokerGroupCheck.Apply(parsed, ["kafka", "other"]);
+        var checkedLogs = BrokerGroupCheck.Apply(parsed, ["kafka", "other"]);
 
         Assert.Equal("a", Assert.Single(checkedLogs.Logs).Component);
         Assert.Equal(["b"], checkedLogs.FaultyComponents);
@@ -252,7 +252,7 @@ public class LogOptionsTests
     [InlineData("directory: x")]
     public void A_reload_sees_what_changed_and_not_where_it_stands(string setting)
     {
-        LogOptions before = Assert.Single(Load.Logs(Minimal).Logs);
+        var before = Assert.Single(Load.Logs(Minimal).Logs);
 
         Assert.True(before.HasSameSettings(Assert.Single(Load.Logs("# moved down\n\n" + Minimal).Logs)));
         Assert.False(before.HasSameSettings(Assert.Single(Load.Logs($"{Minimal}    {setting}").Logs)));
@@ -262,8 +262,8 @@ public class LogOptionsTests
     public void The_directory_of_a_linked_file_is_the_links()
     {
         using var folder = new TempFolder();
-        string real = folder.Write("shared/kafkafeeder.yaml", Minimal);
-        string link = Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "app")).FullName, "kafkafeeder.yaml");
+        var real = folder.Write("shared/kafkafeeder.yaml", Minimal);
+        var link = Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "app")).FullName, "kafkafeeder.yaml");
         File.CreateSymbolicLink(link, real);
 
         Assert.Equal(Path.Combine(folder.Path, "app"), Assert.Single(ConfigLoader.LoadLogs(link).Logs).Directory);

@@ -55,7 +55,7 @@ public sealed class HostileBlockTests
             Assert.True(found is null || plain.AsSpan().StartsWith(found), $"{bytes} of {block.WrittenCount} bytes");
         }
 
-        foreach (byte[] behind in (byte[][])[[0], [0xff], [0x1f, 0x8b], new byte[100], block.WrittenSpan.ToArray()])
+        foreach (var behind in (byte[][])[[0], [0xff], [0x1f, 0x8b], new byte[100], block.WrittenSpan.ToArray()])
         {
             var found = Decompress(codec, [.. block.WrittenSpan, .. behind]);
             Assert.True(found is null || found.AsSpan().StartsWith(plain));

@@ -156,7 +156,7 @@ public sealed class RecordBatchTests
         for (var position = RecordBatchHeader.Bytes; position < batch.Length; position++)
         {
             Assert.False(IsWhole(decoder, batch.AsSpan(0, position)) && position < batch.Length - GzipEndBytes);
-            foreach (byte flip in (byte[])[0x01, 0x40, 0xff])
+            foreach (var flip in (byte[])[0x01, 0x40, 0xff])
             {
                 var damaged = (byte[])batch.Clone();
                 damaged[position] ^= flip;
@@ -176,7 +176,7 @@ public sealed class RecordBatchTests
         var refused = 0;
         for (var position = RecordBatchHeader.Bytes - 4; position < batch.Length; position++)
         {
-            foreach (byte flip in (byte[])[0x01, 0x80, 0xff])
+            foreach (var flip in (byte[])[0x01, 0x80, 0xff])
             {
                 var damaged = (byte[])batch.Clone();
                 damaged[position] ^= flip;

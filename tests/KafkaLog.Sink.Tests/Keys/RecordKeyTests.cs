@@ -46,7 +46,7 @@ public class RecordKeyTests
 
     private static string? Render(KafkaLogSinkOptions options)
     {
-        EventBuffer buffer = EventBuffer.Rent();
+        var buffer = EventBuffer.Rent();
         try
         {
             return RecordKey.From(options)!.TryRender(Event, buffer) ? Encoding.UTF8.GetString(buffer.Key.WrittenSpan) : null;

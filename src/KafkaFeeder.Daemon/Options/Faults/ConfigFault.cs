@@ -18,8 +18,8 @@ public sealed record ConfigFault(string File, int Line, string Key, string Text)
     /// </summary>
     public override string ToString()
     {
-        string file = Quote.Plain(File, MaxPathShown);
-        string place = Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"{file}:{Line}: ") : $"{file}: ";
+        var file = Quote.Plain(File, MaxPathShown);
+        var place = Line > 0 ? string.Create(CultureInfo.InvariantCulture, $"{file}:{Line}: ") : $"{file}: ";
         return Key.Length > 0 ? $"{place}{Key} {Text}" : place + Text;
     }
 }

@@ -17,7 +17,7 @@ internal sealed class FaultCollector(string file, List<ConfigFault> list)
     public void Add(int line, string key, string text)
     {
         Count++;
-        int listed = list.Count - _firstIndex;
+        var listed = list.Count - _firstIndex;
         if (listed < MaxListed)
         {
             list.Add(new ConfigFault(file, line, key, text));

@@ -18,12 +18,13 @@ internal static class Quote
     public static string Plain(string text, int maxShown = MaxShown)
     {
         var shown = new StringBuilder();
-        foreach (char c in text)
+        foreach (var c in text)
         {
             if (shown.Length >= maxShown)
             {
                 return shown.Append('…').ToString();
             }
+
             if (IsUnprintable(c))
             {
                 shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
@@ -33,6 +34,7 @@ internal static class Quote
                 shown.Append(c);
             }
         }
+
         return shown.ToString();
     }
 

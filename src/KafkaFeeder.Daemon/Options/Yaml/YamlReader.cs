@@ -38,14 +38,16 @@ internal sealed class YamlReader
             faults.Add(line, "", $"the file has the control character 0x{(int)found:x2}; is it damaged, or not a text file?");
             return null;
         }
+
         var reader = new YamlReader(text);
         try
         {
-            YamlNode? root = reader.ReadDocument();
+            var root = reader.ReadDocument();
             if (root is null)
             {
                 faults.Add(0, "", "the file is empty.");
             }
+
             return root;
         }
         catch (RefusedYamlException refused)
@@ -55,8 +57,8 @@ internal sealed class YamlReader
         catch (YamlException broken)
         {
             // A tab or a missing quotation mark is noticed some lines below the place that it began at.
-            long noticedLine = Math.Max(broken.End.Line, reader._scanner.CurrentPosition.Line);
-            string end = noticedLine > broken.Start.Line
+            var noticedLine = Math.Max(broken.End.Line, reader._scanner.CurrentPosition.Line);
+            var end = noticedLine > broken.Start.Line
                 ? string.Create(CultureInfo.InvariantCulture, $" (noticed on line {noticedLine})")
                 : "";
             faults.Add((int)broken.Start.Line, "", $"not valid YAML{end}: {Quote.Plain(broken.Message, MaxMessageShown)}");
@@ -67,14 +69,15 @@ internal sealed class YamlReader
             // a plain scalar that goes on with an alias on the next line. Found by feeding it random text.
             faults.Add((int)reader._scanner.CurrentPosition.Line, "", "not valid YAML: the parser makes nothing of what stands here.");
         }
+
         return null;
     }
 
     /// <summary>The scanner takes a NUL for the end of the file: what follows would be lost without a word.</summary>
     private static (int Line, char Found)? FindControlCharacter(string text)
     {
-        int line = 1;
-        foreach (char c in text)
+        var line = 1;
+        foreach (var c in text)
         {
             if (c == '\n')
             {
@@ -85,6 +88,7 @@ internal sealed class YamlReader
                 return (line, c);
             }
         }
+
         return null;
     }
 
@@ -95,12 +99,14 @@ internal sealed class YamlReader
         {
             return null;
         }
-        YamlNode root = ReadNode(Next());
+
+        var root = ReadNode(Next());
         Expect<DocumentEnd>();
         if (Next() is DocumentStart second)
         {
             throw new RefusedYamlException(second, "a second document begins here; expected one document a file.");
         }
+
         return root is YamlScalar { IsNull: true } ? null : root;
     }
 
@@ -110,14 +116,17 @@ internal sealed class YamlReader
         {
             throw new RefusedYamlException(start, "aliases (*name) are not supported; write the value out.");
         }
+
         if (start is NodeEvent { Anchor.IsEmpty: false })
         {
             throw new RefusedYamlException(start, "anchors (&name) are not supported; write the value out.");
         }
+
         if (start is NodeEvent { Tag.IsEmpty: false })
         {
             throw new RefusedYamlException(start, "tags (!name) are not supported; remove it.");
         }
+
         return start switch
         {
             Scalar scalar => new YamlScalar(LineOf(scalar), scalar.Value, scalar.Style == ScalarStyle.Plain),
@@ -131,10 +140,11 @@ internal sealed class YamlReader
     {
         Enter(start);
         var items = new List<YamlNode>();
-        for (ParsingEvent next = Next(); next is not SequenceEnd; next = Next())
+        for (var next = Next(); next is not SequenceEnd; next = Next())
         {
             items.Add(ReadNode(next));
         }
+
         _depth--;
         return new YamlSequence(LineOf(start), items);
     }
@@ -143,14 +153,16 @@ internal sealed class YamlReader
     {
         Enter(start);
         var entries = new List<YamlEntry>();
-        for (ParsingEvent next = Next(); next is not MappingEnd; next = Next())
+        for (var next = Next(); next is not MappingEnd; next = Next())
         {
             if (ReadNode(next) is not YamlScalar key)
             {
                 throw new RefusedYamlException(next, "a key must be a single word, not a list or a map.");
             }
+
             entries.Add(new YamlEntry(key.Line, key.Value, ReadNode(Next())));
         }
+
         _depth--;
         return new YamlMap(LineOf(start), entries);
     }
@@ -169,7 +181,7 @@ internal sealed class YamlReader
 
     private void Expect<T>() where T : ParsingEvent
     {
-        ParsingEvent found = Next();
+        var found = Next();
         if (found is not T)
         {
             throw new RefusedYamlException(found, $"expected {typeof(T).Name}, found {found.GetType().Name}.");
