@@ -4,7 +4,7 @@ using System.Globalization;
 namespace KafkaFeeder.Units;
 
 /// <summary>
-/// <c>500ms</c>, <c>1s</c>, <c>90m</c>, <c>24h</c>, <c>7d</c>, <c>1h30m</c> (the original took Go's durations), or
+/// <c>500ms</c>, <c>1s</c>, <c>90m</c>, <c>24h</c>, <c>7d</c>, <c>1h30m</c> (the original accepted Go's durations), or
 /// a bare number in the unit that the setting has by tradition.
 /// </summary>
 internal static class DurationText
@@ -26,9 +26,9 @@ internal static class DurationText
         ("d", TimeSpan.TicksPerDay),
     ];
 
-    /// <param name="text">What stands in the file.</param>
+    /// <param name="text">The text in the file.</param>
     /// <param name="bareUnit">What 1 means without a unit.</param>
-    /// <param name="duration">Rounded towards zero to 100 ns; what exceeds TimeSpan is its largest or smallest value.</param>
+    /// <param name="duration">Rounded towards zero to 100 ns; beyond the range of TimeSpan it is the largest or smallest value.</param>
     public static bool TryParse(string text, TimeSpan bareUnit, out TimeSpan duration)
     {
         duration = default;

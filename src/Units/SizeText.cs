@@ -13,7 +13,7 @@ internal static class SizeText
         ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1),
     ];
 
-    /// <param name="text">What stands in the file.</param>
+    /// <param name="text">The text in the file.</param>
     /// <param name="bytes">Rounded towards zero.</param>
     public static bool TryParse(string text, out long bytes)
     {

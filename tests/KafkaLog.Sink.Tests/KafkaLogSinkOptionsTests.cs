@@ -57,8 +57,8 @@ public class KafkaLogSinkOptionsTests
     [InlineData("{{{OrderId}}}", null)]
     [InlineData("orders", ", which names no property; it must name one, such as {OrderId}.")]
     [InlineData("{{OrderId}}", ", which names no property; it must name one, such as {OrderId}.")]
-    [InlineData("{Order Id}", ": what stands in one of its braces is no property's name; " + Expected)]
-    [InlineData("{Order}-{}", ": what stands in one of its braces is no property's name; " + Expected)]
+    [InlineData("{Order Id}", ": the text in one of its braces is not a property name; " + Expected)]
+    [InlineData("{Order}-{}", ": the text in one of its braces is not a property name; " + Expected)]
     public void A_key_template_names_properties(string template, string? fault)
     {
         var options = new KafkaLogSinkOptions { Directory = "d", Component = "c", KeyTemplate = template };

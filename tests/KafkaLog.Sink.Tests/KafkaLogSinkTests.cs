@@ -300,11 +300,11 @@ public class KafkaLogSinkTests
             logger.Information("{N}", i);
         }
 
-        Assert.Contains("an event waits in memory until the disk takes it: ", selfLog.All[0]);
+        Assert.Contains("an event waits in memory until the disk accepts writes: ", selfLog.All[0]);
         Assert.Equal(0, sink.LostEvents);
 
         File.Delete(directory);
-        bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 that waited are written"));
+        bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 events that waited are written"));
         Eventually.Holds(IsTold);
         Assert.Equal(10, Written.In(directory, "orders").Count);
         Assert.Equal(10, sink.WrittenEvents);

@@ -9,7 +9,7 @@ namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>
 /// Reads <c>kafka_brokers</c>: group names, each with a list of addresses (as in the original), or with
-/// <c>brokers:</c> and <c>properties:</c>. No message has the value of a property in it: it could be a secret.
+/// <c>brokers:</c> and <c>properties:</c>. No message contains the value of a property: it could be a secret.
 /// </summary>
 internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
 {
@@ -24,7 +24,7 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
             var path = map!.PathOf(entry.Key);
             if (!NameRule.IsValid(entry.Key))
             {
-                faults.Add(entry.Line, path, $"is no name for a broker group; expected {NameRule.Expected}.");
+                faults.Add(entry.Line, path, $"is not a name for a broker group; expected {NameRule.Expected}.");
             }
             else if (groups.ContainsKey(entry.Key))
             {
@@ -114,7 +114,7 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
         {
             if (!BrokerPropertyRule.IsName(entry.Key))
             {
-                map.Fault(entry.Key, "is no name of a librdkafka property.");
+                map.Fault(entry.Key, "is not the name of a librdkafka property.");
             }
             else if (entry.Value is not YamlScalar { IsNull: false } scalar)
             {

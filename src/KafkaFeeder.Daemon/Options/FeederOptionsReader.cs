@@ -21,7 +21,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
 
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
 
-    /// <summary>Whatever was found; of use only if no fault was added.</summary>
+    /// <summary>Returns what was found; usable only if no fault was added.</summary>
     public FeederOptions Read(YamlNode root)
     {
         var map = new MapReader(root, "", faults);
@@ -29,8 +29,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         {
             SourceFile = file,
             LogDir = Directory(map, "log_dir", "the directory whose logs are shipped"),
-            CheckpointDir = Directory(map, "checkpoint_dir", "the directory for what Kafka has confirmed"),
-            JournalDir = Directory(map, "journal_dir", "the directory for what has been read"),
+            CheckpointDir = Directory(map, "checkpoint_dir", "the directory for checkpoints, which say what Kafka has acknowledged"),
+            JournalDir = Directory(map, "journal_dir", "the directory for the journal, which says what was sent"),
             Logging = map.Section("logging") is { } logging ? ReadLogging(logging) : null,
             BrokerGroups = ReadBrokerGroups(map),
             Permissions = map.Section("permissions") is { } permissions ? ReadPermissions(permissions) : [],
@@ -206,7 +206,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             {
                 if (hekad.Has(key))
                 {
-                    warnings.Add(hekad.LineOf(key), hekad.PathOf(key), "has no meaning here: there is no hekad; the line can go.");
+                    warnings.Add(hekad.LineOf(key), hekad.PathOf(key), "has no meaning here: there is no hekad; remove the line.");
                 }
             }
 
@@ -240,7 +240,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         {
             var hint = NearMiss.Hint(group, [.. options.BrokerGroups.Keys]);
             var path = $"permissions.{Quote.Plain(permission.Directory)}.brokers";
-            faults.Add(map.LineOf("permissions"), path, $"has {Quote.Value(group)}, which is no broker group{hint}");
+            faults.Add(map.LineOf("permissions"), path, $"has {Quote.Value(group)}, which is not a broker group{hint}");
         }
     }
 
@@ -257,8 +257,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
             }
             else if (key != "log_dir" && options.LogDir.StartsWith(path + "/", StringComparison.Ordinal) && path.Length > 0)
             {
-                map.Fault("log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: what lies there is never a log. Put one "
-                    + $"of them elsewhere.");
+                map.Fault(
+                    "log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: nothing there is shipped. Move one of them.");
             }
             else if (key != "log_dir" && path.StartsWith(options.LogDir + "/", StringComparison.Ordinal) && options.LogDir.Length > 0)
             {
@@ -267,7 +267,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         }
     }
 
-    /// <summary>Strict, for the framework takes "8796" for the address 0.0.34.92.</summary>
+    /// <summary>Strict, because the framework reads "8796" as the address 0.0.34.92.</summary>
     private static IPEndPoint? ListenAddress(string text)
     {
         var colon = text.LastIndexOf(':');

@@ -10,14 +10,14 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    // A millisecond: shorter than any, longer than nothing. 100 years: beyond that it is a slip of the finger.
+    // At least a millisecond: short, but not zero. At most 100 years: more is a typing error.
     private static readonly TimeSpan ShortestRetention = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestRetention = TimeSpan.FromDays(36_525);
 
     private readonly List<LogOptions> _logs = [];
     private readonly List<string> _faulty = [];
 
-    /// <summary>The entries; null when the file does not have the form to have any.</summary>
+    /// <summary>The entries; null if the file has no map of topics.</summary>
     public (IReadOnlyList<LogOptions> Logs, IReadOnlyList<string> Faulty)? Read(YamlNode root)
     {
         var map = new MapReader(root, "", faults);
@@ -45,7 +45,7 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
         var faultsBefore = faults.Count;
         if (!SegmentName.IsValidComponent(entry.Key))
         {
-            faults.Add(entry.Line, path, $"is no name for a component; expected {NameRule.ExpectedComponent}.");
+            faults.Add(entry.Line, path, $"is not a name for a component; expected {NameRule.ExpectedComponent}.");
         }
 
         var map = new MapReader(entry.Value with { Line = entry.Line }, path, faults);

@@ -7,17 +7,17 @@ using Serilog.Parsing;
 namespace KafkaLog.Sink.Formatting;
 
 /// <summary>
-/// An event as one object of compact JSON, the form that is known as CLEF:
+/// Renders an event as one object of compact JSON, known as CLEF:
 /// <list type="table">
 /// <item><term>@t</term><description>time, UTC, ISO 8601 to 100 ns</description></item>
 /// <item><term>@mt</term><description>the message template</description></item>
-/// <item><term>@r</term><description>the renderings of those of its tokens that have a format, in order; absent if none
-/// has</description></item>
+/// <item><term>@r</term><description>the renderings of the template's tokens that have a format, in order; absent if there
+/// are none</description></item>
 /// <item><term>@l</term><description>level; absent when Information</description></item>
 /// <item><term>@x</term><description>exception with its stack trace; absent if none</description></item>
 /// <item><term>@tr, @sp</term><description>trace and span; absent if none</description></item>
 /// </list>
-/// and the event's properties by their names; one that begins with @ has it doubled. Always valid JSON in valid UTF-8.
+/// and the event's properties by name; a leading @ in a name is doubled. Always valid JSON in valid UTF-8.
 /// </summary>
 internal static class CompactJson
 {
@@ -72,7 +72,7 @@ internal static class CompactJson
     private static void WriteRenderings(LogEvent logEvent, EventBuffer buffer)
     {
         var hasAny = false;
-        // An array in fact: as such it is walked without an enumerator on the heap.
+        // It is an array: cast to one, it is enumerated without an allocation.
         var tokens = logEvent.MessageTemplate.Tokens;
         foreach (var token in tokens as MessageTemplateToken[] ?? tokens.ToArray())
         {
@@ -103,7 +103,7 @@ internal static class CompactJson
             token.Render(logEvent.Properties, buffer.Text, CultureInfo.InvariantCulture);
             return buffer.TakeText();
         }
-#pragma warning disable CA1031 // A format that does not suit its value may throw anything; the event must not be lost for it.
+#pragma warning disable CA1031 // A format that does not suit its value may throw anything; the event must not be lost because of that.
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -123,7 +123,7 @@ internal static class JsonValue
         }
     }
 
-    /// <summary>What JSON has no form of its own for: times, identifiers, not-a-number, anybody's types.</summary>
+    /// <summary>Values that JSON has no form for: times, identifiers, not-a-number, any other type.</summary>
     private static void WriteAsText(object value, Utf8JsonWriter json)
     {
         Span<byte> text = stackalloc byte[64];

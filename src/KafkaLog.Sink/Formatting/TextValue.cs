@@ -4,7 +4,7 @@ using Serilog.Formatting;
 
 namespace KafkaLog.Sink.Formatting;
 
-/// <summary>An event in the form of somebody's text formatter.</summary>
+/// <summary>Renders an event with a text formatter.</summary>
 internal static class TextValue
 {
     /// <summary>Renders into <see cref="EventBuffer.Value"/>, without the newline that formatters end a line with.</summary>
@@ -18,7 +18,7 @@ internal static class TextValue
         text.Length = length;
         foreach (var chunk in text.GetChunks())
         {
-            // A pair of surrogates may lie across two chunks; there is seldom more than one.
+            // A surrogate pair may be split between two chunks. There is seldom more than one chunk.
             if (chunk.Length == length)
             {
                 Encoding.UTF8.GetBytes(chunk.Span, buffer.Value);

@@ -23,7 +23,9 @@ public class BrokerPropertyTests
         "delivery.timeout.ms: 1",
         "delivery.timeout.ms may only be 0 (no limit): records are retried without a limit; a limit would drop them when the brokers are "
             + "away for longer.")]
-    [InlineData("enable.idempotence: true", "enable.idempotence may only be set to false: it is on by itself where the brokers have it.")]
+    [InlineData(
+        "enable.idempotence: true",
+        "enable.idempotence may only be set to false: KafkaFeeder turns it on where the brokers support it.")]
     [InlineData("transactional.id: x", "transactional.id may not be set here: KafkaFeeder uses no transactions.")]
     [InlineData(
         "max.in.flight: 1",
@@ -37,10 +39,10 @@ public class BrokerPropertyTests
         "queue.buffering.max.messages may not be set here: what is in flight is bounded in bytes; set shipper.max_in_flight.")]
     [InlineData("sasl.password: [hunter2]", "sasl.password is a list; expected a single value.")]
     [InlineData("sasl.password:", "sasl.password is empty; expected a single value.")]
-    [InlineData("\"bad name\": hunter2", "bad name is no name of a librdkafka property.")]
+    [InlineData("\"bad name\": hunter2", "bad name is not the name of a librdkafka property.")]
     [InlineData(
         "sasl.password: \"${fil:x}hunter2\"",
-        "sasl.password has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
+        "sasl.password has a ${ that is not one of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
     [InlineData(
         "sasl.password: \"${env:KF_TEST_ABSENT}\"",
         "sasl.password refers to the environment variable \"KF_TEST_ABSENT\", which is not set.")]
@@ -117,7 +119,7 @@ public class BrokerPropertyTests
     [InlineData("..")]
     [InlineData("a/b")]
     public void No_name_of_a_credential_leads_out_of_the_directory(string name) => Assert.Equal(
-        $"refers to the credential \"{name}\": that is no name of a credential.",
+        $"refers to the credential \"{name}\": that is not a name for a credential.",
         Fault(new SecretResolver("/etc/kf", _ => "/run/credentials"), $"${{credential:{name}}}"));
 
     private static string? Fault(SecretResolver secrets, string text) =>

@@ -64,9 +64,9 @@ public class FeederOptionsTests
         Assert.Equal(TimeSpan.FromHours(12), options.Cleaner.Interval);
         Assert.Equal(
             [
-                "conf.yaml:10: hekad.main_conf_path has no meaning here: there is no hekad; the line can go.",
-                "conf.yaml:11: hekad.bin_path has no meaning here: there is no hekad; the line can go.",
-                "conf.yaml:12: hekad.conf_dir has no meaning here: there is no hekad; the line can go.",
+                "conf.yaml:10: hekad.main_conf_path has no meaning here: there is no hekad; remove the line.",
+                "conf.yaml:11: hekad.bin_path has no meaning here: there is no hekad; remove the line.",
+                "conf.yaml:12: hekad.conf_dir has no meaning here: there is no hekad; remove the line.",
             ],
             Load.Shortened(options.Warnings));
     }
@@ -163,7 +163,7 @@ public class FeederOptionsTests
         + "100000.")]
     [InlineData("permissions: { /logs/a: { topics: [\"a b\"] } }", "conf.yaml:5: permissions./logs/a.topics has \"a b\"; expected the "
         + "name of a topic, or its beginning and a * at the end.")]
-    [InlineData("permissions: { /logs/a: { brokers: [kafak] } }", "conf.yaml:5: permissions./logs/a.brokers has \"kafak\", which is no "
+    [InlineData("permissions: { /logs/a: { brokers: [kafak] } }", "conf.yaml:5: permissions./logs/a.brokers has \"kafak\", which is not a "
         + "broker group; did you mean kafka?")]
     [InlineData("permissions: { /logs/a: { topic: [a] } }", "conf.yaml:5: permissions./logs/a.topic is not a setting; did you mean "
         + "topics?")]
@@ -245,8 +245,8 @@ public class FeederOptionsTests
     [InlineData("{ kafka: [[a]] }", "conf.yaml:4: kafka_brokers.kafka[0] is a list; expected host:port such as kafka1:9092.")]
     [InlineData(
         "{ \"a b\": [\"a:1\"] }",
-        "conf.yaml:4: kafka_brokers.a b is no name for a broker group; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or "
-            + ".. alone).")]
+        "conf.yaml:4: kafka_brokers.a b is not a name for a broker group; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . "
+            + "or .. alone).")]
     [InlineData(
         "{ kafka: { properties: {} } }",
         "conf.yaml:4: kafka_brokers.kafka.brokers is missing; expected a list such as [kafka1:9092, kafka2:9092].")]
@@ -263,8 +263,8 @@ public class FeederOptionsTests
     [Fact]
     public void All_faults_come_at_once_in_the_order_of_the_file() => Assert.Equal(
         [
-            "conf.yaml:1: checkpoint_dir is missing; expected the directory for what Kafka has confirmed.",
-            "conf.yaml:1: journal_dir is missing; expected the directory for what has been read.",
+            "conf.yaml:1: checkpoint_dir is missing; expected the directory for checkpoints, which say what Kafka has acknowledged.",
+            "conf.yaml:1: journal_dir is missing; expected the directory for the journal, which says what was sent.",
             "conf.yaml:2: watcher.interval is \"soon\"; expected a duration such as 500ms, 30s, 15m, 24h or 7d.",
             "conf.yaml:3: retention is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, kafka_brokers, log_dir, "
                 + "logging, permissions, quarantine, shipper, status, watcher.",

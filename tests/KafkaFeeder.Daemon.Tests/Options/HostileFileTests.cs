@@ -23,7 +23,7 @@ public class HostileFileTests
     [InlineData("topics:\n  a: *x\n", "kafkafeeder.yaml:2: aliases (*name) are not supported; write the value out.")]
     [InlineData("topics: !!map {}\n", "kafkafeeder.yaml:1: tags (!name) are not supported; remove it.")]
     [InlineData("topics: !Foo\n  a: b\n", "kafkafeeder.yaml:1: tags (!name) are not supported; remove it.")]
-    [InlineData("topics: {}\n---\ntopics: {}\n", "kafkafeeder.yaml:2: a second document begins here; expected one document a file.")]
+    [InlineData("topics: {}\n---\ntopics: {}\n", "kafkafeeder.yaml:2: a second document begins here; expected one document per file.")]
     [InlineData("topics: {}\n? [a]\n: b\n", "kafkafeeder.yaml:2: a key must be a single word, not a list or a map.")]
     [InlineData(
         "topics:\n\ta: b\n",
@@ -128,8 +128,8 @@ public class HostileFileTests
 
     [Fact]
     public void A_name_that_forges_a_log_line_is_shown_escaped() => Assert.Contains(
-        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 200 of the characters a-z A-Z 0-9 . "
-            + "_ - (and not . or .. alone).",
+        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is not a name for a component; expected 1 to 200 of the characters a-z A-Z "
+            + "0-9 . _ - (and not . or .. alone).",
         Load.Shortened(Load.Logs("topics:\n  \"a\\n\\e[31mfaked\": { topic: t, broker: b }").Faults));
 
     [Fact]

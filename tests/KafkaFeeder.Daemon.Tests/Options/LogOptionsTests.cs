@@ -155,7 +155,7 @@ public class LogOptionsTests
             [$"kafkafeeder.yaml:3: topics.app.topic is \"{name}\"; expected 1 to 249 {expected}"],
             Load.Shortened(Load.Logs($"topics:\n  app:\n    topic: '{name}'\n    broker: b").Faults));
         Assert.Equal(
-            [$"kafkafeeder.yaml:2: topics.{name} is no name for a component; expected 1 to 200 {expected}"],
+            [$"kafkafeeder.yaml:2: topics.{name} is not a name for a component; expected 1 to 200 {expected}"],
             Load.Shortened(Load.Logs($"topics:\n  '{name}':\n    topic: t\n    broker: b").Faults));
     }
 
@@ -237,7 +237,7 @@ public class LogOptionsTests
         Assert.Equal("a", Assert.Single(checkedLogs.Logs).Component);
         Assert.Equal(["b"], checkedLogs.FaultyComponents);
         Assert.Equal(
-            ["kafkafeeder.yaml:5: topics.b.broker is \"kafak\", which is no broker group of conf.yaml; did you mean kafka?"],
+            ["kafkafeeder.yaml:5: topics.b.broker is \"kafak\", which is not a broker group of conf.yaml; did you mean kafka?"],
             Load.Shortened(checkedLogs.Faults));
         Assert.Equal(checkedLogs.Logs, BrokerGroupCheck.Apply(checkedLogs, ["kafka"]).Logs);
     }

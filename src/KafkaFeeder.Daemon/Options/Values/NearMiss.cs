@@ -6,7 +6,7 @@ internal static class NearMiss
     /// <summary>No key or name of ours is longer; bounds the work on a hostile word.</summary>
     private const int MaxLength = 64;
 
-    /// <summary><c>; did you mean shipper?</c>, or the list of what is known when nothing is close.</summary>
+    /// <summary><c>; did you mean shipper?</c>, or the list of known words if none is close.</summary>
     public static string Hint(string word, IReadOnlyCollection<string> known) => Find(word, known) is { } near
         ? $"; did you mean {near}?"
         : $"; known here: {string.Join(", ", known.Order(StringComparer.Ordinal).Take(20))}.";

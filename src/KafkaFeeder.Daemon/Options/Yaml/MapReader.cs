@@ -8,8 +8,8 @@ using KafkaFeeder.Units;
 namespace KafkaFeeder.Daemon.Options.Yaml;
 
 /// <summary>
-/// Reads the typed settings of one map. A wrong value is one fault, and the default is returned so that reading goes
-/// on and finds the others. Keys that nobody asked for are faults at <see cref="Finish"/>: every read names one.
+/// Reads the typed settings of one map. A wrong value is one fault, and the default is returned, so that reading continues
+/// and finds the other faults. Every read names a key; keys that were never read are faults at <see cref="Finish"/>.
 /// </summary>
 internal sealed class MapReader
 {
@@ -39,14 +39,14 @@ internal sealed class MapReader
         }
     }
 
-    /// <summary>The entries in the order of the file, for maps whose keys the user invents. They count as asked for.</summary>
+    /// <summary>The entries in the order of the file, for maps whose keys the user invents. They count as read.</summary>
     public IEnumerable<YamlEntry> AllEntries()
     {
         _asked.UnionWith(_entries.Keys);
         return _entries.Values.OrderBy(entry => entry.Line);
     }
 
-    /// <summary>The path of a key in this map, as messages say it.</summary>
+    /// <summary>The path of a key in this map, as messages show it.</summary>
     public string PathOf(string key) => _path.Length > 0 ? $"{_path}.{Quote.Plain(key)}" : Quote.Plain(key);
 
     /// <summary>The line of the key, or of the map where the key is absent.</summary>
@@ -61,7 +61,7 @@ internal sealed class MapReader
     /// <summary>The value of the key, whatever it is, or null.</summary>
     public YamlNode? Node(string key) => Has(key) ? _entries[key].Value : null;
 
-    /// <summary>A section of its own; null when the key is absent.</summary>
+    /// <summary>A nested section; null when the key is absent.</summary>
     public MapReader? Section(string key) => Node(key) is { } node ? new MapReader(node, PathOf(key), _faults) : null;
 
     public void Fault(string key, string text) => _faults.Add(LineOf(key), PathOf(key), text);
@@ -226,7 +226,7 @@ internal sealed class MapReader
         return absent;
     }
 
-    /// <summary>Reports the keys that are no settings.</summary>
+    /// <summary>Reports the keys that are not settings.</summary>
     public void Finish()
     {
         foreach (var entry in _entries.Values.Where(entry => !_asked.Contains(entry.Key)).OrderBy(entry => entry.Line))
@@ -244,7 +244,7 @@ internal sealed class MapReader
         }
     }
 
-    /// <summary>Lone surrogates count as unprintable: they do not survive the way into a path.</summary>
+    /// <summary>Lone surrogates count as unprintable: a path cannot hold them.</summary>
     private static bool IsPrintable(string text)
     {
         for (var i = 0; i < text.Length;)

@@ -13,7 +13,7 @@ namespace KafkaFeeder.Daemon.Options.Yaml;
 /// </summary>
 internal sealed class YamlReader
 {
-    /// <summary>Ours need 5; what is deeper is a mistake or an attack.</summary>
+    /// <summary>Our files need 5; anything deeper is a mistake or an attack.</summary>
     public const int MaxDepth = 16;
 
     /// <summary>The parser's own messages are one sentence each.</summary>
@@ -56,7 +56,7 @@ internal sealed class YamlReader
         }
         catch (YamlException broken)
         {
-            // A tab or a missing quotation mark is noticed some lines below the place that it began at.
+            // A tab or a missing quotation mark is noticed some lines below the line where it is.
             var noticedLine = Math.Max(broken.End.Line, reader._scanner.CurrentPosition.Line);
             var end = noticedLine > broken.Start.Line
                 ? string.Create(CultureInfo.InvariantCulture, $" (noticed on line {noticedLine})")
@@ -65,15 +65,15 @@ internal sealed class YamlReader
         }
         catch (Exception unforeseen) when (unforeseen is ArgumentException or InvalidOperationException)
         {
-            // The scanner hands an escape such as \UFFFFFFFF to the framework without a look at it, and trips over
-            // a plain scalar that goes on with an alias on the next line. Found by feeding it random text.
-            faults.Add((int)reader._scanner.CurrentPosition.Line, "", "not valid YAML: the parser makes nothing of what stands here.");
+            // The scanner passes an escape such as \UFFFFFFFF to the framework unchecked, and fails on a plain scalar that
+            // continues with an alias on the next line. Found with random text.
+            faults.Add((int)reader._scanner.CurrentPosition.Line, "", "not valid YAML: the parser cannot read this line.");
         }
 
         return null;
     }
 
-    /// <summary>The scanner takes a NUL for the end of the file: what follows would be lost without a word.</summary>
+    /// <summary>The scanner takes a NUL for the end of the file: the rest would be lost silently.</summary>
     private static (int Line, char Found)? FindControlCharacter(string text)
     {
         var line = 1;
@@ -104,7 +104,7 @@ internal sealed class YamlReader
         Expect<DocumentEnd>();
         if (Next() is DocumentStart second)
         {
-            throw new RefusedYamlException(second, "a second document begins here; expected one document a file.");
+            throw new RefusedYamlException(second, "a second document begins here; expected one document per file.");
         }
 
         return root is YamlScalar { IsNull: true } ? null : root;
@@ -190,7 +190,7 @@ internal sealed class YamlReader
 
     private static int LineOf(ParsingEvent found) => (int)found.Start.Line;
 
-    /// <summary>Valid YAML that we do not take. It never leaves this file.</summary>
+    /// <summary>Valid YAML that is not supported. It is never thrown out of this file.</summary>
     private sealed class RefusedYamlException(ParsingEvent found, string message) : Exception(message)
     {
         public int Line { get; } = LineOf(found);
