@@ -19,7 +19,7 @@ internal interface IBatchBuilder : IDisposable
     /// <summary>The memory that it holds, in bytes.</summary>
     int CapacityBytes { get; }
 
-    /// <summary>Adds a record behind the others.</summary>
+    /// <summary>Adds a record after the others.</summary>
     void Append(in NewRecord record);
 
     /// <summary>
