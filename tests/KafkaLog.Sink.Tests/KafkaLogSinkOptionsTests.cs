@@ -7,10 +7,10 @@ namespace KafkaLog.Sink.Tests;
 public class KafkaLogSinkOptionsTests
 {
     [Fact]
-    public void The_defaults_are_good() => Assert.Empty(new KafkaLogSinkOptions { Directory = "d", Component = "c" }.Validate());
+    public void The_defaults_are_valid() => Assert.Empty(new KafkaLogSinkOptions { Directory = "d", Component = "c" }.Validate());
 
     [Fact]
-    public void All_faults_come_at_once()
+    public void All_faults_are_reported_at_once()
     {
         var options = new KafkaLogSinkOptions
         {

@@ -120,7 +120,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void Another_formatter_is_taken_without_its_closing_newline()
+    public void The_trailing_newline_of_another_formatter_is_removed()
     {
         using var folder = new TempFolder();
         using (var logger = new LoggerConfiguration()
@@ -156,7 +156,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void A_throwing_formatter_costs_the_event_and_is_told_once_in_ten_seconds()
+    public void A_throwing_formatter_costs_the_event_and_is_reported_once_in_ten_seconds()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
@@ -198,7 +198,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void While_the_directory_cannot_be_made_events_wait_and_are_written_when_it_can()
+    public void Events_wait_until_the_directory_can_be_created()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
@@ -219,7 +219,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void While_the_disk_refuses_a_full_queue_loses_events_and_counts_each()
+    public void While_the_disk_refuses_writes_a_full_queue_loses_events_and_counts_each()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
@@ -245,7 +245,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void When_the_directory_vanishes_writing_goes_on_in_a_new_one()
+    public void When_the_directory_vanishes_writing_continues_in_a_new_one()
     {
         using var folder = new TempFolder();
         var directory = folder.File("logs");
@@ -287,7 +287,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void What_waits_for_the_disk_is_not_called_lost_and_its_end_is_told()
+    public void Events_that_wait_for_the_disk_are_not_reported_lost_and_the_recovery_is_reported()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
@@ -304,8 +304,8 @@ public class KafkaLogSinkTests
         Assert.Equal(0, sink.LostEvents);
 
         File.Delete(directory);
-        bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 events that waited are written"));
-        Eventually.Holds(IsTold);
+        bool IsReported() => selfLog.All.Any(line => line.Contains("the 10 events that waited are written"));
+        Eventually.Holds(IsReported);
         Assert.Equal(10, Written.In(directory, "orders").Count);
         Assert.Equal(10, sink.WrittenEvents);
     }
@@ -383,7 +383,7 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void A_record_timestamp_is_the_events_also_before_1970()
+    public void A_record_has_the_timestamp_of_its_event_also_before_1970()
     {
         using var folder = new TempFolder();
         using (var logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "old").CreateLogger())

@@ -76,7 +76,7 @@ internal sealed unsafe partial class ZstdCodec : ICompressionCodec
                         if (output.Position == 0 && input.Position == before)
                         {
                             throw new CorruptBatchException(
-                                $"{source.Length} bytes of Zstd lead nowhere behind {total} decompressed bytes");
+                                $"{source.Length} bytes of Zstd make no progress after {total} decompressed bytes");
                         }
                     }
                 }

@@ -110,8 +110,8 @@ public sealed record LogWriterOptions
             $"Codec is {Codec}, which cannot be written with magic {Magic}.");
         Check(
             !Mapped || Magic == 2,
-            $"Mapped is set with magic {Magic}; after the zeros at the end of such a file, damage could not be told from data, so it must "
-                + "be magic 2.");
+            $"Mapped is set with magic {Magic}; after the zeros at the end of such a file, damage could not be distinguished from data, so "
+                + "it must be magic 2.");
         Check(BatchBytes is >= 1024 and <= 16 << 20, $"BatchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
         Check(Enum.IsDefined(WhenFull), $"WhenFull is {WhenFull}; it must be Block or Drop.");
         Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"Linger is {Linger}; it must be 0 to 1 minute.");

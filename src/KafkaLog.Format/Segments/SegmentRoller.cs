@@ -23,7 +23,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private readonly Queue<UnsyncedFile> _closedUnsynced = new();
     private readonly HashSet<string> _unsyncedDirectories = []; // directories with new entries
     private SegmentFile? _segment;
-    private LogWriteException? _untold;
+    private LogWriteException? _unreported;
     private readonly Queue<LogWriteException> _notices = new();
     private bool _hasNoticedLock;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
@@ -248,7 +248,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
                 && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords)
                     > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
             {
-                _untold ??= NotSynced(e);
+                _unreported ??= NotSynced(e);
             }
 
             if (_segment is { HasNoName: true } removed)
@@ -326,7 +326,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     public void SyncEverything()
     {
         var failed = SyncAwaiting();
-        _untold ??= failed;
+        _unreported ??= failed;
         while (_closedUnsynced.Count > 0)
         {
             SyncOldestClosed();
@@ -338,13 +338,13 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (DurabilityException e)
         {
-            _untold ??= NotSynced(e);
+            _unreported ??= NotSynced(e);
             CloseSegment();
         }
 
-        if (_untold is { } failure)
+        if (_unreported is { } failure)
         {
-            _untold = null;
+            _unreported = null;
             throw failure;
         }
     }
@@ -362,7 +362,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (IOException e)
         {
-            _untold ??= NotSynced(e);
+            _unreported ??= NotSynced(e);
         }
     }
 

@@ -58,7 +58,7 @@ public class BrokerPropertyTests
     }
 
     [Fact]
-    public void Secrets_come_from_files_and_variables_and_do_not_show()
+    public void Secrets_come_from_files_and_variables_and_are_hidden()
     {
         using var folder = new TempFolder();
         var secret = folder.Write("kafka", "from\nfile\r\n");
@@ -91,7 +91,7 @@ public class BrokerPropertyTests
     }
 
     [Fact]
-    public void A_credential_comes_from_the_directory_that_systemd_made_and_does_not_show()
+    public void A_credential_comes_from_the_directory_of_systemd_and_is_hidden()
     {
         using var folder = new TempFolder();
         folder.Write("kafka", "from-systemd\n");
@@ -109,7 +109,7 @@ public class BrokerPropertyTests
     }
 
     [Fact]
-    public void A_credential_without_systemd_says_what_is_missing() => Assert.Equal(
+    public void The_fault_of_a_credential_without_systemd_says_what_is_missing() => Assert.Equal(
         "refers to the credential \"kafka\", and CREDENTIALS_DIRECTORY is not set: the unit needs "
             + "LoadCredential=kafka:/path/of/the/secret, and systemd must start the daemon.",
         Fault(new SecretResolver("/etc/kf", _ => null), "${credential:kafka}"));
@@ -134,7 +134,7 @@ public class BrokerPropertyTests
     [InlineData("sasl.oauthbearer.config", true)]
     [InlineData("security.protocol", false)]
     [InlineData("linger.ms", false)]
-    public void A_name_tells_whether_the_value_is_secret(string name, bool isSecret) =>
+    public void The_name_of_a_property_decides_whether_its_value_is_secret(string name, bool isSecret) =>
         Assert.Equal(isSecret, BrokerProperty.HasSecretName(name));
 
     [Fact]

@@ -15,7 +15,7 @@ public class FeederOptionsTests
     [InlineData("127.0.0.1:80", "127.0.0.1:80")]
     [InlineData("10.1.2.3:80", "10.1.2.3:80")]
     [InlineData("off", null)]
-    public void A_command_asks_at_an_address_that_can_be_asked(string listen, string? asked) =>
+    public void A_command_gets_an_address_that_it_can_connect_to(string listen, string? asked) =>
         Assert.Equal(asked, Load.Good(Load.Mandatory + $"status: {{ listen: \"{listen}\" }}").Status.AskAt?.ToString());
 
     [Theory]
@@ -25,7 +25,7 @@ public class FeederOptionsTests
         Assert.Equal(TimeSpan.FromSeconds(seconds), Load.Good(Load.Mandatory + $"shipper: {shipper}").Shipper.StopLimit);
 
     [Fact]
-    public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
+    public void A_file_in_the_spelling_of_the_original_is_accepted()
     {
         var options = Load.Good("""
             # the shape of a conf.yaml of 2016
@@ -126,7 +126,7 @@ public class FeederOptionsTests
     }
 
     [Fact]
-    public void What_is_absent_has_the_documented_default()
+    public void An_absent_setting_has_the_documented_default()
     {
         var options = Load.Good(Load.Mandatory);
 
@@ -151,7 +151,7 @@ public class FeederOptionsTests
     [InlineData("localhost:80", "127.0.0.1:80")]
     [InlineData("127.0.0.1:0", "127.0.0.1:0")]
     [InlineData("\"[::]:8796\"", "[::]:8796")]
-    public void The_status_page_listens_where_it_is_told(string written, string? expected) =>
+    public void The_status_page_listens_at_the_configured_address(string written, string? expected) =>
         Assert.Equal(expected, Load.Good($"{Load.Mandatory}status: {{ listen: {written} }}").Status.Listen?.ToString());
 
     [Theory]
@@ -256,12 +256,12 @@ public class FeederOptionsTests
     [InlineData(
         "{ kafka: { broker: [\"a:1\"], brokers: [\"a:1\"] } }",
         "conf.yaml:4: kafka_brokers.kafka.broker is not a setting; did you mean brokers?")]
-    public void A_fault_in_a_broker_group_is_told_as_well(string groups, string message) => Assert.Equal(
+    public void A_fault_in_a_broker_group_is_reported(string groups, string message) => Assert.Equal(
         [message],
         Load.Faults($"log_dir: /l\ncheckpoint_dir: /c\njournal_dir: /j\nkafka_brokers: {groups}\n"));
 
     [Fact]
-    public void All_faults_come_at_once_in_the_order_of_the_file() => Assert.Equal(
+    public void All_faults_are_reported_at_once_in_the_order_of_the_file() => Assert.Equal(
         [
             "conf.yaml:1: checkpoint_dir is missing; expected the directory for checkpoints, which say what Kafka has acknowledged.",
             "conf.yaml:1: journal_dir is missing; expected the directory for the journal, which says what was sent.",
@@ -278,12 +278,12 @@ public class FeederOptionsTests
         Load.Faults("log_dir: /l\ncheckpoint_dir: /state/\njournal_dir: /state/x/..\nkafka_brokers: { k: [\"a:1\"] }"));
 
     [Fact]
-    public void State_below_the_logs_is_warned_of() => Assert.Equal(
+    public void State_below_log_dir_gives_a_warning() => Assert.Equal(
         ["conf.yaml:2: checkpoint_dir lies below log_dir: whoever may write logs there may be able to change it."],
         Load.Shortened(Load.Good("log_dir: /l\ncheckpoint_dir: /l/c\njournal_dir: /j\nkafka_brokers: { k: [\"a:1\"] }").Warnings));
 
     [Fact]
-    public void An_absent_file_is_a_fault_with_the_systems_reason()
+    public void An_absent_file_is_a_fault_with_the_reason_of_the_operating_system()
     {
         using var folder = new TempFolder();
         var path = Path.Combine(folder.Path, "conf.yaml");

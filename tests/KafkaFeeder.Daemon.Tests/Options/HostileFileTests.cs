@@ -15,7 +15,7 @@ public class HostileFileTests
     [Theory]
     [InlineData("\uFEFFtopics: {}\r\n")]
     [InlineData("%YAML 1.1\n---\ntopics: {}\n...\n")]
-    public void Marks_of_other_systems_and_of_YAML_itself_are_taken(string text) => Assert.Empty(Load.Logs(text).Faults);
+    public void Byte_order_marks_foreign_newlines_and_document_markers_are_accepted(string text) => Assert.Empty(Load.Logs(text).Faults);
 
     [Theory]
     [InlineData(
@@ -30,7 +30,7 @@ public class HostileFileTests
         "kafkafeeder.yaml:1: not valid YAML (noticed on line 2): While scanning a mapping, found invalid tab as indentation.")]
     [InlineData("topics: {}\nx\0y", "kafkafeeder.yaml:2: the file has the control character 0x00; is it damaged, or not a text file?")]
     [InlineData("- a\n- b\n", "kafkafeeder.yaml:1: the file is a list; expected a map of settings (key: value).")]
-    public void What_is_not_taken_is_said_with_its_line(string text, string message)
+    public void Unsupported_YAML_is_a_fault_with_its_line(string text, string message)
     {
         var parsed = Load.Logs(text);
 
@@ -106,7 +106,7 @@ public class HostileFileTests
     }
 
     [Fact]
-    public void Bytes_that_are_no_UTF_8_are_a_fault()
+    public void Bytes_that_are_not_UTF_8_are_a_fault()
     {
         using var folder = new TempFolder();
         var path = Path.Combine(folder.Path, "kafkafeeder.yaml");

@@ -10,7 +10,7 @@ public class LogOptionsTests
     private const string Minimal = "topics:\n  app:\n    topic: t\n    broker: kafka\n";
 
     [Fact]
-    public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
+    public void A_file_in_the_spelling_of_the_original_is_accepted()
     {
         var parsed = Load.Logs("""
             # shape of a kafkafeeder.yaml of 2016
@@ -83,7 +83,7 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void What_is_absent_has_the_documented_default()
+    public void An_absent_setting_has_the_documented_default()
     {
         var log = Assert.Single(Load.Logs(Minimal).Logs);
 
@@ -104,7 +104,7 @@ public class LogOptionsTests
     [InlineData("1.5h", 90)]
     [InlineData("120s", 2)]
     [InlineData("100d", 100 * 24 * 60)]
-    public void Retention_has_hours_as_its_unit_and_knows_the_others(string written, int minutes) =>
+    public void Retention_is_in_hours_unless_it_has_a_unit(string written, int minutes) =>
         Assert.Equal(TimeSpan.FromMinutes(minutes), Assert.Single(Load.Logs($"{Minimal}    retention: {written}").Logs).Retention);
 
     [Theory]
@@ -147,7 +147,7 @@ public class LogOptionsTests
     [InlineData("%2e")]
     [InlineData("{{x}}")]
     [InlineData("žluť")]
-    public void A_name_that_Kafka_does_not_take_is_refused_for_topics_and_components(string name)
+    public void A_name_that_Kafka_refuses_is_refused_for_topics_and_components(string name)
     {
         const string expected = "of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).";
 
@@ -190,7 +190,7 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void Of_a_component_listed_twice_the_first_holds()
+    public void The_first_entry_of_a_component_listed_twice_applies()
     {
         var parsed = Load.Logs("topics:\n  a: { topic: t1, broker: b }\n  a: { topic: t2, broker: b }");
 
@@ -219,7 +219,7 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void No_topics_at_all_is_something_one_may_want()
+    public void A_file_without_topics_is_valid()
     {
         var parsed = Load.Logs("topics: {}");
 
@@ -228,7 +228,7 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void A_broker_that_is_no_group_moves_the_log_to_the_faulty()
+    public void A_log_whose_broker_is_not_a_group_is_faulty()
     {
         var parsed = Load.Logs("topics:\n  a: { topic: t, broker: kafka }\n  b:\n    topic: t\n    broker: kafak\n");
 
@@ -250,7 +250,7 @@ public class LogOptionsTests
     [InlineData("origin_headers: true")]
     [InlineData("strict_order: true")]
     [InlineData("directory: x")]
-    public void A_reload_sees_what_changed_and_not_where_it_stands(string setting)
+    public void A_reload_compares_settings_and_not_their_place_in_the_file(string setting)
     {
         var before = Assert.Single(Load.Logs(Minimal).Logs);
 
@@ -259,7 +259,7 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void The_directory_of_a_linked_file_is_the_links()
+    public void The_directory_of_a_linked_file_is_that_of_the_link()
     {
         using var folder = new TempFolder();
         var real = folder.Write("shared/kafkafeeder.yaml", Minimal);

@@ -23,7 +23,7 @@ public class CompactJsonTests
         Render(l => l.Information("Hello, {User}", "nina")));
 
     [Fact]
-    public void The_level_is_there_unless_it_is_Information()
+    public void The_level_is_rendered_unless_it_is_Information()
     {
         Assert.DoesNotContain("@l", Render(l => l.Information("x")));
         Assert.Contains("\"@l\":\"Warning\"", Render(l => l.Warning("x")));
@@ -37,12 +37,12 @@ public class CompactJsonTests
         Render(l => l.Information("{A} costs {B:0.00} or {C:l} {D:000}", 1, 3.2, "text", 7)));
 
     [Fact]
-    public void An_exception_is_there_with_its_type_and_message() => Assert.Equal(
+    public void An_exception_is_rendered_with_its_type_and_message() => Assert.Equal(
         "System.InvalidOperationException: broken \"so\"",
         Parse(Render(l => l.Error(new InvalidOperationException("broken \"so\""), "x"))).GetProperty("@x").GetString());
 
     [Fact]
-    public void Trace_and_span_are_there_inside_an_activity()
+    public void Trace_and_span_are_rendered_inside_an_activity()
     {
         using var activity = new Activity("test").SetIdFormat(ActivityIdFormat.W3C).Start();
 
@@ -95,7 +95,7 @@ public class CompactJsonTests
 
     [Theory]
     [MemberData(nameof(Scalars), DisableDiscoveryEnumeration = true)]
-    public void A_scalar_is_JSONs_own_where_there_is_one(object? value, string written) =>
+    public void A_scalar_is_rendered_as_a_JSON_scalar_if_JSON_has_it(object? value, string written) =>
         Assert.Equal(written, Property(new ScalarValue(value)));
 
     [Fact]
@@ -117,7 +117,7 @@ public class CompactJsonTests
     }
 
     [Fact]
-    public void What_Serilog_destructures_is_a_structure() => Assert.Equal(
+    public void A_destructured_object_is_rendered_as_a_structure() => Assert.Equal(
         """{"Id":7,"Tags":["a","b"]}""",
         Parse(Render(l => l.Information("{@Order}", new { Id = 7, Tags = new[] { "a", "b" } }))).GetProperty("Order").GetRawText());
 

@@ -5,7 +5,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Sink.Tests.Support;
 
-/// <summary>One record as it was read back. A key of null is no key.</summary>
+/// <summary>One record as it was read back. Key null: it has no key.</summary>
 internal sealed record Written(long Timestamp, string? Key, string Value)
 {
     public JsonElement Json => JsonDocument.Parse(Value).RootElement;
