@@ -15,7 +15,7 @@ internal sealed class OrderProducer(ILogger logger, string run, int producer, lo
     /// <summary>Returns when all are logged, or soon after <paramref name="cancel"/>.</summary>
     public void Run(CancellationToken cancel)
     {
-        long started = time.GetTimestamp();
+        var started = time.GetTimestamp();
         for (long seq = 1; seq <= count && !cancel.IsCancellationRequested; seq++)
         {
             WaitForTurn(seq, started, cancel);
@@ -40,7 +40,8 @@ internal sealed class OrderProducer(ILogger logger, string run, int producer, lo
         {
             return;
         }
-        TimeSpan due = TimeSpan.FromSeconds((seq - 1) / rate);
+
+        var due = TimeSpan.FromSeconds((seq - 1) / rate);
         while (time.GetElapsedTime(started) < due && !cancel.IsCancellationRequested)
         {
             cancel.WaitHandle.WaitOne(Pace);

@@ -33,10 +33,10 @@ internal sealed record OrderServiceOptions
             Description = "the log's name in their names",
             DefaultValueFactory = _ => "orders",
         };
-        Option<long> count = AtLeast("--count", 1_000_000L, 1, "events in all");
-        Option<int> producers = AtLeast("--producers", 1, 1, "threads that log; each numbers its events from 1");
-        Option<double> rate = AtLeast("--rate", 0.0, 0, "events a second in all; 0: as fast as it goes");
-        Option<int> interval = AtLeast("--interval", 3600, 1, "seconds after which a new segment begins; divides an hour or a day");
+        var count = AtLeast("--count", 1_000_000L, 1, "events in all");
+        var producers = AtLeast("--producers", 1, 1, "threads that log; each numbers its events from 1");
+        var rate = AtLeast("--rate", 0.0, 0, "events a second in all; 0: as fast as it goes");
+        var interval = AtLeast("--interval", 3600, 1, "seconds after which a new segment begins; divides an hour or a day");
         var runName = new Option<string>("--run")
         {
             Description = "tells this run's events from others' (default: the time)",

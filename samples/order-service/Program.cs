@@ -6,11 +6,11 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Debugging;
 
-TimeProvider time = TimeProvider.System;
+var time = TimeProvider.System;
 SelfLog.Enable(line => Console.Error.WriteLine(line));
 using var stop = new CancellationTokenSource();
-using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 return OrderServiceOptions.Command(time, Serve).Parse(args).Invoke();
 
 // Ends in order: what was logged is written, and the last line says how much that was.
@@ -40,11 +40,11 @@ int Serve(OrderServiceOptions options)
         return 2;
     }
 
-    long started = time.GetTimestamp();
+    var started = time.GetTimestamp();
     using (sink)
     {
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
-        using ITimer progress = time.CreateTimer(
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        using var progress = time.CreateTimer(
             _ => Print($"{sink.WrittenEvents:N0} of {options.Count:N0} orders logged"),
             null,
             TimeSpan.FromSeconds(1),
@@ -52,7 +52,7 @@ int Serve(OrderServiceOptions options)
         Produce(options, logger, stop.Token);
     }
 
-    TimeSpan took = time.GetElapsedTime(started);
+    var took = time.GetElapsedTime(started);
     Console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
         $"run={options.Run}: {sink.WrittenEvents:N0} of {options.Count:N0} orders written to {options.Directory} by {options.Producers} "
@@ -63,14 +63,15 @@ int Serve(OrderServiceOptions options)
 void Produce(OrderServiceOptions options, ILogger logger, CancellationToken cancel)
 {
     var threads = new List<Thread>();
-    for (int producer = 1; producer <= options.Producers; producer++)
+    for (var producer = 1; producer <= options.Producers; producer++)
     {
-        long share = (options.Count / options.Producers) + (producer <= options.Count % options.Producers ? 1 : 0);
+        var share = (options.Count / options.Producers) + (producer <= options.Count % options.Producers ? 1 : 0);
         var orders = new OrderProducer(logger, options.Run, producer, share, options.Rate / options.Producers, time);
         var thread = new Thread(() => orders.Run(cancel)) { Name = $"producer {producer}" };
         thread.Start();
         threads.Add(thread);
     }
+
     threads.ForEach(thread => thread.Join());
 }
 

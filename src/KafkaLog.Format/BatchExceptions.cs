@@ -3,7 +3,7 @@ namespace KafkaLog.Format;
 /// <summary>The bytes of a batch are not what its header says. Trying again does not help.</summary>
 public sealed class CorruptBatchException : Exception
 {
-    /// <summary>An error that says what is wrong where.</summary>
+    /// <summary>An error that says what is wrong and where.</summary>
     public CorruptBatchException(string message)
         : base(message)
     {

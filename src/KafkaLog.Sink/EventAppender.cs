@@ -7,11 +7,11 @@ using Serilog.Formatting;
 
 namespace KafkaLog.Sink;
 
-/// <summary>Renders an event and appends it to the log; what goes wrong is the caller's.</summary>
-/// <param name="options">How.</param>
-/// <param name="durability">How safe an event is when it is appended.</param>
-/// <param name="writer">The log.</param>
-/// <param name="onFault">Told what went wrong while the event is written all the same.</param>
+/// <summary>Renders an event and appends it to the log. Errors go to the caller.</summary>
+/// <param name="options">How the sink writes.</param>
+/// <param name="durability">How safe an event is when its append returns.</param>
+/// <param name="writer">The writer of the log.</param>
+/// <param name="onFault">Called with a fault that does not keep the event from being written.</param>
 internal sealed class EventAppender(KafkaLogSinkOptions options, Durability durability, LogWriter writer, Action<string> onFault)
 {
     private readonly ITextFormatter? _formatter = options.Formatter;
@@ -20,7 +20,7 @@ internal sealed class EventAppender(KafkaLogSinkOptions options, Durability dura
     /// <returns>False if the queue was full and the event was dropped.</returns>
     public bool Append(LogEvent logEvent)
     {
-        EventBuffer buffer = EventBuffer.Rent();
+        var buffer = EventBuffer.Rent();
         try
         {
             if (_formatter is null)
@@ -32,11 +32,13 @@ internal sealed class EventAppender(KafkaLogSinkOptions options, Durability dura
                 TextValue.Render(_formatter, logEvent, buffer);
                 buffer.Text.GetStringBuilder().Clear();
             }
+
             var record = new NewRecord(logEvent.Timestamp.ToUnixTimeMilliseconds(), buffer.Value.WrittenSpan);
             if (HasKey(logEvent, buffer))
             {
                 record = record with { Key = buffer.Key.WrittenSpan };
             }
+
             return writer.Append(record, durability);
         }
         finally
@@ -45,14 +47,14 @@ internal sealed class EventAppender(KafkaLogSinkOptions options, Durability dura
         }
     }
 
-    /// <summary>Renders the key. An event whose key cannot be rendered is written without one: it is the event that matters.</summary>
+    /// <summary>Renders the key. An event whose key cannot be rendered is written without one: the event matters more.</summary>
     private bool HasKey(LogEvent logEvent, EventBuffer buffer)
     {
         try
         {
             return _key?.TryRender(logEvent, buffer) == true;
         }
-#pragma warning disable CA1031 // It is the user's code that runs here: a property's own formatting.
+#pragma warning disable CA1031 // User code runs here: a property's own formatting.
         catch (Exception e)
 #pragma warning restore CA1031
         {

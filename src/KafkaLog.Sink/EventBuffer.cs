@@ -4,13 +4,13 @@ using System.Text.Json;
 
 namespace KafkaLog.Sink;
 
-/// <summary>What one event is rendered into. Kept per thread, so that logging allocates nothing of its own.</summary>
+/// <summary>The buffers that one event is rendered into. Kept per thread, so that rendering allocates nothing.</summary>
 internal sealed class EventBuffer
 {
-    /// <summary>A buffer that one huge event has blown up is not kept.</summary>
+    /// <summary>A buffer that grew beyond this for one huge event is not kept.</summary>
     private const int MaxKeptBytes = 256 << 10;
 
-    // Relaxed: only what JSON demands is escaped. The records go to consumers, not into a web page.
+    // Relaxed: escapes only what JSON requires. The records go to consumers, not into a web page.
     private static readonly JsonWriterOptions JsonOptions = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -31,22 +31,22 @@ internal sealed class EventBuffer
     /// <summary>The record's value.</summary>
     public ArrayBufferWriter<byte> Value { get; }
 
-    /// <summary>The record's key; whether there is one, is said elsewhere.</summary>
+    /// <summary>The record's key. Whether there is one is the result of RecordKey.TryRender.</summary>
     public ArrayBufferWriter<byte> Key { get; }
 
     /// <summary>Writes into <see cref="Value"/>.</summary>
     public Utf8JsonWriter Json { get; }
 
-    /// <summary>For what can only be rendered as text.</summary>
+    /// <summary>For values that can only be rendered as text.</summary>
     public StringWriter Text { get; }
 
     /// <summary>
-    /// The thread's buffer, empty. It is taken away from the thread until it is returned: rendering a property may call
-    /// code that logs in its turn, and that event then gets a buffer of its own.
+    /// The thread's buffer, empty. Until it is returned, the thread has none: rendering a property may call code that
+    /// logs, and that event then gets its own buffer.
     /// </summary>
     public static EventBuffer Rent()
     {
-        EventBuffer buffer = _ofThread ?? new EventBuffer();
+        var buffer = _ofThread ?? new EventBuffer();
         _ofThread = null;
         return buffer;
     }
@@ -66,10 +66,10 @@ internal sealed class EventBuffer
         _ofThread = buffer;
     }
 
-    /// <summary>What stands in <see cref="Text"/>, which is empty then.</summary>
+    /// <summary>Returns the content of <see cref="Text"/> and empties it.</summary>
     public string TakeText()
     {
-        string text = Text.ToString();
+        var text = Text.ToString();
         Text.GetStringBuilder().Clear();
         return text;
     }

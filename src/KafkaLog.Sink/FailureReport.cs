@@ -4,15 +4,15 @@ using Serilog.Debugging;
 namespace KafkaLog.Sink;
 
 /// <summary>
-/// Tells SelfLog what went wrong: the first time at once, then at most one line in ten seconds, which says how often.
-/// A full disk under a busy application must not become a second flood.
+/// Reports failures to SelfLog: the first at once, then at most one line in ten seconds, with the number of failures.
+/// A full disk under a busy application must not flood SelfLog.
 /// </summary>
 internal sealed class FailureReport(string logName, TimeProvider time)
 {
-    /// <summary>Often enough for somebody who watches, seldom enough for a log of a night.</summary>
+    /// <summary>Often enough for somebody who watches, and few enough lines after a night.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
-    // A handler of SelfLog that logs to the failing sink would come here again, and again.
+    // Without this, a SelfLog handler that logs to the failing sink would recurse without end.
     [ThreadStatic]
     private static bool _isSpeaking;
 
@@ -33,10 +33,11 @@ internal sealed class FailureReport(string logName, TimeProvider time)
             _lastReason = reason;
             line = _isSpeaking || (_hasSpoken && time.GetElapsedTime(_lastLine) < Pause) ? null : TakeLine();
         }
+
         Write(line);
     }
 
-    /// <summary>Says that what had failed is well again, if a failure was said.</summary>
+    /// <summary>Reports the recovery, if a failure was reported.</summary>
     public void Recovered(string news)
     {
         bool wasFailing;
@@ -46,16 +47,17 @@ internal sealed class FailureReport(string logName, TimeProvider time)
             wasFailing = _isFailing;
             owed = wasFailing && _unreported > 0 ? TakeLine() : null;
             _isFailing = false;
-            _hasSpoken = false; // the next failure is said at once
+            _hasSpoken = false; // the next failure is reported at once
         }
+
         Write(owed);
         Write(wasFailing ? news : null);
     }
 
-    /// <summary>Writes a line that is no failure.</summary>
+    /// <summary>Writes a line that is not about a failure.</summary>
     public void Say(string line) => Write(line);
 
-    /// <summary>Writes the line that is still owed, and <paramref name="summary"/> if there is one.</summary>
+    /// <summary>Reports failures that no line has reported yet, then <paramref name="summary"/>, if there is one.</summary>
     public void Close(string? summary)
     {
         string? owed;
@@ -63,14 +65,15 @@ internal sealed class FailureReport(string logName, TimeProvider time)
         {
             owed = _unreported > 0 ? TakeLine() : null;
         }
+
         Write(owed);
         Write(summary);
     }
 
-    /// <summary>Under _gate.</summary>
+    /// <summary>Called under _gate.</summary>
     private string TakeLine()
     {
-        string times = _unreported == 1
+        var times = _unreported == 1
             ? ""
             : string.Create(CultureInfo.InvariantCulture, $" ({_unreported} failures since the last such line)");
         _unreported = 0;
@@ -80,19 +83,20 @@ internal sealed class FailureReport(string logName, TimeProvider time)
         return _lastReason + times;
     }
 
-    /// <summary>Without a lock: who listens to SelfLog may do what he likes, also throw.</summary>
+    /// <summary>Called without a lock: a SelfLog handler may do anything, also throw.</summary>
     private void Write(string? line)
     {
         if (line is null || _isSpeaking)
         {
             return;
         }
+
         _isSpeaking = true;
         try
         {
             SelfLog.WriteLine("{0}: {1}", logName, line);
         }
-#pragma warning disable CA1031 // The promise to the application: logging does not throw. There is nobody left to tell.
+#pragma warning disable CA1031 // The promise to the application: logging does not throw. There is nowhere left to report it.
         catch (Exception)
 #pragma warning restore CA1031
         {

@@ -4,17 +4,19 @@ using Serilog.Events;
 
 namespace KafkaLog.Sink;
 
-/// <summary>The sink behind <c>AuditTo.KafkaLog</c>: when the logging call returns, the event is on the disk; else it throws.</summary>
+/// <summary>
+/// The sink behind <c>AuditTo.KafkaLog</c>: when the logging call returns, the event is on disk; otherwise the call throws.
+/// </summary>
 internal sealed class KafkaLogAuditSink : ILogEventSink, IDisposable
 {
     private readonly LogWriter _writer;
     private readonly EventAppender _appender;
 
-    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists every fault.</exception>
     public KafkaLogAuditSink(KafkaLogSinkOptions options)
     {
         options.ThrowIfInvalid();
-        // What the background thread meets concerns no caller: each of them waits for its own event.
+        // Errors of the background thread belong to no caller: each caller waits for its own event.
         var failures = new FailureReport($"KafkaLog audit sink {options.Component} in {options.Directory}", options.TimeProvider);
         _writer = new LogWriter(options.ToWriterOptions(e => failures.Add(e.Message)));
         _appender = new EventAppender(options, Durability.Synced, _writer, failures.Add);
@@ -24,7 +26,7 @@ internal sealed class KafkaLogAuditSink : ILogEventSink, IDisposable
         }
     }
 
-    /// <exception cref="LogWriteException">The event is not safe on the disk; the message says why.</exception>
+    /// <exception cref="LogWriteException">The event is not safe on disk; the message says why.</exception>
     public void Emit(LogEvent logEvent)
     {
         if (!_appender.Append(logEvent))

@@ -9,30 +9,30 @@ using Serilog.Formatting;
 namespace Serilog;
 
 /// <summary>
-/// <c>WriteTo.KafkaLog</c> and <c>AuditTo.KafkaLog</c>. The flat parameters can be set from appsettings.json; what they
-/// mean, and why their defaults are what they are, stands at <see cref="KafkaLogSinkOptions"/>.
+/// <c>WriteTo.KafkaLog</c> and <c>AuditTo.KafkaLog</c>. The flat parameters can be set from appsettings.json;
+/// <see cref="KafkaLogSinkOptions"/> explains them and their defaults.
 /// </summary>
 public static class KafkaLogLoggerConfigurationExtensions
 {
     /// <summary>Writes events to segments in Kafka's log format. Never throws into the application.</summary>
     /// <param name="sinks">WriteTo.</param>
     /// <param name="directory">Where the segments go.</param>
-    /// <param name="component">The log's name in the names of its segments.</param>
-    /// <param name="intervalSeconds">A new segment each so often; divides an hour or a day.</param>
-    /// <param name="fileSizeLimitBytes">The size at which a segment rolls before its time.</param>
+    /// <param name="component">The name of the log, as it stands in the names of its segments.</param>
+    /// <param name="intervalSeconds">How often a new segment begins, in seconds; divides an hour or a day.</param>
+    /// <param name="fileSizeLimitBytes">The size, in bytes, at which a segment rolls before its interval is over.</param>
     /// <param name="codec">How batches are compressed.</param>
     /// <param name="durability">How safe an event is when the logging call returns.</param>
     /// <param name="keyProperty">The property whose value is the record's key.</param>
     /// <param name="keyTemplate">A template for the record's key.</param>
-    /// <param name="formatter">Null: compact JSON.</param>
+    /// <param name="formatter">Renders the record's value. Null: compact JSON.</param>
     /// <param name="whenFull">What happens to an event when the queue is full.</param>
-    /// <param name="queueLimitBytes">The most that waits in memory.</param>
-    /// <param name="batchBytes">The size of a batch before compression.</param>
+    /// <param name="queueLimitBytes">How many bytes may wait in memory.</param>
+    /// <param name="batchBytes">The size of a batch, in bytes before compression.</param>
     /// <param name="lingerMilliseconds">How long a Buffered event may wait in memory.</param>
     /// <param name="mapped">Experimental, see <see cref="KafkaLogSinkOptions.Mapped"/>: a Flushed event costs no system call.</param>
     /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
-    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
-    /// <exception cref="ArgumentException">The settings are wrong; the message says all that is.</exception>
+    /// <param name="levelSwitch">Like the minimum level, but it can be changed at run time.</param>
+    /// <exception cref="ArgumentException">The settings are wrong; the message lists every fault.</exception>
     public static LoggerConfiguration KafkaLog(
         this LoggerSinkConfiguration sinks,
         string directory,
@@ -75,8 +75,8 @@ public static class KafkaLogLoggerConfigurationExtensions
     /// <param name="sinks">WriteTo.</param>
     /// <param name="options">How the sink writes.</param>
     /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
-    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
-    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <param name="levelSwitch">Like the minimum level, but it can be changed at run time.</param>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists every fault.</exception>
     public static LoggerConfiguration KafkaLog(
         this LoggerSinkConfiguration sinks,
         KafkaLogSinkOptions options,
@@ -87,19 +87,19 @@ public static class KafkaLogLoggerConfigurationExtensions
         return sinks.Sink(new KafkaLogSink(options), restrictedToMinimumLevel, levelSwitch);
     }
 
-    /// <summary>Writes each event to the disk before the logging call returns, and throws if that cannot be done.</summary>
+    /// <summary>Writes each event to the disk before the logging call returns, and throws if that fails.</summary>
     /// <param name="sinks">AuditTo.</param>
     /// <param name="directory">Where the segments go.</param>
-    /// <param name="component">The log's name in the names of its segments.</param>
-    /// <param name="intervalSeconds">A new segment each so often; divides an hour or a day.</param>
-    /// <param name="fileSizeLimitBytes">The size at which a segment rolls before its time.</param>
+    /// <param name="component">The name of the log, as it stands in the names of its segments.</param>
+    /// <param name="intervalSeconds">How often a new segment begins, in seconds; divides an hour or a day.</param>
+    /// <param name="fileSizeLimitBytes">The size, in bytes, at which a segment rolls before its interval is over.</param>
     /// <param name="codec">How batches are compressed.</param>
     /// <param name="keyProperty">The property whose value is the record's key.</param>
     /// <param name="keyTemplate">A template for the record's key.</param>
-    /// <param name="formatter">Null: compact JSON.</param>
+    /// <param name="formatter">Renders the record's value. Null: compact JSON.</param>
     /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
-    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
-    /// <exception cref="ArgumentException">The settings are wrong; the message says all that is.</exception>
+    /// <param name="levelSwitch">Like the minimum level, but it can be changed at run time.</param>
+    /// <exception cref="ArgumentException">The settings are wrong; the message lists every fault.</exception>
     public static LoggerConfiguration KafkaLog(
         this LoggerAuditSinkConfiguration sinks,
         string directory,
@@ -126,12 +126,12 @@ public static class KafkaLogLoggerConfigurationExtensions
         restrictedToMinimumLevel,
         levelSwitch);
 
-    /// <summary>Writes each event to the disk before the logging call returns, and throws if that cannot be done.</summary>
+    /// <summary>Writes each event to the disk before the logging call returns, and throws if that fails.</summary>
     /// <param name="sinks">AuditTo.</param>
-    /// <param name="options">How the sink writes; its durability is Synced, whatever they say.</param>
+    /// <param name="options">How the sink writes. The durability is Synced, whatever the options say.</param>
     /// <param name="restrictedToMinimumLevel">Events below it are not written.</param>
-    /// <param name="levelSwitch">As the level, and can be changed while running.</param>
-    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <param name="levelSwitch">Like the minimum level, but it can be changed at run time.</param>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists every fault.</exception>
     public static LoggerConfiguration KafkaLog(
         this LoggerAuditSinkConfiguration sinks,
         KafkaLogSinkOptions options,

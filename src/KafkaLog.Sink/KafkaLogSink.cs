@@ -6,9 +6,9 @@ using Serilog.Events;
 namespace KafkaLog.Sink;
 
 /// <summary>
-/// The sink behind <c>WriteTo.KafkaLog</c>. It never throws into the application: what goes wrong is told to Serilog's
-/// SelfLog, and every event that is lost is counted. To read the counters, make the sink yourself and give it to
-/// <c>WriteTo.Sink</c>. Thread-safe; the order of each thread's events is kept.
+/// The sink behind <c>WriteTo.KafkaLog</c>. It never throws into the application: it reports errors to Serilog's SelfLog and
+/// counts every lost event. To read the counters, create the sink yourself and pass it to <c>WriteTo.Sink</c>. Thread-safe;
+/// the order of each thread's events is kept.
 /// </summary>
 public sealed class KafkaLogSink : ILogEventSink, IDisposable
 {
@@ -19,8 +19,8 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
     private long _emitted;
     private bool _isClosed;
 
-    /// <summary>A sink; nothing is created on disk before the first event.</summary>
-    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <summary>Creates a sink. Nothing is created on disk before the first event.</summary>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists every fault.</exception>
     public KafkaLogSink(KafkaLogSinkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -37,12 +37,12 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
     /// <summary>Events that were given to the sink.</summary>
     public long EmittedEvents => Interlocked.Read(ref _emitted);
 
-    /// <summary>Events that were handed to the system.</summary>
+    /// <summary>Events that were handed to the operating system.</summary>
     public long WrittenEvents => _writer.WrittenRecords;
 
     /// <summary>
-    /// Events that will never be written: dropped at a full queue, refused by a full queue while the disk refused, too
-    /// large, impossible to render, or still waiting when the sink was closed.
+    /// Events that will never be written: dropped because the queue was full, refused because the queue was full and the disk
+    /// refused writes, too large, impossible to render, or still queued when the sink was closed.
     /// </summary>
     public long LostEvents => Math.Max(0, EmittedEvents - (_isClosed ? WrittenEvents : _writer.AppendedRecords));
 
@@ -68,20 +68,20 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
         }
         finally
         {
-            Interlocked.Increment(ref _emitted); // at the end, so that an event on its way does not look lost
+            Interlocked.Increment(ref _emitted); // last, so that an event that is being written does not look lost
         }
     }
 
     private static string FateOf(RecordState record) => record switch
     {
-        RecordState.Queued => "an event waits in memory until the disk takes it: ",
+        RecordState.Queued => "an event waits in memory until the disk accepts writes: ",
         RecordState.Written => "an event is written, but may be lost if the machine stops: ",
         _ => "an event is lost: ",
     };
 
     private void Recovered(long records) => _failures.Recovered(string.Create(
         CultureInfo.InvariantCulture,
-        $"the disk takes events again; the {records} that waited are written."));
+        $"the disk accepts writes again; the {records} events that waited are written."));
 
     /// <summary>Writes what is queued and closes the segment.</summary>
     public void Dispose()
@@ -92,9 +92,11 @@ public sealed class KafkaLogSink : ILogEventSink, IDisposable
             {
                 return;
             }
+
             _writer.Dispose();
             _isClosed = true;
         }
+
         _failures.Close(LostEvents == 0 ? null : string.Create(
             CultureInfo.InvariantCulture,
             $"closed with {LostEvents} of {EmittedEvents} events lost."));

@@ -6,29 +6,32 @@ using Serilog.Formatting;
 
 namespace KafkaLog.Sink;
 
-/// <summary>How the sink writes. Only the directory and the component have to be given.</summary>
+/// <summary>How the sink writes. Only the directory and the component are required.</summary>
 public sealed record KafkaLogSinkOptions
 {
     /// <summary>Where the segments go; created if it is missing. Relative to the current directory at start.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>The log's name in the names of its segments; the daemon's kafkafeeder.yaml says which topic it goes to.</summary>
+    /// <summary>
+    /// The name of the log, as it stands in the names of its segments; kafkafeeder.yaml says which topic the daemon ships it
+    /// to.
+    /// </summary>
     public required string Component { get; init; }
 
-    /// <summary>A new segment each so often; whole seconds that divide an hour or a day. An hour: what the original rolls by.</summary>
+    /// <summary>How often a new segment begins: whole seconds that divide an hour or a day. Default: an hour, as in the original.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(LogWriterDefaults.IntervalSeconds);
 
-    /// <summary>The size, in bytes, at which a segment rolls before its time. 1 GiB: Kafka's own default.</summary>
+    /// <summary>The size, in bytes, at which a segment rolls before its interval is over. Default: 1 GiB, as in Kafka.</summary>
     public long FileSizeLimitBytes { get; init; } = LogWriterDefaults.FileSizeLimitBytes;
 
     /// <summary>
-    /// How batches are compressed. None: no processor time and nothing native in the application. Worth it with
-    /// <see cref="Durability.Buffered"/> only: otherwise each event is a batch of its own.
+    /// How batches are compressed. Default: None, which costs no processor time and needs no native library. Compression pays
+    /// only with <see cref="Durability.Buffered"/>: otherwise each event is a batch of its own.
     /// </summary>
     public CompressionType Codec { get; init; } = CompressionType.None;
 
     /// <summary>
-    /// How safe an event is when the logging call returns. Flushed: it survives the process, whatever becomes of that.
+    /// How safe an event is when the logging call returns. Default: Flushed, so that it survives the end of the process, a crash included.
     /// <c>AuditTo</c> is always <see cref="Durability.Synced"/>.
     /// </summary>
     public Durability Durability { get; init; } = Durability.Flushed;
@@ -38,39 +41,40 @@ public sealed record KafkaLogSinkOptions
 
     /// <summary>
     /// A template such as <c>{Tenant}-{OrderId}</c> for the record's key; an event that lacks one of its properties has
-    /// no key. Null: no keys. Not together with <see cref="KeyProperty"/>.
+    /// no key. Null: no keys. Cannot be combined with <see cref="KeyProperty"/>.
     /// </summary>
     public string? KeyTemplate { get; init; }
 
-    /// <summary>Null: compact JSON (CLEF). Another formatter's closing newline is cut off: a record is no line.</summary>
+    /// <summary>Renders the record's value. Null: compact JSON (CLEF). A trailing newline is removed: a record is not a line.</summary>
     public ITextFormatter? Formatter { get; init; }
 
     /// <summary>How long a <see cref="Durability.Buffered"/> event may wait in memory: the most that a crash loses.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(LogWriterDefaults.LingerMilliseconds);
 
-    /// <summary>The size of a batch, in bytes before compression. 64 KiB: large enough for brokers to take at full speed.</summary>
+    /// <summary>
+    /// The size of a batch, in bytes before compression. Default: 64 KiB, large enough for brokers to accept at full speed.
+    /// </summary>
     public int BatchBytes { get; init; } = LogWriterDefaults.BatchBytes;
 
-    /// <summary>The most that waits in memory while the disk is slow or full, in bytes. 16 MiB: some 60,000 events.</summary>
+    /// <summary>How many bytes may wait in memory while the disk is slow or full. Default: 16 MiB, about 60,000 events.</summary>
     public long QueueLimitBytes { get; init; } = LogWriterDefaults.QueueLimitBytes;
 
     /// <summary>
-    /// What happens to an event when the queue is full. Block: the logging call waits while the disk is slow; while the
-    /// disk refuses to write, the event is lost and counted. Drop: it is lost and counted at once.
+    /// What happens to an event when the queue is full. Block: the logging call waits while the disk is slow; while the disk
+    /// refuses writes, the event is lost and counted. Drop: it is lost and counted at once.
     /// </summary>
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
-    /// Experimental: it will be taken away again. True: a Flushed event costs no system call, see
-    /// <see cref="LogWriterOptions.Mapped"/> and the price that is told there: who cuts the open segment shorter ends the
-    /// application.
+    /// Experimental: it will be removed again. True: a Flushed event costs no system call. The price: whoever truncates the
+    /// open segment kills the application, see <see cref="LogWriterOptions.Mapped"/>.
     /// </summary>
     public bool Mapped { get; init; }
 
-    /// <summary>The clock for rolling and for the pace of messages; events carry their own time.</summary>
+    /// <summary>The clock for rolling segments and for limiting messages; events carry their own time.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>All that is wrong with these options, a sentence each.</summary>
+    /// <summary>Every fault of these options, one sentence each.</summary>
     public IReadOnlyList<string> Validate()
     {
         // The writer's options have the same names; here they are parameters.
@@ -95,7 +99,7 @@ public sealed record KafkaLogSinkOptions
         }
     }
 
-    /// <summary>Whether there is something that works, but not as somebody may expect.</summary>
+    /// <summary>Whether the options work, but not as one may expect.</summary>
     internal bool TryGetWarning(Durability durability, [NotNullWhen(true)] out string? warning)
     {
         warning = Codec == CompressionType.None || durability == Durability.Buffered ? null
@@ -105,7 +109,7 @@ public sealed record KafkaLogSinkOptions
         return warning is not null;
     }
 
-    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists every fault.</exception>
     internal void ThrowIfInvalid()
     {
         var faults = Validate();

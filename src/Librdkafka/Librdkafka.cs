@@ -21,7 +21,7 @@ internal static class Librdkafka
     /// <summary>
     /// Loads the library. Call it once before the first use of Confluent.Kafka.
     /// </summary>
-    /// <param name="problem">What to tell the user when neither library is there; null on success.</param>
+    /// <param name="problem">The message for the user when neither library is found; null on success.</param>
     /// <returns>True if the library is loaded.</returns>
     public static bool TryLoad(out string? problem)
     {
@@ -52,7 +52,7 @@ internal static class Librdkafka
         }
     }
 
-    /// <summary>The library for anybody who asks for "librdkafka"; for resolvers of other assemblies too.</summary>
+    /// <summary>Resolves "librdkafka". The resolvers of other assemblies may call it too.</summary>
     internal static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {
         if (name != "librdkafka")
@@ -60,7 +60,7 @@ internal static class Librdkafka
             return IntPtr.Zero; // the runtime's own search
         }
 
-        // The bundled one first; its folder depends on how the program was published, which the runtime knows.
+        // Try the bundled one first. Its folder depends on how the program was published; the runtime knows it.
         if (NativeLibrary.TryLoad(name, assembly, path, out var handle))
         {
             return handle;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace KafkaFeeder;
 
 /// <summary>
-/// The few functions of librdkafka that reading a topic takes, by their C names; all of them are in 1.0 and later.
+/// The few functions of librdkafka that are needed to read a topic, by their C names; all of them are in 1.0 and later.
 /// Confluent.Kafka's consumer is not used because it calls <c>rd_kafka_message_leader_epoch</c> for every message, which
 /// librdkafka has since 2.1 only (Debian 12 has 2.0.2); and it allocates for each.
 /// </summary>

@@ -11,7 +11,7 @@ internal delegate void RecordHandler(in FetchedRecord record);
 internal sealed class TopicReadException(string message) : Exception(message);
 
 /// <summary>
-/// Reads all partitions of one topic from their beginning, without a consumer group, and tells where their ends are.
+/// Reads all partitions of one topic from their beginning, without a consumer group, and reports when it has reached their ends.
 /// Not thread-safe. Call <see cref="Librdkafka.TryLoad"/> first.
 /// </summary>
 internal sealed unsafe class TopicReader : IDisposable
@@ -22,7 +22,7 @@ internal sealed unsafe class TopicReader : IDisposable
     private const long Beginning = -2; // RD_KAFKA_OFFSET_BEGINNING
     private const int AutoOffsetReset = -140; // the wanted offset is gone
 
-    // What no waiting mends. Everything else librdkafka tries again by itself.
+    // Errors that do not pass by waiting. librdkafka retries all others by itself.
     private static readonly HashSet<ErrorCode> Hopeless =
     [
         ErrorCode.Local_UnknownPartition, ErrorCode.Local_UnknownTopic, ErrorCode.UnknownTopicOrPart,
@@ -32,17 +32,17 @@ internal sealed unsafe class TopicReader : IDisposable
 
     private enum Progress
     {
-        /// <summary>Neither a record nor the end.</summary>
+        /// <summary>Neither a record nor the end has come.</summary>
         NothingCame,
 
         /// <summary>Not at the end yet.</summary>
         BeforeEnd,
 
-        /// <summary>All that there is was read.</summary>
+        /// <summary>Every record up to the end was read.</summary>
         AtEnd,
 
-        /// <summary>It was at an end once; since then more came.</summary>
-        BehindAnEnd,
+        /// <summary>An end was reached once, and more records came after it.</summary>
+        PastAnEnd,
     }
 
     private readonly IntPtr _client;
@@ -54,9 +54,9 @@ internal sealed unsafe class TopicReader : IDisposable
     private IntPtr _queue;
     private int[] _partitions = [];
     private Dictionary<int, Progress> _progress = [];
-    private readonly Dictionary<int, long> _ends = []; // where each partition could be read to, when that was last said
+    private readonly Dictionary<int, long> _ends = []; // how far each partition could be read, when its end was last reported
 
-    /// <summary>A reader; nothing is sent yet.</summary>
+    /// <summary>Creates a reader. Nothing is sent yet.</summary>
     /// <exception cref="TopicReadException">A property is unknown or has a wrong value.</exception>
     public TopicReader(string bootstrapServers, string topic, IEnumerable<KeyValuePair<string, string>> properties)
     {
@@ -68,18 +68,18 @@ internal sealed unsafe class TopicReader : IDisposable
         {
             Set(conf, "bootstrap.servers", bootstrapServers);
             Set(conf, "enable.partition.eof", "true");
-            Set(conf, "auto.offset.reset", "error"); // rather than to skip to the end in silence
+            Set(conf, "auto.offset.reset", "error"); // instead of skipping to the end silently
             Set(conf, "allow.auto.create.topics", "false");
             Set(conf, "fetch.wait.max.ms", "100"); // the end is noticed quickly
             Set(conf, "queued.min.messages", "500000");
-            Set(conf, "queued.max.messages.kbytes", "65536"); // all of what waits here, so that memory is bounded
+            Set(conf, "queued.max.messages.kbytes", "65536"); // the limit for all fetched records that wait here: it bounds the memory
             foreach (var (name, value) in properties)
             {
                 Set(conf, name, value);
             }
 
             RdKafka.ConfSetErrorCallback(conf, &OnError);
-            RdKafka.ConfSetLogCallback(conf, IntPtr.Zero); // errors are told by exceptions
+            RdKafka.ConfSetLogCallback(conf, IntPtr.Zero); // errors are reported by exceptions
             RdKafka.ConfSetOpaque(conf, GCHandle.ToIntPtr(_self));
             var error = stackalloc byte[ErrorTextBytes];
             _client = RdKafka.New(Consumer, conf, error, ErrorTextBytes);
@@ -100,16 +100,16 @@ internal sealed unsafe class TopicReader : IDisposable
     public IReadOnlyList<int> Partitions => _partitions;
 
     /// <summary>
-    /// Offsets that were not there any more when the reading began, in all partitions: retention has removed them.
+    /// Offsets, over all partitions, that retention had removed before the reading began.
     /// </summary>
     public long RemovedBefore { get; private set; }
 
-    /// <summary>Every partition is read to its end as it is now, as far as the brokers have said.</summary>
+    /// <summary>Every partition is read to its current end, as far as the brokers have reported it.</summary>
     public bool IsAtEnd => _progress.Values.All(progress => progress == Progress.AtEnd);
 
     /// <summary>
-    /// Partitions that hold more than could be read: a transaction is open there, and what comes after its first record is
-    /// not given out before it ends (isolation.level=read_committed, which is the default).
+    /// Partitions that hold more than could be read: a transaction is open there, and records after its first one are not
+    /// delivered before it ends (isolation.level=read_committed, which is the default).
     /// </summary>
     public IEnumerable<(int Partition, long ReadTo, long End)> HeldPartitions =>
         _partitions.Where(partition => _progress[partition] == Progress.AtEnd)
@@ -121,7 +121,7 @@ internal sealed unsafe class TopicReader : IDisposable
         _progress.Where(partition => partition.Value is Progress.NothingCame or Progress.BeforeEnd).Select(partition => partition.Key)
             .Order();
 
-    /// <summary>What librdkafka last complained of, which is the likely reason when nothing comes; null: of nothing.</summary>
+    /// <summary>The last error that librdkafka reported: the likely reason if no records come. Null: none.</summary>
     public string? LastComplaint { get; private set; }
 
     /// <summary>Asks for the partitions and begins to fetch.</summary>
@@ -134,8 +134,8 @@ internal sealed unsafe class TopicReader : IDisposable
         _queue = RdKafka.QueueNew(_client);
         foreach (var partition in _partitions)
         {
-            // The offsets are not asked for beforehand: rd_kafka_query_watermark_offsets of librdkafka 2.0.2 never returns
-            // where a partition has no leader, whatever its time-out.
+            // The offsets are not queried beforehand: rd_kafka_query_watermark_offsets of librdkafka 2.0.2 never returns if a
+            // partition has no leader, whatever the time-out.
             if (RdKafka.ConsumeStartQueue(_topic, partition, Beginning, _queue) != 0)
             {
                 throw new TopicReadException(
@@ -145,7 +145,7 @@ internal sealed unsafe class TopicReader : IDisposable
     }
 
     /// <summary>
-    /// How many offsets the partitions hold, as far as the brokers have told with what was fetched: for a progress bar.
+    /// How many offsets the partitions hold, as far as the fetched data says: for a progress bar.
     /// </summary>
     public long CountKnownOffsets()
     {
@@ -158,15 +158,15 @@ internal sealed unsafe class TopicReader : IDisposable
         return sum - RemovedBefore;
     }
 
-    /// <summary>The offset after the partition's last record, as the brokers have said with what was fetched; 0 if they have not.</summary>
+    /// <summary>The offset after the partition's last record, as reported with the fetched data; 0 if not reported yet.</summary>
     private long HighOf(int partition)
     {
         long low, high;
         return RdKafka.GetWatermarkOffsets(_client, _topicName, partition, &low, &high) == 0 ? Math.Max(0, high) : 0;
     }
 
-    /// <summary>Hands on what has come; waits for the first record if there is none yet.</summary>
-    /// <returns>How many records were handed on.</returns>
+    /// <summary>Passes on the records that have come; waits for the first if there is none yet.</summary>
+    /// <returns>How many records were passed on.</returns>
     /// <exception cref="TopicReadException">The topic cannot be read any more.</exception>
     public int Read(RecordHandler handler, TimeSpan timeout)
     {
@@ -235,7 +235,7 @@ internal sealed unsafe class TopicReader : IDisposable
 
     private int[] FindPartitions(TimeSpan timeout)
     {
-        // Of all topics: a question for one that is not there would create it on brokers that create topics by themselves.
+        // Asks for all topics: to ask for one that does not exist would create it on brokers that create topics automatically.
         RdKafka.Metadata* metadata;
         var error = RdKafka.GetMetadata(_client, 1, IntPtr.Zero, &metadata, Milliseconds(timeout));
         if (error != 0)
@@ -296,7 +296,7 @@ internal sealed unsafe class TopicReader : IDisposable
             throw new TopicReadException($"Partition {message->Partition} of topic {_topicName} cannot be read: {text}.");
         }
 
-        LastComplaint = text; // librdkafka goes on by itself
+        LastComplaint = text; // librdkafka continues by itself
     }
 
     private void MarkRecord(int partition, long offset)
@@ -304,7 +304,7 @@ internal sealed unsafe class TopicReader : IDisposable
         ref var progress = ref CollectionsMarshal.GetValueRefOrNullRef(_progress, partition);
         if (progress == Progress.AtEnd)
         {
-            progress = Progress.BehindAnEnd;
+            progress = Progress.PastAnEnd;
         }
         else if (progress == Progress.NothingCame)
         {
@@ -345,7 +345,7 @@ internal sealed unsafe class TopicReader : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnError(IntPtr client, int error, byte* reason, IntPtr opaque)
     {
-        // "All brokers are down" follows the reason why one is; the reason says more.
+        // "All brokers are down" comes after the reason for one of them, and the reason says more.
         if (GCHandle.FromIntPtr(opaque).Target is TopicReader reader
             && (error != (int)ErrorCode.Local_AllBrokersDown || reader.LastComplaint is null))
         {

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace KafkaFeeder.Units;
 
 /// <summary>
-/// <c>500ms</c>, <c>1s</c>, <c>90m</c>, <c>24h</c>, <c>7d</c>, <c>1h30m</c> (the original took Go's durations), or
+/// <c>500ms</c>, <c>1s</c>, <c>90m</c>, <c>24h</c>, <c>7d</c>, <c>1h30m</c> (the original accepted Go's durations), or
 /// a bare number in the unit that the setting has by tradition.
 /// </summary>
 internal static class DurationText
@@ -26,38 +26,42 @@ internal static class DurationText
         ("d", TimeSpan.TicksPerDay),
     ];
 
-    /// <param name="text">What stands in the file.</param>
+    /// <param name="text">The text in the file.</param>
     /// <param name="bareUnit">What 1 means without a unit.</param>
-    /// <param name="duration">Rounded towards zero to 100 ns; what exceeds TimeSpan is its largest or smallest value.</param>
+    /// <param name="duration">Rounded towards zero to 100 ns; beyond the range of TimeSpan it is the largest or smallest value.</param>
     public static bool TryParse(string text, TimeSpan bareUnit, out TimeSpan duration)
     {
         duration = default;
-        string rest = text.Trim();
-        bool isNegative = rest.StartsWith('-');
+        var rest = text.Trim();
+        var isNegative = rest.StartsWith('-');
         rest = isNegative ? rest[1..] : rest;
         if (rest.Length > MaxLength)
         {
             return false;
         }
-        if (UnsignedNumber.TryParse(rest, out decimal bare))
+
+        if (UnsignedNumber.TryParse(rest, out var bare))
         {
             duration = ToTimeSpan(bare, bareUnit.Ticks, isNegative);
             return true;
         }
+
         decimal ticks = 0;
         do
         {
-            int numberLength = rest.AsSpan().IndexOfAnyExcept(NumberCharacters);
-            if (numberLength <= 0 || !UnsignedNumber.TryParse(rest.AsSpan(0, numberLength), out decimal number))
+            var numberLength = rest.AsSpan().IndexOfAnyExcept(NumberCharacters);
+            if (numberLength <= 0 || !UnsignedNumber.TryParse(rest.AsSpan(0, numberLength), out var number))
             {
                 return false;
             }
+
             rest = rest[numberLength..];
-            (string unit, decimal ticksPerUnit) = Units.FirstOrDefault(u => rest.StartsWith(u.Unit, StringComparison.Ordinal));
+            var (unit, ticksPerUnit) = Units.FirstOrDefault(u => rest.StartsWith(u.Unit, StringComparison.Ordinal));
             if (unit is null)
             {
                 return false;
             }
+
             rest = rest[unit.Length..];
             ticks += number * ticksPerUnit;
         }
@@ -69,19 +73,20 @@ internal static class DurationText
     /// <summary>The shortest exact spelling in one unit: <c>90m</c>, <c>1500ms</c>.</summary>
     public static string Format(TimeSpan duration)
     {
-        foreach ((string unit, decimal ticks) in Units.Reverse())
+        foreach (var (unit, ticks) in Units.Reverse())
         {
             if (duration.Ticks != 0 && duration.Ticks % ticks == 0)
             {
                 return string.Create(CultureInfo.InvariantCulture, $"{duration.Ticks / ticks}{unit}");
             }
         }
+
         return string.Create(CultureInfo.InvariantCulture, $"{duration.TotalMilliseconds}ms");
     }
 
     private static TimeSpan ToTimeSpan(decimal number, decimal ticksPerUnit, bool isNegative)
     {
-        decimal ticks = Math.Min(number * ticksPerUnit, long.MaxValue);
+        var ticks = Math.Min(number * ticksPerUnit, long.MaxValue);
         return TimeSpan.FromTicks((long)(isNegative ? -ticks : ticks));
     }
 }

@@ -13,21 +13,22 @@ internal static class SizeText
         ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1),
     ];
 
-    /// <param name="text">What stands in the file.</param>
+    /// <param name="text">The text in the file.</param>
     /// <param name="bytes">Rounded towards zero.</param>
     public static bool TryParse(string text, out long bytes)
     {
         bytes = 0;
-        string rest = text.Trim();
-        bool isNegative = rest.StartsWith('-');
+        var rest = text.Trim();
+        var isNegative = rest.StartsWith('-');
         rest = isNegative ? rest[1..] : rest;
-        (string? unit, long factor) = Units.FirstOrDefault(u => rest.EndsWith(u.Unit, StringComparison.OrdinalIgnoreCase));
-        string digits = unit is null ? rest : rest[..^unit.Length].TrimEnd();
-        if (!UnsignedNumber.TryParse(digits, out decimal number))
+        var (unit, factor) = Units.FirstOrDefault(u => rest.EndsWith(u.Unit, StringComparison.OrdinalIgnoreCase));
+        var digits = unit is null ? rest : rest[..^unit.Length].TrimEnd();
+        if (!UnsignedNumber.TryParse(digits, out var number))
         {
             return false;
         }
-        decimal product = Math.Min(number * (unit is null ? 1 : factor), long.MaxValue);
+
+        var product = Math.Min(number * (unit is null ? 1 : factor), long.MaxValue);
         bytes = (long)(isNegative ? -product : product);
         return true;
     }
@@ -35,13 +36,14 @@ internal static class SizeText
     /// <summary>In the largest binary unit that is exact: <c>96MiB</c>.</summary>
     public static string Format(long bytes)
     {
-        foreach ((string unit, long factor) in Units.Take(3).Reverse())
+        foreach (var (unit, factor) in Units.Take(3).Reverse())
         {
             if (bytes != 0 && bytes % factor == 0)
             {
                 return string.Create(CultureInfo.InvariantCulture, $"{bytes / factor}{unit}");
             }
         }
+
         return string.Create(CultureInfo.InvariantCulture, $"{bytes}B");
     }
 }

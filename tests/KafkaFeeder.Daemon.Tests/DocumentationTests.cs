@@ -20,7 +20,7 @@ public sealed partial class DocumentationTests
     {
         get
         {
-            FeederOptions options = Load.Good("""
+            var options = Load.Good("""
                 log_dir: /given/logs
                 checkpoint_dir: /given/checkpoint
                 journal_dir: /given/journal
@@ -30,13 +30,14 @@ public sealed partial class DocumentationTests
                     brokers: [given:1]
                     properties: { PROPERTY: given }
                 """);
-            LogOptions log = ConfigLoader.LoadLogsText(
+            var log = ConfigLoader.LoadLogsText(
                 "topics: { c: { topic: given, broker: given, directory: /given } }", "/given/kafkafeeder.yaml").Logs.Single();
             var settings = new TheoryData<string, string?>();
-            foreach ((string key, string value) in EffectiveConfiguration.Of(options).Concat(EffectiveConfiguration.Of(log)))
+            foreach (var (key, value) in EffectiveConfiguration.Of(options).Concat(EffectiveConfiguration.Of(log)))
             {
                 settings.Add(key, value.Contains("given", StringComparison.Ordinal) ? null : value);
             }
+
             return settings;
         }
     }
@@ -60,7 +61,7 @@ public sealed partial class DocumentationTests
     [MemberData(nameof(Settings))]
     public void Every_setting_is_documented_with_its_default(string key, string? standard)
     {
-        string[] row = Row($"`{key}`");
+        var row = Row($"`{key}`");
 
         if (standard is not null)
         {
@@ -85,7 +86,7 @@ public sealed partial class DocumentationTests
     [Fact]
     public void The_numbers_of_log_events_are_unique()
     {
-        List<int> ids = LogEvents().ConvertAll(e => e.EventId);
+        var ids = LogEvents().ConvertAll(e => e.EventId);
         Assert.NotEmpty(ids);
         Assert.Equal(ids.Distinct(), ids);
     }
@@ -100,12 +101,13 @@ public sealed partial class DocumentationTests
 
     internal static string RepositoryRoot()
     {
-        string folder = AppContext.BaseDirectory;
+        var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "KafkaFeeder.sln")))
         {
             folder = Path.GetDirectoryName(folder)
                 ?? throw new InvalidOperationException($"KafkaFeeder.sln is in no folder above {AppContext.BaseDirectory}.");
         }
+
         return folder;
     }
 

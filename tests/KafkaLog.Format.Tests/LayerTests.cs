@@ -15,6 +15,6 @@ public sealed class LayerTests
         """;
 
     [Fact]
-    public void The_folders_of_the_library_need_each_other_as_they_are_meant_to() =>
+    public void The_folders_of_the_library_use_only_the_allowed_folders() =>
         NamespaceArrows.AssertAre(typeof(LogWriter), "KafkaLog.Format", Layers);
 }

@@ -16,7 +16,7 @@ public class AppSettingsTests
     public void Every_parameter_can_be_set_from_appsettings()
     {
         using var folder = new TempFolder();
-        using (Logger logger = Read($$"""
+        using (var logger = Read($$"""
             {
               "Serilog": {
                 "Using": [ "KafkaLog.Sink" ],
@@ -48,7 +48,7 @@ public class AppSettingsTests
             logger.Warning("Order of {Customer}", "nina");
         }
 
-        Written record = Assert.Single(Written.In(folder.Path, "orders"));
+        var record = Assert.Single(Written.In(folder.Path, "orders"));
         Assert.Equal("nina", record.Key);
         Assert.Equal("Warning", record.Json.GetProperty("Level").GetString()); // the other formatter's shape
         Assert.Contains("_600_UTC-orders.szn", Assert.Single(Written.Segments(folder.Path, "orders")));
@@ -58,7 +58,7 @@ public class AppSettingsTests
     public void An_audit_can_be_set_from_appsettings_with_no_more_than_it_needs()
     {
         using var folder = new TempFolder();
-        using (Logger logger = Read($$"""
+        using (var logger = Read($$"""
             { "Serilog": { "AuditTo": [ { "Name": "KafkaLog", "Args": {
               "directory": "{{folder.Path}}", "component": "audit", "keyTemplate": "c-{Customer}" } } ] } }
             """))
@@ -71,7 +71,7 @@ public class AppSettingsTests
 
     private static Logger Read(string json)
     {
-        IConfigurationRoot configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build();
+        var configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build();
         return new LoggerConfiguration()
             .ReadFrom.Configuration(
                 configuration, new ConfigurationReaderOptions(typeof(KafkaLogSink).Assembly, typeof(JsonFormatter).Assembly))

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace KafkaLog.Sink.Tests;
 
-/// <summary>Who listens to SelfLog may do what he likes, also log to what fails, and throw.</summary>
+/// <summary>A SelfLog handler may do anything, also log to the failing sink, and throw.</summary>
 [Collection(nameof(SelfLogLines))]
 public sealed class FailureReportTests : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed class FailureReportTests : IDisposable
 
     /// <summary>Though it takes so long that a line is due again.</summary>
     [Fact]
-    public void A_handler_that_comes_upon_a_failure_itself_is_not_told_of_it_at_once_but_later()
+    public void A_failure_inside_a_handler_is_reported_to_it_later()
     {
         Listen(() =>
         {
@@ -40,7 +40,7 @@ public sealed class FailureReportTests : IDisposable
     [InlineData("other failure")]
     [InlineData("line")]
     [InlineData("end")]
-    public void Nothing_is_told_to_a_handler_in_its_own_line(string what)
+    public void A_handler_gets_no_line_while_it_handles_one(string what)
     {
         _other.Add("of before");
         Listen(() =>
@@ -64,7 +64,7 @@ public sealed class FailureReportTests : IDisposable
     }
 
     [Fact]
-    public void What_a_handler_throws_comes_to_nobody_and_the_next_line_is_told()
+    public void An_exception_of_a_handler_is_ignored_and_the_next_line_is_reported()
     {
         Listen(() => throw new InvalidOperationException("a faulty handler"));
         _report.Add("the disk is full");
@@ -77,7 +77,7 @@ public sealed class FailureReportTests : IDisposable
     }
 
     [Fact]
-    public void Another_thread_is_heard_while_one_speaks()
+    public void A_thread_can_report_while_another_one_is_reporting()
     {
         var thread = new Thread(() => _other.Add("of another log"));
         Listen(() =>
@@ -92,7 +92,7 @@ public sealed class FailureReportTests : IDisposable
         Assert.Equal(2, _lines.Count);
     }
 
-    /// <summary>A handler that gives up in the end: without the guard some would not come back.</summary>
+    /// <summary>A handler that stops in the end: without the guard some would never return.</summary>
     private void Listen(Action handler) => SelfLog.Enable(line =>
     {
         _lines.Add(line);

@@ -7,10 +7,10 @@ namespace KafkaLog.Sink.Tests;
 public class KafkaLogSinkOptionsTests
 {
     [Fact]
-    public void The_defaults_are_good() => Assert.Empty(new KafkaLogSinkOptions { Directory = "d", Component = "c" }.Validate());
+    public void The_defaults_are_valid() => Assert.Empty(new KafkaLogSinkOptions { Directory = "d", Component = "c" }.Validate());
 
     [Fact]
-    public void All_faults_come_at_once()
+    public void All_faults_are_reported_at_once()
     {
         var options = new KafkaLogSinkOptions
         {
@@ -44,7 +44,7 @@ public class KafkaLogSinkOptionsTests
                 "keyTemplate is empty; it must name a property such as {OrderId}.",
             ],
             options.Validate());
-        ArgumentException refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
+        var refused = Assert.Throws<ArgumentException>(() => new KafkaLogSink(options));
         Assert.StartsWith(
             "The KafkaLog sink cannot be set up: directory is empty; it must name where the segments go. component is", refused.Message);
     }
@@ -57,8 +57,8 @@ public class KafkaLogSinkOptionsTests
     [InlineData("{{{OrderId}}}", null)]
     [InlineData("orders", ", which names no property; it must name one, such as {OrderId}.")]
     [InlineData("{{OrderId}}", ", which names no property; it must name one, such as {OrderId}.")]
-    [InlineData("{Order Id}", ": what stands in one of its braces is no property's name; " + Expected)]
-    [InlineData("{Order}-{}", ": what stands in one of its braces is no property's name; " + Expected)]
+    [InlineData("{Order Id}", ": the text in one of its braces is not a property name; " + Expected)]
+    [InlineData("{Order}-{}", ": the text in one of its braces is not a property name; " + Expected)]
     public void A_key_template_names_properties(string template, string? fault)
     {
         var options = new KafkaLogSinkOptions { Directory = "d", Component = "c", KeyTemplate = template };

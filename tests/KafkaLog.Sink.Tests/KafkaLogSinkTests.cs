@@ -18,14 +18,14 @@ public class KafkaLogSinkTests
     public void An_event_is_a_record_with_its_time_and_its_key()
     {
         using var folder = new TempFolder();
-        DateTimeOffset before = DateTimeOffset.UtcNow;
-        using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", keyProperty: "Customer").CreateLogger())
+        var before = DateTimeOffset.UtcNow;
+        using (var logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", keyProperty: "Customer").CreateLogger())
         {
             logger.Information("Order {OrderId} of {Customer}", 7, "nina");
             logger.Information("nobody's");
         }
 
-        List<Written> records = Written.In(folder.Path, "orders");
+        var records = Written.In(folder.Path, "orders");
 
         Assert.Equal(["nina", null], records.Select(record => record.Key));
         Assert.Equal(7, records[0].Json.GetProperty("OrderId").GetInt32());
@@ -37,7 +37,7 @@ public class KafkaLogSinkTests
     public void A_flushed_event_is_in_the_file_when_the_call_returns()
     {
         using var folder = new TempFolder();
-        using Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders").CreateLogger();
+        using var logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders").CreateLogger();
 
         logger.Information("one");
         Assert.Single(Written.In(folder.Path, "orders"));
@@ -49,11 +49,11 @@ public class KafkaLogSinkTests
     public void Dispose_writes_what_is_buffered()
     {
         using var folder = new TempFolder();
-        using (Logger logger = new LoggerConfiguration()
+        using (var logger = new LoggerConfiguration()
             .WriteTo.KafkaLog(folder.Path, "orders", durability: Durability.Buffered, lingerMilliseconds: 60_000)
             .CreateLogger())
         {
-            for (int i = 0; i < 1_000; i++)
+            for (var i = 0; i < 1_000; i++)
             {
                 logger.Information("Order {OrderId}", i);
             }
@@ -67,11 +67,11 @@ public class KafkaLogSinkTests
     public void Segments_roll_by_size_and_are_compressed_when_asked()
     {
         using var folder = new TempFolder();
-        using (Logger logger = new LoggerConfiguration()
+        using (var logger = new LoggerConfiguration()
             .WriteTo.KafkaLog(folder.Path, "orders", fileSizeLimitBytes: 1_000, codec: CompressionType.Gzip)
             .CreateLogger())
         {
-            for (int i = 0; i < 30; i++)
+            for (var i = 0; i < 30; i++)
             {
                 logger.Information("Order {OrderId} {Padding}", i, new string('p', 100));
             }
@@ -93,12 +93,12 @@ public class KafkaLogSinkTests
         using (var sink = new KafkaLogSink(
             new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Durability = durability, BatchBytes = 4096,
                 QueueLimitBytes = 64 << 10 }))
-        using (Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger())
+        using (var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger())
         {
             Task[] tasks = [.. Enumerable.Range(0, threads).Select(thread => Task.Factory.StartNew(
                 () =>
                 {
-                    for (int i = 0; i < eventsPerThread; i++)
+                    for (var i = 0; i < eventsPerThread; i++)
                     {
                         logger.Information("{Thread} {Number}", thread, i);
                     }
@@ -113,17 +113,17 @@ public class KafkaLogSinkTests
             Assert.Equal(0, sink.LostEvents);
         }
 
-        ILookup<int, int> numbers = Written.In(folder.Path, "orders").ToLookup(
+        var numbers = Written.In(folder.Path, "orders").ToLookup(
             record => record.Json.GetProperty("Thread").GetInt32(),
             record => record.Json.GetProperty("Number").GetInt32());
         Assert.All(Enumerable.Range(0, threads), thread => Assert.Equal(Enumerable.Range(0, eventsPerThread), numbers[thread]));
     }
 
     [Fact]
-    public void Another_formatter_is_taken_without_its_closing_newline()
+    public void The_trailing_newline_of_another_formatter_is_removed()
     {
         using var folder = new TempFolder();
-        using (Logger logger = new LoggerConfiguration()
+        using (var logger = new LoggerConfiguration()
             .WriteTo.KafkaLog(folder.Path, "orders", formatter: new MessageTemplateTextFormatter("{Level:u3} {Message:lj}{NewLine}"))
             .CreateLogger())
         {
@@ -131,7 +131,7 @@ public class KafkaLogSinkTests
             logger.Information("{Long}", new string('x', 100_000));
         }
 
-        List<Written> records = Written.In(folder.Path, "orders");
+        var records = Written.In(folder.Path, "orders");
         Assert.Equal("WRN žluť 1\n", records[0].Value);
         Assert.Equal("INF " + new string('x', 100_000), records[1].Value);
     }
@@ -140,7 +140,7 @@ public class KafkaLogSinkTests
     public void An_event_logged_while_another_is_rendered_spoils_neither()
     {
         using var folder = new TempFolder();
-        using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", formatter: null).CreateLogger())
+        using (var logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", formatter: null).CreateLogger())
         {
             // A stringified value is rendered by the caller; one captured as it is, by the sink.
             logger.Write(
@@ -150,13 +150,13 @@ public class KafkaLogSinkTests
                 [new LogEventProperty("P", new ScalarValue(new LogsItself(logger)))]));
         }
 
-        List<Written> records = Written.In(folder.Path, "orders");
+        var records = Written.In(folder.Path, "orders");
         Assert.Equal(["inner", "outer {P}"], records.Select(record => record.Json.GetProperty("@mt").GetString()));
         Assert.Equal("rendered", records[1].Json.GetProperty("P").GetString());
     }
 
     [Fact]
-    public void A_throwing_formatter_costs_the_event_and_is_told_once_in_ten_seconds()
+    public void A_throwing_formatter_costs_the_event_and_is_reported_once_in_ten_seconds()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
@@ -164,12 +164,13 @@ public class KafkaLogSinkTests
         using var sink = new KafkaLogSink(
             new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders", Formatter = new ThrowingFormatter(),
                 TimeProvider = time });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
 
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
         {
             logger.Information("x");
         }
+
         Assert.EndsWith("an event is lost: no format today", Assert.Single(selfLog.All));
         time.Advance(FailureReport.Pause);
         logger.Information("x");
@@ -186,7 +187,7 @@ public class KafkaLogSinkTests
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
         var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = folder.Path, Component = "orders" });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
         sink.Dispose();
         sink.Dispose();
 
@@ -197,14 +198,14 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void While_the_directory_cannot_be_made_events_wait_and_are_written_when_it_can()
+    public void Events_wait_until_the_directory_can_be_created()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.File("logs");
+        var directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders" });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
 
         logger.Information("{N}", 1);
         logger.Information("{N}", 2);
@@ -218,21 +219,22 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void While_the_disk_refuses_a_full_queue_loses_events_and_counts_each()
+    public void While_the_disk_refuses_writes_a_full_queue_loses_events_and_counts_each()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.File("logs");
+        var directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using var sink = new KafkaLogSink(
             new KafkaLogSinkOptions { Directory = directory, Component = "orders", BatchBytes = 1024, QueueLimitBytes = 2048 });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
 
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
             logger.Information("{N}", i);
         }
-        long lost = sink.LostEvents;
+
+        var lost = sink.LostEvents;
         Assert.InRange(lost, 1, 99);
         File.Delete(directory);
         sink.Dispose();
@@ -243,12 +245,12 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void When_the_directory_vanishes_writing_goes_on_in_a_new_one()
+    public void When_the_directory_vanishes_writing_continues_in_a_new_one()
     {
         using var folder = new TempFolder();
-        string directory = folder.File("logs");
+        var directory = folder.File("logs");
         using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders", FileSizeLimitBytes = 1 });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
         logger.Information("{N}", 1);
 
         Directory.Delete(directory, recursive: true);
@@ -261,11 +263,11 @@ public class KafkaLogSinkTests
     public void An_audited_event_is_on_the_disk_or_the_call_throws()
     {
         using var folder = new TempFolder();
-        string directory = folder.File("logs");
-        using Logger logger = new LoggerConfiguration().AuditTo.KafkaLog(directory, "audit", keyTemplate: "k-{N}").CreateLogger();
+        var directory = folder.File("logs");
+        using var logger = new LoggerConfiguration().AuditTo.KafkaLog(directory, "audit", keyTemplate: "k-{N}").CreateLogger();
 
         logger.Information("{N}", 1);
-        Written record = Assert.Single(Written.In(directory, "audit"));
+        var record = Assert.Single(Written.In(directory, "audit"));
         Assert.Equal("k-1", record.Key);
     }
 
@@ -274,35 +276,36 @@ public class KafkaLogSinkTests
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.File("logs");
+        var directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
-        using Logger logger = new LoggerConfiguration().AuditTo.KafkaLog(directory, "audit").CreateLogger();
+        using var logger = new LoggerConfiguration().AuditTo.KafkaLog(directory, "audit").CreateLogger();
 
-        AggregateException thrown = Assert.Throws<AggregateException>(() => logger.Information("{N}", 1));
+        var thrown = Assert.Throws<AggregateException>(() => logger.Information("{N}", 1));
 
         Assert.IsType<LogWriteException>(thrown.InnerException);
         File.Delete(directory);
     }
 
     [Fact]
-    public void What_waits_for_the_disk_is_not_called_lost_and_its_end_is_told()
+    public void Events_that_wait_for_the_disk_are_not_reported_lost_and_the_recovery_is_reported()
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        string directory = folder.File("logs");
+        var directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using var sink = new KafkaLogSink(new KafkaLogSinkOptions { Directory = directory, Component = "orders" });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
-        for (int i = 0; i < 10; i++)
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        for (var i = 0; i < 10; i++)
         {
             logger.Information("{N}", i);
         }
-        Assert.Contains("an event waits in memory until the disk takes it: ", selfLog.All[0]);
+
+        Assert.Contains("an event waits in memory until the disk accepts writes: ", selfLog.All[0]);
         Assert.Equal(0, sink.LostEvents);
 
         File.Delete(directory);
-        bool IsTold() => selfLog.All.Any(line => line.Contains("the 10 that waited are written"));
-        Eventually.Holds(IsTold);
+        bool IsReported() => selfLog.All.Any(line => line.Contains("the 10 events that waited are written"));
+        Eventually.Holds(IsReported);
         Assert.Equal(10, Written.In(directory, "orders").Count);
         Assert.Equal(10, sink.WrittenEvents);
     }
@@ -315,12 +318,12 @@ public class KafkaLogSinkTests
     public void A_SelfLog_handler_may_throw_and_may_log_to_the_failing_sink(Durability durability)
     {
         using var folder = new TempFolder();
-        string directory = folder.File("logs");
+        var directory = folder.File("logs");
         File.WriteAllText(directory, "a file stands in the way");
         using var sink = new KafkaLogSink(
             new KafkaLogSinkOptions { Directory = directory, Component = "orders", Durability = durability, Linger = TimeSpan.Zero });
-        using Logger logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
-        int calls = 0;
+        using var logger = new LoggerConfiguration().WriteTo.Sink(sink).CreateLogger();
+        var calls = 0;
         Serilog.Debugging.SelfLog.Enable(_ =>
         {
             Interlocked.Increment(ref calls);
@@ -345,7 +348,7 @@ public class KafkaLogSinkTests
     {
         using var folder = new TempFolder();
         using var selfLog = new SelfLogLines();
-        using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", keyTemplate: "{Order:x}").CreateLogger())
+        using (var logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "orders", keyTemplate: "{Order:x}").CreateLogger())
         {
             logger.Write(new LogEvent(
                 DateTimeOffset.UtcNow,
@@ -355,7 +358,7 @@ public class KafkaLogSinkTests
                 [new LogEventProperty("Order", new ScalarValue(new Unformattable())), new LogEventProperty("N", new ScalarValue(1))]));
         }
 
-        Written record = Assert.Single(Written.In(folder.Path, "orders"));
+        var record = Assert.Single(Written.In(folder.Path, "orders"));
         Assert.Null(record.Key);
         Assert.Equal(1, record.Json.GetProperty("N").GetInt32());
         Assert.EndsWith(
@@ -380,10 +383,10 @@ public class KafkaLogSinkTests
     }
 
     [Fact]
-    public void A_record_timestamp_is_the_events_also_before_1970()
+    public void A_record_has_the_timestamp_of_its_event_also_before_1970()
     {
         using var folder = new TempFolder();
-        using (Logger logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "old").CreateLogger())
+        using (var logger = new LoggerConfiguration().WriteTo.KafkaLog(folder.Path, "old").CreateLogger())
         {
             logger.Write(
                 new LogEvent(DateTimeOffset.UnixEpoch.AddMilliseconds(-5), LogEventLevel.Information, null, MessageTemplate.Empty, []));

@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>
-/// Reads a small text file that somebody else controls: never more than the limit, and never waiting for ever (a FIFO
-/// called kafkafeeder.yaml would block an ordinary open).
+/// Reads a small text file that somebody else controls: never more than the limit, and without blocking (a FIFO called
+/// kafkafeeder.yaml would block an ordinary open).
 /// </summary>
 internal static partial class BoundedFile
 {
@@ -20,21 +20,22 @@ internal static partial class BoundedFile
     /// <param name="path">A symlink is followed.</param>
     /// <param name="maxBytes">Inclusive.</param>
     /// <param name="text">The content; "" after a fault.</param>
-    /// <param name="fault">Why not, without a full stop.</param>
+    /// <param name="fault">Why it cannot be read, without a full stop.</param>
     public static bool TryReadText(string path, int maxBytes, out string text, [NotNullWhen(false)] out string? fault)
     {
         text = "";
-        int descriptor = Open(path, OpenNonBlocking | OpenCloseOnExec);
+        var descriptor = Open(path, OpenNonBlocking | OpenCloseOnExec);
         if (descriptor < 0)
         {
             fault = "cannot be opened: " + Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
             return false;
         }
+
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         return TryReadText(handle, path, maxBytes, out text, out fault);
     }
 
-    /// <summary>As above, of a file that is open.</summary>
+    /// <summary>The same for an open file.</summary>
     public static bool TryReadText(
         SafeFileHandle handle, string path, int maxBytes, out string text, [NotNullWhen(false)] out string? fault)
     {
@@ -67,7 +68,7 @@ internal static partial class BoundedFile
             return false;
         }
 
-        // One byte more than the limit, for a file that grows meanwhile or does not know its length.
+        // Room for one byte more than the limit: the file may grow meanwhile, or not report its length.
         var buffer = new byte[maxBytes + 1];
         var filled = 0;
         for (var read = -1; read != 0 && filled < buffer.Length; filled += read)

@@ -22,5 +22,5 @@ public static class BrokerGroupCheck
         log.SourceFile,
         log.BrokerLine,
         $"topics.{log.Component}.broker",
-        $"is {Quote.Value(log.Broker)}, which is no broker group of conf.yaml{NearMiss.Hint(log.Broker, groups)}");
+        $"is {Quote.Value(log.Broker)}, which is not a broker group of conf.yaml{NearMiss.Hint(log.Broker, groups)}");
 }

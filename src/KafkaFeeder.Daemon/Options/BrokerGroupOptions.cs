@@ -13,7 +13,7 @@ public sealed record BrokerGroupOptions
     /// <summary>Settings of librdkafka, secrets filled in, in the order of the file.</summary>
     public IReadOnlyList<BrokerProperty> Properties { get; init; } = [];
 
-    /// <summary>What the client library says, without what was filled in or is secret by its name: it quotes values.</summary>
+    /// <summary>A message of the client library without values that were filled in or are secret by their name: it quotes values.</summary>
     public string WithoutSecrets(string text) =>
         Properties.Where(p => p.IsSecret).OrderByDescending(p => p.Value.Length).Aggregate(text, (t, p) => Hiding.In(t, p.Value));
 
@@ -37,7 +37,7 @@ public sealed record BrokerProperty(string Name, string Value, bool IsSecret)
     /// <summary>The value as it may be shown.</summary>
     public string ShownValue => IsSecret ? Hiding.Hidden : Value;
 
-    /// <summary>Rather one too many: <c>ssl.key.location</c> is hidden as well.</summary>
+    /// <summary>Rather hides too much: <c>ssl.key.location</c> is hidden as well.</summary>
     public static bool HasSecretName(string name) =>
         SecretWords.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase));
 

@@ -9,7 +9,7 @@ namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>
 /// Reads <c>kafka_brokers</c>: group names, each with a list of addresses (as in the original), or with
-/// <c>brokers:</c> and <c>properties:</c>. No message has the value of a property in it: it could be a secret.
+/// <c>brokers:</c> and <c>properties:</c>. No message contains the value of a property: it could be a secret.
 /// </summary>
 internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
 {
@@ -19,12 +19,12 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
 
     public void ReadInto(Dictionary<string, BrokerGroupOptions> groups, MapReader? map)
     {
-        foreach (YamlEntry entry in map?.AllEntries() ?? [])
+        foreach (var entry in map?.AllEntries() ?? [])
         {
-            string path = map!.PathOf(entry.Key);
+            var path = map!.PathOf(entry.Key);
             if (!NameRule.IsValid(entry.Key))
             {
-                faults.Add(entry.Line, path, $"is no name for a broker group; expected {NameRule.Expected}.");
+                faults.Add(entry.Line, path, $"is not a name for a broker group; expected {NameRule.Expected}.");
             }
             else if (groups.ContainsKey(entry.Key))
             {
@@ -43,6 +43,7 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
         {
             return new BrokerGroupOptions { Name = entry.Key, Brokers = ReadAddresses(list, entry.Line, path) };
         }
+
         if (entry.Value is not YamlMap)
         {
             faults.Add(
@@ -51,6 +52,7 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
                 $"is {entry.Value.Kind}; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and properties:.");
             return new BrokerGroupOptions { Name = entry.Key, Brokers = [] };
         }
+
         var map = new MapReader(entry.Value, path, faults);
         var group = new BrokerGroupOptions
         {
@@ -84,9 +86,10 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
         {
             faults.Add(line, path, $"is an empty list; expected at least one {ExpectedAddress}.");
         }
-        for (int i = 0; i < list.Items.Count; i++)
+
+        for (var i = 0; i < list.Items.Count; i++)
         {
-            string itemPath = string.Create(CultureInfo.InvariantCulture, $"{path}[{i}]");
+            var itemPath = string.Create(CultureInfo.InvariantCulture, $"{path}[{i}]");
             if (list.Items[i] is not YamlScalar scalar)
             {
                 faults.Add(list.Items[i].Line, itemPath, $"is {list.Items[i].Kind}; expected {ExpectedAddress}.");
@@ -100,17 +103,18 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
                 addresses.Add(scalar.Value);
             }
         }
+
         return addresses;
     }
 
     private List<BrokerProperty> ReadProperties(MapReader map)
     {
         var properties = new List<BrokerProperty>();
-        foreach (YamlEntry entry in map.AllEntries())
+        foreach (var entry in map.AllEntries())
         {
             if (!BrokerPropertyRule.IsName(entry.Key))
             {
-                map.Fault(entry.Key, "is no name of a librdkafka property.");
+                map.Fault(entry.Key, "is not the name of a librdkafka property.");
             }
             else if (entry.Value is not YamlScalar { IsNull: false } scalar)
             {
@@ -120,11 +124,11 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
             {
                 map.Fault(entry.Key, "has a NUL character in it.");
             }
-            else if (!BrokerPropertyRule.MayBeSet(entry.Key, scalar.Value, out string? refusal))
+            else if (!BrokerPropertyRule.MayBeSet(entry.Key, scalar.Value, out var refusal))
             {
                 map.Fault(entry.Key, refusal);
             }
-            else if (!_secrets.TryResolve(scalar.Value, out string value, out bool isSecret, out string? fault))
+            else if (!_secrets.TryResolve(scalar.Value, out var value, out var isSecret, out var fault))
             {
                 map.Fault(entry.Key, fault);
             }
@@ -133,20 +137,22 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
                 properties.Add(new BrokerProperty(entry.Key, value, isSecret || BrokerProperty.HasSecretName(entry.Key)));
             }
         }
+
         return properties;
     }
 
     private static bool IsAddress(string text)
     {
-        int colon = text.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)
+        var colon = text.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
             || port == 0)
         {
             return false;
         }
-        string host = text[..colon];
+
+        var host = text[..colon];
         return host[0] == '['
-            ? host[^1] == ']' && IPAddress.TryParse(host[1..^1], out IPAddress? address)
+            ? host[^1] == ']' && IPAddress.TryParse(host[1..^1], out var address)
                 && address.AddressFamily == AddressFamily.InterNetworkV6
             : host.Length <= 253 && host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
     }

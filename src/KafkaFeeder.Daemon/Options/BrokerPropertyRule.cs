@@ -43,7 +43,7 @@ internal static class BrokerPropertyRule
     {
         refusal = Owned.TryGetValue(name, out var reason) ? $"may not be set here: {reason}." : name.ToLowerInvariant() switch
         {
-            "enable.idempotence" when value != "false" => "may only be set to false: it is on by itself where the brokers have it.",
+            "enable.idempotence" when value != "false" => "may only be set to false: KafkaFeeder turns it on where the brokers support it.",
             "message.timeout.ms" or "delivery.timeout.ms" when value != "0" => $"may only be 0 (no limit): {NoLimit}.",
             _ => null,
         };

@@ -21,19 +21,22 @@ public static class EffectiveConfiguration
             Add("logging.dir", logging.Dir);
             Add("logging.interval", DurationText.Format(logging.Interval));
         }
-        foreach (BrokerGroupOptions group in options.BrokerGroups.Values)
+
+        foreach (var group in options.BrokerGroups.Values)
         {
             Add($"kafka_brokers.{group.Name}.brokers", string.Join(", ", group.Brokers));
-            foreach (BrokerProperty property in group.Properties)
+            foreach (var property in group.Properties)
             {
                 Add($"kafka_brokers.{group.Name}.properties.{property.Name}", property.ShownValue);
             }
         }
-        foreach (PermissionOptions permission in options.Permissions)
+
+        foreach (var permission in options.Permissions)
         {
             Add($"permissions.{permission.Directory}.topics", permission.Topics is { } topics ? List(topics) : "all");
             Add($"permissions.{permission.Directory}.brokers", permission.Brokers is { } groups ? List(groups) : "all");
         }
+
         Add("watcher.interval", DurationText.Format(options.Watcher.Interval));
         Add("watcher.allow_directories", List(options.Watcher.AllowDirectories));
         Add("watcher.max_logs_per_file", options.Watcher.MaxLogsPerFile.ToString(CultureInfo.InvariantCulture));

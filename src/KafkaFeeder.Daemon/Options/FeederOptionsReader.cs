@@ -21,7 +21,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
 
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
 
-    /// <summary>Whatever was found; of use only if no fault was added.</summary>
+    /// <summary>Returns what was found; usable only if no fault was added.</summary>
     public FeederOptions Read(YamlNode root)
     {
         var map = new MapReader(root, "", faults);
@@ -29,8 +29,8 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         {
             SourceFile = file,
             LogDir = Directory(map, "log_dir", "the directory whose logs are shipped"),
-            CheckpointDir = Directory(map, "checkpoint_dir", "the directory for what Kafka has confirmed"),
-            JournalDir = Directory(map, "journal_dir", "the directory for what has been read"),
+            CheckpointDir = Directory(map, "checkpoint_dir", "the directory for checkpoints, which say what Kafka has acknowledged"),
+            JournalDir = Directory(map, "journal_dir", "the directory for the journal, which says what was sent"),
             Logging = map.Section("logging") is { } logging ? ReadLogging(logging) : null,
             BrokerGroups = ReadBrokerGroups(map),
             Permissions = map.Section("permissions") is { } permissions ? ReadPermissions(permissions) : [],
@@ -49,12 +49,13 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
     private LoggingOptions ReadLogging(MapReader map)
     {
         var defaults = new LoggingOptions { Dir = "" };
-        string component = map.Text("component") ?? defaults.Component;
+        var component = map.Text("component") ?? defaults.Component;
         if (!SegmentName.IsValidComponent(component))
         {
             map.Fault("component", $"is {Quote.Value(component)}; expected {NameRule.ExpectedComponent}.");
         }
-        TimeSpan interval = map.Duration("interval", defaults.Interval, Second, Second, Day);
+
+        var interval = map.Duration("interval", defaults.Interval, Second, Second, Day);
         if (!RollPolicy.IsValidInterval(interval))
         {
             map.Fault(
@@ -62,6 +63,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
                 $"is {DurationText.Format(interval)}; it must divide a day into equal parts of whole seconds, such as 60, 600, 3600 or "
                     + "86400.");
         }
+
         var logging = new LoggingOptions
         {
             Component = component,
@@ -92,25 +94,27 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
     private List<PermissionOptions> ReadPermissions(MapReader map)
     {
         var permissions = new List<PermissionOptions>();
-        foreach (YamlEntry entry in map.AllEntries())
+        foreach (var entry in map.AllEntries())
         {
             var one = new MapReader(entry.Value with { Line = entry.Line }, map.PathOf(entry.Key), faults);
             permissions.Add(new PermissionOptions(Absolute(entry.Key), ReadTopics(one), one.List("brokers", "broker groups")));
             one.Finish();
         }
+
         return permissions;
     }
 
     private static IReadOnlyList<string>? ReadTopics(MapReader map)
     {
-        IReadOnlyList<string>? topics = map.List("topics", "topics");
-        foreach (string topic in topics ?? [])
+        var topics = map.List("topics", "topics");
+        foreach (var topic in topics ?? [])
         {
             if (topic != "*" && !NameRule.IsValid(topic.EndsWith('*') ? topic[..^1] : topic))
             {
                 map.Fault("topics", $"has {Quote.Value(topic)}; expected the name of a topic, or its beginning and a * at the end.");
             }
         }
+
         return topics;
     }
 
@@ -127,15 +131,17 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         var status = new StatusOptions();
         if (map.Text("listen") is { } text)
         {
-            bool isOff = text is "off" or "false";
-            IPEndPoint? address = isOff ? null : ListenAddress(text);
+            var isOff = text is "off" or "false";
+            var address = isOff ? null : ListenAddress(text);
             if (address is null && !isOff)
             {
                 map.Fault(
                     "listen", $"is {Quote.Value(text)}; expected an address and a port such as 127.0.0.1:8796 or [::1]:8796, or off.");
             }
+
             status = status with { Listen = address };
         }
+
         map.Finish();
         return status;
     }
@@ -162,6 +168,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
                 $"is {SizeText.Format(shipper.MaxInFlightBytes)}; it must not exceed shipper.memory_limit, which is "
                     + $"{SizeText.Format(shipper.MemoryLimitBytes)}.");
         }
+
         return shipper;
     }
 
@@ -182,6 +189,7 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
                 $"is {SizeText.Format(quarantine.MaxPerLogBytes)}; it must not exceed quarantine.max_total, which is "
                     + $"{SizeText.Format(quarantine.MaxTotalBytes)}.");
         }
+
         return quarantine;
     }
 
@@ -194,15 +202,17 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         if (map.Section("hekad") is { } hekad)
         {
             reader.ReadInto(groups, hekad.Section("kafka_brokers"));
-            foreach (string key in (string[])["main_conf_path", "bin_path", "conf_dir"])
+            foreach (var key in (string[])["main_conf_path", "bin_path", "conf_dir"])
             {
                 if (hekad.Has(key))
                 {
-                    warnings.Add(hekad.LineOf(key), hekad.PathOf(key), "has no meaning here: there is no hekad; the line can go.");
+                    warnings.Add(hekad.LineOf(key), hekad.PathOf(key), "has no meaning here: there is no hekad; remove the line.");
                 }
             }
+
             hekad.Finish();
         }
+
         if (groups.Count == 0 && !map.Has("kafka_brokers") && !map.Has("hekad"))
         {
             faults.Add(0, "kafka_brokers", "is missing; expected broker groups such as kafka_brokers: { kafka: [kafka1:9092] }.");
@@ -211,12 +221,13 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         {
             faults.Add(map.LineOf("kafka_brokers"), "kafka_brokers", "names no broker group; expected one such as kafka: [kafka1:9092].");
         }
+
         return groups;
     }
 
     private string Directory(MapReader map, string key, string whatItIs)
     {
-        string text = map.MandatoryText(key, whatItIs);
+        var text = map.MandatoryText(key, whatItIs);
         return text.Length == 0 ? "" : Absolute(text);
     }
 
@@ -224,12 +235,12 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
 
     private void CheckPermissions(FeederOptions options, MapReader map)
     {
-        foreach ((PermissionOptions permission, string group) in options.Permissions
+        foreach (var (permission, group) in options.Permissions
             .SelectMany(p => (p.Brokers ?? []).Select(group => (p, group))).Where(p => !options.BrokerGroups.ContainsKey(p.group)))
         {
-            string hint = NearMiss.Hint(group, [.. options.BrokerGroups.Keys]);
-            string path = $"permissions.{Quote.Plain(permission.Directory)}.brokers";
-            faults.Add(map.LineOf("permissions"), path, $"has {Quote.Value(group)}, which is no broker group{hint}");
+            var hint = NearMiss.Hint(group, [.. options.BrokerGroups.Keys]);
+            var path = $"permissions.{Quote.Plain(permission.Directory)}.brokers";
+            faults.Add(map.LineOf("permissions"), path, $"has {Quote.Value(group)}, which is not a broker group{hint}");
         }
     }
 
@@ -237,17 +248,17 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
     {
         (string Key, string Path)[] directories =
             [("log_dir", options.LogDir), ("checkpoint_dir", options.CheckpointDir), ("journal_dir", options.JournalDir)];
-        foreach ((string key, string path) in directories)
+        foreach (var (key, path) in directories)
         {
-            string? same = directories.TakeWhile(other => other.Key != key).FirstOrDefault(other => other.Path == path).Key;
+            var same = directories.TakeWhile(other => other.Key != key).FirstOrDefault(other => other.Path == path).Key;
             if (same is not null && path.Length > 0)
             {
                 map.Fault(key, $"is {Quote.Value(path)}, as {same} is; each needs a directory of its own.");
             }
             else if (key != "log_dir" && options.LogDir.StartsWith(path + "/", StringComparison.Ordinal) && path.Length > 0)
             {
-                map.Fault("log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: what lies there is never a log. Put one "
-                    + $"of them elsewhere.");
+                map.Fault(
+                    "log_dir", $"is {Quote.Value(options.LogDir)}, which lies below {key}: nothing there is shipped. Move one of them.");
             }
             else if (key != "log_dir" && path.StartsWith(options.LogDir + "/", StringComparison.Ordinal) && options.LogDir.Length > 0)
             {
@@ -256,20 +267,22 @@ internal sealed class FeederOptionsReader(string file, FaultCollector faults, Fa
         }
     }
 
-    /// <summary>Strict, for the framework takes "8796" for the address 0.0.34.92.</summary>
+    /// <summary>Strict, because the framework reads "8796" as the address 0.0.34.92.</summary>
     private static IPEndPoint? ListenAddress(string text)
     {
-        int colon = text.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), out ushort port) || !char.IsAsciiDigit(text[colon + 1]))
+        var colon = text.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), out var port) || !char.IsAsciiDigit(text[colon + 1]))
         {
             return null;
         }
-        string host = text[..colon];
+
+        var host = text[..colon];
         if (host == "localhost")
         {
             return new IPEndPoint(IPAddress.Loopback, port);
         }
-        bool isWhole = host.Count(c => c == '.') == 3 || (host[0] == '[' && host[^1] == ']');
-        return isWhole && IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) ? new IPEndPoint(address, port) : null;
+
+        var isWhole = host.Count(c => c == '.') == 3 || (host[0] == '[' && host[^1] == ']');
+        return isWhole && IPAddress.TryParse(host.Trim('[', ']'), out var address) ? new IPEndPoint(address, port) : null;
     }
 }

@@ -14,24 +14,24 @@ public sealed record LogOptions
     public required string Broker { get; init; }
 
     /// <summary>
-    /// Where the segments are: beside the kafkafeeder.yaml, or where its <c>directory:</c> says. Absolute, and as it
-    /// was named: symlinks are not resolved.
+    /// Where the segments are: beside the kafkafeeder.yaml, or where its <c>directory:</c> says. Absolute, as it was written:
+    /// symlinks are not resolved.
     /// </summary>
     public required string Directory { get; init; }
 
     /// <summary>Shipped segments older than this are deleted; null: kept forever.</summary>
     public TimeSpan? Retention { get; init; }
 
-    /// <summary>All, as in the original: what only the leader has is lost with it.</summary>
+    /// <summary>Default: all in-sync replicas, as in the original. A record that only the leader has is lost with it.</summary>
     public AckLevel Ack { get; init; } = AckLevel.AllInSync;
 
-    /// <summary>As Java's client, so that other producers of the topic put the same key into the same partition.</summary>
+    /// <summary>Default: as in the Java client, so that other producers of the topic put the same key into the same partition.</summary>
     public PartitionerKind Partitioner { get; init; } = PartitionerKind.Murmur2Random;
 
-    /// <summary>One record that Kafka will never take should not stop a log for ever.</summary>
+    /// <summary>Default: quarantine. One record that Kafka will never accept should not stop a log for ever.</summary>
     public RejectAction OnReject { get; init; } = RejectAction.Quarantine;
 
-    /// <summary>File, offset and host as record headers, for consumers who drop duplicates. Costs some 60 bytes a record.</summary>
+    /// <summary>File, offset and host as record headers, for consumers that remove duplicates. Costs about 60 bytes a record.</summary>
     public bool OriginHeaders { get; init; }
 
     /// <summary>One batch in flight per partition; null: only where the brokers have no idempotent producer.</summary>
@@ -46,12 +46,15 @@ public sealed record LogOptions
     /// <summary>The line of its <c>broker:</c>, from 1.</summary>
     public required int BrokerLine { get; init; }
 
-    /// <summary>Whether records go to the same place in the same way: then other settings take effect without a restart.</summary>
+    /// <summary>
+    /// Whether records go to the same place in the same way. If so, changes of the other settings take effect without a
+    /// restart.
+    /// </summary>
     public bool GoesLike(LogOptions other) =>
         Topic == other.Topic && Broker == other.Broker && Ack == other.Ack && Partitioner == other.Partitioner
             && StrictOrder == other.StrictOrder;
 
-    /// <summary>Whether a reload has nothing to change: equal but for where in the file it stands.</summary>
+    /// <summary>Whether a reload has nothing to change: equal apart from the place in the file.</summary>
     public bool HasSameSettings(LogOptions other) => this with { SourceLine = other.SourceLine, BrokerLine = other.BrokerLine } == other;
 }
 
@@ -61,7 +64,7 @@ public enum AckLevel
     /// <summary>Every in-sync replica has it.</summary>
     AllInSync = -1,
 
-    /// <summary>Nobody's: sent is done. Loses records whenever a connection breaks.</summary>
+    /// <summary>Nobody's: a record that was sent counts as acknowledged. Loses records whenever a connection breaks.</summary>
     None = 0,
 
     /// <summary>The leader has it; lost when the leader dies before the others fetched it.</summary>
@@ -83,10 +86,10 @@ public enum PartitionerKind
 /// <summary>What to do with a record that the brokers will never accept.</summary>
 public enum RejectAction
 {
-    /// <summary>Set it aside, whole, and go on.</summary>
+    /// <summary>Put the whole record into quarantine and continue.</summary>
     Quarantine,
 
-    /// <summary>Stop this log until somebody looks.</summary>
+    /// <summary>Hold this log until somebody repairs it.</summary>
     Hold,
 }
 
@@ -99,12 +102,12 @@ public sealed record ParsedLogs
     public IReadOnlyList<ConfigFault> Faults { get; init; } = [];
 
     /// <summary>
-    /// False when the file as a whole could not be read (absent, half-written, no YAML): what it says about any log
+    /// False when the file as a whole could not be read (absent, half-written, not YAML): what it says about any log
     /// is then unknown. When true, an entry that is neither in <see cref="Logs"/> nor among
     /// <see cref="FaultyComponents"/> has been removed by its author.
     /// </summary>
     public bool FileReadable { get; init; }
 
-    /// <summary>Entries that are there and have a fault: their last good settings hold on.</summary>
+    /// <summary>Components whose entry has a fault: their last good settings stay in force.</summary>
     public IReadOnlyList<string> FaultyComponents { get; init; } = [];
 }

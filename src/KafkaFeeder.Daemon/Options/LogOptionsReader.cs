@@ -10,43 +10,46 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
-    // A millisecond: shorter than any, longer than nothing. 100 years: beyond that it is a slip of the finger.
+    // At least a millisecond: short, but not zero. At most 100 years: more is a typing error.
     private static readonly TimeSpan ShortestRetention = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestRetention = TimeSpan.FromDays(36_525);
 
     private readonly List<LogOptions> _logs = [];
     private readonly List<string> _faulty = [];
 
-    /// <summary>The entries; null when the file does not have the form to have any.</summary>
+    /// <summary>The entries; null if the file has no map of topics.</summary>
     public (IReadOnlyList<LogOptions> Logs, IReadOnlyList<string> Faulty)? Read(YamlNode root)
     {
         var map = new MapReader(root, "", faults);
-        YamlNode? topics = map.Node("topics");
+        var topics = map.Node("topics");
         map.Finish();
         if (topics is not YamlMap)
         {
-            string found = topics is null ? "is missing" : $"is {topics.Kind}";
+            var found = topics is null ? "is missing" : $"is {topics.Kind}";
             faults.Add(
                 map.LineOf("topics"), "topics", $"{found}; expected components, each with its topic and broker. Is the file half-written?");
             return null;
         }
+
         var entries = new MapReader(topics, "topics", faults);
-        foreach (YamlEntry entry in entries.AllEntries())
+        foreach (var entry in entries.AllEntries())
         {
             ReadEntry(entry, entries.PathOf(entry.Key));
         }
+
         return (_logs, _faulty);
     }
 
     private void ReadEntry(YamlEntry entry, string path)
     {
-        int faultsBefore = faults.Count;
+        var faultsBefore = faults.Count;
         if (!SegmentName.IsValidComponent(entry.Key))
         {
-            faults.Add(entry.Line, path, $"is no name for a component; expected {NameRule.ExpectedComponent}.");
+            faults.Add(entry.Line, path, $"is not a name for a component; expected {NameRule.ExpectedComponent}.");
         }
+
         var map = new MapReader(entry.Value with { Line = entry.Line }, path, faults);
-        LogOptions log = ReadLog(entry, map);
+        var log = ReadLog(entry, map);
         map.Finish();
         if (faults.Count == faultsBefore)
         {
@@ -60,8 +63,8 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
 
     private LogOptions ReadLog(YamlEntry entry, MapReader map)
     {
-        string topic = Name(map, "topic", "the topic in Kafka");
-        string broker = Name(map, "broker", "the name of a broker group of conf.yaml");
+        var topic = Name(map, "topic", "the topic in Kafka");
+        var broker = Name(map, "broker", "the name of a broker group of conf.yaml");
         CheckType(map);
         return new LogOptions
         {
@@ -91,18 +94,19 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
 
     private static string Name(MapReader map, string key, string whatItIs)
     {
-        string name = map.MandatoryText(key, whatItIs);
+        var name = map.MandatoryText(key, whatItIs);
         if (name.Length > 0 && !NameRule.IsValid(name))
         {
             map.Fault(key, $"is {Quote.Value(name)}; expected {NameRule.Expected}.");
         }
+
         return name;
     }
 
     private static void CheckType(MapReader map)
     {
-        bool isLines = map.Choice("type", false, ("kafkalog", false), ("lines", true));
-        bool hasMatch = map.Has("file_match");
+        var isLines = map.Choice("type", false, ("kafkalog", false), ("lines", true));
+        var hasMatch = map.Has("file_match");
         if (isLines)
         {
             map.Fault("type", "is lines, which this version does not support yet; expected kafkalog.");
@@ -119,12 +123,13 @@ internal sealed class LogOptionsReader(string file, FaultCollector faults)
 
     private string ReadDirectory(MapReader map)
     {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
-        string? text = map.Text("directory");
+        var folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
+        var text = map.Text("directory");
         if (text is "")
         {
             map.Fault("directory", "is empty; expected the directory of the segments.");
         }
+
         return Path.TrimEndingDirectorySeparator(Path.GetFullPath(text ?? "", folder));
     }
 }

@@ -6,17 +6,17 @@ namespace KafkaFeeder.Daemon.Options;
 
 /// <summary>
 /// Fills <c>${file:/path}</c>, <c>${env:NAME}</c> and <c>${credential:NAME}</c> (systemd's LoadCredential=) into a property's
-/// value; <c>$${</c> stands for a literal <c>${</c>. Messages name the file, the variable or the credential, never what was
-/// in it.
+/// value; <c>$${</c> stands for a literal <c>${</c>. Messages name the file, the variable or the credential, never its
+/// content.
 /// </summary>
-/// <param name="baseDirectory">What relative paths are relative to.</param>
+/// <param name="baseDirectory">The directory that relative paths start from.</param>
 /// <param name="environment">The value of a variable, or null.</param>
 internal sealed class SecretResolver(string baseDirectory, Func<string, string?> environment)
 {
     /// <summary>A certificate chain in PEM has some 10 KiB.</summary>
     private const int MaxFileBytes = 64 << 10;
 
-    /// <param name="text">The value as it stands in the file.</param>
+    /// <param name="text">The value as it is written in the file.</param>
     /// <param name="value">The value with the secrets in it.</param>
     /// <param name="isSecret">Whether any part came from a file or the environment.</param>
     /// <param name="fault">Why it cannot be filled in, as the rest of a sentence.</param>
@@ -25,7 +25,7 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
         fault = null;
         var filled = new StringBuilder();
         (value, isSecret) = ("", false);
-        int position = 0;
+        var position = 0;
         while (text.IndexOf("${", position, StringComparison.Ordinal) is >= 0 and int start)
         {
             if (start > position && text[start - 1] == '$')
@@ -34,16 +34,19 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
                 position = start + 2;
                 continue;
             }
-            int end = text.IndexOf('}', start);
-            string reference = end < 0 ? text[start..] : text[start..(end + 1)];
-            if (!TryFetch(reference, out string secret, out fault))
+
+            var end = text.IndexOf('}', start);
+            var reference = end < 0 ? text[start..] : text[start..(end + 1)];
+            if (!TryFetch(reference, out var secret, out fault))
             {
                 return false;
             }
+
             filled.Append(text, position, start - position).Append(secret);
             isSecret = true;
             position = end + 1;
         }
+
         value = filled.Append(text, position, text.Length - position).ToString();
         return true;
     }
@@ -71,17 +74,17 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
         }
 
         secret = "";
-        fault = "has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.";
+        fault = "has a ${ that is not one of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.";
         return false;
     }
 
-    /// <summary>What the service manager was asked to load, from the directory that it made for this.</summary>
+    /// <summary>Reads a credential that systemd loaded, from the directory that it made for this.</summary>
     private bool TryFetchCredential(string name, out string secret, [NotNullWhen(false)] out string? fault)
     {
         secret = "";
         if (!NameRule.IsValid(name))
         {
-            fault = $"refers to the credential {Quote.Value(name)}: that is no name of a credential.";
+            fault = $"refers to the credential {Quote.Value(name)}: that is not a name for a credential.";
             return false;
         }
 
@@ -111,7 +114,7 @@ internal sealed class SecretResolver(string baseDirectory, Func<string, string?>
         return fault is null;
     }
 
-    /// <summary>Editors and <c>echo</c> end a file with one that is no part of the secret.</summary>
+    /// <summary>Editors and <c>echo</c> end a file with a newline that is not part of the secret.</summary>
     private static string WithoutLastNewline(string text) =>
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
 }

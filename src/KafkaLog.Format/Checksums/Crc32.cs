@@ -19,7 +19,7 @@ internal static class Crc32
     /// <summary>The checksum of <paramref name="bytes"/>: "123456789" gives 0xcbf43926.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 
-    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    /// <summary>Continues a checksum: that of the bytes that gave <paramref name="crc"/>, followed by <paramref name="bytes"/>.</summary>
     internal static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
         crc = ~crc;

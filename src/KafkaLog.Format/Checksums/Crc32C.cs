@@ -11,7 +11,7 @@ internal static class Crc32C
     /// <summary>The checksum of <paramref name="bytes"/>: "123456789" gives 0xe3069283.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 
-    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    /// <summary>Continues a checksum: that of the bytes that gave <paramref name="crc"/>, followed by <paramref name="bytes"/>.</summary>
     public static uint Append(uint crc, ReadOnlySpan<byte> bytes) => ~Step(~crc, bytes);
 
     // BitOperations.Crc32C is the bare step: the start value and the final complement are ours.

@@ -4,9 +4,10 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Checksums;
 
 /// <summary>
-/// CRCs of many ranges of one file, however long and overlapping, at the cost of one pass over the file and of two blocks
-/// a range: the checksum of a range follows from those of all before its start and of all before its end. With
-/// polynomials over GF(2), crc(AB) = crc(A) · x^(8·|B|) + crc(B). Four bytes of memory a block. Not thread-safe.
+/// CRCs of many ranges of one file, which may be long and overlap, at the cost of one pass over the file and of two blocks
+/// per range: the checksum of a range follows from the checksum of everything before its start and that of everything before
+/// its end. With polynomials over GF(2), crc(AB) = crc(A) · x^(8·|B|) + crc(B). Takes four bytes of memory per block. Not
+/// thread-safe.
 /// </summary>
 /// <param name="file">The file.</param>
 /// <param name="start">No range begins before it.</param>
@@ -14,23 +15,23 @@ namespace KafkaLog.Format.Checksums;
 /// <param name="append">Continues a checksum.</param>
 internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polynomial, RangeChecksum.Continuation append)
 {
-    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, with <paramref name="bytes"/> behind it.</summary>
+    /// <summary>Continues a checksum: that of the bytes that gave <paramref name="crc"/>, followed by <paramref name="bytes"/>.</summary>
     internal delegate uint Continuation(uint crc, ReadOnlySpan<byte> bytes);
 
     private const int BlockBytes = 16 * 1024;
     private const uint One = 1u << 31; // x^0: the polynomials are bit-reflected
 
-    private readonly List<uint> _blocks = [0]; // the checksum of what lies before each block
+    private readonly List<uint> _blocks = [0]; // the checksum of everything before each block
     private readonly byte[] _block = new byte[BlockBytes];
     private readonly uint[] _squares = Squares(polynomial);
-    private long _dataStart = -1; // what lies before it and was not looked at is a hole
+    private long _dataStart = -1; // bytes before it that were not read are a hole
     private uint _zeroBlockShift;
     private uint _zeroBlockChecksum;
 
-    /// <summary>The position up to which the file was gone through.</summary>
+    /// <summary>The position up to which the file was processed.</summary>
     public long ComputedTo => start + ((_blocks.Count - 1L) * BlockBytes);
 
-    /// <summary>Bytes that were read for that.</summary>
+    /// <summary>How many bytes were read.</summary>
     public long ReadBytes { get; private set; }
 
     /// <summary>A reader of CRC-32s.</summary>
@@ -44,7 +45,7 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
     public uint? Compute(long from, long to) =>
         Before(from) is { } before && Before(to) is { } whole ? whole ^ Multiply(before, PowerOfX(8 * (ulong)(to - from))) : null;
 
-    /// <summary>The checksum of all from the start to a position.</summary>
+    /// <summary>The checksum of everything from the start to a position.</summary>
     private uint? Before(long position)
     {
         var (block, rest) = Math.DivRem(position - start, BlockBytes);
@@ -67,7 +68,7 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
         return TryRead(block, (int)rest) ? append(_blocks[(int)block], _block.AsSpan(0, (int)rest)) : null;
     }
 
-    /// <summary>Whether the block at a position lies in a hole: its checksum takes no reading.</summary>
+    /// <summary>Whether the block at a position lies in a hole: its checksum is computed without reading.</summary>
     private bool IsHole(long position)
     {
         if (position + BlockBytes > _dataStart)
@@ -77,7 +78,7 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
 
         if (position + BlockBytes > _dataStart || _dataStart == long.MaxValue)
         {
-            return false; // after the last data the file may end in the block
+            return false; // after the last data the file may end within the block
         }
 
         if (_zeroBlockShift == 0)

@@ -5,8 +5,8 @@ using KafkaLog.Format.Records;
 namespace KafkaLog.Format.Compression;
 
 /// <summary>
-/// gzip, by the framework's zlib. Streams of zlib (RFC 1950) are read too, told apart by their first bytes: the original
-/// Go library wrote those.
+/// gzip, by the framework's zlib. It also reads zlib streams (RFC 1950), which the original Go library wrote, and recognizes
+/// them by their first bytes.
 /// </summary>
 internal sealed class GzipCodec : ICompressionCodec
 {
@@ -49,10 +49,10 @@ internal sealed class GzipCodec : ICompressionCodec
                     destination.Advance(read);
                 }
             }
-            catch (Exception e) when (e is InvalidDataException or IOException) // the latter: zlib's own reasons
+            catch (Exception e) when (e is InvalidDataException or IOException) // IOException: errors of zlib itself
             {
                 throw new CorruptBatchException(
-                    $"the gzip block of {source.Length} bytes is damaged behind {total} decompressed bytes: {e.Message}", e);
+                    $"the gzip block of {source.Length} bytes is damaged after {total} decompressed bytes: {e.Message}", e);
             }
         }
     }

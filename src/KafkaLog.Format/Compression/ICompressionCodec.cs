@@ -5,10 +5,10 @@ namespace KafkaLog.Format.Compression;
 /// <summary>One way to compress a block of bytes. Implementations hold no state between calls.</summary>
 internal interface ICompressionCodec
 {
-    /// <summary>What stands in the attributes of a batch.</summary>
+    /// <summary>The type, as the attributes of a batch have it.</summary>
     CompressionType Type { get; }
 
-    /// <summary>Compresses a whole block behind what <paramref name="destination"/> holds already.</summary>
+    /// <summary>Compresses a whole block and appends it to <paramref name="destination"/>.</summary>
     void Compress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination);
 
     /// <summary>Decompresses a whole block.</summary>
@@ -25,7 +25,10 @@ internal static class CompressionCodecs
     private static readonly ICompressionCodec Lz4OfMagic0 = new Lz4Codec(Lz4HeaderChecksum.Kafka3160);
     private static readonly ICompressionCodec Lz4OfMagic1 = new Lz4Codec(Lz4HeaderChecksum.RightOrKafka3160);
 
-    /// <summary>The codec of a type, as a magic has it; null for <see cref="CompressionType.None"/> and for what is not there.</summary>
+    /// <summary>
+    /// The codec of a type in a magic; null for <see cref="CompressionType.None"/> and for a codec that the magic does not
+    /// have.
+    /// </summary>
     public static ICompressionCodec? For(CompressionType type, byte magic = 2) => (type, magic) switch
     {
         (CompressionType.Lz4, 0) => Lz4OfMagic0,

@@ -6,24 +6,24 @@ using KafkaLog.Format.Records;
 namespace KafkaLog.Format.Compression;
 
 /// <summary>
-/// Which checksum of the frame's header is written and taken. Kafka up to 0.9 computed it over the magic number too, and
+/// Which checksum of the frame's header is written and accepted. Kafka up to 0.9 computed it over the magic number too, and
 /// reads nothing else (KAFKA-3160).
 /// </summary>
 internal enum Lz4HeaderChecksum
 {
-    /// <summary>Magic 2: the right one is written, and nothing else taken.</summary>
+    /// <summary>Magic 2: the right one is written, and only that is accepted.</summary>
     Right,
 
-    /// <summary>Magic 1: the right one is written, both are taken.</summary>
+    /// <summary>Magic 1: the right one is written, both are accepted.</summary>
     RightOrKafka3160,
 
-    /// <summary>Magic 0: the wrong one is written, both are taken.</summary>
+    /// <summary>Magic 0: the wrong one is written, both are accepted.</summary>
     Kafka3160,
 }
 
 /// <summary>
 /// LZ4 frames by the system's liblz4 (lz4frame.h). Written with independent blocks of 64 KiB, which Kafka's Java reader
-/// insists on (<c>Lz4BlockOutputStream</c>).
+/// requires (<c>Lz4BlockOutputStream</c>).
 /// </summary>
 internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICompressionCodec
 {
@@ -81,7 +81,7 @@ internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICom
             var rest = source;
             if (checksum != Lz4HeaderChecksum.Right && ChecksumPosition(source) is { } at && source[at] == HeaderChecksum(source[..at]))
             {
-                // The frame of an old Kafka: the header goes in by itself, with the checksum that the library wants.
+                // The frame of an old Kafka: pass the header alone, with the checksum that the library expects.
                 Span<byte> header = stackalloc byte[at + 1];
                 source[..at].CopyTo(header);
                 header[at] = HeaderChecksum(header[MagicBytes..at]);
@@ -105,7 +105,7 @@ internal sealed unsafe partial class Lz4Codec(Lz4HeaderChecksum checksum) : ICom
                     hint = Decompress(context, target, ref written, first, ref read, IntPtr.Zero);
                 }
 
-                ThrowIfError(hint, $"the block of {source.Length} bytes is damaged behind {total} decompressed bytes");
+                ThrowIfError(hint, $"the block of {source.Length} bytes is damaged after {total} decompressed bytes");
                 DecompressedSize.Add(ref total, (int)written, source.Length, maxBytes, Type);
                 destination.Advance((int)written);
                 rest = rest[(int)read..];

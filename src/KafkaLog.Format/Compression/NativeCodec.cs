@@ -4,22 +4,25 @@ using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Compression;
 
-/// <summary>What the codecs by native libraries share: loaded when first used, and missed by the name of their package.</summary>
+/// <summary>
+/// What the codecs with native libraries share: a library is loaded on first use, and the error for a missing one names its
+/// package.
+/// </summary>
 internal static class NativeCodec
 {
     public const string Lz4 = "liblz4.so.1";
     public const string Zstd = "libzstd.so.1";
 
-    // The names above are Linux's; the same libraries elsewhere, as Homebrew and their own Windows builds call them.
+    // The names above are those on Linux. On macOS and Windows the libraries have the names that Homebrew and their own builds give them.
     static NativeCodec() => NativeLibrary.SetDllImportResolver(typeof(NativeCodec).Assembly, static (name, assembly, path) =>
         ElsewhereNames(name).Select(other => NativeLibrary.TryLoad(other, assembly, path, out var library) ? library : IntPtr.Zero)
             .FirstOrDefault(library => library != IntPtr.Zero));
 
-    /// <summary>What to throw when a library is not there: the batch is sound, and waits for it.</summary>
+    /// <summary>The error for a missing library: the batch is sound and can be read once the library is installed.</summary>
     public static UnsupportedBatchException Missing(CompressionType type, string library, string package, DllNotFoundException cause) =>
         new($"{type} needs {library}, which is not installed (on Debian or Ubuntu: apt-get install {package})", cause);
 
-    /// <summary>To be called before the first use of a library.</summary>
+    /// <summary>Call this before the first use of a library.</summary>
     public static void Prepare()
     {
         // The static constructor does it.

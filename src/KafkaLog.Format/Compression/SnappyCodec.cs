@@ -6,9 +6,9 @@ using KafkaLog.Format.Records;
 namespace KafkaLog.Format.Compression;
 
 /// <summary>
-/// Snappy. Java clients and brokers write it in xerial's framing: a 16-byte header, then blocks, each behind its length
-/// (big-endian); librdkafka writes one bare block. They are told apart by the first bytes: as a bare block, the header
-/// would begin with a copy of what is not there yet. Written in the framing, in blocks of 32 KiB, as Java does.
+/// Snappy. Java clients and brokers write it in xerial's framing: a 16-byte header, then blocks, each after its length
+/// (big-endian); librdkafka writes one bare block. The first bytes distinguish them: as a bare block, the header would begin
+/// with a copy of bytes that do not exist yet. This codec writes the framing, in blocks of 32 KiB, as Java does.
 /// </summary>
 internal sealed class SnappyCodec : ICompressionCodec
 {
@@ -70,7 +70,7 @@ internal sealed class SnappyCodec : ICompressionCodec
     private static void DecompressBlock(
         ReadOnlySpan<byte> block, IBufferWriter<byte> destination, ref long total, int sourceBytes, int maxBytes)
     {
-        // The length stands in front: look before anything is allocated by it.
+        // The block begins with its length: check it before allocating by it.
         if (!TryReadLength(block, out var length))
         {
             throw new CorruptBatchException("a snappy block does not begin with its length");

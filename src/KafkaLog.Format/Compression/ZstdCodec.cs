@@ -60,12 +60,12 @@ internal sealed unsafe partial class ZstdCodec : ICompressionCodec
                         var output = new Buffer { Bytes = target, Size = (nuint)chunk.Length };
                         var before = input.Position;
                         var hint = DecompressStream(stream, ref output, ref input);
-                        ThrowIfError(hint, $"the block of {source.Length} bytes is damaged behind {total} decompressed bytes");
+                        ThrowIfError(hint, $"the block of {source.Length} bytes is damaged after {total} decompressed bytes");
                         DecompressedSize.Add(ref total, (int)output.Position, source.Length, maxBytes, Type);
                         destination.Advance((int)output.Position);
                         if (hint == 0 && input.Position == input.Size)
                         {
-                            return; // a frame is over and all of it was given out, even if that fills the buffer exactly
+                            return; // the frame is over and all of it was written out, even if that fills the buffer exactly
                         }
 
                         if (input.Position == input.Size && output.Position < output.Size)
@@ -76,7 +76,7 @@ internal sealed unsafe partial class ZstdCodec : ICompressionCodec
                         if (output.Position == 0 && input.Position == before)
                         {
                             throw new CorruptBatchException(
-                                $"{source.Length} bytes of Zstd lead nowhere behind {total} decompressed bytes");
+                                $"{source.Length} bytes of Zstd make no progress after {total} decompressed bytes");
                         }
                     }
                 }

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Native;
 
 /// <summary>
-/// Where a file has no blocks on the disk and reads as zeros (lseek(2)). Where the system does not say, all of it is data.
+/// Where a file has no blocks on the disk and reads as zeros (lseek(2)). If the kernel does not say, everything is data.
 /// </summary>
 internal static class FileHoles
 {

@@ -27,14 +27,14 @@ internal static class FileLock
     {
         if (!Environment.Is64BitProcess)
         {
-            return NotSupported; // the structure has another form there
+            return NotSupported; // the structure has another layout there
         }
 
         var range = new SystemCalls.FileLockRange { Type = WriteLock };
         return SystemCalls.FileControl(file, SetDescriptionLock, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
-    /// <summary>Whether somebody else holds one for writing (Linux); null if the system does not say.</summary>
+    /// <summary>Whether somebody else holds one for writing (Linux); null if the kernel does not say.</summary>
     public static bool? IsHeld(SafeFileHandle file)
     {
         if (!Environment.Is64BitProcess)
@@ -51,8 +51,8 @@ internal static class FileLock
         SystemCalls.Flock(file, Shared | NonBlocking) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
     /// <summary>
-    /// Whether somebody else holds a flock; null if the system does not say. Tried by an exclusive one that is given back
-    /// at once: two who do so at the same time may each take the other for a holder, until they ask again.
+    /// Whether somebody else holds a flock; null if the kernel does not say. Tested by taking an exclusive one and releasing
+    /// it at once: two processes that test at the same time may each take the other for a holder, until they test again.
     /// </summary>
     public static bool? IsWholeHeld(SafeFileHandle file)
     {
@@ -63,6 +63,6 @@ internal static class FileLock
 
         return SystemCalls.Flock(file, Unlock) == 0
             ? false
-            : throw new IOException($"cannot give back the lock of a segment (errno {Marshal.GetLastPInvokeError()})");
+            : throw new IOException($"cannot release the lock of a segment (errno {Marshal.GetLastPInvokeError()})");
     }
 }

@@ -2,13 +2,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Native;
 
-/// <summary>What is known of file systems by the number that statfs(2) gives.</summary>
+/// <summary>What is known about file systems, by the type that statfs(2) returns.</summary>
 internal static class FileSystemKind
 {
     /// <summary>
-    /// Whether a lock on a file is seen by all who open it. So it is where the file system belongs to one kernel. Not on
-    /// NFS, CIFS, SMB, 9p and FUSE, where it may stay on this host (or reach only some), and not on overlayfs, below which
-    /// the same bytes can be opened as another file. What is not in the list is not known, and so is not trusted.
+    /// Whether everybody who opens a file sees a lock on it. True if the file system belongs to one kernel. False on NFS,
+    /// CIFS, SMB, 9p and FUSE, where the lock may stay on this host (or reach only some), and on overlayfs, where the same
+    /// bytes can be opened as another file in the layer below. File systems that are not in the list are not trusted.
     /// </summary>
     public static bool HasSharedLocks(SafeFileHandle file) =>
         SystemCalls.FileSystem(file, out var system) == 0 && (uint)system.Type is

@@ -5,8 +5,8 @@ namespace KafkaLog.Format.Native;
 
 /// <summary>
 /// The calls that the framework lacks or gets wrong: its flush swallows the errors of fsync on Linux, it cannot sync a
-/// directory, and it cannot open a file without following links or blocking on a FIFO. Linux (glibc, musl) only, but
-/// for fsync and flock, which every Unix has.
+/// directory, and it cannot open a file without following links or blocking on a FIFO. Linux (glibc, musl) only, except for
+/// fsync and flock, which every Unix has.
 /// </summary>
 internal static partial class SystemCalls
 {
@@ -82,7 +82,7 @@ internal static partial class SystemCalls
         public int ProcessId;
     }
 
-    /// <summary>The kernel's <c>struct statfs</c>, of which only the type is looked at (statfs(2)); 64-bit systems.</summary>
+    /// <summary>The kernel's <c>struct statfs</c>, of which only the type is used (statfs(2)); 64-bit systems.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct FileSystemResult
     {

@@ -3,15 +3,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Native;
 
-/// <summary>What share modes say of a file's writer, on Windows.</summary>
+/// <summary>What share modes say about a file's writer, on Windows.</summary>
 internal static partial class WindowsLock
 {
     private const uint GenericRead = 0x80000000;
     private const uint ShareRead = 1;
     private const int SharingViolation = 32;
 
-    /// <summary>A file that somebody has open for writing cannot be opened by who allows others to read only.</summary>
-    /// <returns>Null: the system does not say.</returns>
+    /// <summary>If a file is open for writing, it cannot be opened with a share mode that lets others only read.</summary>
+    /// <returns>Null: unknown.</returns>
     public static bool? IsHeld(SafeFileHandle segment)
     {
         using var again = ReOpenFile(segment, GenericRead, ShareRead, 0);

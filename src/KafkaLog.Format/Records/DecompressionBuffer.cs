@@ -3,10 +3,10 @@ using System.Buffers;
 namespace KafkaLog.Format.Records;
 
 /// <summary>
-/// Where blocks decompress to. It grows by doubling, as other buffers do, but not beyond what a block may become and one
-/// chunk more: a block that is made to hurt does not cost twice its cap.
+/// The buffer for decompressed blocks. It grows by doubling, but at most to the cap of a block plus one chunk, so that a
+/// hostile block does not cost twice its cap.
 /// </summary>
-/// <param name="maxBytes">The most that a block may become.</param>
+/// <param name="maxBytes">The cap: the most bytes that a block may decompress to.</param>
 internal sealed class DecompressionBuffer(int maxBytes) : IBufferWriter<byte>
 {
     private const int MinBytes = 64 * 1024; // what the codecs ask for at a time
@@ -43,7 +43,8 @@ internal sealed class DecompressionBuffer(int maxBytes) : IBufferWriter<byte>
         {
             var most = maxBytes + (long)MinBytes;
             var doubled = Math.Max(MinBytes, _buffer.Length * 2L);
-            Array.Resize(ref _buffer, (int)Math.Max(needed, doubled > most / 2 ? most : doubled)); // past half of it, no step in between
+            // Above half of the cap, straight to the cap.
+            Array.Resize(ref _buffer, (int)Math.Max(needed, doubled > most / 2 ? most : doubled));
         }
     }
 }

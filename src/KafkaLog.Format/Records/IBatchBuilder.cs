@@ -19,7 +19,7 @@ internal interface IBatchBuilder : IDisposable
     /// <summary>The memory that it holds, in bytes.</summary>
     int CapacityBytes { get; }
 
-    /// <summary>Adds a record behind the others.</summary>
+    /// <summary>Adds a record after the others.</summary>
     void Append(in NewRecord record);
 
     /// <summary>
@@ -54,7 +54,7 @@ internal static class BatchBuilders
     /// <summary>An upper bound of the bytes that <paramref name="record"/> adds, in any magic.</summary>
     public static long MaxEncodedBytes(in NewRecord record)
     {
-        long bytes = LegacyMessage.MinBytesOf(1) + record.Key.Length + (long)record.Value.Length;
+        var bytes = LegacyMessage.MinBytesOf(1) + record.Key.Length + (long)record.Value.Length;
         foreach (var header in record.Headers)
         {
             bytes += (2 * Varint.MaxBytes) + header.Name.Length + (header.Value?.Length ?? 0);

@@ -60,11 +60,11 @@ internal readonly ref struct LegacyMessage
 
     public static int BytesOf(byte magic, int keyBytes, int valueBytes) => checked(MinBytesOf(magic) + keyBytes + valueBytes);
 
-    /// <summary>The checksum of a whole message as it should stand in it.</summary>
+    /// <summary>The checksum that a whole message should have.</summary>
     public static uint ComputeCrc(ReadOnlySpan<byte> message) => Crc32.Compute(message[RecordBatchHeader.MagicPosition..]);
 
     /// <summary>
-    /// The header of an entry of a file as it stands there. Nothing is checked; <paramref name="entry"/> holds at least
+    /// Reads the header of an entry of a file. Nothing is checked; <paramref name="entry"/> holds at least
     /// <see cref="HeadBytes"/>. A wrapper's records are counted by <see cref="WrappedMessages"/>.
     /// </summary>
     public static RecordBatchHeader ReadHeader(ReadOnlySpan<byte> entry)
@@ -153,7 +153,7 @@ internal readonly ref struct LegacyMessage
         return at;
     }
 
-    /// <summary>Writes a wrapper around <paramref name="message"/>'s value, which stands at its place already.</summary>
+    /// <summary>Writes a wrapper around <paramref name="message"/>'s value, which is already in its place.</summary>
     public static void WriteWrapper(Span<byte> message, byte magic, CompressionType compression, long offset, long timestamp)
     {
         var at = WriteHead(message, magic, (byte)compression, offset, timestamp);

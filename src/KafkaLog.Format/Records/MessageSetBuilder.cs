@@ -7,9 +7,9 @@ using KafkaLog.Format.Compression;
 namespace KafkaLog.Format.Records;
 
 /// <summary>
-/// Gathers records as messages of magic 0 or 1: uncompressed one entry each, compressed one wrapper around all. Offsets
-/// and sizes lie outside the messages' checksums, so a message is encoded once, when it comes, and its offset is filled
-/// in when the batch gets its own. Not thread-safe. There is no room for headers, nor in magic 0 for timestamps.
+/// Gathers records as messages of magic 0 or 1: uncompressed one entry each, compressed one wrapper around all. The messages'
+/// checksums do not cover offsets and sizes, so a message is encoded once, when it is added, and its offset is filled in when
+/// that of the batch is known. Not thread-safe. These formats have no headers, and magic 0 has no timestamps.
 /// </summary>
 internal sealed class MessageSetBuilder(byte magic, int capacityBytes) : IBatchBuilder
 {

@@ -20,7 +20,7 @@ public readonly ref struct NewRecord
         Key = key;
     }
 
-    /// <summary>A record that was read, to be appended elsewhere. Its bytes are still the reader's.</summary>
+    /// <summary>A record that was read, to be appended elsewhere. Its bytes still belong to the reader.</summary>
     public NewRecord(Record record)
     {
         Timestamp = record.Timestamp;
@@ -35,7 +35,7 @@ public readonly ref struct NewRecord
     public long Timestamp { get; init; }
 
     /// <summary>
-    /// The key; looked at only if <see cref="HasKey"/>, which setting it makes true. For a record without one leave it out.
+    /// The key. Used only if <see cref="HasKey"/> is true, which setting the key does. For a record without a key, leave it out.
     /// </summary>
     public ReadOnlySpan<byte> Key
     {
@@ -50,7 +50,9 @@ public readonly ref struct NewRecord
     /// <summary>False: the key is null, which is not the same as empty.</summary>
     public bool HasKey { get; init; }
 
-    /// <summary>The value; looked at only if <see cref="HasValue"/>, which setting it makes true. For a tombstone leave it out.</summary>
+    /// <summary>
+    /// The value. Used only if <see cref="HasValue"/> is true, which setting the value does. For a tombstone, leave it out.
+    /// </summary>
     public ReadOnlySpan<byte> Value
     {
         get => _value;

@@ -5,7 +5,7 @@ namespace KafkaLog.Format.Records;
 /// <summary>Growth of buffers from the pool.</summary>
 internal static class PooledBuffer
 {
-    /// <summary>Makes room for <paramref name="more"/> bytes behind the first <paramref name="used"/>, which are kept.</summary>
+    /// <summary>Makes room for <paramref name="more"/> bytes after the first <paramref name="used"/>, which are kept.</summary>
     public static void Reserve(ref byte[] buffer, int used, int more)
     {
         if (buffer.Length - used >= more)

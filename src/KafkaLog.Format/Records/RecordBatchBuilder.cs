@@ -5,7 +5,7 @@ using KafkaLog.Format.Compression;
 namespace KafkaLog.Format.Records;
 
 /// <summary>
-/// Gathers records into one batch of magic 2. The records are encoded behind room for the header, so that an
+/// Gathers records into one batch of magic 2. Space for the header is left before the encoded records, so that an
 /// uncompressed batch is finished in place. Not thread-safe. A record is
 /// <c>length attributes timestampDelta offsetDelta keyLength key valueLength value headersCount headers</c>,
 /// all numbers varints (Kafka's <c>DefaultRecord</c>).

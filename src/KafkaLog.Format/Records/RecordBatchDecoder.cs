@@ -3,24 +3,24 @@ using KafkaLog.Format.Compression;
 namespace KafkaLog.Format.Records;
 
 /// <summary>
-/// Opens the records of a stored batch whose CRC was checked. Keeps one buffer for decompression, so use one decoder
-/// for many batches, and one batch at a time. Not thread-safe.
+/// Reads the records of a stored batch whose CRC was checked. It keeps one buffer for decompression, so use one decoder for
+/// many batches, one batch at a time. Not thread-safe.
 /// </summary>
 public sealed class RecordBatchDecoder
 {
     private readonly int _maxRecordsBytes;
     private DecompressionBuffer? _decompressed;
 
-    /// <summary>A decoder.</summary>
+    /// <summary>Creates a decoder.</summary>
     /// <param name="maxRecordsBytes">The most that the records of a batch may decompress to, in bytes.</param>
     public RecordBatchDecoder(int maxRecordsBytes = 64 << 20) => _maxRecordsBytes = maxRecordsBytes;
 
-    /// <summary>Bytes of the records that <see cref="Decode"/> opened last, decompressed.</summary>
+    /// <summary>Decompressed bytes of the records of the last <see cref="Decode"/>.</summary>
     public int RecordsBytes { get; private set; }
 
     /// <summary>
-    /// The header of a batch. What a wrapper of magic 0 or 1 says of its records follows from the messages in it, so it is
-    /// opened and checked for that.
+    /// The header of a batch. For a wrapper of magic 0 or 1, the fields about its records come from the messages in it, so it
+    /// is opened and checked.
     /// </summary>
     /// <param name="batch">The whole batch, header included.</param>
     /// <exception cref="CorruptBatchException">A wrapper does not decompress, or not to messages.</exception>
@@ -62,6 +62,6 @@ public sealed class RecordBatchDecoder
         return new RecordEnumerator(header, records);
     }
 
-    /// <summary>Gives back the memory of a large batch; the next one allocates what it needs.</summary>
+    /// <summary>Releases the memory of a large batch; the next one allocates what it needs.</summary>
     public void Trim() => _decompressed = null;
 }

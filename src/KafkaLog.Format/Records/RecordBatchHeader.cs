@@ -6,7 +6,7 @@ namespace KafkaLog.Format.Records;
 
 /// <summary>
 /// The header of a batch. In magic 0 and 1 a batch is one entry of the file: a message, or a wrapper with the messages in
-/// it; what those have no field for is -1 (docs/FILE_FORMAT.md). In magic 2 it is the header of a record batch. All
+/// it; values that they have no field for are -1 (docs/FILE_FORMAT.md). In magic 2 it is the header of a record batch. All
 /// integers are big-endian. Source: Kafka's <c>DefaultRecordBatch</c>, KIP-98.
 /// <code>
 /// position  bytes  field
@@ -44,7 +44,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>The offset of the first record that was written into the batch.</summary>
     public long BaseOffset { get; init; }
 
-    /// <summary>Bytes of the batch behind this field.</summary>
+    /// <summary>Bytes of the batch after this field.</summary>
     public int BatchLength { get; init; }
 
     /// <summary>Set by brokers; -1 from producers. Our writer notes here that it holds the segment's lock (docs/decisions/0006).</summary>
@@ -86,7 +86,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>True if the records carry <see cref="MaxTimestamp"/> as theirs (LogAppendTime).</summary>
     public bool IsLogAppendTime => (Attributes & 0x08) != 0;
 
-    /// <summary>True if the records belong to a transaction. They are data, whatever became of it.</summary>
+    /// <summary>True if the records belong to a transaction. They are data, even if it was aborted.</summary>
     public bool IsTransactional => (Attributes & 0x10) != 0;
 
     /// <summary>True for a transaction's marker: not data.</summary>
@@ -98,7 +98,7 @@ public readonly record struct RecordBatchHeader
     /// <summary>Length of the whole batch in bytes, header included.</summary>
     public long TotalBytes => (long)BatchLength + LogOverhead;
 
-    /// <summary>The offset behind the batch's last record.</summary>
+    /// <summary>The offset after the batch's last record.</summary>
     public long NextOffset => BaseOffset + LastOffsetDelta + 1;
 
     /// <summary>Reads the fields of magic 2; nothing is checked. <paramref name="source"/> holds at least <see cref="Bytes"/>.</summary>
@@ -120,8 +120,8 @@ public readonly record struct RecordBatchHeader
     };
 
     /// <summary>
-    /// Writes the fields in front of a batch whose records already stand behind the header, with the length and the
-    /// CRC-32C computed from <paramref name="batch"/>, header and records together.
+    /// Writes the header of a batch whose records are already in place after it, with the length and the CRC-32C computed
+    /// from <paramref name="batch"/>, header and records together.
     /// </summary>
     public void WriteTo(Span<byte> batch)
     {
@@ -140,11 +140,11 @@ public readonly record struct RecordBatchHeader
         BinaryPrimitives.WriteUInt32BigEndian(batch[CrcPosition..], ComputeCrc(batch));
     }
 
-    /// <summary>The CRC of a whole batch as it should stand in its header: CRC-32C, in magic 0 and 1 CRC-32.</summary>
+    /// <summary>The CRC that the header of a whole batch should have: CRC-32C, in magic 0 and 1 CRC-32.</summary>
     public static uint ComputeCrc(ReadOnlySpan<byte> batch) =>
         batch[MagicPosition] == 2 ? Crc32C.Compute(batch[AttributesPosition..]) : LegacyMessage.ComputeCrc(batch);
 
-    /// <summary>Bytes from which <see cref="TryRead"/> can read the header of a magic; 0 if there is no such magic.</summary>
+    /// <summary>How many bytes <see cref="TryRead"/> needs to read the header of a magic; 0 if there is no such magic.</summary>
     internal static int BytesOf(byte magic) => magic switch
     {
         2 => Bytes,
@@ -153,7 +153,7 @@ public readonly record struct RecordBatchHeader
     };
 
     /// <summary>
-    /// Reads the fields of a header of any magic as they stand in the file; nothing is checked. False if
+    /// Reads the fields of a header of any magic as they are stored; nothing is checked. False if
     /// <paramref name="source"/> is shorter than the header, or the magic is unknown.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> source, out RecordBatchHeader header)

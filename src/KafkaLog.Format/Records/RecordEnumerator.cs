@@ -16,10 +16,10 @@ public ref struct RecordEnumerator
         _left = header.RecordsCount;
     }
 
-    /// <summary>The record that <see cref="MoveNext"/> came to.</summary>
+    /// <summary>The record that <see cref="MoveNext"/> moved to.</summary>
     public Record Current { get; private set; }
 
-    /// <summary>Goes to the next record; false behind the last.</summary>
+    /// <summary>Moves to the next record; false after the last.</summary>
     /// <exception cref="CorruptBatchException">The bytes are not the records that the header promises.</exception>
     public bool MoveNext()
     {

@@ -4,8 +4,8 @@ namespace KafkaLog.Format.Records;
 
 /// <summary>
 /// The identity of a segment: a random number that its writer puts as producer id into each batch, under the CRC, with
-/// the low bits of the base offset as sequence. It tells a file from another one of the same name or inode, a batch of
-/// this file from bytes that only look like one, and a damaged base offset from a true one (docs/decisions/0003).
+/// the low bits of the base offset as sequence. It distinguishes a file from another one of the same name or inode, a batch
+/// of this file from bytes that only look like one, and a damaged base offset from a true one (docs/decisions/0003).
 /// </summary>
 internal static class SegmentId
 {
@@ -20,7 +20,7 @@ internal static class SegmentId
         return (BitConverter.ToInt64(random) & (First - 1)) | First;
     }
 
-    /// <summary>The identity that a batch carries; null if its writer gives none.</summary>
+    /// <summary>The identity that a batch carries; null if its writer sets none.</summary>
     public static long? Of(in RecordBatchHeader header) =>
         header.ProducerId >= First && header.ProducerEpoch == 0 ? header.ProducerId : null;
 

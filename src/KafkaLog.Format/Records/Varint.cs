@@ -31,7 +31,7 @@ internal static class Varint
         return i;
     }
 
-    /// <summary>Reads one value and moves <paramref name="source"/> behind it; false if it is cut short or over ten bytes.</summary>
+    /// <summary>Reads one value and moves <paramref name="source"/> past it; false if it is cut short or longer than ten bytes.</summary>
     public static bool TryRead(ref ReadOnlySpan<byte> source, out long value)
     {
         ulong zigzag = 0;

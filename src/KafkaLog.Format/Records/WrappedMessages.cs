@@ -4,19 +4,19 @@ namespace KafkaLog.Format.Records;
 
 /// <summary>
 /// What an entry of magic 0 or 1 holds: itself, or, if it is a wrapper, the messages that its value decompresses to.
-/// Their offsets are absolute in magic 0. In magic 1 they are relative and the wrapper has the last one's, so that all
-/// follow from it (KIP-31). Source: Kafka's <c>AbstractLegacyRecordBatch.DeepRecordsIterator</c>.
+/// Their offsets are absolute in magic 0. In magic 1 they are relative, and the wrapper has the absolute offset of the last
+/// one, which gives all others (KIP-31). Source: Kafka's <c>AbstractLegacyRecordBatch.DeepRecordsIterator</c>.
 /// </summary>
 internal static class WrappedMessages
 {
     /// <summary>Opens an entry. Every message in it is checked, checksums included.</summary>
     /// <param name="entry">The whole entry, whose own CRC was checked.</param>
     /// <param name="decompressed">Room for the messages of a wrapper; cleared first.</param>
-    /// <param name="maxBytes">The most that they may decompress to, in bytes.</param>
+    /// <param name="maxBytes">The most bytes that they may decompress to.</param>
     /// <param name="messages">The messages, one after the other.</param>
-    /// <param name="offsetShift">What to add to the offsets that stand in them.</param>
+    /// <param name="offsetShift">What to add to their stored offsets.</param>
     /// <exception cref="CorruptBatchException">It does not decompress, or not to messages.</exception>
-    /// <exception cref="UnsupportedBatchException">The codec is not there.</exception>
+    /// <exception cref="UnsupportedBatchException">The codec is not available.</exception>
     public static RecordBatchHeader Open(
         ReadOnlySpan<byte> entry, DecompressionBuffer decompressed, int maxBytes, out ReadOnlySpan<byte> messages, out long offsetShift)
     {
@@ -90,7 +90,7 @@ internal static class WrappedMessages
 
         if (count == 0)
         {
-            throw Broken(wrapper, "there is nothing in it");
+            throw Broken(wrapper, "it holds no messages");
         }
 
         offsetShift = wrapper.Magic == 1 ? wrapper.BaseOffset - last : 0;

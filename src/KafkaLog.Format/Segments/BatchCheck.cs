@@ -5,7 +5,7 @@ using KafkaLog.Format.Records;
 
 namespace KafkaLog.Format.Segments;
 
-/// <summary>What bytes are that should be a batch. Pure.</summary>
+/// <summary>Checks bytes that should be a batch. Pure.</summary>
 internal static class BatchCheck
 {
     private const short KnownAttributes = 0x7F;
@@ -16,7 +16,7 @@ internal static class BatchCheck
     /// <summary>The fewest bytes that any batch has.</summary>
     public const int MinBytes = LegacyMessage.MinBytes;
 
-    /// <summary>Whether a batch may have such a header. Nothing after it is looked at.</summary>
+    /// <summary>Whether a batch may have such a header. Nothing after it is examined.</summary>
     public static bool IsPossible(in RecordBatchHeader header, int maxBatchBytes) =>
         HasPossibleLength(header, maxBatchBytes) && HasPossibleCount(header);
 
@@ -33,8 +33,8 @@ internal static class BatchCheck
     }
 
     /// <summary>
-    /// Whether a writer may make a batch of what begins with these bytes, as many as are there. What it has not copied yet
-    /// is zeros, so a length may still be too small, and a CRC be wrong.
+    /// Whether these bytes may be the start of a batch that a writer is still writing. Bytes that it has not copied yet are
+    /// zeros, so a length may still be too small and a CRC wrong.
     /// </summary>
     public static bool CanBegin(ReadOnlySpan<byte> head, int maxBatchBytes, [NotNullWhen(false)] out string? fault)
     {
@@ -61,7 +61,7 @@ internal static class BatchCheck
         || (header.RecordsCount >= 0 && header.LastOffsetDelta >= 0 && header.RecordsCount - 1 <= header.LastOffsetDelta
             && header.RecordsCount <= MostRecords(header));
 
-    /// <summary>How many records can be in so many bytes: a count is believed no further than that.</summary>
+    /// <summary>The most records that fit into so many bytes: a larger count is not believed.</summary>
     private static long MostRecords(in RecordBatchHeader header)
     {
         var bytes = header.TotalBytes - RecordBatchHeader.Bytes;
@@ -75,21 +75,21 @@ internal static class BatchCheck
         return fault is null;
     }
 
-    /// <summary>What a magic byte means that no version of the format has.</summary>
+    /// <summary>The fault of a magic byte that no version of the format has.</summary>
     public static string FaultOfMagic(byte magic) => $"magic is {magic}, expected 0, 1 or 2";
 
     /// <summary>
-    /// A quick look for the search after damage, in a file without an identity: would a batch begin here? Stricter than
+    /// A quick check for the search after damage, in a file without an identity: may a batch begin here? Stricter than
     /// <see cref="IsPossible(in RecordBatchHeader, int)"/>, since each yes costs a CRC over the batch.
     /// </summary>
     public static bool LooksLikeHeader(in RecordBatchHeader header, int maxBatchBytes, long minOffset) =>
         IsPossible(header, maxBatchBytes)
-        && (header.MaxTimestamp >= -1 || SegmentId.Of(header) is not null) // Kafka has no earlier ones, we may
+        && (header.MaxTimestamp >= -1 || SegmentId.Of(header) is not null) // Kafka has no earlier timestamps; our writer may
         && (header.Magic == 2
             ? header.BaseOffset >= minOffset && (header.Attributes & ~KnownAttributes) == 0
             : LooksLikeMessage(header, minOffset));
 
-    // A wrapper of magic 0 may have any offset: go-kafkalog leaves it 0, the messages in it have theirs.
+    // A wrapper of magic 0 may have any offset: go-kafkalog leaves it 0, and the messages in it have their own.
     private static bool LooksLikeMessage(in RecordBatchHeader header, long minOffset) =>
         header.Compression <= CompressionType.Lz4
         && header.BaseOffset >= (header.Magic == 0 && header.Compression != CompressionType.None ? 0 : minOffset);

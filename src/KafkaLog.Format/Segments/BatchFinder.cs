@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Segments;
 
-/// <summary>What may be a batch at one position of a file. A <see cref="BatchSearch"/> asks it at many.</summary>
+/// <summary>Looks for a batch at one position of a file. A <see cref="BatchSearch"/> uses it at many.</summary>
 internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
 {
     /// <summary>The file.</summary>
@@ -14,10 +14,10 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     /// <summary>The largest batch that counts.</summary>
     public int MaxBatchBytes => maxBatchBytes;
 
-    /// <summary>Bytes that searches for the end of a batch whose length is damaged have gone through, in this file.</summary>
+    /// <summary>Bytes of this file that were read in search of the end of a batch with a damaged length.</summary>
     public long LengthCrcBytes { get; set; }
 
-    /// <summary>The header of the whole batch at <paramref name="position"/>, as it stands there; null if there is none.</summary>
+    /// <summary>The header of the whole batch at <paramref name="position"/>, as it is stored; null if there is none.</summary>
     public RecordBatchHeader? BatchAt(long position)
     {
         Span<byte> head = stackalloc byte[RecordBatchHeader.Bytes];
@@ -34,7 +34,7 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
 
     /// <summary>
     /// Whether the lengths of key and value add up to the message's size. Magic 0 and 1 are bytes that occur everywhere,
-    /// so this is what keeps the search from computing CRCs everywhere.
+    /// so this keeps the search from computing CRCs everywhere.
     /// </summary>
     public bool FitsItsSize(ReadOnlySpan<byte> bytes, long position, in RecordBatchHeader header)
     {
@@ -76,8 +76,8 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
     }
 
     /// <summary>
-    /// True if a batch may end at <paramref name="position"/>: a header follows, or nothing more, or zeros, as behind a mapped
-    /// segment's last.
+    /// True if a batch may end at <paramref name="position"/>: a header follows, or the end of the file, or zeros, as after
+    /// the last batch of a mapped segment.
     /// </summary>
     public bool IsFollowed(long position, long end)
     {
@@ -86,12 +86,12 @@ internal sealed class BatchFinder(SafeFileHandle file, int maxBatchBytes)
         return position + bytes.Length == end || IsEndOfBatch(bytes);
     }
 
-    /// <summary>True if what lies after a batch is a header, or zeros.</summary>
-    public bool IsEndOfBatch(ReadOnlySpan<byte> behind) =>
-        RecordBatchHeader.TryRead(behind, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)
-        || (behind.Length == RecordBatchHeader.Bytes && !behind.ContainsAnyExcept((byte)0));
+    /// <summary>True if the bytes after a batch are a header, or zeros.</summary>
+    public bool IsEndOfBatch(ReadOnlySpan<byte> after) =>
+        RecordBatchHeader.TryRead(after, out var header) && BatchCheck.LooksLikeHeader(header, maxBatchBytes, 0)
+        || (after.Length == RecordBatchHeader.Bytes && !after.ContainsAnyExcept((byte)0));
 
-    /// <summary>Reads as much as there is.</summary>
+    /// <summary>Reads as many bytes as there are.</summary>
     public int ReadFully(Span<byte> to, long position)
     {
         var total = 0;

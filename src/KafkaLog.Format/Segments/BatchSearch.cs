@@ -10,7 +10,7 @@ namespace KafkaLog.Format.Segments;
 /// Searches a damaged segment for the next whole batch, in slices. A batch counts only if its CRC is right and it belongs here:
 /// it carries the segment's identity, or, where there is none, another header or the end of the file follows it, and the
 /// damaged batch does not reach beyond it. So bytes inside a record's value, or inside a wrapper that is stored as it is,
-/// are not taken for a batch. Holes are not read.
+/// are not taken for a batch. Holes in the file are not read.
 /// </summary>
 internal sealed class BatchSearch
 {
@@ -19,17 +19,17 @@ internal sealed class BatchSearch
     // A batch up to this size is read whole for its CRC; see RangeChecksum for larger ones.
     private const int SmallBatchBytes = 16 * 1024;
 
-    // How many bytes FindEnd may look through: so many for each byte of the file, and this at least.
+    // How many bytes FindEnd may read: this many for each byte of the file, and at least FreeLengthBytes.
     private const int MaxLengthFactor = 16;
     private const long FreeLengthBytes = 256L << 20;
 
     // A batch may end in zeros, and zeros may follow it. More of them than a writer prepares are not tried one by one.
     private const int MaxTriedZeros = 2 << 20;
 
-    // A batch begins no more than that before its first byte that is not zero, which its length is at the latest.
+    // So many zeros may be before the first other byte of a batch, at most: its offset and its length are not both zero.
     private const int MaxLeadingZeros = RecordBatchHeader.LogOverhead - 1;
 
-    private const long SystemCallBytes = 4096; // what a call costs that reads nothing, in bytes read
+    private const long SystemCallBytes = 4096; // the cost of a call that reads nothing, in bytes read
 
     private static readonly SearchValues<byte> Magics = SearchValues.Create([0, 1, 2]);
     private static readonly SearchValues<byte> Magic2 = SearchValues.Create([2]);
@@ -48,7 +48,7 @@ internal sealed class BatchSearch
     private long? _rightEnd;
     private bool _reachesEnd;
 
-    /// <summary>A search; nothing is looked at yet but the damaged batch's header.</summary>
+    /// <summary>Creates a search; nothing is read yet but the damaged batch's header.</summary>
     /// <param name="finder">The file.</param>
     /// <param name="damaged">Where the damaged batch begins, in bytes.</param>
     /// <param name="end">The end of the file.</param>
@@ -72,7 +72,7 @@ internal sealed class BatchSearch
     /// <summary>The end of the file when the search began.</summary>
     public long End { get; }
 
-    /// <summary>The position behind the last byte that is not zero; <see cref="Position"/> if all are.</summary>
+    /// <summary>The position after the last byte that is not zero; <see cref="Position"/> if all are zero.</summary>
     public long ContentEnd { get; private set; }
 
     /// <summary>
@@ -81,17 +81,18 @@ internal sealed class BatchSearch
     /// </summary>
     public long WrittenEnd => ContentEnd == Position || End - ContentEnd >= RecordBatchHeader.Bytes ? ContentEnd : End;
 
-    /// <summary>When the search is done: the position of the first whole batch behind the damaged one; null if there is none.</summary>
+    /// <summary>When the search is done: the position of the first whole batch after the damaged one; null if there is none.</summary>
     public long? Next { get; private set; }
 
-    /// <summary>True when there is nothing more to look at.</summary>
+    /// <summary>True when the search has ended.</summary>
     public bool IsDone => _steps is null;
 
-    /// <summary>Goes on until it is done, or has gone through about <paramref name="budgetBytes"/>. Returns <see cref="IsDone"/>.</summary>
-    /// <exception cref="IOException">The file cannot be read; the search has <see cref="HasFailed"/> and is of no more use.</exception>
+    /// <summary>Continues until it is done, or has read about <paramref name="budgetBytes"/>. Returns <see cref="IsDone"/>.</summary>
+    /// <exception cref="IOException">The file cannot be read; <see cref="HasFailed"/> is true, and the search cannot be
+    /// continued.</exception>
     public bool Advance(long budgetBytes)
     {
-        HasFailed = !IsDone; // until the step is through
+        HasFailed = !IsDone; // until the step has succeeded
         while (_steps is { } steps && budgetBytes > 0)
         {
             if (!steps.MoveNext())
@@ -112,7 +113,7 @@ internal sealed class BatchSearch
     /// <summary>True once a step ended with an error.</summary>
     public bool HasFailed { get; private set; }
 
-    /// <summary>The whole search. What it yields is what the step has cost, in bytes.</summary>
+    /// <summary>The whole search. It yields the cost of each step, in bytes.</summary>
     private IEnumerable<long> Steps()
     {
         foreach (var work in FindContentEnd())
@@ -184,7 +185,7 @@ internal sealed class BatchSearch
 
         if (_found is null && _minOffset > 0)
         {
-            // An offset that is damaged where no CRC reaches may have raised _minOffset over all that follow.
+            // A damaged offset that no CRC covers may have raised _minOffset above all that follow.
             foreach (var work in Find(0, _segmentId))
             {
                 yield return work;
@@ -204,7 +205,7 @@ internal sealed class BatchSearch
     }
 
     /// <summary>
-    /// What was found may lie inside the damaged batch. If its length points to a batch, or to the end, its length is right.
+    /// The batch that was found may be inside the damaged one. If the damaged batch's length points to a batch, or to the end, it is right.
     /// </summary>
     private IEnumerable<long> JudgeByLength(long? first)
     {
@@ -233,7 +234,7 @@ internal sealed class BatchSearch
             yield break;
         }
 
-        // Otherwise its length is what is damaged: with the right one its CRC is right.
+        // Otherwise its length is damaged: with the right length its CRC is right.
         foreach (var work in FindEnd(found, End))
         {
             yield return work;
@@ -250,7 +251,7 @@ internal sealed class BatchSearch
                 yield return work;
             }
 
-            Next = _reachesEnd ? found : null; // a torn batch: what was found lies in it
+            Next = _reachesEnd ? found : null; // a torn batch: the one that was found is inside it
         }
     }
 
@@ -270,7 +271,7 @@ internal sealed class BatchSearch
         }
     }
 
-    /// <summary>Finds the first whole batch behind <see cref="Position"/>.</summary>
+    /// <summary>Finds the first whole batch after <see cref="Position"/>.</summary>
     private IEnumerable<long> Find(long minOffset, long? segmentId) => Find(Position + 1, minOffset, segmentId);
 
     private IEnumerable<long> Find(long from, long minOffset, long? segmentId)
@@ -286,7 +287,7 @@ internal sealed class BatchSearch
         }
     }
 
-    /// <summary>One window, or less of it if much has to be computed. Returns where to go on, and what it has cost.</summary>
+    /// <summary>Searches one window, or less if many CRCs have to be computed. Returns where to continue, and the cost in bytes.</summary>
     private (long Next, long Work) FindInSlice(long from, long minOffset, long? segmentId)
     {
         var data = FileHoles.NextData(_finder.File, from);
@@ -315,7 +316,7 @@ internal sealed class BatchSearch
         var last = bytes.Length - (from + bytes.Length >= End ? BatchCheck.MinBytes : RecordBatchHeader.Bytes);
         if (last < 0)
         {
-            return (End, SystemCallBytes); // the file is being cut
+            return (End, SystemCallBytes); // the file is being truncated
         }
 
         var magics = segmentId is null ? Magics : Magic2; // only magic 2 can carry an identity
@@ -353,7 +354,9 @@ internal sealed class BatchSearch
         return (from + last + 1, work);
     }
 
-    /// <summary>How far it is to where a batch may begin at the earliest: before its length is over, a byte is not zero.</summary>
+    /// <summary>
+    /// The distance to the earliest place where a batch may begin: one of the bytes of its offset and length is not zero.
+    /// </summary>
     private static int LeadingZeros(ReadOnlySpan<byte> bytes)
     {
         if (BinaryPrimitives.ReadInt32BigEndian(bytes[8..]) != 0)
@@ -383,7 +386,7 @@ internal sealed class BatchSearch
             return _finder.HasValidCrc(position, header);
         }
 
-        // A new one after a gap: what lies in it is in no batch that was asked for.
+        // After a gap a new one: no batch that was asked for has bytes in the gap.
         var isMagic2 = header.Magic == 2;
         var crc = isMagic2 ? _crc32C : _crc32;
         if (crc is null || position > crc.ComputedTo + SmallBatchBytes)
@@ -401,9 +404,9 @@ internal sealed class BatchSearch
     }
 
     /// <summary>
-    /// Finds where the damaged batch ends, if its length is all that is damaged: there its CRC is right, and a header or the
-    /// end of the file follows. Looked for from <paramref name="from"/> to <paramref name="to"/>, in one pass, and not at all
-    /// when too much of that was done for the file's size.
+    /// Finds where the damaged batch ends, if only its length is damaged: there its CRC is right, and a header or the end of
+    /// the file follows. Searches from <paramref name="from"/> to <paramref name="to"/>, in one pass, and not at all if such
+    /// searches have read too much for the size of the file.
     /// </summary>
     private IEnumerable<long> FindEnd(long from, long to)
     {
@@ -425,7 +428,7 @@ internal sealed class BatchSearch
             pass = FindEndInSlice(pass, from, to, stored, isMagic2);
             if (pass.Position == before)
             {
-                yield break; // the file is being cut
+                yield break; // the file is being truncated
             }
 
             _finder.LengthCrcBytes += pass.Position - before;
@@ -475,8 +478,8 @@ internal sealed class BatchSearch
     }
 
     /// <summary>
-    /// Finds whether a batch that lies at or behind <paramref name="position"/> ends where the file does, but for zeros: a whole
-    /// one, or a damaged one behind a whole one. What lies in a torn batch is cut where that is.
+    /// Finds whether a batch at or after <paramref name="position"/> ends where the file ends, not counting zeros: a whole
+    /// one, or a damaged one after a whole one. A batch inside a torn one is cut off where the torn one is.
     /// </summary>
     private IEnumerable<long> FindWhetherItReachesEnd(long position)
     {

@@ -6,16 +6,16 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// Makes files and directory entries survive the machine. The framework's <c>Flush(true)</c> and <c>FlushToDisk</c> are
-/// used nowhere: on Linux they return normally when fsync failed. After a failure here, never sync the same file again:
-/// the kernel then reports success although the data are gone. Abandon the file.
+/// Makes files and directory entries survive a crash of the machine. The framework's <c>Flush(true)</c> and
+/// <c>FlushToDisk</c> are not used: on Linux they return normally when fsync failed. After a failure here, never sync the
+/// same file again: the kernel then reports success although the data are gone. Abandon the file.
 /// </summary>
 internal static class DurableFile
 {
     /// <summary>Forces a file's data and size to the disk.</summary>
     /// <param name="file">The open file.</param>
     /// <param name="path">Its path, for the error.</param>
-    /// <exception cref="DurabilityException">The system could not; what was written since the last success may be lost.</exception>
+    /// <exception cref="DurabilityException">It failed; what was written since the last success may be lost.</exception>
     public static void Sync(SafeFileHandle file, string path)
     {
         if (OperatingSystem.IsWindows())
@@ -29,7 +29,7 @@ internal static class DurableFile
         }
     }
 
-    /// <summary>There the framework reports errors. A file that is open for reading only it refuses.</summary>
+    /// <summary>On Windows the framework reports errors. It refuses a file that is open for reading only.</summary>
     private static void SyncOnWindows(SafeFileHandle file, string path)
     {
         try
@@ -82,7 +82,7 @@ public sealed class DurabilityException : IOException
     {
     }
 
-    /// <summary>The file was removed while it was written: what is forced to the disk, nobody finds there.</summary>
+    /// <summary>The file was removed while it was written: nobody can find what is forced to the disk.</summary>
     internal static DurabilityException OfRemoved(string path) => new($"{path} was removed while it was written to", null);
 
     /// <summary>The system's error number; 0 if it gave none.</summary>

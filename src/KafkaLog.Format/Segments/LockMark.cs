@@ -29,7 +29,7 @@ internal static class LockMark
             return None;
         }
 
-        // Inodes are given out again. Where the time of creation is not known it is 0.
+        // Inode numbers are reused. If the time of creation is unknown, it is 0.
         Span<byte> identity = stackalloc byte[28];
         BinaryPrimitives.WriteUInt32BigEndian(identity, stat.DeviceMajor);
         BinaryPrimitives.WriteUInt32BigEndian(identity[4..], stat.DeviceMinor);

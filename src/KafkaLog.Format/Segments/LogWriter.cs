@@ -14,8 +14,8 @@ namespace KafkaLog.Format.Segments;
 /// other way round. A flushed record that finds nobody writing and nothing queued goes straight to the segment.
 /// </para>
 /// <para>
-/// What a crash leaves: whole batches, and behind the last of them at most one torn batch of records whose append had
-/// not returned, or which were only <see cref="Durability.Buffered"/>.
+/// What a crash leaves: whole batches, and after the last of them at most one torn batch of records whose append had not
+/// returned, or which were only <see cref="Durability.Buffered"/>.
 /// </para>
 /// </summary>
 public sealed class LogWriter : IDisposable
@@ -40,7 +40,7 @@ public sealed class LogWriter : IDisposable
     private long _queuedBytes;
     private long _droppedRecords;
     private LogWriteException? _failure;
-    private bool _waitsForRoom; // somebody does: what is queued is due
+    private bool _waitsForRoom; // a caller waits for room: what is queued is due
     private bool _isDisposed;
 
     // Guarded by _file.
@@ -48,15 +48,15 @@ public sealed class LogWriter : IDisposable
     private readonly SegmentRoller _roller;
     private readonly WriteBackoff _backoff;
     private PendingBatch _direct;
-    private long _recoveredRecords; // to be told
+    private long _recoveredRecords; // not reported yet
     private bool _sleepsUntilWoken; // the background thread: nothing is open, nothing is queued
 
     // Written under _file, read anywhere.
     private long _writtenTickets;
-    private long _directRecords; // records that went past the queue, and so got no ticket
+    private long _directRecords; // records that bypassed the queue and so got no ticket
 
-    /// <summary>A writer; nothing is created before the first record.</summary>
-    /// <exception cref="ArgumentException">The options are wrong; the message says all that is.</exception>
+    /// <summary>Creates a writer. Nothing is created on disk before the first record.</summary>
+    /// <exception cref="ArgumentException">The options are wrong; the message lists every fault.</exception>
     /// <exception cref="UnsupportedBatchException">The codec's native library is not installed; the message names its package.</exception>
     public LogWriter(LogWriterOptions options)
     {
@@ -69,7 +69,7 @@ public sealed class LogWriter : IDisposable
 
         _options = options;
         _time = options.TimeProvider;
-        // a missing native library is told now, not with the first batch
+        // a missing native library is reported now, not with the first batch
         CompressionCodecs.For(options.Codec, options.Magic)?.Compress([], new ArrayBufferWriter<byte>());
         _roller = new SegmentRoller(options, Recycle);
         _backoff = new WriteBackoff(_time);
@@ -85,10 +85,10 @@ public sealed class LogWriter : IDisposable
     /// <summary>Records that were refused because the queue was full, or given up when closing.</summary>
     public long DroppedRecords => Interlocked.Read(ref _droppedRecords);
 
-    /// <summary>Records that were taken.</summary>
+    /// <summary>Records that were accepted.</summary>
     public long AppendedRecords => Interlocked.Read(ref _nextTicket) + Interlocked.Read(ref _directRecords);
 
-    /// <summary>Records that were handed to the system.</summary>
+    /// <summary>Records that were handed to the operating system.</summary>
     public long WrittenRecords => Interlocked.Read(ref _writtenTickets) + Interlocked.Read(ref _directRecords);
 
     /// <summary>Memory that is kept for records to come, in bytes.</summary>
@@ -108,7 +108,7 @@ public sealed class LogWriter : IDisposable
     /// <returns>False if the queue was full and the record was dropped (<see cref="WhenFull.Drop"/>).</returns>
     /// <exception cref="LogWriteException">
     /// The record is not as safe as was asked for; <see cref="LogWriteException.Record"/> says what became of it. One that is
-    /// queued is written if the disk recovers before the writer is closed, so who appends it again may have it twice.
+    /// queued is written if the disk recovers before the writer is closed, so if you append it again, it may be there twice.
     /// </exception>
     /// <exception cref="ArgumentException">The record is larger than <see cref="LogWriterOptions.MaxRecordBytes"/>, or has
     /// headers and the magic has none.</exception>
@@ -164,10 +164,10 @@ public sealed class LogWriter : IDisposable
         return true;
     }
 
-    /// <summary>Makes all that was appended before as safe as <paramref name="durability"/> says.</summary>
+    /// <summary>Makes everything that was appended before as safe as <paramref name="durability"/> says.</summary>
     /// <exception cref="LogWriteException">
     /// It could not be done; what is not written stays queued. If it was written and could not be synced, no later success
-    /// speaks of it: append it again.
+    /// covers it: append it again.
     /// </exception>
     public void Flush(Durability durability = Durability.Flushed)
     {
@@ -180,7 +180,7 @@ public sealed class LogWriter : IDisposable
         {
             lock (_gate)
             {
-                ObjectDisposedException.ThrowIf(_isDisposed, this); // what was given up then is counted, and stays so
+                ObjectDisposedException.ThrowIf(_isDisposed, this); // records that closing gave up stay counted as dropped
             }
 
             try
@@ -226,7 +226,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Returns the error about records that could not be written; null if all are.</summary>
+    /// <summary>Returns the error about records that could not be written; null if all were.</summary>
     private LogWriteException? DrainAndClose()
     {
         lock (_file)
@@ -251,8 +251,8 @@ public sealed class LogWriter : IDisposable
     }
 
     /// <summary>
-    /// One turn of the background thread: writes what is due, ends a segment whose time is over. Returns how long it has
-    /// nothing to do unless it is woken; null: for ever.
+    /// One turn of the background thread: writes what is due, ends a segment whose interval is over. Returns how long it may
+    /// sleep unless it is woken; null: for ever.
     /// </summary>
     internal TimeSpan? RunOnce()
     {
@@ -278,7 +278,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Under _file: how long the thread may sleep. If that has no end, who writes afterwards wakes it.</summary>
+    /// <summary>Under _file: how long the thread may sleep. If that is for ever, the next writer wakes it.</summary>
     private TimeSpan? UntilNextLook(TimeSpan? next)
     {
         var delay = _roller.NeedsLooks && (next is null || next > LookInterval) ? LookInterval : next;
@@ -296,7 +296,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Tells what nobody was told yet. Without a lock: the handlers may do what they like.</summary>
+    /// <summary>Reports what was not reported yet. Called without a lock: the handlers may do anything.</summary>
     private void ReportNotices()
     {
         while (true)
@@ -352,19 +352,19 @@ public sealed class LogWriter : IDisposable
             segment = _roller.WantsPreparation;
         }
 
-        segment?.Prepare(); // without the lock: writers go on meanwhile
+        segment?.Prepare(); // without the lock: writers continue meanwhile
     }
 
     private void Report(LogWriteException e) => Call(() => _options.OnError?.Invoke(e));
 
-    /// <summary>A handler's fault must not end the application: this is a thread of ours, or the log is just being closed.</summary>
+    /// <summary>A handler's fault must not end the application: this is our own thread, or the log is being closed.</summary>
     private static void Call(Action handler)
     {
         try
         {
             handler();
         }
-#pragma warning disable CA1031 // It is the user's code that runs here, and there is nobody left to tell.
+#pragma warning disable CA1031 // User code runs here, and there is nowhere left to report it.
         catch (Exception)
 #pragma warning restore CA1031
         {
@@ -509,7 +509,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Under _gate: puts a record behind the others. Returns whether it is the first of a batch.</summary>
+    /// <summary>Under _gate: adds a record after the others. Returns whether it is the first of a batch.</summary>
     private bool Enqueue(in NewRecord record, long maxBytes)
     {
         Debug.Assert(Monitor.IsEntered(_gate), "the open batch is guarded by _gate");
@@ -569,8 +569,8 @@ public sealed class LogWriter : IDisposable
     }
 
     /// <summary>
-    /// Under _file: writes all batches up to the one that holds <paramref name="ticket"/>. While the disk refuses, only
-    /// <paramref name="isForced"/> tries each time: otherwise each of many callers would wait for a call that fails.
+    /// Under _file: writes all batches up to the one that holds <paramref name="ticket"/>. While the disk refuses writes,
+    /// only <paramref name="isForced"/> tries each time: otherwise each of many callers would wait for a call that fails.
     /// </summary>
     private void Drain(long ticket, bool isForced)
     {
@@ -610,7 +610,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Notes that the disk refuses, and tells those who wait for room.</summary>
+    /// <summary>Notes that the disk refuses writes, and wakes those who wait for room.</summary>
     private LogWriteException Failed(Exception e)
     {
         _backoff.Failed();
@@ -644,7 +644,7 @@ public sealed class LogWriter : IDisposable
         batch.Sync = null;
         if (batch.Builder.CapacityBytes > 4L * _options.BatchBytes)
         {
-            batch.Builder.Dispose(); // it held a record that is seldom so large
+            batch.Builder.Dispose(); // it held an unusually large record
             return;
         }
 
@@ -654,7 +654,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Gives back the memory of a burst, when it is over.</summary>
+    /// <summary>Releases the memory of a burst when it is over.</summary>
     private void TrimSpares()
     {
         lock (_gate)

@@ -8,17 +8,17 @@ public enum Durability
     /// <summary>In memory; written within the linger. Lost with the process.</summary>
     Buffered,
 
-    /// <summary>Handed to the system: survives the process, not the machine.</summary>
+    /// <summary>Handed to the operating system: survives a crash of the process, not of the machine.</summary>
     Flushed,
 
-    /// <summary>Forced to the disk: survives the machine.</summary>
+    /// <summary>Forced to the disk: survives a crash of the machine.</summary>
     Synced,
 }
 
 /// <summary>What an append does when the queue of buffered records is full.</summary>
 public enum WhenFull
 {
-    /// <summary>Waits for room. While the disk refuses writes it throws instead, so that the caller is told.</summary>
+    /// <summary>Waits for room. While the disk refuses writes it throws instead, so that the caller knows.</summary>
     Block,
 
     /// <summary>Drops the record and counts it.</summary>
@@ -31,45 +31,48 @@ public sealed record LogWriterOptions
     /// <summary>Where the segments go; created if it is missing.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>The log's name in the names of its segments.</summary>
+    /// <summary>The name of the log, as it stands in the names of its segments.</summary>
     public required string Component { get; init; }
 
-    /// <summary>When segments roll; it divides an hour or a day. An hour: what the original rolls by.</summary>
+    /// <summary>When segments roll; it divides an hour or a day. Default: an hour, as in the original.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(LogWriterDefaults.IntervalSeconds);
 
-    /// <summary>The size at which a segment rolls before its time. 1 GiB: Kafka's own default for a segment.</summary>
+    /// <summary>The size, in bytes, at which a segment rolls before its interval is over. Default: 1 GiB, as in Kafka.</summary>
     public long FileSizeLimitBytes { get; init; } = LogWriterDefaults.FileSizeLimitBytes;
 
     /// <summary>
-    /// The version of the format. 2: record batches. 1 and 0, for readers older than Kafka 0.11 and 0.10, have no headers,
-    /// 0 no timestamps, and neither an identity of the segment, by which damage is told from data.
+    /// The version of the format. 2: record batches. 1 and 0 are for readers older than Kafka 0.11 and 0.10: they have no
+    /// headers, 0 has no timestamps, and neither has the identity of the segment, which distinguishes damage from data.
     /// </summary>
     public byte Magic { get; init; } = 2;
 
     /// <summary>How batches are compressed.</summary>
     public CompressionType Codec { get; init; } = CompressionType.None;
 
-    /// <summary>The size at which a batch is closed, uncompressed. 64 KiB: large enough for brokers to take at full speed.</summary>
+    /// <summary>
+    /// The size at which a batch is closed, in bytes before compression. Default: 64 KiB, large enough for brokers to accept
+    /// at full speed.
+    /// </summary>
     public int BatchBytes { get; init; } = LogWriterDefaults.BatchBytes;
 
     /// <summary>How long a buffered record may wait for its batch to fill.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(LogWriterDefaults.LingerMilliseconds);
 
-    /// <summary>The most that waits in memory to be written. 16 MiB: seconds of a slow disk.</summary>
+    /// <summary>How many bytes may wait in memory to be written. Default: 16 MiB, seconds of a slow disk.</summary>
     public long QueueLimitBytes { get; init; } = LogWriterDefaults.QueueLimitBytes;
 
-    /// <summary>The largest record that is taken, in bytes. A broker's default limit is 1 MiB for a whole batch.</summary>
+    /// <summary>The largest record that is accepted, in bytes. A broker's default limit is 1 MiB for a whole batch.</summary>
     public int MaxRecordBytes { get; init; } = 32 << 20;
 
     /// <summary>What happens when <see cref="QueueLimitBytes"/> is reached.</summary>
     public WhenFull WhenFull { get; init; } = WhenFull.Block;
 
     /// <summary>
-    /// Experimental: it will be taken away again. True: segments are written through a memory mapping, which makes a
-    /// <see cref="Durability.Flushed"/> append several times as fast: what is copied survives the process without a system call.
-    /// Linux with ext4, XFS or tmpfs; elsewhere it changes nothing. The price: if somebody cuts the open segment shorter
-    /// (<c>&gt; file</c>), or the file system is shut down under it, the process is ended (SIGBUS); and an open segment, or one
-    /// whose writer was killed, ends in up to 1 MiB of zeros.
+    /// Experimental: it will be removed again. True: segments are written through a memory mapping, which makes a
+    /// <see cref="Durability.Flushed"/> append several times as fast: copied bytes survive the process without a system call.
+    /// Linux with ext4, XFS or tmpfs; elsewhere it changes nothing. The price: if somebody truncates the open segment
+    /// (<c>&gt; file</c>), or the file system is shut down under it, the process is killed (SIGBUS); and an open segment, or
+    /// one whose writer was killed, ends in up to 1 MiB of zeros.
     /// </summary>
     public bool Mapped { get; init; }
 
@@ -77,21 +80,21 @@ public sealed record LogWriterOptions
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>
-    /// Told what went wrong where no caller can be: in the background, and when closing. Called from the writer's thread;
-    /// it should not call the writer, and what it throws is dropped.
+    /// Called with errors that no caller can get: in the background, and when closing. Runs on the writer's thread; it should
+    /// not call the writer, and its exceptions are ignored.
     /// </summary>
     public Action<LogWriteException>? OnError { get; init; }
 
     /// <summary>
-    /// Told, after writes had failed, that all records that waited are written, with how many waited. Called from the
-    /// writer's thread, as <see cref="OnError"/>.
+    /// Called after failed writes, when all records that waited are written, with their number. Runs on the writer's thread,
+    /// like <see cref="OnError"/>.
     /// </summary>
     public Action<long>? OnRecovered { get; init; }
 
     /// <summary>False: nothing happens by itself; a test calls <see cref="LogWriter.RunOnce"/>.</summary>
     internal bool RunsInBackground { get; init; } = true;
 
-    /// <summary>All that is wrong with these options, a sentence each, which begins with the name of the option.</summary>
+    /// <summary>Every fault of these options, one sentence each, which begins with the name of the option.</summary>
     public IReadOnlyList<string> Validate()
     {
         var faults = new List<string>();
@@ -107,8 +110,8 @@ public sealed record LogWriterOptions
             $"Codec is {Codec}, which cannot be written with magic {Magic}.");
         Check(
             !Mapped || Magic == 2,
-            $"Mapped is set with magic {Magic}; behind the zeros at the end of such a file damage could not be told from data, so it must "
-                + "be magic 2.");
+            $"Mapped is set with magic {Magic}; after the zeros at the end of such a file, damage could not be distinguished from data, so "
+                + "it must be magic 2.");
         Check(BatchBytes is >= 1024 and <= 16 << 20, $"BatchBytes is {BatchBytes}; it must be 1 KiB to 16 MiB.");
         Check(Enum.IsDefined(WhenFull), $"WhenFull is {WhenFull}; it must be Block or Drop.");
         Check(Linger >= TimeSpan.Zero && Linger <= TimeSpan.FromMinutes(1), $"Linger is {Linger}; it must be 0 to 1 minute.");
@@ -127,12 +130,12 @@ public sealed record LogWriterOptions
 }
 
 /// <summary>
-/// Records could not be written or made durable. They are not reported durable; unless the message says otherwise they
-/// stay queued and are written when the disk lets them.
+/// Records could not be written or made durable. They are not reported durable; unless the message says otherwise, they stay
+/// queued and are written when the disk accepts writes again.
 /// </summary>
 public sealed class LogWriteException : IOException
 {
-    /// <summary>An error that says what could not be done where.</summary>
+    /// <summary>An error that says what failed and where.</summary>
     public LogWriteException(string message, Exception? cause)
         : base(message, cause)
     {
@@ -155,10 +158,10 @@ public enum RecordState
     /// <summary>The error is not about one record.</summary>
     None,
 
-    /// <summary>It was not taken: it will not be written unless it is appended again.</summary>
+    /// <summary>It was not accepted: it will not be written unless it is appended again.</summary>
     NotTaken,
 
-    /// <summary>It waits in memory, and is written when the disk recovers. Who appends it again has it twice then.</summary>
+    /// <summary>It waits in memory, and is written when the disk recovers. If you append it again, it is there twice then.</summary>
     Queued,
 
     /// <summary>It is in the file, but may be lost if the machine stops: it could not be forced to the disk.</summary>

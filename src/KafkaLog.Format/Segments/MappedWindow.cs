@@ -6,18 +6,18 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// Writes a file through a memory mapping: what is copied into it survives the process, as what a write call took, and
-/// costs no system call. Zeros are written before they are mapped, so a full disk is an error of that and not a signal in
-/// the middle of a copy. Only on file systems where what was written once has its place for good: ext4, XFS, tmpfs. What
-/// stays dangerous: if somebody cuts the file shorter, or the file system is shut down under it, the next copy ends the
-/// process (SIGBUS). While it is open, and after a crash, the file ends in zeros (docs/decisions/0005).
-/// <para>One thread writes; another one may prepare what comes next (<see cref="Prepare"/>).</para>
+/// Writes a file through a memory mapping: bytes that are copied into it survive the process, as after a write call, but
+/// without a system call. Zeros are written before they are mapped, so a full disk is an error of that write, not a signal in
+/// the middle of a copy. Only on file systems where written bytes keep their place: ext4, XFS, tmpfs. A danger remains: if
+/// somebody truncates the file, or the file system is shut down under it, the next copy kills the process (SIGBUS). While it
+/// is open, and after a crash, the file ends in zeros (docs/decisions/0005).
+/// <para>One thread writes; another one may prepare the next window (<see cref="Prepare"/>).</para>
 /// </summary>
 internal sealed unsafe class MappedWindow : IDisposable
 {
     /// <summary>
-    /// How much is mapped at a time. To prepare it takes some 200 us, once in 4,000 records: zeros that were just written
-    /// lie in large pages of the cache, which is several times as fast as pages that come by the first touch.
+    /// How much is mapped at a time. Preparing it takes about 200 us, once in 4,000 records: zeros that were just written are
+    /// in large pages of the cache, which is several times as fast as pages that are created on first touch.
     /// </summary>
     private const int WindowBytes = 1 << 20;
 
@@ -38,7 +38,7 @@ internal sealed unsafe class MappedWindow : IDisposable
 
     private MappedWindow(SafeFileHandle file) => _file = file;
 
-    /// <summary>A window on an open file; null where this cannot be had, so that the file is to be written by calls.</summary>
+    /// <summary>A window on an open file; null if mapping is not possible here; write the file with system calls then.</summary>
     public static MappedWindow? TryCreate(SafeFileHandle file) =>
         OperatingSystem.IsLinux() && Environment.Is64BitProcess
         && SystemCalls.FileSystem(file, out var system) == 0 && system.Type is Ext4 or Xfs or Tmpfs
@@ -48,7 +48,7 @@ internal sealed unsafe class MappedWindow : IDisposable
     /// <summary>
     /// Copies bytes to a position; positions only grow. Returns true, once a window, when it is time to prepare the next.
     /// </summary>
-    /// <exception cref="IOException">There is no space; nothing was written but zeros.</exception>
+    /// <exception cref="IOException">The disk is full; nothing was written but zeros.</exception>
     public bool Write(ReadOnlySpan<byte> bytes, long position)
     {
         if (!_current.Covers(position, bytes.Length))
@@ -66,7 +66,7 @@ internal sealed unsafe class MappedWindow : IDisposable
         return true;
     }
 
-    /// <summary>Prepares what lies behind the window, so that the writer need not. May be called by any thread.</summary>
+    /// <summary>Prepares the space after the window, so that the writer need not. May be called by any thread.</summary>
     public void Prepare()
     {
         if (!_isWanted)
@@ -83,12 +83,12 @@ internal sealed unsafe class MappedWindow : IDisposable
 
             try
             {
-                // One page earlier, for the batch that lies across.
+                // One page earlier, for a batch that crosses the border.
                 _next = Map(_current.End, _current.End - Environment.SystemPageSize, WindowBytes + Environment.SystemPageSize);
             }
             catch (Exception e) when (SegmentFile.IsWriteFailure(e))
             {
-                // The writer comes to it, and tells its caller.
+                // The writer will get the same error, and its caller, too.
             }
         }
     }
@@ -108,7 +108,7 @@ internal sealed unsafe class MappedWindow : IDisposable
         lock (_preparing)
         {
             _isWanted = false;
-            _current.Unmap(); // also if what follows fails: the caller then cuts the file, and the window would lie behind its end
+            _current.Unmap(); // also if the next lines fail: the caller then truncates the file, and the window would be past its end
             (_current, _next) = (_next, default);
             if (!_current.Covers(position, bytes))
             {

@@ -17,11 +17,11 @@ internal sealed class PendingBatch(byte magic, int capacityBytes)
     /// <summary>Set if a caller waits for the batch to be on the disk.</summary>
     public SyncState? Sync { get; set; }
 
-    /// <summary>The number behind that of the batch's last record.</summary>
+    /// <summary>The number after that of the batch's last record.</summary>
     public long EndTicket => FirstTicket + Builder.RecordsCount;
 }
 
-/// <summary>What became of a batch that somebody wants on the disk. Guarded by the writer's file lock.</summary>
+/// <summary>The outcome of a batch that a caller wants on the disk. Guarded by the writer's file lock.</summary>
 internal sealed class SyncState
 {
     public bool IsSynced { get; set; }

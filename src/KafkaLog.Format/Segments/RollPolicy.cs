@@ -5,7 +5,7 @@ internal sealed record RollPolicy
 {
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
-    /// <summary>A policy.</summary>
+    /// <summary>Creates a policy.</summary>
     /// <param name="interval">How long a segment lasts: whole seconds that divide an hour or a day.</param>
     /// <param name="fileSizeLimitBytes">The size that a segment may reach; a single larger batch still gets a segment of its own.</param>
     /// <exception cref="ArgumentOutOfRangeException">The interval does not divide, or the size is not positive.</exception>
@@ -33,7 +33,7 @@ internal sealed record RollPolicy
     public static bool IsValidInterval(TimeSpan interval) =>
         interval > TimeSpan.Zero && interval <= Day && interval.Ticks % TimeSpan.TicksPerSecond == 0 && Day.Ticks % interval.Ticks == 0;
 
-    /// <summary>The boundary behind <paramref name="now"/>, exclusive end of the interval that it lies in.</summary>
+    /// <summary>The boundary after <paramref name="now"/>: the exclusive end of the interval that it is in.</summary>
     public DateTimeOffset NextBoundary(DateTimeOffset now)
     {
         var ticks = now.UtcTicks;
@@ -42,7 +42,7 @@ internal sealed record RollPolicy
 
     /// <summary>
     /// True if the segment that was opened at <paramref name="opened"/> is over at <paramref name="now"/>. A clock that
-    /// was set back to before the segment's interval ends it too: its name would lie about what it holds.
+    /// was set back to before the segment's interval ends it too: its name would be wrong.
     /// </summary>
     public bool IsOver(DateTimeOffset opened, DateTimeOffset now)
     {
@@ -50,6 +50,6 @@ internal sealed record RollPolicy
         return now >= end || now < end - Interval;
     }
 
-    /// <summary>True if a batch of <paramref name="batchBytes"/> does not fit behind <paramref name="position"/>.</summary>
+    /// <summary>True if a batch of <paramref name="batchBytes"/> does not fit after <paramref name="position"/>.</summary>
     public bool IsFull(long position, long batchBytes) => position > 0 && position + batchBytes > FileSizeLimitBytes;
 }

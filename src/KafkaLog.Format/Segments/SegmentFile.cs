@@ -7,8 +7,8 @@ namespace KafkaLog.Format.Segments;
 
 /// <summary>
 /// One open segment of a writer. Created exclusively, so nobody else's file is ever appended to; locked while it is open,
-/// which tells readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and
-/// behind them at most one torn batch.
+/// which shows readers that its writer lives (<see cref="SegmentLock"/>). What a crash leaves: whole batches, and after them
+/// at most one torn batch.
 /// </summary>
 internal sealed class SegmentFile
 {
@@ -35,11 +35,11 @@ internal sealed class SegmentFile
     /// <summary>The segment's identity: it stands as producer id in each of its batches.</summary>
     public long Id { get; }
 
-    /// <summary>What its batches say of its lock.</summary>
+    /// <summary>What its batches say about its lock.</summary>
     public int LockMark { get; }
 
     /// <summary>
-    /// The system's error number if the lock could not be had, so that nobody can tell that its writer lives; 0: it is held.
+    /// The system's error number if the file could not be locked: then nobody can tell that its writer lives. 0: the lock is held.
     /// </summary>
     public int LockError { get; }
 
@@ -58,7 +58,7 @@ internal sealed class SegmentFile
     /// <summary>True once a sync has failed: never sync it again.</summary>
     public bool HasSyncFailed { get; private set; }
 
-    /// <summary>True once a write met the largest size that a file may have here; another file has room.</summary>
+    /// <summary>True once a write reached the largest size that a file may have here; another file has room.</summary>
     public bool IsAtSizeLimit { get; private set; }
 
     /// <summary>Creates the segment; null if the name is taken.</summary>
@@ -67,7 +67,7 @@ internal sealed class SegmentFile
         var path = System.IO.Path.Combine(directory, name.FileName);
         try
         {
-            // ReadWrite: network file systems give no lock to who may only write.
+            // ReadWrite: network file systems give no lock on a file that is open for writing only.
             return new SegmentFile(path, File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read), opened, isMapped);
         }
         catch (IOException) when (File.Exists(path))
@@ -76,7 +76,7 @@ internal sealed class SegmentFile
         }
     }
 
-    /// <summary>Writes a batch behind the others. On an error nothing of it counts; the file is cut back to what did.</summary>
+    /// <summary>Writes a batch after the others. On an error nothing of it counts, and the file is truncated to what counts.</summary>
     /// <exception cref="IOException">The system's reason.</exception>
     public void Write(ReadOnlySpan<byte> batch, int recordsCount)
     {
@@ -105,7 +105,7 @@ internal sealed class SegmentFile
         IsSynced = false;
     }
 
-    /// <summary>True when <see cref="Prepare"/> would spare a coming write its work.</summary>
+    /// <summary>True when <see cref="Prepare"/> would save the next write some work.</summary>
     public bool WantsPreparation { get; private set; }
 
     /// <summary>Prepares room for the batches to come. May be called by another thread than the one that writes.</summary>
@@ -115,10 +115,10 @@ internal sealed class SegmentFile
         _window?.Prepare();
     }
 
-    /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended behind them.</summary>
+    /// <summary>True once a write failed and its remains could not be cut off: nothing may be appended after them.</summary>
     public bool IsAbandoned { get; private set; }
 
-    /// <summary>What is said of a segment that is not there any more.</summary>
+    /// <summary>The fault of a segment that no longer exists.</summary>
     public const string Removed = "was removed";
 
     /// <summary>True once a sync found that the file is in no directory any more.</summary>
@@ -172,13 +172,13 @@ internal sealed class SegmentFile
         }
     }
 
-    /// <summary>Closes the file. Returns what it can be synced by, if that has not been done; null if there is nothing to do.</summary>
+    /// <summary>Closes the file. Returns a handle to sync it with, if it is not synced yet; null if there is nothing to sync.</summary>
     public UnsyncedFile? Close()
     {
         if (_window is not null)
         {
             _window.Dispose();
-            CutBack(); // what was reserved and not used
+            CutBack(); // space that was reserved and not used
         }
 
         _file.Dispose();
@@ -191,7 +191,7 @@ internal sealed class SegmentFile
         return null;
     }
 
-    /// <summary>What the framework makes of ENOSPC, EIO, EROFS, EFBIG and a vanished mount.</summary>
+    /// <summary>True for the exceptions that the framework throws on ENOSPC, EIO, EROFS, EFBIG and a vanished mount.</summary>
     internal static bool IsWriteFailure(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
 
     private void CutBack()

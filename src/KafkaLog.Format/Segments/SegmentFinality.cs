@@ -1,10 +1,9 @@
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// Decides when nothing more will be written to a segment. Pure. If its writer is known to be gone, that is at once. If
-/// nothing is known (<see cref="WriterState.Unknown"/>), the segment's time must be over: its start and its interval are
-/// in its name, and a writer begins another file then. What is torn in such a file may have been cut by a writer that
-/// lives, so it is to be kept like damage.
+/// Decides when nothing more will be written to a segment. Pure. If its writer is known to be gone: at once. If nothing is
+/// known (<see cref="WriterState.Unknown"/>): when its interval is over. Start and interval are in its name, and a writer
+/// begins another file then. A torn batch in such a file may be the work of a living writer, so it must be kept, like damage.
 /// </summary>
 internal static class SegmentFinality
 {
@@ -13,7 +12,7 @@ internal static class SegmentFinality
     /// </summary>
     public static readonly TimeSpan Slack = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long nothing may have been written.</summary>
+    /// <summary>How long the file must be left unwritten.</summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
     /// <summary>An interval in a name counts as no longer than this; ours are a day at most.</summary>
@@ -21,9 +20,9 @@ internal static class SegmentFinality
 
     /// <summary>Whether nothing more will be written to a segment.</summary>
     /// <param name="writer">What <see cref="SegmentLock.Probe"/> says.</param>
-    /// <param name="name">Its name; null if it has none of a segment.</param>
+    /// <param name="name">Its name; null if it does not have that of a segment.</param>
     /// <param name="modified">When it was written to last.</param>
-    /// <param name="now">The time.</param>
+    /// <param name="now">The current time.</param>
     public static bool IsFinal(WriterState writer, SegmentName? name, DateTimeOffset modified, DateTimeOffset now) => writer switch
     {
         WriterState.Alive => false,
@@ -32,9 +31,9 @@ internal static class SegmentFinality
     };
 
     /// <summary>
-    /// When a segment is final whose writer cannot be known to be gone, if nothing more is written to it: when its interval
-    /// is over, and <see cref="Slack"/>; counted from its last modification if that is before the start in its name, as
-    /// after a clock that was wrong. In any case <see cref="Quiet"/> after its last modification.
+    /// When a segment whose writer may not be gone is final, if nothing more is written to it: <see cref="Slack"/> after its
+    /// interval is over. If its last modification is before the start in its name (the clock was wrong), the interval counts
+    /// from there. In any case not before <see cref="Quiet"/> after its last modification.
     /// </summary>
     public static DateTimeOffset FinalAt(SegmentName? name, DateTimeOffset modified)
     {

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Segments;
 
-/// <summary>Opens segments for reading, wary of what else may lie under such a name.</summary>
+/// <summary>Opens segments for reading, and refuses anything else that has such a name.</summary>
 public static class SegmentHandle
 {
     private const int NoSuchFile = 2;
@@ -60,7 +60,7 @@ public static class SegmentHandle
 
     /// <summary>The file's identity, size and time.</summary>
     /// <exception cref="NotASegmentException">It is not a regular file.</exception>
-    /// <exception cref="IOException">It cannot be asked.</exception>
+    /// <exception cref="IOException">The file system does not answer.</exception>
     internal static SegmentStat Stat(SafeFileHandle segment)
     {
         if (!OperatingSystem.IsLinux())
@@ -81,7 +81,7 @@ public static class SegmentHandle
         return StatOf(stat);
     }
 
-    /// <summary>The same of what lies under a path, links not followed (Linux); null if there is nothing, or it cannot be asked.</summary>
+    /// <summary>The same for a path, links not followed (Linux); null if there is nothing, or the file system does not answer.</summary>
     internal static SegmentStat? TryStatPath(string path) =>
         SystemCalls.Statx(SystemCalls.CurrentDirectory, path, SystemCalls.AtNoFollow, SystemCalls.StatxBasicStats, out var stat) == 0
             ? StatOf(stat)
@@ -100,17 +100,17 @@ public static class SegmentHandle
         DateTimeOffset.FromUnixTimeSeconds(stat.ModifiedSeconds).AddTicks(stat.ModifiedNanoseconds / 100));
 }
 
-/// <summary>What the system says of an open segment.</summary>
+/// <summary>What the operating system says about an open segment.</summary>
 /// <param name="Device">The file system; 0 where unknown.</param>
 /// <param name="Inode">The file's number in it; 0 where unknown. Reused after a deletion, so never an identity by itself.</param>
 /// <param name="Bytes">Its size.</param>
 /// <param name="Modified">Its last modification.</param>
 internal readonly record struct SegmentStat(ulong Device, ulong Inode, long Bytes, DateTimeOffset Modified);
 
-/// <summary>Something has a segment's name and is none: trying again does not help.</summary>
+/// <summary>Something has a segment's name and is not one: trying again does not help.</summary>
 public sealed class NotASegmentException : IOException
 {
-    /// <summary>An error that says what lies there.</summary>
+    /// <summary>An error that says what is there.</summary>
     public NotASegmentException(string message)
         : base(message)
     {

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Segments;
 
-/// <summary>What is known of a segment's writer.</summary>
+/// <summary>What is known about a segment's writer.</summary>
 internal enum WriterState
 {
     /// <summary>Nothing is known: it may still write. See <see cref="SegmentFinality"/>.</summary>
@@ -21,14 +21,14 @@ internal enum WriterState
 /// file description lock (fcntl(2)) for writing: it is tested without being taken, so readers disturb neither the writer
 /// nor each other, and whoever may only read the file cannot hold one. It works between containers on one volume.
 /// <para>
-/// A lock that is not there proves that the writer is gone only if the writer had it. So it notes in each batch that it
-/// held the lock, and on which file (<see cref="LockMark"/>). Without the note, on file systems whose locks may not reach
-/// other hosts (NFS, SMB, FUSE and whatever is not known), and where the kernel gives no answer, the state is unknown.
+/// A missing lock proves that the writer is gone only if the writer held it. So the writer notes in each batch that it held
+/// the lock, and on which file (<see cref="LockMark"/>). Without the note, on file systems whose locks may not reach other
+/// hosts (NFS, SMB, FUSE and unknown ones), and where the kernel gives no answer, the state is unknown.
 /// </para>
 /// </summary>
 internal static class SegmentLock
 {
-    /// <summary>What is known of the segment's writer. Needs no more than the right to read, takes no lock, changes nothing.</summary>
+    /// <summary>What is known about the segment's writer. Needs only the right to read, takes no lock, changes nothing.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static WriterState Probe(SafeFileHandle segment) => IsHeld(segment) switch
     {
@@ -39,7 +39,7 @@ internal static class SegmentLock
 
     /// <summary>
     /// Takes the lock, for as long as the handle is open. It must be open for reading and writing. On Windows there is
-    /// nothing to do: what others may do with the file was said when it was opened.
+    /// nothing to do: the share mode was set when the file was opened.
     /// </summary>
     /// <returns>The system's error number; 0 if the lock is held.</returns>
     public static int Hold(SafeFileHandle segment) =>
@@ -47,7 +47,7 @@ internal static class SegmentLock
         : OperatingSystem.IsLinux() ? FileLock.TryHold(segment)
         : FileLock.TryHoldWhole(segment);
 
-    /// <summary>Null: the system does not say.</summary>
+    /// <summary>Null: unknown.</summary>
     private static bool? IsHeld(SafeFileHandle segment) =>
         OperatingSystem.IsWindows() ? WindowsLock.IsHeld(segment)
         : OperatingSystem.IsLinux() ? FileLock.IsHeld(segment)

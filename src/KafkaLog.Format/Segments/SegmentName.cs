@@ -17,7 +17,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
 
     private static string _lastComponent = "";
 
-    private readonly string? _fileName; // null: as Create writes it, which is not kept, since there may be a hundred thousand
+    private readonly string? _fileName; // null: as Create writes it. Not kept, since there may be a hundred thousand
 
     private SegmentName(string fileName, long order, TimeSpan interval, string component)
     {
@@ -27,14 +27,14 @@ public sealed partial record SegmentName : IComparable<SegmentName>
         _fileName = IsNamed(fileName) ? null : fileName;
     }
 
-    /// <summary>The name as it stands in the directory. A new string each time.</summary>
+    /// <summary>The name as it is in the directory. A new string each time.</summary>
     public string FileName => _fileName
         ?? string.Create(CultureInfo.InvariantCulture, $"{Date:D8}_{Time:D6}_{Seconds}_UTC-{Component}{Extension}");
 
-    /// <summary>Date and time as one number, <c>YYYYMMDDHHMMSS</c>: what segments of a component are ordered by.</summary>
+    /// <summary>Date and time as one number, <c>YYYYMMDDHHMMSS</c>: the order of the segments of a component.</summary>
     public long Order { get; }
 
-    /// <summary>Date and time, UTC; null if they are none, such as a month 13.</summary>
+    /// <summary>Date and time, UTC; null if they are not a time, such as month 13.</summary>
     public DateTimeOffset? Start => DateTimeOffset.TryParseExact(
         Order.ToString("D14", CultureInfo.InvariantCulture),
         "yyyyMMddHHmmss",
@@ -44,7 +44,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
         ? start
         : null;
 
-    /// <summary>How long its writer wrote to it at most before it began another one.</summary>
+    /// <summary>The longest time that its writer wrote to it before it began another one.</summary>
     public TimeSpan Interval { get; }
 
     /// <summary>The log that the segment belongs to.</summary>
@@ -84,7 +84,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
             : null;
     }
 
-    /// <summary>Names that are read one after the other mostly are of one component: one string serves them all.</summary>
+    /// <summary>Names that are read one after the other are mostly of one component: they share one string.</summary>
     private static string Shared(ReadOnlySpan<char> component)
     {
         var last = _lastComponent;
@@ -99,7 +99,7 @@ public sealed partial record SegmentName : IComparable<SegmentName>
         : string.CompareOrdinal(FileName, other.FileName);
 
     /// <summary>
-    /// The same, with a file's name, of which nothing is made. A name that <see cref="TryParse"/> would not take comes before all.
+    /// The same for a file's name, without parsing it into an object. A name that <see cref="TryParse"/> would refuse comes before all.
     /// </summary>
     public int CompareTo(ReadOnlySpan<char> fileName)
     {

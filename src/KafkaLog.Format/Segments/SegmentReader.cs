@@ -5,23 +5,23 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaLog.Format.Segments;
 
-/// <summary>What <see cref="SegmentReader.TryRead"/> came upon.</summary>
+/// <summary>What <see cref="SegmentReader.TryRead"/> found.</summary>
 public enum SegmentReadStatus
 {
     /// <summary>A whole batch with a valid CRC: <see cref="SegmentReader.Header"/> and <see cref="SegmentReader.Batch"/>.</summary>
     Batch,
 
-    /// <summary>The file ends here, perhaps in the middle of a batch. Nothing was consumed; ask again when it has grown.</summary>
+    /// <summary>The file ends here, perhaps in the middle of a batch. Nothing was consumed; call again when it has grown.</summary>
     NeedMore,
 
     /// <summary>
-    /// Damage, with a good batch behind it: <see cref="SegmentReader.Damage"/>. Nothing was consumed: see <see cref="SegmentReader.Pass"/>.
+    /// Damage, with a good batch after it: <see cref="SegmentReader.Damage"/>. Nothing was consumed: see <see cref="SegmentReader.Pass"/>.
     /// </summary>
     Corrupt,
 
     /// <summary>
-    /// Damage; where the next good batch begins is still being searched, see <see cref="SegmentReader.SearchBudgetBytes"/>. Nothing was
-    /// consumed; ask again.
+    /// Damage; the search for the next good batch is not finished, see <see cref="SegmentReader.SearchBudgetBytes"/>. Nothing
+    /// was consumed; call again.
     /// </summary>
     Searching,
 }
@@ -33,13 +33,13 @@ public enum SegmentReadStatus
 public sealed class SegmentReader : IDisposable
 {
     /// <summary>
-    /// The largest batch that is read unless told otherwise, in bytes: the largest record that a <see cref="LogWriter"/> takes
+    /// The largest batch that is read by default, in bytes: the largest record that a <see cref="LogWriter"/> takes
     /// (64 MiB), and room for the header of its batch.
     /// </summary>
     public const int DefaultMaxBatchBytes = (64 << 20) + 1024;
 
     private const int ReadBytes = 64 * 1024;
-    private const string ClaimsTooMuch = "a batch claims more bytes than lie before the next one";
+    private const string ClaimsTooMuch = "a batch claims more bytes than there are before the next one";
 
     private readonly SafeFileHandle _file;
     private readonly int _maxBatchBytes;
@@ -52,11 +52,11 @@ public sealed class SegmentReader : IDisposable
     private BatchSearch? _search;
     private string? _tailFault;
 
-    /// <summary>A reader.</summary>
+    /// <summary>Creates a reader.</summary>
     /// <param name="file">The open segment; the reader closes it.</param>
     /// <param name="path">Its path, for messages.</param>
     /// <param name="position">Where to begin: 0, or the end of a batch.</param>
-    /// <param name="nextOffset">The offset of the first record behind <paramref name="position"/>, or up to 2^31 less.</param>
+    /// <param name="nextOffset">The offset of the first record after <paramref name="position"/>, or up to 2^31 less.</param>
     /// <param name="maxBatchBytes">The largest batch to read; larger ones count as damage.</param>
     public SegmentReader(SafeFileHandle file, string path, long position = 0, long nextOffset = 0, int maxBatchBytes = DefaultMaxBatchBytes)
     {
@@ -73,9 +73,9 @@ public sealed class SegmentReader : IDisposable
     public string Path { get; }
 
     /// <summary>
-    /// How much of the file one call may go through in search of the next batch behind damage, in bytes; a call that would need
-    /// more says <see cref="SegmentReadStatus.Searching"/>, and the next one goes on. A call may go some way beyond it, as a
-    /// batch is examined whole. Without a limit unless it is set.
+    /// How many bytes of the file one call may read in search of the next batch after damage. A call that needs more returns
+    /// <see cref="SegmentReadStatus.Searching"/>, and the next call continues. A call may exceed it somewhat, as a batch is
+    /// examined whole. No limit unless it is set.
     /// </summary>
     public long SearchBudgetBytes { get; set; } = long.MaxValue;
 
@@ -100,12 +100,15 @@ public sealed class SegmentReader : IDisposable
     /// <summary>Where the batch that was read begins.</summary>
     public long BatchPosition { get; private set; }
 
-    /// <summary>The header of the batch that was read; of a wrapper of magic 0 or 1, with what the messages in it tell.</summary>
+    /// <summary>
+    /// The header of the batch that was read; of a wrapper of magic 0 or 1, with the fields that follow from the messages in
+    /// it.
+    /// </summary>
     public RecordBatchHeader Header { get; private set; }
 
     /// <summary>
-    /// The base offset that stands in the file, where it is damaged, outside the CRC, and was repaired: in
-    /// <see cref="Header"/> and in <see cref="Batch"/>. Null if it is as it should be.
+    /// The base offset as it is stored, if it is damaged (the CRC does not cover it) and was repaired in <see cref="Header"/>
+    /// and in <see cref="Batch"/>. Null if it is right.
     /// </summary>
     public long? DamagedBaseOffset { get; private set; }
 
@@ -133,15 +136,15 @@ public sealed class SegmentReader : IDisposable
 
     /// <summary>
     /// The identity that the writer gave the segment (<see cref="SegmentId"/>); null if the segment is empty, damaged at
-    /// its start, or by a writer that gives none.
+    /// its start, or by a writer that sets none.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     internal static long? ReadSegmentId(SafeFileHandle file, int maxBatchBytes = DefaultMaxBatchBytes) =>
         new BatchFinder(file, maxBatchBytes).BatchAt(0) is { } header ? SegmentId.Of(header) : null;
 
     /// <summary>Reads the next batch.</summary>
-    /// <exception cref="UnsupportedBatchException">A wrapper of magic 0 or 1 whose codec is not installed: it cannot be told what
-    /// is in it.</exception>
+    /// <exception cref="UnsupportedBatchException">A wrapper of magic 0 or 1 whose codec is not installed: its content is
+    /// unknown.</exception>
     /// <exception cref="IOException">The file cannot be read; nothing was consumed.</exception>
     public SegmentReadStatus TryRead()
     {
@@ -150,14 +153,14 @@ public sealed class SegmentReader : IDisposable
         DamagedBaseOffset = null;
         if (_tailFault is { } known && _search is { IsDone: false, HasFailed: false } search && search.Position == Position)
         {
-            return SearchAfter(known); // looked at again when something was found
+            return SearchAfter(known); // Position is examined again when the search has a result
         }
 
         _tailFault = null;
         var found = Examine(out var fault);
         if (found == SegmentReadStatus.Corrupt)
         {
-            // The writer may have cut a torn write back and written again between our reads: look once more.
+            // The writer may have cut off a torn write and written again between our reads: look once more.
             ForgetBuffer();
             found = Examine(out fault);
         }
@@ -171,9 +174,9 @@ public sealed class SegmentReader : IDisposable
     }
 
     /// <summary>
-    /// To be called when <see cref="TryRead"/> says <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer is
-    /// gone: what lies between <see cref="Position"/> and the end will never be completed. Returns it as damage; null if
-    /// there is nothing. Nothing is consumed, and the budget for a search does not count.
+    /// Call this when <see cref="TryRead"/> returns <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer is
+    /// gone: the bytes between <see cref="Position"/> and the end will never be completed. Returns them as damage; null if
+    /// there are none. Nothing is consumed, and the search has no budget.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public SegmentDamage? FindTail()
@@ -218,11 +221,11 @@ public sealed class SegmentReader : IDisposable
     }
 
     /// <summary>
-    /// To be called when <see cref="TryRead"/> says <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer may live:
-    /// <see cref="SegmentReadStatus.Corrupt"/> with <see cref="Damage"/> if no living writer explains what lies at
-    /// <see cref="Position"/>: a whole batch lies behind it, or no batch begins with such bytes.
-    /// <see cref="SegmentReadStatus.Batch"/> if a batch became whole meanwhile. Nothing else is consumed, and the budget for a search
-    /// does not count.
+    /// Call this when <see cref="TryRead"/> returns <see cref="SegmentReadStatus.NeedMore"/> and the segment's writer may
+    /// live. Returns <see cref="SegmentReadStatus.Corrupt"/> with <see cref="Damage"/> if no living writer explains the bytes
+    /// at <see cref="Position"/>: a whole batch follows them, or no batch begins with such bytes. Returns
+    /// <see cref="SegmentReadStatus.Batch"/> if a batch became whole meanwhile. Nothing else is consumed, and the search has
+    /// no budget.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public SegmentReadStatus TryReadUnfinished()
@@ -260,7 +263,7 @@ public sealed class SegmentReader : IDisposable
 
     private SegmentDamage TailOf(BatchSearch search)
     {
-        // A damaged length may claim more than there is, with good batches behind it.
+        // A damaged length may claim more than there is, with good batches after it.
         if (search.Next is { } next)
         {
             return new SegmentDamage(Position, next, false, ClaimsTooMuch);
@@ -277,21 +280,21 @@ public sealed class SegmentReader : IDisposable
                 Position, end, _tailFault is null || WrittenEnd < end, _tailFault ?? "the file ends in the middle of a batch");
     }
 
-    /// <summary>Passes damage, when it has been accounted for.</summary>
+    /// <summary>Moves past damage, when it has been accounted for.</summary>
     public void Pass(SegmentDamage damage)
     {
         ArgumentNullException.ThrowIfNull(damage);
         if (damage.Position != Position)
         {
             throw new ArgumentException(
-                $"The damage begins at position {damage.Position}, the reader stands at {Position}.", nameof(damage));
+                $"The damage begins at position {damage.Position}, but the reader is at {Position}.", nameof(damage));
         }
 
         Position = damage.EndPosition;
         ForgetBuffer();
     }
 
-    /// <summary>Gives the buffer back while there is nothing to read.</summary>
+    /// <summary>Releases the buffer while there is nothing to read.</summary>
     public void DropBuffer()
     {
         ForgetBuffer();
@@ -345,7 +348,7 @@ public sealed class SegmentReader : IDisposable
 
         if (header.TotalBytes > ReadBytes && Position + header.TotalBytes > RandomAccess.GetLength(_file))
         {
-            return SegmentReadStatus.NeedMore; // no room is made for what only a length claims
+            return SegmentReadStatus.NeedMore; // no memory is allocated for bytes that only a length claims
         }
 
         var batch = Fill((int)header.TotalBytes);
@@ -377,7 +380,7 @@ public sealed class SegmentReader : IDisposable
         _segmentId ??= SegmentId.Of(header);
         if (header.ProducerId != _segmentId && !BatchCheck.HasPossibleOffsets(header, out var offsetFault))
         {
-            fault = offsetFault; // of a segment with an identity it is repaired
+            fault = offsetFault; // with an identity, the offset is repaired
             return SegmentReadStatus.Corrupt;
         }
 
@@ -390,7 +393,7 @@ public sealed class SegmentReader : IDisposable
         if (header.ProducerId == _segmentId
             && NextOffset + SegmentId.SequenceOf(header.BaseSequence - NextOffset) is var baseOffset && baseOffset != header.BaseOffset)
         {
-            // Damaged where the CRC does not reach; the sequence tells it. In the bytes too, for who decodes them.
+            // Damaged where no CRC covers it; the sequence has the right one. Repaired in the bytes, too, for those who decode them.
             DamagedBaseOffset = header.BaseOffset;
             header = header with { BaseOffset = baseOffset };
             BinaryPrimitives.WriteInt64BigEndian(_buffer.AsSpan((int)(Position - _bufferStart)), header.BaseOffset);
@@ -422,7 +425,7 @@ public sealed class SegmentReader : IDisposable
             return SegmentReadStatus.NeedMore;
         }
 
-        // A batch that is copied into a mapping while it is read may become whole, and the next one too, while that is found.
+        // A batch that is being copied into a mapping may become whole during the search, and the next one, too.
         var again = Examine(out var still);
         if (again != SegmentReadStatus.Corrupt)
         {
@@ -435,15 +438,15 @@ public sealed class SegmentReader : IDisposable
 
     private SegmentReadStatus NeedMore()
     {
-        DropBuffer(); // what lies after Position may still change
+        DropBuffer(); // the bytes after Position may still change
         WrittenEnd = RandomAccess.GetLength(_file);
         return SegmentReadStatus.NeedMore;
     }
 
     /// <summary>
-    /// The search behind Position: the one that was begun, or whose result still holds. Until the file grows the same search
-    /// finds the same nothing; but in zeros at its end, which its writer has prepared, something may come without that. More
-    /// zeros than any writer prepares are not looked through again and again.
+    /// The search after Position: one in progress, or one whose result is still valid. Until the file grows, the same search
+    /// would find nothing again. But in the zeros that a writer has prepared at the end, data may appear without the file
+    /// growing. More zeros than any writer prepares are not searched again and again.
     /// </summary>
     private BatchSearch SearchTo(long end)
     {
@@ -486,8 +489,8 @@ public sealed class SegmentReader : IDisposable
     }
 
     /// <summary>
-    /// Moves what is unread to the front; a larger buffer if a batch needs one. No larger than what is there to read: of many
-    /// logs each looks at a few new bytes.
+    /// Moves what is unread to the front; a larger buffer if a batch needs one. No larger than the bytes that are there: with
+    /// many logs, each reads only a few new bytes.
     /// </summary>
     private void MakeRoom(ref int start, int bytes)
     {

@@ -9,7 +9,7 @@ namespace KafkaLog.Format.Segments;
 /// under the file lock.
 /// </summary>
 /// <param name="options">The writer's.</param>
-/// <param name="recycle">Takes a batch that is done with.</param>
+/// <param name="recycle">Takes back a batch that is finished.</param>
 internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatch> recycle) : IDisposable
 {
     private const int NameAttempts = 1000;
@@ -21,17 +21,17 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     private ArrayBufferWriter<byte> _compressed = new();
     private readonly List<PendingBatch> _awaitingSync = [];
     private readonly Queue<UnsyncedFile> _closedUnsynced = new();
-    private readonly HashSet<string> _unsyncedDirectories = []; // with entries that are new
+    private readonly HashSet<string> _unsyncedDirectories = []; // directories with new entries
     private SegmentFile? _segment;
-    private LogWriteException? _untold;
+    private LogWriteException? _unreported;
     private readonly Queue<LogWriteException> _notices = new();
     private bool _hasNoticedLock;
     private DateTimeOffset _lastName = DateTimeOffset.MinValue;
 
-    /// <summary>True while somebody has to look at the open segment now and then, or has to be told something.</summary>
+    /// <summary>True while the open segment has to be checked now and then, or something has to be reported.</summary>
     public bool NeedsLooks => _segment is not null || _notices.Count > 0;
 
-    /// <summary>The open segment, if it would have room prepared by another thread than the one that writes; null if not.</summary>
+    /// <summary>The open segment, if another thread than the one that writes should prepare space for it; otherwise null.</summary>
     public SegmentFile? WantsPreparation => _segment is { WantsPreparation: true } segment ? segment : null;
 
     /// <summary>Memory that is kept for batches to come, in bytes.</summary>
@@ -59,7 +59,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
     }
 
-    /// <summary>Leaves a segment that is not in its place any more, as it was written: what follows would be lost with it.</summary>
+    /// <summary>Leaves a segment that was removed, replaced or cut: records written to it from now on would be lost.</summary>
     public void CloseIfGone()
     {
         if (_segment is not { } segment || segment.IsInPlace(out var fault))
@@ -77,7 +77,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     private void NoticeLoss(SegmentFile segment, string fault, long records) => _notices.Enqueue(new LogWriteException(
         $"{segment.Path} {fault} while it was written to: {records} records in it are lost unless they were shipped. "
-        + "Going on in a new segment.",
+        + "Writing continues in a new segment.",
         null));
 
     /// <summary>Ends the segment, and the writer.</summary>
@@ -128,7 +128,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         segment.Write(bytes, batch.Builder.RecordsCount);
         if (_compressed.Capacity > 4L * options.BatchBytes)
         {
-            _compressed = new ArrayBufferWriter<byte>(); // a record was seldom so large
+            _compressed = new ArrayBufferWriter<byte>(); // after an unusually large record
         }
     }
 
@@ -147,7 +147,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             var name = SegmentName.Create(named, options.Interval, options.Component);
             if (attempt == NamesTriedBlindly)
             {
-                // Who rolls more than once a second, in this process or the last, has names far ahead of the clock.
+                // A writer that rolls more than once a second, in this process or the last one, has names far ahead of the clock.
                 taken ??= [
                     .. Directory.EnumerateFiles(options.Directory, "*" + SegmentName.Extension).Select(path => Path.GetFileName(path))];
             }
@@ -172,7 +172,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
             null);
     }
 
-    /// <summary>With its parents. Each that is new is an entry of the one above, which has to be synced, too.</summary>
+    /// <summary>Creates the directory and its parents. Each new one is an entry of its parent, which has to be synced, too.</summary>
     private void CreateDirectory()
     {
         var missing = Path.GetFullPath(options.Directory);
@@ -197,11 +197,11 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         _notices.Enqueue(new LogWriteException(
             $"{segment.Path} cannot be locked: {reason.Message} (errno {segment.LockError}). Nothing is lost, but readers cannot tell "
             + "whether its writer lives: they count a segment as finished, and clean it, only when its interval is over and nothing has "
-            + "been written for a while. This is said once.",
+            + "been written for a while. This is reported once.",
             reason));
     }
 
-    /// <summary>What no caller can be told, the oldest first; null if there is nothing more.</summary>
+    /// <summary>The next error that no caller can get, the oldest first; null if there are no more.</summary>
     public LogWriteException? TakeNotice() => _notices.TryDequeue(out var notice) ? notice : null;
 
     private void CloseSegment()
@@ -226,8 +226,8 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
 
     /// <summary>
     /// Forces the batches that somebody waits for to the disk. Where that fails the segment is abandoned
-    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed. Returns what
-    /// those who wait are told; null if all is well.
+    /// and they are written once more, to a new one: a second sync of the same file would only seem to succeed. Returns the
+    /// error for the callers that wait; null if all is well.
     /// </summary>
     public LogWriteException? SyncAwaiting()
     {
@@ -243,12 +243,12 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (DurabilityException e)
         {
-            // Those that nobody waits for are not in memory any more.
+            // Batches that nobody waits for are no longer in memory.
             if (_segment is { } segment
                 && (segment.IsSynced ? segment.NextOffset : segment.UnsyncedRecords)
                     > _awaitingSync.Sum(batch => batch.Builder.RecordsCount))
             {
-                _untold ??= NotSynced(e);
+                _unreported ??= NotSynced(e);
             }
 
             if (_segment is { HasNoName: true } removed)
@@ -263,7 +263,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         return failure;
     }
 
-    /// <summary>Tells who waits for the disk what became of their batches.</summary>
+    /// <summary>Gives the callers that wait for the disk the outcome of their batches.</summary>
     private void Settle(LogWriteException? failure)
     {
         foreach (var batch in _awaitingSync)
@@ -318,15 +318,15 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
     }
 
     /// <summary>
-    /// Forces all that was ever written to the disk, closed segments too. Where that fails, the file is left and never
-    /// synced again: a later success speaks of what is written from then on. A sync that failed before, for records that
-    /// nobody waited for, is told here.
+    /// Forces everything that was ever written to the disk, closed segments too. If that fails, the file is left and never
+    /// synced again: a later success covers only what is written from then on. A sync that failed before, for records that
+    /// nobody waited for, is reported here.
     /// </summary>
     /// <exception cref="LogWriteException">It could not be done.</exception>
     public void SyncEverything()
     {
         var failed = SyncAwaiting();
-        _untold ??= failed;
+        _unreported ??= failed;
         while (_closedUnsynced.Count > 0)
         {
             SyncOldestClosed();
@@ -338,13 +338,13 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (DurabilityException e)
         {
-            _untold ??= NotSynced(e);
+            _unreported ??= NotSynced(e);
             CloseSegment();
         }
 
-        if (_untold is { } failure)
+        if (_unreported is { } failure)
         {
-            _untold = null;
+            _unreported = null;
             throw failure;
         }
     }
@@ -362,7 +362,7 @@ internal sealed class SegmentRoller(LogWriterOptions options, Action<PendingBatc
         }
         catch (IOException e)
         {
-            _untold ??= NotSynced(e);
+            _unreported ??= NotSynced(e);
         }
     }
 

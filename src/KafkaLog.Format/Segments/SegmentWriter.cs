@@ -62,7 +62,7 @@ public sealed class SegmentWriter : IDisposable
 
     /// <summary>Appends a record. A gap in the offsets starts a new batch.</summary>
     /// <exception cref="ArgumentException">The offset is not above the last one, or the magic cannot hold the record.</exception>
-    /// <exception cref="IOException">The system refuses; the writer is of no more use.</exception>
+    /// <exception cref="IOException">The write failed; the writer cannot be used any more.</exception>
     public void Append(in NewRecord record, long offset)
     {
         ObjectDisposedException.ThrowIf(_isComplete, this);
@@ -87,7 +87,7 @@ public sealed class SegmentWriter : IDisposable
     }
 
     /// <summary>Writes what is left, forces the file to the disk and closes it.</summary>
-    /// <exception cref="IOException">The system refuses.</exception>
+    /// <exception cref="IOException">It cannot be written, or not forced to the disk.</exception>
     public void Complete()
     {
         ObjectDisposedException.ThrowIf(_isComplete, this);

@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// A second handle of a segment, opened before anything was written, to sync it by when the first one is closed: the writer's
-/// lock ends with the first. A handle that is opened only then would not be told of errors that the system met before.
+/// A second handle of a segment, opened before anything was written, to sync it with after the first one is closed: the
+/// writer's lock ends with the first. A handle that is opened only then would not report errors that the kernel met before.
 /// </summary>
 internal sealed class UnsyncedFile : IDisposable
 {

@@ -1,8 +1,8 @@
 namespace KafkaLog.Format.Segments;
 
 /// <summary>
-/// When a disk that refuses is tried again: the first few times at once, since an error may be alone, then after 100 ms, and
-/// so on up to a second. Without I/O. Guarded by the writer's file lock.
+/// When a disk that refuses writes is tried again: the first few times at once, since an error may be a single one, then
+/// after 100 ms, and so on up to a second. Without I/O. Guarded by the writer's file lock.
 /// </summary>
 internal sealed class WriteBackoff(TimeProvider time)
 {
@@ -15,7 +15,7 @@ internal sealed class WriteBackoff(TimeProvider time)
     private TimeSpan _pause;
     private long _waited;
 
-    /// <summary>How long nothing should be tried; null if it may be now.</summary>
+    /// <summary>How long to wait before the next try; null: try now.</summary>
     public TimeSpan? Remaining =>
         _failures > FreeFailures && _pause - time.GetElapsedTime(_failedAt) is var remaining && remaining > TimeSpan.Zero
             ? remaining
@@ -29,7 +29,7 @@ internal sealed class WriteBackoff(TimeProvider time)
         _pause = _failures <= FreeFailures + 1 ? First : _pause * 2 < Longest ? _pause * 2 : Longest;
     }
 
-    /// <summary>A write of records that were queued succeeded. Returns, with the last after failures, how many had waited.</summary>
+    /// <summary>A write of queued records succeeded. Returns, with the last one after failures, how many had waited; otherwise 0.</summary>
     public long Succeeded(int records, bool isLast)
     {
         if (_failures == 0)

@@ -7,17 +7,17 @@ using Serilog.Parsing;
 namespace KafkaLog.Sink.Formatting;
 
 /// <summary>
-/// An event as one object of compact JSON, the form that is known as CLEF:
+/// Renders an event as one object of compact JSON, known as CLEF:
 /// <list type="table">
 /// <item><term>@t</term><description>time, UTC, ISO 8601 to 100 ns</description></item>
 /// <item><term>@mt</term><description>the message template</description></item>
-/// <item><term>@r</term><description>the renderings of those of its tokens that have a format, in order; absent if none
-/// has</description></item>
+/// <item><term>@r</term><description>the renderings of the template's tokens that have a format, in order; absent if there
+/// are none</description></item>
 /// <item><term>@l</term><description>level; absent when Information</description></item>
 /// <item><term>@x</term><description>exception with its stack trace; absent if none</description></item>
 /// <item><term>@tr, @sp</term><description>trace and span; absent if none</description></item>
 /// </list>
-/// and the event's properties by their names; one that begins with @ has it doubled. Always valid JSON in valid UTF-8.
+/// and the event's properties by name; a leading @ in a name is doubled. Always valid JSON in valid UTF-8.
 /// </summary>
 internal static class CompactJson
 {
@@ -32,7 +32,7 @@ internal static class CompactJson
     /// <summary>Renders into <see cref="EventBuffer.Value"/>.</summary>
     public static void Render(LogEvent logEvent, EventBuffer buffer)
     {
-        Utf8JsonWriter json = buffer.Json;
+        var json = buffer.Json;
         json.WriteStartObject();
         WriteTime(logEvent.Timestamp, json);
         json.WriteString(Template, logEvent.MessageTemplate.Text);
@@ -41,18 +41,22 @@ internal static class CompactJson
         {
             json.WriteString(Level, NameOf(logEvent.Level));
         }
+
         if (logEvent.Exception is { } exception)
         {
             json.WriteString(Error, SafeText.Of(exception));
         }
+
         if (logEvent.TraceId is { } trace)
         {
             json.WriteString(Trace, trace.ToHexString());
         }
+
         if (logEvent.SpanId is { } span)
         {
             json.WriteString(Span, span.ToHexString());
         }
+
         WriteProperties(logEvent.Properties, json);
         json.WriteEndObject();
         json.Flush();
@@ -61,28 +65,31 @@ internal static class CompactJson
     private static void WriteTime(DateTimeOffset time, Utf8JsonWriter json)
     {
         Span<byte> text = stackalloc byte[32];
-        Utf8Formatter.TryFormat(time.UtcDateTime, text, out int length, 'O');
+        Utf8Formatter.TryFormat(time.UtcDateTime, text, out var length, 'O');
         json.WriteString(Time, text[..length]);
     }
 
     private static void WriteRenderings(LogEvent logEvent, EventBuffer buffer)
     {
-        bool hasAny = false;
-        // An array in fact: as such it is walked without an enumerator on the heap.
-        IEnumerable<MessageTemplateToken> tokens = logEvent.MessageTemplate.Tokens;
-        foreach (MessageTemplateToken token in tokens as MessageTemplateToken[] ?? tokens.ToArray())
+        var hasAny = false;
+        // It is an array: cast to one, it is enumerated without an allocation.
+        var tokens = logEvent.MessageTemplate.Tokens;
+        foreach (var token in tokens as MessageTemplateToken[] ?? tokens.ToArray())
         {
             if (token is not PropertyToken { Format: not null } formatted)
             {
                 continue;
             }
+
             if (!hasAny)
             {
                 buffer.Json.WriteStartArray(Renderings);
                 hasAny = true;
             }
+
             buffer.Json.WriteStringValue(Rendering(formatted, logEvent, buffer));
         }
+
         if (hasAny)
         {
             buffer.Json.WriteEndArray();
@@ -96,7 +103,7 @@ internal static class CompactJson
             token.Render(logEvent.Properties, buffer.Text, CultureInfo.InvariantCulture);
             return buffer.TakeText();
         }
-#pragma warning disable CA1031 // A format that does not suit its value may throw anything; the event must not be lost for it.
+#pragma warning disable CA1031 // A format that does not suit its value may throw anything; the event must not be lost because of that.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -109,13 +116,15 @@ internal static class CompactJson
     {
         if (properties is Dictionary<string, LogEventPropertyValue> dictionary)
         {
-            foreach (KeyValuePair<string, LogEventPropertyValue> property in dictionary)
+            foreach (var property in dictionary)
             {
                 WriteProperty(property, json);
             }
+
             return;
         }
-        foreach (KeyValuePair<string, LogEventPropertyValue> property in properties)
+
+        foreach (var property in properties)
         {
             WriteProperty(property, json);
         }

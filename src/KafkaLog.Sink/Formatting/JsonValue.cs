@@ -43,36 +43,40 @@ internal static class JsonValue
     private static void WriteStructure(StructureValue structure, Utf8JsonWriter json, int depth)
     {
         json.WriteStartObject();
-        foreach (LogEventProperty property in structure.Properties)
+        foreach (var property in structure.Properties)
         {
             json.WritePropertyName(property.Name);
             Write(property.Value, json, depth);
         }
+
         if (structure.TypeTag is { } tag)
         {
             json.WriteString("$type", tag);
         }
+
         json.WriteEndObject();
     }
 
     private static void WriteSequence(SequenceValue sequence, Utf8JsonWriter json, int depth)
     {
         json.WriteStartArray();
-        foreach (LogEventPropertyValue element in sequence.Elements)
+        foreach (var element in sequence.Elements)
         {
             Write(element, json, depth);
         }
+
         json.WriteEndArray();
     }
 
     private static void WriteDictionary(DictionaryValue dictionary, Utf8JsonWriter json, int depth)
     {
         json.WriteStartObject();
-        foreach (KeyValuePair<ScalarValue, LogEventPropertyValue> element in dictionary.Elements)
+        foreach (var element in dictionary.Elements)
         {
             json.WritePropertyName(element.Key.Value is { } key ? SafeText.Of(key) : "null");
             Write(element.Value, json, depth);
         }
+
         json.WriteEndObject();
     }
 
@@ -119,12 +123,12 @@ internal static class JsonValue
         }
     }
 
-    /// <summary>What JSON has no form of its own for: times, identifiers, not-a-number, anybody's types.</summary>
+    /// <summary>Values that JSON has no form for: times, identifiers, not-a-number, any other type.</summary>
     private static void WriteAsText(object value, Utf8JsonWriter json)
     {
         Span<byte> text = stackalloc byte[64];
-        int length = 0;
-        bool fits = value switch
+        var length = 0;
+        var fits = value switch
         {
             Guid id => id.TryFormat(text, out length),
             DateTime time => time.TryFormat(text, out length, "O", CultureInfo.InvariantCulture),

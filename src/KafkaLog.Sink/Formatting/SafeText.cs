@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace KafkaLog.Sink.Formatting;
 
-/// <summary>Text of values that we do not know. Their code may throw: then the text says so, and the event is kept.</summary>
+/// <summary>The text of values of unknown types. Their code may throw: then the text says so, and the event is kept.</summary>
 internal static class SafeText
 {
     /// <summary>In the invariant culture; never null.</summary>
@@ -19,7 +19,7 @@ internal static class SafeText
                 _ => value.ToString(),
             } ?? "";
         }
-#pragma warning disable CA1031 // It is the user's code that runs here, and the event matters more than what that threw.
+#pragma warning disable CA1031 // User code runs here, and the event matters more than its exception.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -27,6 +27,6 @@ internal static class SafeText
         }
     }
 
-    /// <summary>What stands in the place of a text that could not be had.</summary>
+    /// <summary>The text in place of one that could not be rendered.</summary>
     public static string Apology(string whose, Exception e) => $"({whose} could not be rendered: {e.GetType().Name})";
 }

@@ -19,33 +19,33 @@ internal sealed class RecordKey
         : options.KeyTemplate is { } template ? new RecordKey(new MessageTemplateParser().Parse(template).Tokens)
         : null;
 
-    /// <summary>Whether a template makes a key of each event's own. If not, <paramref name="fault"/> is a sentence.</summary>
+    /// <summary>Whether a template gives each event a key of its own. If not, <paramref name="fault"/> is a sentence.</summary>
     public static bool IsValidTemplate(string template, [NotNullWhen(false)] out string? fault)
     {
-        // The parser makes text of what is no property: "{Order Id}" would be the same key for every event.
+        // The parser takes braces without a property name as text: "{Order Id}" would be the same key for every event.
         var properties = new MessageTemplateParser().Parse(template).Tokens.Count(token => token is PropertyToken);
         var braces = template.Replace("{{", "", StringComparison.Ordinal).Count(character => character == '{');
         fault = properties == 0 && braces == 0
             ? $"keyTemplate is '{template}', which names no property; it must name one, such as {{OrderId}}."
             : properties == braces ? null
-            : $"keyTemplate is '{template}': what stands in one of its braces is no property's name; "
+            : $"keyTemplate is '{template}': the text in one of its braces is not a property name; "
                 + "expected letters, digits and _ (write {{ for a brace).";
         return fault is null;
     }
 
     /// <summary>
-    /// Renders into <see cref="EventBuffer.Key"/>: texts without quotation marks, everything else as the message would
-    /// have it. False: the event lacks a property (or has null there), so the record has no key.
+    /// Renders into <see cref="EventBuffer.Key"/>: strings without quotation marks, everything else as in the message. False:
+    /// the event lacks a property, or its value is null, so the record has no key.
     /// </summary>
     public bool TryRender(LogEvent logEvent, EventBuffer buffer)
     {
-        foreach (MessageTemplateToken token in _tokens)
+        foreach (var token in _tokens)
         {
             if (token is not PropertyToken property)
             {
                 Encoding.UTF8.GetBytes(token.ToString(), buffer.Key);
             }
-            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out LogEventPropertyValue? value)
+            else if (!logEvent.Properties.TryGetValue(property.PropertyName, out var value)
                 || value is ScalarValue { Value: null })
             {
                 return false;
@@ -60,6 +60,7 @@ internal sealed class RecordKey
                 Encoding.UTF8.GetBytes(buffer.TakeText(), buffer.Key);
             }
         }
+
         return true;
     }
 }

@@ -137,7 +137,7 @@ public sealed class ConfigurationScanTests
         using var folder = new TempFolder();
         Put(folder.File("a/b"));
         var conf = SomeConf.In(folder.Path);
-        Territory territory = Territory.Of(conf, out _);
+        var territory = Territory.Of(conf, out _);
 
         // A list of names that is longer than may be looked at is one that cannot be read to its end.
         var found = ConfigurationScan.Find(territory, new ScanLimits { Names = 0 }, _faults, () => { });

@@ -57,7 +57,7 @@ public sealed class LogFileReaderTests : IDisposable
     [Fact]
     public void Faults_do_not_quote_a_file_with_a_second_name()
     {
-        using (Process ln = Process.Start("ln", [_folder.Write("logs/b/secret", Secret), _folder.File("logs/a/kafkafeeder.yaml")]))
+        using (var ln = Process.Start("ln", [_folder.Write("logs/b/secret", Secret), _folder.File("logs/a/kafkafeeder.yaml")]))
         {
             ln.WaitForExit();
         }
@@ -78,7 +78,7 @@ public sealed class LogFileReaderTests : IDisposable
     [Fact]
     public void A_pipe_neither_blocks_nor_is_read()
     {
-        using (Process mkfifo = Process.Start("mkfifo", _folder.File("logs/a/kafkafeeder.yaml")))
+        using (var mkfifo = Process.Start("mkfifo", _folder.File("logs/a/kafkafeeder.yaml")))
         {
             mkfifo.WaitForExit();
         }

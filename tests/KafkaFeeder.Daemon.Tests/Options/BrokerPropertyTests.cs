@@ -23,7 +23,9 @@ public class BrokerPropertyTests
         "delivery.timeout.ms: 1",
         "delivery.timeout.ms may only be 0 (no limit): records are retried without a limit; a limit would drop them when the brokers are "
             + "away for longer.")]
-    [InlineData("enable.idempotence: true", "enable.idempotence may only be set to false: it is on by itself where the brokers have it.")]
+    [InlineData(
+        "enable.idempotence: true",
+        "enable.idempotence may only be set to false: KafkaFeeder turns it on where the brokers support it.")]
     [InlineData("transactional.id: x", "transactional.id may not be set here: KafkaFeeder uses no transactions.")]
     [InlineData(
         "max.in.flight: 1",
@@ -37,10 +39,10 @@ public class BrokerPropertyTests
         "queue.buffering.max.messages may not be set here: what is in flight is bounded in bytes; set shipper.max_in_flight.")]
     [InlineData("sasl.password: [hunter2]", "sasl.password is a list; expected a single value.")]
     [InlineData("sasl.password:", "sasl.password is empty; expected a single value.")]
-    [InlineData("\"bad name\": hunter2", "bad name is no name of a librdkafka property.")]
+    [InlineData("\"bad name\": hunter2", "bad name is not the name of a librdkafka property.")]
     [InlineData(
         "sasl.password: \"${fil:x}hunter2\"",
-        "sasl.password has a ${ that is none of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
+        "sasl.password has a ${ that is not one of ${file:/path}, ${env:NAME} and ${credential:NAME}; for a literal ${ write $${.")]
     [InlineData(
         "sasl.password: \"${env:KF_TEST_ABSENT}\"",
         "sasl.password refers to the environment variable \"KF_TEST_ABSENT\", which is not set.")]
@@ -49,20 +51,20 @@ public class BrokerPropertyTests
         "sasl.password refers to the file \"/nowhere/kafka\": cannot be opened: No such file or directory.")]
     public void A_property_that_may_not_be_set_is_refused_with_the_reason(string property, string message)
     {
-        string fault = Assert.Single(Load.Faults(WithProperty(property)));
+        var fault = Assert.Single(Load.Faults(WithProperty(property)));
 
         Assert.Equal($"conf.yaml:8: kafka_brokers.k.properties.{message}", fault);
         Assert.DoesNotContain("hunter2", fault);
     }
 
     [Fact]
-    public void Secrets_come_from_files_and_variables_and_do_not_show()
+    public void Secrets_come_from_files_and_variables_and_are_hidden()
     {
         using var folder = new TempFolder();
-        string secret = folder.Write("kafka", "from\nfile\r\n");
+        var secret = folder.Write("kafka", "from\nfile\r\n");
         Environment.SetEnvironmentVariable("KF_TEST_SECRET", "from-env\n");
 
-        FeederOptions options = Load.Good(WithProperty($$"""
+        var options = Load.Good(WithProperty($$"""
             sasl.password: "${file:{{secret}}}"
                   sasl.username: "a-${env:KF_TEST_SECRET}-b"
                   client.id: cost$${5}
@@ -81,7 +83,7 @@ public class BrokerPropertyTests
                 new BrokerProperty("sasl.mechanism", "PLAIN", false),
             ],
             options.BrokerGroups["k"].Properties);
-        string shown = string.Join('\n', EffectiveConfiguration.Of(options)) + string.Join('\n', options.BrokerGroups["k"].Properties);
+        var shown = string.Join('\n', EffectiveConfiguration.Of(options)) + string.Join('\n', options.BrokerGroups["k"].Properties);
         Assert.Contains("[kafka_brokers.k.properties.sasl.password, (hidden)]", shown);
         Assert.Contains("sasl.mechanism, PLAIN", shown);
         Assert.DoesNotContain("from", shown);
@@ -89,14 +91,14 @@ public class BrokerPropertyTests
     }
 
     [Fact]
-    public void A_credential_comes_from_the_directory_that_systemd_made_and_does_not_show()
+    public void A_credential_comes_from_the_directory_of_systemd_and_is_hidden()
     {
         using var folder = new TempFolder();
         folder.Write("kafka", "from-systemd\n");
         folder.Write("empty", "\n");
         var secrets = new SecretResolver("/etc/kf", name => name == "CREDENTIALS_DIRECTORY" ? folder.Path : null);
 
-        Assert.True(secrets.TryResolve("${credential:kafka}", out string value, out bool isSecret, out _));
+        Assert.True(secrets.TryResolve("${credential:kafka}", out var value, out var isSecret, out _));
         Assert.Equal(("from-systemd", true), (value, isSecret));
         Assert.Equal(
             $"refers to the credential \"absent\": \"{folder.Path}/absent\" cannot be opened: No such file or directory; the unit needs "
@@ -107,7 +109,7 @@ public class BrokerPropertyTests
     }
 
     [Fact]
-    public void A_credential_without_systemd_says_what_is_missing() => Assert.Equal(
+    public void The_fault_of_a_credential_without_systemd_says_what_is_missing() => Assert.Equal(
         "refers to the credential \"kafka\", and CREDENTIALS_DIRECTORY is not set: the unit needs "
             + "LoadCredential=kafka:/path/of/the/secret, and systemd must start the daemon.",
         Fault(new SecretResolver("/etc/kf", _ => null), "${credential:kafka}"));
@@ -117,7 +119,7 @@ public class BrokerPropertyTests
     [InlineData("..")]
     [InlineData("a/b")]
     public void No_name_of_a_credential_leads_out_of_the_directory(string name) => Assert.Equal(
-        $"refers to the credential \"{name}\": that is no name of a credential.",
+        $"refers to the credential \"{name}\": that is not a name for a credential.",
         Fault(new SecretResolver("/etc/kf", _ => "/run/credentials"), $"${{credential:{name}}}"));
 
     private static string? Fault(SecretResolver secrets, string text) =>
@@ -132,7 +134,7 @@ public class BrokerPropertyTests
     [InlineData("sasl.oauthbearer.config", true)]
     [InlineData("security.protocol", false)]
     [InlineData("linger.ms", false)]
-    public void A_name_tells_whether_the_value_is_secret(string name, bool isSecret) =>
+    public void The_name_of_a_property_decides_whether_its_value_is_secret(string name, bool isSecret) =>
         Assert.Equal(isSecret, BrokerProperty.HasSecretName(name));
 
     [Fact]

@@ -9,7 +9,7 @@ namespace KafkaFeeder.Daemon.Tests.Options;
 public class EffectiveConfigurationTests
 {
     [Fact]
-    public void It_shows_what_is_in_force_defaults_included() => Assert.Equal(
+    public void It_shows_the_settings_in_force_including_defaults() => Assert.Equal(
         """
         log_dir: /logs
         checkpoint_dir: /state/checkpoint
@@ -55,18 +55,18 @@ public class EffectiveConfigurationTests
         Lines(EffectiveConfiguration.Of(Load.Logs("topics: { a: { topic: t, broker: b, partitioner: Hash } }").Logs[0])));
 
     [Fact]
-    public void A_duration_is_shown_as_it_may_be_written() => Prop.ForAll<long>(milliseconds =>
+    public void A_duration_is_shown_in_a_form_that_can_be_read_again() => Prop.ForAll<long>(milliseconds =>
     {
         var duration = TimeSpan.FromMilliseconds(milliseconds % 1_000_000_000);
-        Assert.True(DurationText.TryParse(DurationText.Format(duration), TimeSpan.FromDays(1), out TimeSpan read));
+        Assert.True(DurationText.TryParse(DurationText.Format(duration), TimeSpan.FromDays(1), out var read));
         Assert.Equal(duration, read);
     }).Check(Config.QuickThrowOnFailure);
 
     [Fact]
-    public void A_size_is_shown_as_it_may_be_written() => Prop.ForAll<int, byte>((number, shift) =>
+    public void A_size_is_shown_in_a_form_that_can_be_read_again() => Prop.ForAll<int, byte>((number, shift) =>
     {
-        long bytes = (long)number << (shift % 20);
-        Assert.True(SizeText.TryParse(SizeText.Format(bytes), out long read));
+        var bytes = (long)number << (shift % 20);
+        Assert.True(SizeText.TryParse(SizeText.Format(bytes), out var read));
         Assert.Equal(bytes, read);
     }).Check(Config.QuickThrowOnFailure);
 

@@ -15,7 +15,7 @@ public class FeederOptionsTests
     [InlineData("127.0.0.1:80", "127.0.0.1:80")]
     [InlineData("10.1.2.3:80", "10.1.2.3:80")]
     [InlineData("off", null)]
-    public void A_command_asks_at_an_address_that_can_be_asked(string listen, string? asked) =>
+    public void A_command_gets_an_address_that_it_can_connect_to(string listen, string? asked) =>
         Assert.Equal(asked, Load.Good(Load.Mandatory + $"status: {{ listen: \"{listen}\" }}").Status.AskAt?.ToString());
 
     [Theory]
@@ -25,9 +25,9 @@ public class FeederOptionsTests
         Assert.Equal(TimeSpan.FromSeconds(seconds), Load.Good(Load.Mandatory + $"shipper: {shipper}").Shipper.StopLimit);
 
     [Fact]
-    public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
+    public void A_file_in_the_spelling_of_the_original_is_accepted()
     {
-        FeederOptions options = Load.Good("""
+        var options = Load.Good("""
             # the shape of a conf.yaml of 2016
             logging:
                 component: "feeder"
@@ -64,9 +64,9 @@ public class FeederOptionsTests
         Assert.Equal(TimeSpan.FromHours(12), options.Cleaner.Interval);
         Assert.Equal(
             [
-                "conf.yaml:10: hekad.main_conf_path has no meaning here: there is no hekad; the line can go.",
-                "conf.yaml:11: hekad.bin_path has no meaning here: there is no hekad; the line can go.",
-                "conf.yaml:12: hekad.conf_dir has no meaning here: there is no hekad; the line can go.",
+                "conf.yaml:10: hekad.main_conf_path has no meaning here: there is no hekad; remove the line.",
+                "conf.yaml:11: hekad.bin_path has no meaning here: there is no hekad; remove the line.",
+                "conf.yaml:12: hekad.conf_dir has no meaning here: there is no hekad; remove the line.",
             ],
             Load.Shortened(options.Warnings));
     }
@@ -74,7 +74,7 @@ public class FeederOptionsTests
     [Fact]
     public void Every_setting_reaches_its_option()
     {
-        FeederOptions options = Load.Good("""
+        var options = Load.Good("""
             log_dir: logs
             checkpoint_dir: ../state/c
             journal_dir: /state/j
@@ -126,9 +126,9 @@ public class FeederOptionsTests
     }
 
     [Fact]
-    public void What_is_absent_has_the_documented_default()
+    public void An_absent_setting_has_the_documented_default()
     {
-        FeederOptions options = Load.Good(Load.Mandatory);
+        var options = Load.Good(Load.Mandatory);
 
         Assert.Null(options.Logging);
         Assert.Equal(TimeSpan.FromSeconds(15), options.Watcher.Interval);
@@ -151,7 +151,7 @@ public class FeederOptionsTests
     [InlineData("localhost:80", "127.0.0.1:80")]
     [InlineData("127.0.0.1:0", "127.0.0.1:0")]
     [InlineData("\"[::]:8796\"", "[::]:8796")]
-    public void The_status_page_listens_where_it_is_told(string written, string? expected) =>
+    public void The_status_page_listens_at_the_configured_address(string written, string? expected) =>
         Assert.Equal(expected, Load.Good($"{Load.Mandatory}status: {{ listen: {written} }}").Status.Listen?.ToString());
 
     [Theory]
@@ -163,7 +163,7 @@ public class FeederOptionsTests
         + "100000.")]
     [InlineData("permissions: { /logs/a: { topics: [\"a b\"] } }", "conf.yaml:5: permissions./logs/a.topics has \"a b\"; expected the "
         + "name of a topic, or its beginning and a * at the end.")]
-    [InlineData("permissions: { /logs/a: { brokers: [kafak] } }", "conf.yaml:5: permissions./logs/a.brokers has \"kafak\", which is no "
+    [InlineData("permissions: { /logs/a: { brokers: [kafak] } }", "conf.yaml:5: permissions./logs/a.brokers has \"kafak\", which is not a "
         + "broker group; did you mean kafka?")]
     [InlineData("permissions: { /logs/a: { topic: [a] } }", "conf.yaml:5: permissions./logs/a.topic is not a setting; did you mean "
         + "topics?")]
@@ -245,8 +245,8 @@ public class FeederOptionsTests
     [InlineData("{ kafka: [[a]] }", "conf.yaml:4: kafka_brokers.kafka[0] is a list; expected host:port such as kafka1:9092.")]
     [InlineData(
         "{ \"a b\": [\"a:1\"] }",
-        "conf.yaml:4: kafka_brokers.a b is no name for a broker group; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . or "
-            + ".. alone).")]
+        "conf.yaml:4: kafka_brokers.a b is not a name for a broker group; expected 1 to 249 of the characters a-z A-Z 0-9 . _ - (and not . "
+            + "or .. alone).")]
     [InlineData(
         "{ kafka: { properties: {} } }",
         "conf.yaml:4: kafka_brokers.kafka.brokers is missing; expected a list such as [kafka1:9092, kafka2:9092].")]
@@ -256,15 +256,15 @@ public class FeederOptionsTests
     [InlineData(
         "{ kafka: { broker: [\"a:1\"], brokers: [\"a:1\"] } }",
         "conf.yaml:4: kafka_brokers.kafka.broker is not a setting; did you mean brokers?")]
-    public void A_fault_in_a_broker_group_is_told_as_well(string groups, string message) => Assert.Equal(
+    public void A_fault_in_a_broker_group_is_reported(string groups, string message) => Assert.Equal(
         [message],
         Load.Faults($"log_dir: /l\ncheckpoint_dir: /c\njournal_dir: /j\nkafka_brokers: {groups}\n"));
 
     [Fact]
-    public void All_faults_come_at_once_in_the_order_of_the_file() => Assert.Equal(
+    public void All_faults_are_reported_at_once_in_the_order_of_the_file() => Assert.Equal(
         [
-            "conf.yaml:1: checkpoint_dir is missing; expected the directory for what Kafka has confirmed.",
-            "conf.yaml:1: journal_dir is missing; expected the directory for what has been read.",
+            "conf.yaml:1: checkpoint_dir is missing; expected the directory for checkpoints, which say what Kafka has acknowledged.",
+            "conf.yaml:1: journal_dir is missing; expected the directory for the journal, which says what was sent.",
             "conf.yaml:2: watcher.interval is \"soon\"; expected a duration such as 500ms, 30s, 15m, 24h or 7d.",
             "conf.yaml:3: retention is not a setting; known here: checkpoint_dir, cleaner, hekad, journal_dir, kafka_brokers, log_dir, "
                 + "logging, permissions, quarantine, shipper, status, watcher.",
@@ -278,15 +278,15 @@ public class FeederOptionsTests
         Load.Faults("log_dir: /l\ncheckpoint_dir: /state/\njournal_dir: /state/x/..\nkafka_brokers: { k: [\"a:1\"] }"));
 
     [Fact]
-    public void State_below_the_logs_is_warned_of() => Assert.Equal(
+    public void State_below_log_dir_gives_a_warning() => Assert.Equal(
         ["conf.yaml:2: checkpoint_dir lies below log_dir: whoever may write logs there may be able to change it."],
         Load.Shortened(Load.Good("log_dir: /l\ncheckpoint_dir: /l/c\njournal_dir: /j\nkafka_brokers: { k: [\"a:1\"] }").Warnings));
 
     [Fact]
-    public void An_absent_file_is_a_fault_with_the_systems_reason()
+    public void An_absent_file_is_a_fault_with_the_reason_of_the_operating_system()
     {
         using var folder = new TempFolder();
-        string path = Path.Combine(folder.Path, "conf.yaml");
+        var path = Path.Combine(folder.Path, "conf.yaml");
         var faults = new List<ConfigFault>();
 
         Assert.Null(ConfigLoader.Load(path, faults));
@@ -297,11 +297,11 @@ public class FeederOptionsTests
     public void A_file_is_read_from_the_disk_and_relative_paths_start_at_its_folder()
     {
         using var folder = new TempFolder();
-        string path =
+        var path =
             folder.Write("conf.yaml", "log_dir: logs\r\ncheckpoint_dir: c\r\njournal_dir: j\r\nkafka_brokers: { k: [\"a:1\"] }\r\n");
         var faults = new List<ConfigFault>();
 
-        FeederOptions? options = ConfigLoader.Load(path, faults);
+        var options = ConfigLoader.Load(path, faults);
 
         Assert.Empty(faults);
         Assert.Equal(Path.Combine(folder.Path, "logs"), options!.LogDir);

@@ -15,6 +15,6 @@ public sealed class HidingTests
     [InlineData("127.0.0.1:55: \"5\" is out of range", "5", "127.0.0.1:55: \"(hidden)\" is out of range")]
     [InlineData("nothing of it", "topsecretvalue", "nothing of it")]
     [InlineData("nothing of it", "", "nothing of it")]
-    public void What_is_secret_is_hidden_whole_in_part_and_cut_short(string text, string secret, string shown) =>
+    public void A_secret_is_hidden_whole_in_part_and_cut_short(string text, string secret, string shown) =>
         Assert.Equal(shown, Hiding.In(text, secret));
 }

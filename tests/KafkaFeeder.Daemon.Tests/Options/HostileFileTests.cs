@@ -15,7 +15,7 @@ public class HostileFileTests
     [Theory]
     [InlineData("\uFEFFtopics: {}\r\n")]
     [InlineData("%YAML 1.1\n---\ntopics: {}\n...\n")]
-    public void Marks_of_other_systems_and_of_YAML_itself_are_taken(string text) => Assert.Empty(Load.Logs(text).Faults);
+    public void Byte_order_marks_foreign_newlines_and_document_markers_are_accepted(string text) => Assert.Empty(Load.Logs(text).Faults);
 
     [Theory]
     [InlineData(
@@ -23,16 +23,16 @@ public class HostileFileTests
     [InlineData("topics:\n  a: *x\n", "kafkafeeder.yaml:2: aliases (*name) are not supported; write the value out.")]
     [InlineData("topics: !!map {}\n", "kafkafeeder.yaml:1: tags (!name) are not supported; remove it.")]
     [InlineData("topics: !Foo\n  a: b\n", "kafkafeeder.yaml:1: tags (!name) are not supported; remove it.")]
-    [InlineData("topics: {}\n---\ntopics: {}\n", "kafkafeeder.yaml:2: a second document begins here; expected one document a file.")]
+    [InlineData("topics: {}\n---\ntopics: {}\n", "kafkafeeder.yaml:2: a second document begins here; expected one document per file.")]
     [InlineData("topics: {}\n? [a]\n: b\n", "kafkafeeder.yaml:2: a key must be a single word, not a list or a map.")]
     [InlineData(
         "topics:\n\ta: b\n",
         "kafkafeeder.yaml:1: not valid YAML (noticed on line 2): While scanning a mapping, found invalid tab as indentation.")]
     [InlineData("topics: {}\nx\0y", "kafkafeeder.yaml:2: the file has the control character 0x00; is it damaged, or not a text file?")]
     [InlineData("- a\n- b\n", "kafkafeeder.yaml:1: the file is a list; expected a map of settings (key: value).")]
-    public void What_is_not_taken_is_said_with_its_line(string text, string message)
+    public void Unsupported_YAML_is_a_fault_with_its_line(string text, string message)
     {
-        ParsedLogs parsed = Load.Logs(text);
+        var parsed = Load.Logs(text);
 
         Assert.False(parsed.FileReadable);
         Assert.Equal(message, Load.Shortened(parsed.Faults)[0]);
@@ -45,10 +45,10 @@ public class HostileFileTests
     [InlineData("? ")]
     public void A_depth_bomb_is_refused_at_once(string level)
     {
-        string bomb = string.Concat(Enumerable.Repeat(level, 100_000));
-        long started = Stopwatch.GetTimestamp();
+        var bomb = string.Concat(Enumerable.Repeat(level, 100_000));
+        var started = Stopwatch.GetTimestamp();
 
-        string message = Assert.Single(Load.Faults(bomb));
+        var message = Assert.Single(Load.Faults(bomb));
 
         Assert.Contains("nested deeper than 16 levels", message);
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(2));
@@ -58,7 +58,7 @@ public class HostileFileTests
     public void An_alias_bomb_is_refused_at_its_first_anchor()
     {
         var bomb = new StringBuilder("a0: &a0 [x, x]\n");
-        for (int i = 1; i < 40; i++)
+        for (var i = 1; i < 40; i++)
         {
             bomb.Append($"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n");
         }
@@ -70,14 +70,15 @@ public class HostileFileTests
     public void A_huge_file_is_refused_by_its_size_without_being_read()
     {
         using var folder = new TempFolder();
-        string path = folder.Write("kafkafeeder.yaml", "");
-        using (FileStream sparse = File.OpenWrite(path))
+        var path = folder.Write("kafkafeeder.yaml", "");
+        using (var sparse = File.OpenWrite(path))
         {
             sparse.SetLength(100_000_000);
         }
-        long before = GC.GetAllocatedBytesForCurrentThread();
 
-        ParsedLogs parsed = ConfigLoader.LoadLogs(path);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var parsed = ConfigLoader.LoadLogs(path);
 
         Assert.Equal($"{path}: is larger than 64KiB, which no such file needs.", Assert.Single(parsed.Faults).ToString());
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
@@ -94,8 +95,8 @@ public class HostileFileTests
     public void A_pipe_does_not_block_the_reader()
     {
         using var folder = new TempFolder();
-        string path = Path.Combine(folder.Path, "kafkafeeder.yaml");
-        using (Process mkfifo = Process.Start("mkfifo", path))
+        var path = Path.Combine(folder.Path, "kafkafeeder.yaml");
+        using (var mkfifo = Process.Start("mkfifo", path))
         {
             mkfifo.WaitForExit();
         }
@@ -105,10 +106,10 @@ public class HostileFileTests
     }
 
     [Fact]
-    public void Bytes_that_are_no_UTF_8_are_a_fault()
+    public void Bytes_that_are_not_UTF_8_are_a_fault()
     {
         using var folder = new TempFolder();
-        string path = Path.Combine(folder.Path, "kafkafeeder.yaml");
+        var path = Path.Combine(folder.Path, "kafkafeeder.yaml");
         File.WriteAllBytes(path, Encoding.Unicode.GetPreamble().Concat(Encoding.Unicode.GetBytes("topics: {}")).ToArray());
 
         Assert.Equal($"{path}: is not UTF-8 text.", Assert.Single(ConfigLoader.LoadLogs(path).Faults).ToString());
@@ -117,9 +118,9 @@ public class HostileFileTests
     [Fact]
     public void A_hundred_faults_are_listed_and_no_more()
     {
-        string text = Load.Mandatory + string.Concat(Enumerable.Range(0, 50_000).Select(i => $"k{i}: 1\n"));
+        var text = Load.Mandatory + string.Concat(Enumerable.Range(0, 50_000).Select(i => $"k{i}: 1\n"));
 
-        string[] faults = Load.Faults(text);
+        var faults = Load.Faults(text);
 
         Assert.Equal(101, faults.Length);
         Assert.EndsWith("there are more faults; only the first 100 are listed.", faults[^1]);
@@ -127,8 +128,8 @@ public class HostileFileTests
 
     [Fact]
     public void A_name_that_forges_a_log_line_is_shown_escaped() => Assert.Contains(
-        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is no name for a component; expected 1 to 200 of the characters a-z A-Z 0-9 . "
-            + "_ - (and not . or .. alone).",
+        "kafkafeeder.yaml:2: topics.a\\u000a\\u001b[31mfaked is not a name for a component; expected 1 to 200 of the characters a-z A-Z "
+            + "0-9 . _ - (and not . or .. alone).",
         Load.Shortened(Load.Logs("topics:\n  \"a\\n\\e[31mfaked\": { topic: t, broker: b }").Faults));
 
     [Fact]
@@ -147,9 +148,9 @@ public class HostileFileTests
                   folded
                 broker: kafka
             """;
-        for (int length = 0; length <= text.Length; length++)
+        for (var length = 0; length <= text.Length; length++)
         {
-            ParsedLogs parsed = Load.Logs(text[..length]);
+            var parsed = Load.Logs(text[..length]);
             Assert.True(parsed.Logs.Count > 0 || parsed.Faults.Count > 0, $"nothing said about the first {length} characters");
         }
     }
@@ -166,8 +167,8 @@ public class HostileFileTests
             "|", "|9", "%", "%YAML 1.3", "%TAG", "---", "...", "#", "@", "`", "~", "null", "<<", "\uFEFF", "\u2028", "\u0085", "\0",
                 "\ud800", "😀",
         ];
-        Gen<string> word = Gen.Frequency((8, Gen.Elements(words)), (1, ArbMap.Default.GeneratorFor<char>().Select(c => c.ToString())));
-        Arbitrary<string> texts = word.ListOf().Select(string.Concat).ToArbitrary();
+        var word = Gen.Frequency((8, Gen.Elements(words)), (1, ArbMap.Default.GeneratorFor<char>().Select(c => c.ToString())));
+        var texts = word.ListOf().Select(string.Concat).ToArbitrary();
 
         Prop.ForAll(texts, text =>
         {

@@ -19,7 +19,7 @@ internal static class Load
     public static FeederOptions Good(string text)
     {
         var faults = new List<ConfigFault>();
-        FeederOptions? options = ConfigLoader.LoadText(text, "/etc/kf/conf.yaml", faults);
+        var options = ConfigLoader.LoadText(text, "/etc/kf/conf.yaml", faults);
         Assert.Empty(faults);
         return options!;
     }
@@ -28,7 +28,7 @@ internal static class Load
     public static string[] Faults(string text)
     {
         var faults = new List<ConfigFault>();
-        FeederOptions? options = ConfigLoader.LoadText(text, "/etc/kf/conf.yaml", faults);
+        var options = ConfigLoader.LoadText(text, "/etc/kf/conf.yaml", faults);
         Assert.Equal(options is null, faults.Count > 0);
         return Shortened(faults);
     }

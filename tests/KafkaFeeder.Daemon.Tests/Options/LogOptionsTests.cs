@@ -10,9 +10,9 @@ public class LogOptionsTests
     private const string Minimal = "topics:\n  app:\n    topic: t\n    broker: kafka\n";
 
     [Fact]
-    public void A_file_in_the_spelling_of_the_original_is_taken_as_it_is()
+    public void A_file_in_the_spelling_of_the_original_is_accepted()
     {
-        ParsedLogs parsed = Load.Logs("""
+        var parsed = Load.Logs("""
             # shape of a kafkafeeder.yaml of 2016
             topics:
                 # a group
@@ -46,7 +46,7 @@ public class LogOptionsTests
     [Fact]
     public void Every_setting_reaches_its_option()
     {
-        ParsedLogs parsed = Load.Logs("""
+        var parsed = Load.Logs("""
             topics:
               app:
                 topic: t
@@ -83,9 +83,9 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void What_is_absent_has_the_documented_default()
+    public void An_absent_setting_has_the_documented_default()
     {
-        LogOptions log = Assert.Single(Load.Logs(Minimal).Logs);
+        var log = Assert.Single(Load.Logs(Minimal).Logs);
 
         Assert.Null(log.Retention);
         Assert.Equal(AckLevel.AllInSync, log.Ack);
@@ -104,7 +104,7 @@ public class LogOptionsTests
     [InlineData("1.5h", 90)]
     [InlineData("120s", 2)]
     [InlineData("100d", 100 * 24 * 60)]
-    public void Retention_has_hours_as_its_unit_and_knows_the_others(string written, int minutes) =>
+    public void Retention_is_in_hours_unless_it_has_a_unit(string written, int minutes) =>
         Assert.Equal(TimeSpan.FromMinutes(minutes), Assert.Single(Load.Logs($"{Minimal}    retention: {written}").Logs).Retention);
 
     [Theory]
@@ -147,7 +147,7 @@ public class LogOptionsTests
     [InlineData("%2e")]
     [InlineData("{{x}}")]
     [InlineData("žluť")]
-    public void A_name_that_Kafka_does_not_take_is_refused_for_topics_and_components(string name)
+    public void A_name_that_Kafka_refuses_is_refused_for_topics_and_components(string name)
     {
         const string expected = "of the characters a-z A-Z 0-9 . _ - (and not . or .. alone).";
 
@@ -155,7 +155,7 @@ public class LogOptionsTests
             [$"kafkafeeder.yaml:3: topics.app.topic is \"{name}\"; expected 1 to 249 {expected}"],
             Load.Shortened(Load.Logs($"topics:\n  app:\n    topic: '{name}'\n    broker: b").Faults));
         Assert.Equal(
-            [$"kafkafeeder.yaml:2: topics.{name} is no name for a component; expected 1 to 200 {expected}"],
+            [$"kafkafeeder.yaml:2: topics.{name} is not a name for a component; expected 1 to 200 {expected}"],
             Load.Shortened(Load.Logs($"topics:\n  '{name}':\n    topic: t\n    broker: b").Faults));
     }
 
@@ -168,7 +168,7 @@ public class LogOptionsTests
     [Fact]
     public void A_fault_in_one_entry_leaves_the_others_good()
     {
-        ParsedLogs parsed = Load.Logs("""
+        var parsed = Load.Logs("""
             topics:
               good: { topic: t, broker: b }
               bad: { topic: t, ack: 7 }
@@ -190,9 +190,9 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void Of_a_component_listed_twice_the_first_holds()
+    public void The_first_entry_of_a_component_listed_twice_applies()
     {
-        ParsedLogs parsed = Load.Logs("topics:\n  a: { topic: t1, broker: b }\n  a: { topic: t2, broker: b }");
+        var parsed = Load.Logs("topics:\n  a: { topic: t1, broker: b }\n  a: { topic: t2, broker: b }");
 
         Assert.Equal("t1", Assert.Single(parsed.Logs).Topic);
         Assert.Equal(["kafkafeeder.yaml:3: topics.a is given twice; it is on line 2 already."], Load.Shortened(parsed.Faults));
@@ -211,7 +211,7 @@ public class LogOptionsTests
         "kafkafeeder.yaml:3: not valid YAML: While scanning a quoted scalar, found unexpected end of stream.")]
     public void A_file_that_is_half_written_says_nothing_about_its_logs(string text, string message)
     {
-        ParsedLogs parsed = Load.Logs(text);
+        var parsed = Load.Logs(text);
 
         Assert.False(parsed.FileReadable);
         Assert.Empty(parsed.Logs);
@@ -219,25 +219,25 @@ public class LogOptionsTests
     }
 
     [Fact]
-    public void No_topics_at_all_is_something_one_may_want()
+    public void A_file_without_topics_is_valid()
     {
-        ParsedLogs parsed = Load.Logs("topics: {}");
+        var parsed = Load.Logs("topics: {}");
 
         Assert.True(parsed.FileReadable);
         Assert.Empty(parsed.Faults);
     }
 
     [Fact]
-    public void A_broker_that_is_no_group_moves_the_log_to_the_faulty()
+    public void A_log_whose_broker_is_not_a_group_is_faulty()
     {
-        ParsedLogs parsed = Load.Logs("topics:\n  a: { topic: t, broker: kafka }\n  b:\n    topic: t\n    broker: kafak\n");
+        var parsed = Load.Logs("topics:\n  a: { topic: t, broker: kafka }\n  b:\n    topic: t\n    broker: kafak\n");
 
-        ParsedLogs checkedLogs = BrokerGroupCheck.Apply(parsed, ["kafka", "other"]);
+        var checkedLogs = BrokerGroupCheck.Apply(parsed, ["kafka", "other"]);
 
         Assert.Equal("a", Assert.Single(checkedLogs.Logs).Component);
         Assert.Equal(["b"], checkedLogs.FaultyComponents);
         Assert.Equal(
-            ["kafkafeeder.yaml:5: topics.b.broker is \"kafak\", which is no broker group of conf.yaml; did you mean kafka?"],
+            ["kafkafeeder.yaml:5: topics.b.broker is \"kafak\", which is not a broker group of conf.yaml; did you mean kafka?"],
             Load.Shortened(checkedLogs.Faults));
         Assert.Equal(checkedLogs.Logs, BrokerGroupCheck.Apply(checkedLogs, ["kafka"]).Logs);
     }
@@ -250,20 +250,20 @@ public class LogOptionsTests
     [InlineData("origin_headers: true")]
     [InlineData("strict_order: true")]
     [InlineData("directory: x")]
-    public void A_reload_sees_what_changed_and_not_where_it_stands(string setting)
+    public void A_reload_compares_settings_and_not_their_place_in_the_file(string setting)
     {
-        LogOptions before = Assert.Single(Load.Logs(Minimal).Logs);
+        var before = Assert.Single(Load.Logs(Minimal).Logs);
 
         Assert.True(before.HasSameSettings(Assert.Single(Load.Logs("# moved down\n\n" + Minimal).Logs)));
         Assert.False(before.HasSameSettings(Assert.Single(Load.Logs($"{Minimal}    {setting}").Logs)));
     }
 
     [Fact]
-    public void The_directory_of_a_linked_file_is_the_links()
+    public void The_directory_of_a_linked_file_is_that_of_the_link()
     {
         using var folder = new TempFolder();
-        string real = folder.Write("shared/kafkafeeder.yaml", Minimal);
-        string link = Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "app")).FullName, "kafkafeeder.yaml");
+        var real = folder.Write("shared/kafkafeeder.yaml", Minimal);
+        var link = Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "app")).FullName, "kafkafeeder.yaml");
         File.CreateSymbolicLink(link, real);
 
         Assert.Equal(Path.Combine(folder.Path, "app"), Assert.Single(ConfigLoader.LoadLogs(link).Logs).Directory);

@@ -159,7 +159,7 @@ public sealed partial class SegmentCleanerTests : IDisposable
     public void A_second_name_of_a_deleted_file_is_reported_and_stays()
     {
         var path = Segment(10, TimeSpan.FromHours(3));
-        using (Process ln = Process.Start("ln", [path, _folder.File("backup")]))
+        using (var ln = Process.Start("ln", [path, _folder.File("backup")]))
         {
             ln.WaitForExit();
         }

@@ -29,7 +29,7 @@ public sealed class ChecksumTests
 
     // The last eight bytes of a gzip member are the CRC-32 and the length, by the framework's zlib.
     [Fact]
-    public void Crc32_of_every_length_is_zlibs()
+    public void Crc32_equals_that_of_zlib_at_every_length()
     {
         var bytes = new byte[1200];
         new Random(1).NextBytes(bytes);
@@ -59,7 +59,7 @@ public sealed class ChecksumTests
     }
 
     [Fact]
-    public void The_checksum_of_any_range_of_a_file_is_that_of_its_bytes()
+    public void A_range_of_a_file_has_the_checksum_of_its_bytes()
     {
         var bytes = new byte[100_000];
         new Random(20261121).NextBytes(bytes);

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace KafkaLog.Format.Tests.Compression;
 
-/// <summary>Blocks of each codec: at sizes where buffers end, cut anywhere, and made to hurt.</summary>
+/// <summary>Blocks of each codec: at sizes where buffers end, cut anywhere, and hostile ones.</summary>
 public sealed class HostileBlockTests
 {
     public static TheoryData<CompressionType, byte> Codecs => new(
@@ -15,10 +15,10 @@ public sealed class HostileBlockTests
         where CompressionCodecs.For(type, magic) is not null
         select (type, magic));
 
-    /// <summary>A writer's buffer that is exactly full when the block ends is no reason to look for more.</summary>
+    /// <summary>A buffer that is exactly full when the block ends does not mean that more follows.</summary>
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void A_block_of_any_size_about_a_buffers_comes_back(CompressionType type, byte magic)
+    public void A_block_about_as_large_as_a_buffer_comes_back(CompressionType type, byte magic)
     {
         var codec = CompressionCodecs.For(type, magic)!;
         var plain = new byte[300_000];
@@ -42,7 +42,7 @@ public sealed class HostileBlockTests
 
     [Theory]
     [MemberData(nameof(Codecs))]
-    public void A_block_that_is_cut_or_goes_on_is_refused_or_gives_what_it_gave(CompressionType type, byte magic)
+    public void A_cut_block_or_one_with_trailing_bytes_is_refused_or_gives_no_wrong_bytes(CompressionType type, byte magic)
     {
         var codec = CompressionCodecs.For(type, magic)!;
         var plain = new byte[5_000];
@@ -55,9 +55,9 @@ public sealed class HostileBlockTests
             Assert.True(found is null || plain.AsSpan().StartsWith(found), $"{bytes} of {block.WrittenCount} bytes");
         }
 
-        foreach (byte[] behind in (byte[][])[[0], [0xff], [0x1f, 0x8b], new byte[100], block.WrittenSpan.ToArray()])
+        foreach (var trailing in (byte[][])[[0], [0xff], [0x1f, 0x8b], new byte[100], block.WrittenSpan.ToArray()])
         {
-            var found = Decompress(codec, [.. block.WrittenSpan, .. behind]);
+            var found = Decompress(codec, [.. block.WrittenSpan, .. trailing]);
             Assert.True(found is null || found.AsSpan().StartsWith(plain));
         }
     }
@@ -71,7 +71,7 @@ public sealed class HostileBlockTests
     [InlineData(0x80000000u)]
     [InlineData(0x7fffffffu)]
     [InlineData(64u << 20)]
-    public void A_snappy_block_that_claims_much_is_refused_before_it_is_allocated(uint claimed)
+    public void A_snappy_block_that_claims_a_huge_size_is_refused_before_allocating(uint claimed)
     {
         var block = new byte[20];
         var at = 0;
@@ -91,7 +91,7 @@ public sealed class HostileBlockTests
     [InlineData(int.MaxValue)]
     [InlineData(int.MinValue)]
     [InlineData(5)]
-    public void A_snappy_block_in_the_framing_that_claims_more_than_is_there_is_refused(int length)
+    public void A_framed_snappy_block_that_claims_more_bytes_than_there_are_is_refused(int length)
     {
         var block = new ArrayBufferWriter<byte>();
         CompressionCodecs.For(CompressionType.Snappy)!.Compress(new byte[3], block);

@@ -14,7 +14,7 @@ public sealed class PackageTests
     public void The_public_API_is_the_reviewed_one() => PublicApi.AssertIs(typeof(LogWriter).Assembly, InTree("PublicApi.txt"));
 
     [Fact]
-    public void The_sample_in_the_README_is_the_one_that_is_run_here() =>
+    public void The_README_has_the_sample_that_this_test_runs() =>
         ReadmeSample.AssertIsIn(InTree("../../../src/KafkaLog.Format/README.md"));
 
     [Fact]

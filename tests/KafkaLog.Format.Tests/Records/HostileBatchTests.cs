@@ -9,7 +9,7 @@ using Xunit;
 
 namespace KafkaLog.Format.Tests.Records;
 
-/// <summary>Batches whose checksums are right, made by somebody who means harm: refused, and at a bounded cost.</summary>
+/// <summary>Hostile batches with right checksums: refused at a bounded cost.</summary>
 public sealed class HostileBatchTests
 {
     private const int CapBytes = 64 << 20; // the default of reader and decoder
@@ -68,7 +68,7 @@ public sealed class HostileBatchTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void Numbers_at_the_limits_in_any_field_are_refused_or_read_and_allocate_nothing_by_them(byte magic)
+    public void Extreme_numbers_in_any_header_field_are_refused_or_read_without_allocating_by_them(byte magic)
     {
         var sound = SampleFile.Named($"ours {magic} None");
         var batch = sound.Bytes[..sound.Ends[0]];
@@ -103,7 +103,7 @@ public sealed class HostileBatchTests
     }
 
     [Fact]
-    public void Varints_at_the_limits_anywhere_in_the_records_are_refused_or_read_and_allocate_nothing_by_them()
+    public void Extreme_varints_anywhere_in_the_records_are_refused_or_read_without_allocating_by_them()
     {
         var sound = SampleFile.Named("ours 2 None");
         var records = sound.Bytes[RecordBatchHeader.Bytes..sound.Ends[0]];
@@ -139,7 +139,7 @@ public sealed class HostileBatchTests
     [InlineData(int.MaxValue, int.MaxValue)]
     [InlineData(int.MaxValue, int.MaxValue - 1)]
     [InlineData(2, 1)]
-    public void A_count_of_records_that_lies_is_refused(int records, int lastOffsetDelta)
+    public void A_wrong_count_of_records_is_refused(int records, int lastOffsetDelta)
     {
         var batch = Batch(2, CompressionType.None, [12, 0, 0, 0, 1, 0, 0], records);
         BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(23), lastOffsetDelta);
@@ -172,7 +172,7 @@ public sealed class HostileBatchTests
     }
 
     [Fact]
-    public void A_count_of_headers_that_lies_is_refused_before_there_is_room_for_them()
+    public void A_wrong_count_of_headers_is_refused_before_allocating_for_them()
     {
         const int Claimed = 30_000_000;
         var varint = new byte[Varint.MaxBytes];
@@ -190,7 +190,7 @@ public sealed class HostileBatchTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void A_batch_that_claims_megabytes_in_a_small_file_is_waited_for_without_room_for_it(byte magic)
+    public void A_batch_that_claims_megabytes_in_a_small_file_is_waited_for_without_allocating(byte magic)
     {
         var bytes = Batch(magic, CompressionType.None, new byte[200]);
         BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(8), CapBytes - 12);
@@ -230,7 +230,7 @@ public sealed class HostileBatchTests
             }
             catch (CorruptBatchException)
             {
-                // the batch is passed, its records are refused
+                // the batch is accepted, its records are refused
             }
             catch (UnsupportedBatchException)
             {

@@ -73,7 +73,7 @@ public sealed class MessageSetTests
     }
 
     [Fact]
-    public void The_wrong_frame_header_checksum_is_no_frame_in_magic_2()
+    public void The_wrong_frame_header_checksum_is_refused_in_magic_2()
     {
         var block = new ArrayBufferWriter<byte>();
         CompressionCodecs.For(CompressionType.Lz4, 0)!.Compress(new byte[1000], block);
@@ -105,11 +105,11 @@ public sealed class MessageSetTests
         () => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Gzip)!, [])));
 
     [Fact]
-    public void Zstd_in_magic_1_is_not_called_damage() => Assert.Throws<UnsupportedBatchException>(
+    public void Zstd_in_magic_1_is_unsupported_not_damage() => Assert.Throws<UnsupportedBatchException>(
         () => new RecordBatchDecoder().Decode(Wrap(1, CompressionCodecs.For(CompressionType.Zstd)!, Set(1, CompressionType.None, 5))));
 
     [Fact]
-    public void Headers_do_not_fit()
+    public void A_record_with_headers_is_refused()
     {
         using var builder = new MessageSetBuilder(1, 1024);
         Assert.Throws<ArgumentException>(() => builder.Append(new NewRecord(1, "x"u8) { Headers = new[] { new RecordHeader("a", "b") } }));

@@ -13,7 +13,7 @@ namespace KafkaLog.Format.Tests.Records;
 public sealed class RecordBatchTests
 {
     [Fact]
-    public void Varints_come_back_and_take_the_bytes_they_say()
+    public void Varints_come_back_and_have_the_length_that_was_computed()
     {
         Prop.ForAll<long>(value =>
         {
@@ -96,7 +96,7 @@ public sealed class RecordBatchTests
     [InlineData(CompressionType.Snappy)]
     [InlineData(CompressionType.Lz4)]
     [InlineData(CompressionType.Zstd)]
-    public void A_block_that_unpacks_to_more_than_the_cap_is_refused(CompressionType type)
+    public void A_block_that_decompresses_to_more_than_the_cap_is_refused(CompressionType type)
     {
         using var builder = new RecordBatchBuilder(1024);
         builder.Append(Some.Record(new string('x', 3_000_000)));
@@ -112,7 +112,7 @@ public sealed class RecordBatchTests
     [InlineData(CompressionType.Snappy)]
     [InlineData(CompressionType.Lz4)]
     [InlineData(CompressionType.Zstd)]
-    public void What_the_writer_writes_is_never_taken_for_a_bomb(CompressionType type)
+    public void A_block_of_our_writer_is_never_taken_for_a_bomb(CompressionType type)
     {
         using var builder = new RecordBatchBuilder(1024);
         builder.Append(Some.Record(new string('x', 30_000_000)));
@@ -133,7 +133,7 @@ public sealed class RecordBatchTests
     }
 
     [Fact]
-    public void A_codec_that_is_not_there_is_not_called_damage()
+    public void A_missing_codec_is_not_damage()
     {
         var batch = Some.Segment(CompressionType.None, 3);
         batch[22] = 5;
@@ -147,8 +147,8 @@ public sealed class RecordBatchTests
     [InlineData(CompressionType.Zstd)]
     public void A_compressed_block_cut_anywhere_or_changed_anywhere_is_read_or_refused(CompressionType type)
     {
-        // As if the CRC had been forged: the codecs themselves must hold. Without its trailer and the mark in front of that a
-        // gzip block still gives all.
+        // As if the CRC had been forged: the codecs themselves must hold. A gzip block still gives all its bytes without its
+        // trailer and the end mark before it.
         const int GzipEndBytes = 16;
         var batch = Some.Segment(type, 40);
         var decoder = new RecordBatchDecoder(1_000_000);
@@ -156,7 +156,7 @@ public sealed class RecordBatchTests
         for (var position = RecordBatchHeader.Bytes; position < batch.Length; position++)
         {
             Assert.False(IsWhole(decoder, batch.AsSpan(0, position)) && position < batch.Length - GzipEndBytes);
-            foreach (byte flip in (byte[])[0x01, 0x40, 0xff])
+            foreach (var flip in (byte[])[0x01, 0x40, 0xff])
             {
                 var damaged = (byte[])batch.Clone();
                 damaged[position] ^= flip;
@@ -168,7 +168,7 @@ public sealed class RecordBatchTests
     }
 
     [Fact]
-    public void Every_single_byte_change_inside_the_records_is_read_or_refused_but_never_runs_away()
+    public void Records_with_any_single_byte_changed_are_read_or_refused_at_a_bounded_cost()
     {
         // As if the CRC had been forged: the decoder itself must hold.
         var batch = Some.Segment(CompressionType.None, 4);
@@ -176,7 +176,7 @@ public sealed class RecordBatchTests
         var refused = 0;
         for (var position = RecordBatchHeader.Bytes - 4; position < batch.Length; position++)
         {
-            foreach (byte flip in (byte[])[0x01, 0x80, 0xff])
+            foreach (var flip in (byte[])[0x01, 0x80, 0xff])
             {
                 var damaged = (byte[])batch.Clone();
                 damaged[position] ^= flip;
@@ -219,6 +219,6 @@ public sealed class RecordBatchTests
         }
     }
 
-    // A lone surrogate has no UTF-8: what is not text cannot come back as text.
+    // A lone surrogate has no UTF-8 form, so it cannot come back as text.
     private static string? Valid(string? text) => text is null ? null : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 }

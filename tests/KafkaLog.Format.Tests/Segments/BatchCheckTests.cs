@@ -19,7 +19,7 @@ public sealed class BatchCheckTests
     /// <summary>Each magic with each codec, by us and by others: the start of each batch, of every length.</summary>
     [Theory]
     [MemberData(nameof(Files))]
-    public void Every_start_of_every_batch_of_every_kind_may_become_one(string name)
+    public void Every_prefix_of_every_kind_of_batch_may_become_a_batch(string name)
     {
         var file = SampleFile.Named(name);
         for (var batch = 0; batch < file.Ends.Count; batch++)
@@ -35,9 +35,9 @@ public sealed class BatchCheckTests
         }
     }
 
-    /// <summary>A batch is copied into a mapping, and nobody says in which order: what is not there yet is zeros.</summary>
+    /// <summary>A batch is copied into a mapping in any order: bytes that are not copied yet are zeros.</summary>
     [Fact]
-    public void Any_bytes_of_a_header_may_be_missing()
+    public void A_header_with_any_bytes_missing_may_become_a_batch()
     {
         var kinds = (from magic in (byte[])[0, 1, 2]
                      from codec in Enum.GetValues<CompressionType>()
@@ -73,7 +73,7 @@ public sealed class BatchCheckTests
     [InlineData(5, 0, true)] // its larger bytes not copied yet
     [InlineData(100, 3, false)]
     [InlineData(100, 255, false)]
-    public void What_no_batch_begins_with_is_refused_as_soon_as_it_is_there(int length, byte magic, bool canBegin)
+    public void Bytes_that_no_batch_begins_with_are_refused_at_once(int length, byte magic, bool canBegin)
     {
         var head = new byte[RecordBatchHeader.Bytes];
         BinaryPrimitives.WriteInt32BigEndian(head.AsSpan(8), length);

@@ -19,7 +19,7 @@ public sealed class GoldenFileTests
             f => Path.GetRelativePath(Folder, f[..^".jsonl.gz".Length])).Order(StringComparer.Ordinal)];
 
     [Fact]
-    public void All_files_are_there() => Assert.Equal(37, Files.Count);
+    public void All_golden_files_exist() => Assert.Equal(37, Files.Count);
 
     [Theory]
     [MemberData(nameof(Files))]

@@ -60,7 +60,7 @@ public sealed class LogWriterTests
     [InlineData(0)]
     [InlineData(30)]
     [InlineData(70)]
-    public void The_zeros_behind_a_killed_mapped_writer_are_a_torn_tail(int tornBytes)
+    public void The_zeros_that_a_killed_mapped_writer_leaves_are_a_torn_tail(int tornBytes)
     {
         using var folder = new TempFolder();
         var whole = Some.Segment(Format.Compression.CompressionType.None, 3, 3);
@@ -194,7 +194,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void A_full_queue_that_drops_says_so_and_counts()
+    public void A_full_queue_drops_the_record_and_counts_it()
     {
         using var folder = new TempFolder();
         using var writer =
@@ -212,7 +212,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void A_full_queue_that_blocks_goes_on_when_there_is_room()
+    public void A_full_queue_blocks_until_there_is_room()
     {
         using var folder = new TempFolder();
         using (var writer = new LogWriter(
@@ -229,7 +229,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void A_disk_that_refuses_is_told_and_what_was_queued_follows_when_it_does_no_more()
+    public void A_disk_that_refuses_writes_is_reported_and_queued_records_are_written_when_it_recovers()
     {
         using var folder = new TempFolder();
         var directory = folder.File("logs");
@@ -276,7 +276,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void A_record_over_the_limit_is_refused_and_the_others_are_not_touched()
+    public void A_record_over_the_limit_is_refused_and_the_others_are_written()
     {
         using var folder = new TempFolder();
         using var writer = new LogWriter(Some.Options(folder, _time) with { MaxRecordBytes = 1000 });
@@ -286,7 +286,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void All_faults_of_the_options_are_told_at_once()
+    public void All_faults_of_the_options_are_reported_at_once()
     {
         var error = Assert.Throws<ArgumentException>(
             () => new LogWriter(new LogWriterOptions { Directory = "", Component = "a/b", Interval = TimeSpan.FromSeconds(7) }));
@@ -296,7 +296,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void While_the_disk_refuses_only_some_of_many_appends_try_it()
+    public void While_the_disk_refuses_writes_only_some_appends_try_it()
     {
         using var folder = new TempFolder();
         var directory = folder.File("logs");
@@ -317,7 +317,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void A_flush_tries_at_once_also_while_the_disk_refuses()
+    public void A_flush_tries_at_once_also_while_the_disk_refuses_writes()
     {
         using var folder = new TempFolder();
         var directory = folder.File("logs");
@@ -341,7 +341,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void What_became_of_a_record_is_told_with_the_error()
+    public void The_error_says_what_became_of_the_record()
     {
         using var folder = new TempFolder();
         var directory = folder.File("logs");
@@ -356,7 +356,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void After_closing_nothing_is_written_any_more()
+    public void Nothing_is_written_after_closing()
     {
         using var folder = new TempFolder();
         var directory = folder.File("logs");
@@ -390,7 +390,7 @@ public sealed class LogWriterTests
     [InlineData((byte)0)]
     [InlineData((byte)1)]
     [InlineData((byte)2)]
-    public void The_largest_record_that_is_taken_is_read(byte magic)
+    public void The_largest_accepted_record_can_be_read(byte magic)
     {
         using var folder = new TempFolder();
         var options = Some.Options(folder, _time) with { MaxRecordBytes = 64 << 20, Magic = magic };
@@ -409,7 +409,7 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public void A_record_that_is_made_by_its_properties_has_what_was_set()
+    public void A_record_made_with_properties_has_the_values_that_were_set()
     {
         using var folder = new TempFolder();
         using (var writer = new LogWriter(Some.Options(folder, _time)))

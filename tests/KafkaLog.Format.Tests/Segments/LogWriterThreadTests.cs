@@ -6,7 +6,7 @@ using Xunit;
 
 namespace KafkaLog.Format.Tests.Segments;
 
-/// <summary>What a writer does by itself: with its real thread, the real clock, and nobody who calls it meanwhile.</summary>
+/// <summary>What a writer does by itself: with its real thread and the real clock, while nobody calls it.</summary>
 [Trait("lane", "slow")]
 public sealed class LogWriterThreadTests
 {
@@ -16,15 +16,15 @@ public sealed class LogWriterThreadTests
     [InlineData(Durability.Buffered)]
     [InlineData(Durability.Flushed)]
     [InlineData(Durability.Synced)]
-    public void A_segment_that_is_removed_is_noticed_and_told(Durability durability)
+    public void A_removed_segment_is_noticed_and_reported(Durability durability)
     {
         using var folder = new TempFolder();
-        var told = new List<string>();
-        using var writer = new LogWriter(Options(folder, told));
+        var reported = new List<string>();
+        using var writer = new LogWriter(Options(folder, reported));
         writer.Append(Some.Record("first"), durability);
         Eventually.Holds(() => folder.Segments().Length == 1);
         File.Delete(folder.Segments().Single());
-        Eventually.Holds(() => Told(told).Any(message => message.Contains("was removed", StringComparison.Ordinal)));
+        Eventually.Holds(() => Reported(reported).Any(message => message.Contains("was removed", StringComparison.Ordinal)));
         writer.Append(Some.Record("second"), durability);
         Eventually.Holds(() => Some.ReadFolder(folder).Any(record => record.Value == "second"));
     }
@@ -49,14 +49,14 @@ public sealed class LogWriterThreadTests
     public void A_record_that_the_disk_refused_is_written_when_the_disk_takes_it_again(Durability durability)
     {
         using var folder = new TempFolder();
-        var told = new List<string>();
-        var options = Options(folder, told) with { Directory = folder.File("logs") };
+        var reported = new List<string>();
+        var options = Options(folder, reported) with { Directory = folder.File("logs") };
         File.WriteAllText(options.Directory, "in the way of the directory");
         using var writer = new LogWriter(options);
         if (durability == Durability.Buffered)
         {
             writer.Append(Some.Record("refused"), durability);
-            Eventually.Holds(() => Told(told).Count > 0);
+            Eventually.Holds(() => Reported(reported).Count > 0);
         }
         else
         {
@@ -69,11 +69,11 @@ public sealed class LogWriterThreadTests
     }
 
     [Fact]
-    public void Synced_is_never_said_of_a_file_without_a_name()
+    public void Records_in_a_removed_file_are_never_reported_synced()
     {
         using var folder = new TempFolder();
-        var told = new List<string>();
-        using var writer = new LogWriter(Options(folder, told));
+        var reported = new List<string>();
+        using var writer = new LogWriter(Options(folder, reported));
         for (var i = 0; i < 50; i++)
         {
             writer.Append(Some.Record($"{i}"), Durability.Synced);
@@ -81,17 +81,17 @@ public sealed class LogWriterThreadTests
             File.Delete(folder.Segments().Single(path => Some.ReadAll(path).Records.Any(record => record.Value == $"{i}")));
         }
 
-        Eventually.Holds(() => Told(told).Count == 50); // each of those that were removed
+        Eventually.Holds(() => Reported(reported).Count == 50); // each of those that were removed
     }
 
     [Theory]
     [InlineData(Durability.Flushed)]
     [InlineData(Durability.Synced)]
-    public void A_segment_that_is_cut_is_left_and_told(Durability durability)
+    public void A_truncated_segment_is_left_and_reported(Durability durability)
     {
         using var folder = new TempFolder();
-        var told = new List<string>();
-        using var writer = new LogWriter(Options(folder, told));
+        var reported = new List<string>();
+        using var writer = new LogWriter(Options(folder, reported));
         writer.Append(Some.Record("first"), durability);
         var path = folder.Segments().Single();
         using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
@@ -99,30 +99,30 @@ public sealed class LogWriterThreadTests
             file.SetLength(0);
         }
 
-        Eventually.Holds(() => Told(told).Any(message => message.Contains("was cut to 0 bytes", StringComparison.Ordinal)));
+        Eventually.Holds(() => Reported(reported).Any(message => message.Contains("was cut to 0 bytes", StringComparison.Ordinal)));
         writer.Append(Some.Record("second"), durability);
         Assert.Equal(["second"], Some.ReadFolder(folder).Select(record => record.Value));
         Assert.Equal(0, new FileInfo(path).Length);
     }
 
     [Fact]
-    public void A_segment_that_another_file_replaced_is_left()
+    public void A_segment_that_was_replaced_by_another_file_is_left()
     {
         using var folder = new TempFolder();
-        var told = new List<string>();
-        using var writer = new LogWriter(Options(folder, told));
+        var reported = new List<string>();
+        using var writer = new LogWriter(Options(folder, reported));
         writer.Append(Some.Record("first"), Durability.Flushed);
         var path = folder.Segments().Single();
         File.WriteAllText(folder.File("other"), "something else");
         File.Move(folder.File("other"), path, overwrite: true);
-        Eventually.Holds(() => Told(told).Any(message => message.Contains("was replaced", StringComparison.Ordinal)));
+        Eventually.Holds(() => Reported(reported).Any(message => message.Contains("was replaced", StringComparison.Ordinal)));
         writer.Append(Some.Record("second"), Durability.Flushed);
         Assert.Equal("something else", File.ReadAllText(path));
         Assert.Equal(2, folder.Segments().Length);
     }
 
     [Fact]
-    public void A_mapped_segment_that_is_written_to_is_never_damaged()
+    public void A_reader_never_sees_damage_in_a_mapped_segment_that_is_being_written()
     {
         using var folder = new TempFolder();
         var writer = new LogWriter(Options(folder, []) with { Mapped = true });
@@ -172,7 +172,7 @@ public sealed class LogWriterThreadTests
 
     /// <summary>It runs on the writer's thread: what it throws would end the process.</summary>
     [Fact]
-    public void A_handler_that_throws_or_logs_itself_does_no_harm()
+    public void A_handler_that_throws_or_logs_does_no_harm()
     {
         using var folder = new TempFolder();
         var options = Options(folder, []) with { Directory = folder.File("logs"), BatchBytes = 1024, QueueLimitBytes = 1024 };
@@ -196,25 +196,25 @@ public sealed class LogWriterThreadTests
         writer.Dispose();
     }
 
-    private static LogWriterOptions Options(TempFolder folder, List<string> told) => new()
+    private static LogWriterOptions Options(TempFolder folder, List<string> reported) => new()
     {
         Directory = folder.Path,
         Component = "orders",
         Interval = TimeSpan.FromDays(1),
         OnError = e =>
         {
-            lock (told)
+            lock (reported)
             {
-                told.Add(e.Message);
+                reported.Add(e.Message);
             }
         },
     };
 
-    private static List<string> Told(List<string> told)
+    private static List<string> Reported(List<string> reported)
     {
-        lock (told)
+        lock (reported)
         {
-            return [.. told];
+            return [.. reported];
         }
     }
 

@@ -10,7 +10,7 @@ namespace KafkaLog.Format.Tests.Segments;
 /// of what Kafka, librdkafka and go-kafkalog wrote.
 /// <para>
 /// What no reader can see: the offset of an entry of magic 0 or 1 is covered by no CRC, nor are offset and leader epoch of
-/// a batch of magic 2. Our own files tell the low 31 bits of the offset by the sequence, which is.
+/// a batch of magic 2. In our own files the sequence, which is covered, has the low 31 bits of the offset.
 /// </para>
 /// </summary>
 [Trait("lane", "slow")]
@@ -29,7 +29,7 @@ public sealed class SegmentDamageTests
     public static TheoryData<string> FilesOfThree => [.. SampleFile.All.Where(file => file.Ends.Count >= 3).Select(file => file.Name)];
 
     [Fact]
-    public void Each_kind_is_there()
+    public void Every_kind_of_sample_file_exists()
     {
         Assert.Equal(13, SampleFile.All.Count(file => file.Name.StartsWith("ours", StringComparison.Ordinal)));
         Assert.Equal(
@@ -66,7 +66,7 @@ public sealed class SegmentDamageTests
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void While_the_writer_lives_every_prefix_is_waited_for_and_nothing_called_damage(string name)
+    public void While_the_writer_lives_every_prefix_is_waited_for_and_nothing_is_damage(string name)
     {
         var (file, sound) = Sound(name);
         using var folder = new TempFolder();
@@ -120,7 +120,7 @@ public sealed class SegmentDamageTests
     /// Bad sectors and bad bits, several in one file: what they do not touch is read. In a file without our identity that is
     /// promised only of a batch that another sound one, or the end, follows, and where the file's last one is sound: bytes in
     /// a value may look like a batch, too, and a batch that claims more than there is may be one that was torn.
-    /// And where length and content of a wrapper are damaged, both, a message that is stored in it as it is may pass for one.
+    /// And where both length and content of a wrapper are damaged, an uncompressed message inside it may be taken for a batch.
     /// </summary>
     [Theory]
     [MemberData(nameof(FilesOfThree))]
@@ -166,7 +166,7 @@ public sealed class SegmentDamageTests
     [Theory]
     [InlineData("ours 2 None")]
     [InlineData("ours 2 Zstd")]
-    public void The_first_batch_of_a_file_of_ours_tells_its_identity_though_it_is_damaged(string name)
+    public void The_identity_of_our_file_is_read_from_a_damaged_first_batch(string name)
     {
         var file = SampleFile.Named(name);
         var bytes = (byte[])file.Bytes.Clone();
@@ -191,7 +191,7 @@ public sealed class SegmentDamageTests
         return (file, read.Batches);
     }
 
-    /// <summary>What of the promise does not hold; null if all does.</summary>
+    /// <summary>The part of the promise that does not hold; null if all of it holds.</summary>
     private static string? FaultOf(SampleFile file, List<BatchSeen> sound, ReadBack read, int position, byte flip)
     {
         var batch = file.BatchOf(position);
@@ -223,14 +223,14 @@ public sealed class SegmentDamageTests
         sound.Zip(read).Where((_, i) => i != except).Any(
             pair => pair.First.Start != pair.Second.Start || !pair.First.Records.SequenceEqual(pair.Second.Records));
 
-    /// <summary>False where a change cannot be seen, or need not cost the batch: what stands in front of what the CRC covers.</summary>
+    /// <summary>False where a change cannot be seen, or need not cost the batch: in the bytes before those that the CRC covers.</summary>
     private static bool IsCovered(SampleFile file, int batch, int position, byte flip)
     {
         var at = position - file.StartOf(batch);
         return at >= 8 && !(file.MagicOf(batch) == 2 && at is >= 12 and < 16) && flip != 0;
     }
 
-    /// <summary>True where the sequence tells the offset that was changed.</summary>
+    /// <summary>True where the sequence gives the offset that was changed.</summary>
     private static bool IsOffsetTold(SampleFile file, int batch, int position, byte flip)
     {
         var at = position - file.StartOf(batch);

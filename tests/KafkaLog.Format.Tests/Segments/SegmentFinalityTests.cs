@@ -20,7 +20,7 @@ public sealed class SegmentFinalityTests
     }
 
     [Fact]
-    public void A_known_writer_decides_at_any_time()
+    public void A_segment_is_final_as_soon_as_its_writer_is_known_to_be_gone()
     {
         Assert.True(SegmentFinality.IsFinal(WriterState.Gone, Hour, Time("2026-11-21T10:20:00"), Time("2026-11-21T10:20:00")));
         Assert.False(SegmentFinality.IsFinal(WriterState.Alive, Hour, Time("2026-11-21T10:20:00"), Time("2027-11-21T10:20:00")));
@@ -28,9 +28,9 @@ public sealed class SegmentFinalityTests
 
     [Theory]
     [InlineData("20261399_996099_3600_UTC-orders.szn", "2026-11-21T11:22:00")] // no date
-    [InlineData("20261121_101500_9999999999_UTC-orders.szn", "2026-11-28T10:17:00")] // no interval that anybody waits for
+    [InlineData("20261121_101500_9999999999_UTC-orders.szn", "2026-11-28T10:17:00")] // an interval that nobody waits for
     [InlineData("1_1_3600_UTC-orders.szn", "2026-11-21T11:22:00")]
-    public void A_name_that_tells_nonsense_still_ends(string name, string final) =>
+    public void A_segment_with_an_absurd_time_in_its_name_becomes_final(string name, string final) =>
         Assert.Equal(Time(final), SegmentFinality.FinalAt(SegmentName.TryParse(name), Time("2026-11-21T10:20:00")));
 
     [Fact]

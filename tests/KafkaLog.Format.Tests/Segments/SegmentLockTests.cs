@@ -33,7 +33,7 @@ public sealed class SegmentLockTests
     }
 
     [Fact]
-    public void Many_who_probe_at_once_disturb_neither_the_writer_nor_each_other()
+    public void Many_probes_at_once_disturb_neither_the_writer_nor_each_other()
     {
         using var folder = new TempFolder();
         var errors = new List<string>();
@@ -82,7 +82,7 @@ public sealed class SegmentLockTests
     }
 
     [Fact]
-    public void Who_may_only_read_a_segment_cannot_make_its_writer_look_alive()
+    public void A_process_that_can_only_read_a_segment_cannot_make_its_writer_look_alive()
     {
         using var folder = new TempFolder();
         var path = Finished(folder);
@@ -91,7 +91,7 @@ public sealed class SegmentLockTests
     }
 
     [Fact]
-    public void A_copy_of_a_segment_says_nothing_of_the_writer()
+    public void The_writer_of_a_copied_segment_is_unknown()
     {
         using var folder = new TempFolder();
         var path = Finished(folder);
@@ -107,7 +107,7 @@ public sealed class SegmentLockTests
     }
 
     [Fact]
-    public void A_foreign_or_empty_file_says_nothing_of_its_writer()
+    public void The_writer_of_a_foreign_or_empty_file_is_unknown()
     {
         using var folder = new TempFolder();
         var foreign = Path.Combine(AppContext.BaseDirectory, "data", "go-kafkalog");
@@ -121,7 +121,7 @@ public sealed class SegmentLockTests
     [Theory]
     [InlineData((byte)0)]
     [InlineData((byte)1)]
-    public void A_segment_of_the_old_formats_has_no_room_for_the_mark(byte magic)
+    public void The_writer_of_a_closed_segment_in_an_old_format_is_unknown(byte magic)
     {
         using var folder = new TempFolder();
         using (var writer = new LogWriter(Some.Options(folder, _time) with { Magic = magic }))
@@ -149,7 +149,7 @@ public sealed class SegmentLockTests
 
     /// <summary>ramfs is not in the list of file systems whose locks are known to reach everybody.</summary>
     [Fact]
-    public void On_a_file_system_that_is_not_known_a_writer_is_alive_or_unknown()
+    public void On_an_unknown_file_system_a_writer_is_alive_or_unknown()
     {
         Assert.SkipUnless(Environment.UserName == "root", "mounting takes root.");
         using var folder = new TempFolder();

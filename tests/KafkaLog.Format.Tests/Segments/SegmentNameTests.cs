@@ -6,7 +6,7 @@ namespace KafkaLog.Format.Tests.Segments;
 public sealed class SegmentNameTests
 {
     [Fact]
-    public void A_name_is_the_originals() => Assert.Equal(
+    public void A_name_is_written_as_the_original_writes_it() => Assert.Equal(
         "20261120_092108_3600_UTC-orig-gzip.szn",
         SegmentName.Create(
             new DateTimeOffset(2026, 11, 20, 10, 21, 8, TimeSpan.FromHours(1)), TimeSpan.FromHours(1), "orig-gzip").FileName);
@@ -15,7 +15,7 @@ public sealed class SegmentNameTests
     [InlineData("20261120_092108_3600_UTC-orig-gzip.szn", "orig-gzip")]
     [InlineData("20261120_092108_5_UTC-a.szn", "a")]
     [InlineData("1_2_3_UTC-x.y_z.szn", "x.y_z")]
-    public void Names_of_segments_are_read(string name, string component) => Assert.Equal(component, SegmentName.TryParse(name)?.Component);
+    public void Segment_names_are_parsed(string name, string component) => Assert.Equal(component, SegmentName.TryParse(name)?.Component);
 
     [Theory]
     [InlineData("20261120_092108_3600_UTC-.szn")]
@@ -29,7 +29,7 @@ public sealed class SegmentNameTests
     [InlineData("20261120_092108_3600_UTC-a\n.szn")]
     [InlineData("kafkafeeder.yaml")]
     [InlineData("")]
-    public void Other_names_are_not(string name) => Assert.Null(SegmentName.TryParse(name));
+    public void Other_names_are_refused(string name) => Assert.Null(SegmentName.TryParse(name));
 
     [Fact]
     public void Names_are_ordered_by_date_and_time_not_by_interval()
@@ -44,7 +44,7 @@ public sealed class SegmentNameTests
     [InlineData("1_2_3_UTC-x.y_z.szn")]
     [InlineData("20261120_092108_0005_UTC-a.szn")]
     [InlineData("0020261120_92108_9999999999_UTC-a.szn")]
-    public void A_name_stays_as_it_stands_in_the_directory(string name)
+    public void A_name_stays_as_it_is_in_the_directory(string name)
     {
         Assert.Equal(name, SegmentName.TryParse(name)!.FileName);
         Assert.Equal(SegmentName.TryParse(name), SegmentName.TryParse(name));
@@ -52,7 +52,7 @@ public sealed class SegmentNameTests
     }
 
     [Fact]
-    public void A_files_name_is_compared_as_the_name_that_is_made_of_it()
+    public void A_file_name_compares_like_the_name_parsed_from_it()
     {
         string[] names = ["20261120_092108_3600_UTC-a.szn", "20261120_092108_3600_UTC-ab.szn", "20261120_092108_3600_UTC-b.szn",
             "20261120_092108_5_UTC-a.szn", "020261120_092108_5_UTC-a.szn", "20261120_92108_5_UTC-a.szn", "1_2_3_UTC-x.y_z.szn",

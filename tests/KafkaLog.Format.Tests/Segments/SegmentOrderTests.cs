@@ -16,7 +16,7 @@ public sealed class SegmentOrderTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void A_clock_that_steps_back_and_forth_over_boundaries(int seed)
+    public void Records_stay_in_order_when_the_clock_steps_back_and_forth_over_boundaries(int seed)
     {
         var random = new Random(seed);
         using var folder = new TempFolder();
@@ -50,9 +50,9 @@ public sealed class SegmentOrderTests
         Assert.Equal(Enumerable.Range(0, Records), Some.ReadFolder(folder).Select(r => int.Parse(r.Value!, null)));
     }
 
-    /// <summary>Names then run ahead of the clock: a second each.</summary>
+    /// <summary>The names then run ahead of the clock, by a second each.</summary>
     [Fact]
-    public void A_thousand_rolls_a_minute_and_a_restart()
+    public void Records_stay_in_order_over_a_thousand_rolls_a_minute_and_a_restart()
     {
         const int Rolls = 1_200;
         using var folder = new TempFolder();

@@ -10,7 +10,7 @@ namespace KafkaLog.Format.Tests.Segments;
 public sealed class SegmentReaderTests
 {
     [Fact]
-    public void A_base_offset_that_is_damaged_is_told_by_the_sequence_also_behind_a_lost_batch()
+    public void A_damaged_base_offset_is_repaired_from_the_sequence_also_after_a_lost_batch()
     {
         var bytes = Some.Segment(CompressionType.None, 3, 1, 4);
         var ends = BatchEnds(bytes);
@@ -27,7 +27,7 @@ public sealed class SegmentReaderTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void Whichever_bit_of_a_base_offset_is_damaged_it_is_what_it_was(int batch)
+    public void A_base_offset_with_any_bit_damaged_is_repaired(int batch)
     {
         var bytes = Some.Segment(CompressionType.None, 3, 1, 4);
         var ends = BatchEnds(bytes);
@@ -44,7 +44,7 @@ public sealed class SegmentReaderTests
     }
 
     [Fact]
-    public void A_base_offset_above_31_bits_is_kept_where_it_is_known_what_comes_next()
+    public void A_base_offset_above_31_bits_is_kept_if_the_next_offset_is_known()
     {
         const long First = (5L << 31) + 7;
         using var folder = new TempFolder();
@@ -63,7 +63,7 @@ public sealed class SegmentReaderTests
     [InlineData(0, 9)]
     [InlineData(1, 30)]
     [InlineData(1, 9)]
-    public void Records_from_before_1970_are_found_again_behind_damage(int batch, int at)
+    public void Records_from_before_1970_are_found_after_damage(int batch, int at)
     {
         string[] values = ["first", "second", "third"];
         using var folder = new TempFolder();
@@ -115,7 +115,7 @@ public sealed class SegmentReaderTests
     }
 
     [Fact]
-    public void A_torn_write_that_its_writer_cuts_back_and_writes_anew_is_not_damage()
+    public void A_torn_write_that_its_writer_cuts_off_and_writes_again_is_not_damage()
     {
         var one = Some.Segment(CompressionType.None, 1);
         var other = Some.Segment(CompressionType.None, 2);
@@ -130,7 +130,7 @@ public sealed class SegmentReaderTests
     }
 
     [Fact]
-    public void A_batch_inside_a_value_is_not_taken_for_one_behind_damage()
+    public void A_batch_inside_a_value_is_not_found_after_damage()
     {
         using var folder = new TempFolder();
         var decoy = Some.Segment(CompressionType.None, 1);
@@ -144,7 +144,7 @@ public sealed class SegmentReaderTests
         var path = folder.Segments().Single();
         var bytes = File.ReadAllBytes(path);
         var ends = BatchEnds(bytes);
-        bytes[ends[0] + 30] ^= 1; // the header in front of the decoy
+        bytes[ends[0] + 30] ^= 1; // the header before the decoy
         File.WriteAllBytes(path, bytes);
         var (records, damage) = Some.ReadAll(path);
         Assert.Equal(["first", "last"], records.Select(r => r.Value));
@@ -155,7 +155,7 @@ public sealed class SegmentReaderTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void Zeros_end_no_loop(int where)
+    public void Reading_ends_at_a_run_of_zeros(int where)
     {
         var whole = Some.Segment(CompressionType.None, 2, 2);
         var hole = new byte[100_000];
@@ -193,7 +193,7 @@ public sealed class SegmentReaderTests
     }
 
     [Fact]
-    public void What_is_written_meanwhile_is_read_to_the_last_record()
+    public void Every_record_is_read_while_the_file_is_written()
     {
         const int Records = 20_000;
         using var folder = new TempFolder();

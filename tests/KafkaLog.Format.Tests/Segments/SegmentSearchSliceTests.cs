@@ -9,16 +9,16 @@ using Xunit;
 
 namespace KafkaLog.Format.Tests.Segments;
 
-/// <summary>A search behind damage goes on in slices, and skips what is not there.</summary>
+/// <summary>A search after damage continues in slices, and skips holes.</summary>
 public sealed class SegmentSearchSliceTests
 {
     private const long SparseBytes = 8L << 30;
 
-    /// <summary>Alone it is a tenth of that; other tests run at the same time.</summary>
+    /// <summary>Alone it takes a tenth of that; other tests run at the same time.</summary>
     private static readonly TimeSpan Much = TimeSpan.FromSeconds(1);
 
     [Fact]
-    public void In_slices_the_search_finds_the_same_as_at_once()
+    public void A_search_in_slices_finds_the_same_as_a_search_at_once()
     {
         using var folder = new TempFolder();
         var path = folder.File("sample");
@@ -60,7 +60,7 @@ public sealed class SegmentSearchSliceTests
     /// <summary>Batches at the start, damage, a hole of gigabytes with some garbage in it, a batch at the end.</summary>
     [Theory]
     [MemberData(nameof(Sparse))]
-    public void A_hole_of_gigabytes_takes_neither_long_nor_one_long_call(string name, long garbageEvery)
+    public void A_hole_of_gigabytes_is_skipped_fast_and_in_short_calls(string name, long garbageEvery)
     {
         using var folder = new TempFolder();
         var file = SampleFile.Named(name);
@@ -84,9 +84,9 @@ public sealed class SegmentSearchSliceTests
         Assert.Equal(file.Ends.Count, read.Batches.Count);
     }
 
-    /// <summary>Headers that claim megabytes of hole, each: their CRCs are not computed byte for byte.</summary>
+    /// <summary>Headers that each claim megabytes of a hole: their CRCs are not computed byte for byte.</summary>
     [Fact]
-    public void Batches_that_claim_the_hole_behind_them_do_not_either()
+    public void Batches_that_claim_the_hole_after_them_are_searched_fast_and_in_short_calls()
     {
         using var folder = new TempFolder();
         var path = folder.File("sparse");
@@ -113,7 +113,7 @@ public sealed class SegmentSearchSliceTests
     [Theory]
     [InlineData("ours 2 None")]
     [InlineData("ours 0 None")]
-    public void Zeros_on_the_disk_are_passed_fast(string name)
+    public void Zeros_on_the_disk_are_skipped_fast(string name)
     {
         using var folder = new TempFolder();
         var file = SampleFile.Named(name);
@@ -133,9 +133,9 @@ public sealed class SegmentSearchSliceTests
         Assert.Equal(file.Ends.Count, read.Batches.Count);
     }
 
-    /// <summary>A file that grows while a search goes on: what came is found by the next one.</summary>
+    /// <summary>A file that grows during a search: the next search finds what was appended.</summary>
     [Fact]
-    public void What_is_appended_during_a_search_is_found_behind_it()
+    public void A_batch_appended_during_a_search_is_found_after_it()
     {
         using var folder = new TempFolder();
         var path = folder.File("growing");

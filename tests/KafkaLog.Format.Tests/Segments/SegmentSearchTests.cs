@@ -10,7 +10,7 @@ using Xunit;
 
 namespace KafkaLog.Format.Tests.Segments;
 
-/// <summary>The next good batch is found behind damage of any size and shape, and nothing that is none.</summary>
+/// <summary>The next good batch is found after damage of any size and shape, and nothing else is taken for one.</summary>
 public sealed class SegmentSearchTests
 {
     private const int WindowBytes = 1 << 20; // what the search reads at once
@@ -20,7 +20,7 @@ public sealed class SegmentSearchTests
     [InlineData("ours 1 Gzip")]
     [InlineData("ours 2 Lz4")]
     [InlineData("kafka-4.3.1/magic2-none.log")]
-    public void A_header_is_found_wherever_the_windows_of_the_search_cut_it(string name)
+    public void A_header_is_found_wherever_a_search_window_cuts_it(string name)
     {
         var file = SampleFile.Named(name);
         var hole = new byte[WindowBytes + 80];
@@ -78,10 +78,10 @@ public sealed class SegmentSearchTests
         Assert.Equal([(0, file.Ends[0]), (file.Ends[1], file.Ends[2])], read.Damage.Select(d => ((int)d.Position, (int)d.EndPosition)));
     }
 
-    /// <summary>No CRC covers the offset; one that was raised must not make all that follow look too early.</summary>
+    /// <summary>No CRC covers the offset; one that was raised must not make all batches after it look too early.</summary>
     [Theory]
     [MemberData(nameof(SegmentDamageTests.FilesOfThree), MemberType = typeof(SegmentDamageTests))]
-    public void Damage_behind_a_batch_with_a_raised_offset_costs_nothing_more(string name)
+    public void Damage_after_a_batch_with_a_raised_offset_costs_only_the_damaged_batch(string name)
     {
         var file = SampleFile.Named(name);
         var bytes = (byte[])file.Bytes.Clone();
@@ -96,7 +96,7 @@ public sealed class SegmentSearchTests
     /// <summary>A mapped segment ends in zeros while it is written, and for good if its writer is killed.</summary>
     [Theory]
     [MemberData(nameof(SegmentDamageTests.FilesOfThree), MemberType = typeof(SegmentDamageTests))]
-    public void The_last_batch_in_front_of_zeros_is_found_behind_damage(string name)
+    public void The_last_batch_before_zeros_is_found_after_damage(string name)
     {
         var file = SampleFile.Named(name);
         var before = file.Ends.Count - 2;
@@ -114,10 +114,10 @@ public sealed class SegmentSearchTests
         }
     }
 
-    /// <summary>The exhaustive run found it: one changed byte of a length, and it ends where a later batch does.</summary>
+    /// <summary>Found by the exhaustive run: one changed byte of a length, and the batch ends where a later one does.</summary>
     [Theory]
     [MemberData(nameof(SegmentDamageTests.FilesOfThree), MemberType = typeof(SegmentDamageTests))]
-    public void A_damaged_length_that_points_to_a_later_batch_costs_only_its_own(string name)
+    public void A_damaged_length_that_points_to_a_later_batch_costs_only_its_own_batch(string name)
     {
         var file = SampleFile.Named(name);
         using var folder = new TempFolder();
@@ -136,7 +136,7 @@ public sealed class SegmentSearchTests
         }
     }
 
-    /// <summary>Somebody logs what Kafka stores: the bytes of a whole file are a value of another.</summary>
+    /// <summary>Somebody logs what Kafka stores: the bytes of a whole file are a value in another.</summary>
     [Theory]
     [InlineData(0, "ours 0 None")]
     [InlineData(0, "ours 0 Gzip")]
@@ -144,7 +144,7 @@ public sealed class SegmentSearchTests
     [InlineData(1, "kafka-4.3.1/magic2-none.log")]
     [InlineData(2, "ours 2 None")]
     [InlineData(2, "ours 0 None")]
-    public void A_file_that_is_the_value_of_a_damaged_record_is_not_read(byte magic, string name)
+    public void Batches_inside_the_value_of_a_damaged_record_are_not_read(byte magic, string name)
     {
         var inner = SampleFile.Named(name).Bytes;
         var file = new SampleFile("nested", Segment(magic, "first"u8.ToArray(), inner, "last"u8.ToArray()));
@@ -195,11 +195,11 @@ public sealed class SegmentSearchTests
         }
     }
 
-    /// <summary>Each 61 bytes a header that claims megabytes, all that are there, and none of them true.</summary>
+    /// <summary>Every 61 bytes a header that claims all the megabytes that follow, and none of them is true.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Headers_everywhere_cost_bounded_work_and_the_good_batches_behind_are_found(bool hasIdentity)
+    public void Fake_headers_everywhere_cost_bounded_work_and_the_good_batches_after_them_are_found(bool hasIdentity)
     {
         const int Headers = 60_000;
         var identity = hasIdentity ? SegmentId.Create() : -1;

@@ -7,8 +7,8 @@ using Xunit;
 namespace KafkaLog.Format.Tests.Segments;
 
 /// <summary>
-/// <see cref="SegmentReader.TryReadUnfinished"/>: what lies at the end of a file whose writer may live is waited for, unless no
-/// living writer explains it.
+/// <see cref="SegmentReader.TryReadUnfinished"/>: bytes at the end of a file whose writer may live are waited for, unless no
+/// living writer explains them.
 /// </summary>
 [Trait("lane", "slow")]
 public sealed class UnfinishedTests : IDisposable
@@ -24,7 +24,7 @@ public sealed class UnfinishedTests : IDisposable
     /// <summary>A writer that appends: the file ends anywhere.</summary>
     [Theory]
     [MemberData(nameof(Files))]
-    public void A_file_that_ends_anywhere_is_waited_for_and_read_when_the_rest_comes(string name)
+    public void A_file_cut_anywhere_is_waited_for_and_read_when_the_rest_comes(string name)
     {
         var file = SampleFile.Named(name);
         File.WriteAllBytes(Path, file.Bytes);
@@ -50,8 +50,8 @@ public sealed class UnfinishedTests : IDisposable
     }
 
     /// <summary>
-    /// A writer that copies into a mapping: zeros follow, and what is copied of the last batch is there in any order. The offset of
-    /// a batch without our identity is under no CRC, so there it is copied from the start.
+    /// A writer that copies into a mapping: zeros follow, and the bytes of the last batch appear in any order. No CRC covers
+    /// the offset of a batch without our identity, so there the bytes appear from the start.
     /// </summary>
     [Theory]
     [MemberData(nameof(Files))]
@@ -95,10 +95,10 @@ public sealed class UnfinishedTests : IDisposable
         }
     }
 
-    /// <summary>A batch that claims more than the file has is waited for; a whole one behind it proves that it claims too much.</summary>
+    /// <summary>A batch that claims more than the file has is waited for; a whole one after it proves that it claims too much.</summary>
     [Theory]
     [MemberData(nameof(Files))]
-    public void A_length_that_claims_too_much_is_damage_if_a_whole_batch_lies_behind(string name)
+    public void A_length_that_claims_too_much_is_damage_if_a_whole_batch_follows(string name)
     {
         var file = SampleFile.Named(name);
         for (var batch = 0; batch < file.Ends.Count; batch++)
@@ -123,13 +123,13 @@ public sealed class UnfinishedTests : IDisposable
         }
     }
 
-    /// <summary>As soon as the bytes are there that no batch has, it is damage; what the writer appends behind it is read.</summary>
+    /// <summary>As soon as there are bytes that no batch has, it is damage; what the writer appends after it is read.</summary>
     [Theory]
     [InlineData(8, 0x80, 12)] // the length is negative
     [InlineData(8, 0x7f, 12)] // it is larger than any
     [InlineData(16, 0x03, 17)] // there is no such magic
     [InlineData(16, 0xff, 17)]
-    public void What_no_batch_begins_with_is_damage_wherever_the_file_ends(int at, byte value, int proof)
+    public void Bytes_that_no_batch_begins_with_are_damage_wherever_the_file_ends(int at, byte value, int proof)
     {
         foreach (var file in SampleFile.All.Where(file => file.Name.StartsWith("ours", StringComparison.Ordinal)))
         {
@@ -159,7 +159,7 @@ public sealed class UnfinishedTests : IDisposable
         }
     }
 
-    /// <summary>The reader of the file, behind all that <see cref="SegmentReader.TryRead"/> takes.</summary>
+    /// <summary>A reader of the file, after everything that <see cref="SegmentReader.TryRead"/> can read.</summary>
     private SegmentReader AtTheEnd()
     {
         var reader = SegmentReader.Open(Path);

@@ -8,8 +8,8 @@ namespace KafkaLog.Format.Tests.Support;
 internal sealed record BatchSeen(long Start, long End, IReadOnlyList<Seen> Records);
 
 /// <summary>
-/// What a reader makes of a file to its end, its writer gone. That batches and damage cover the file without gap or
-/// overlap, and that each call leads on, is asserted while reading.
+/// What a reader finds in a file up to its end, after its writer is gone. While reading, it asserts that batches and damage
+/// cover the file without gap or overlap, and that each call makes progress.
 /// </summary>
 internal sealed class ReadBack
 {
@@ -22,7 +22,7 @@ internal sealed class ReadBack
 
     public IEnumerable<Seen> Records => Batches.SelectMany(batch => batch.Records);
 
-    /// <summary>Times that a search went on with the next call.</summary>
+    /// <summary>How often a search continued with the next call.</summary>
     public int Searches { get; private set; }
 
     /// <summary>Reads a file to its end.</summary>
@@ -38,7 +38,7 @@ internal sealed class ReadBack
         return read;
     }
 
-    /// <summary>Reads until the reader wants more.</summary>
+    /// <summary>Reads until the reader needs more.</summary>
     public void Continue(SegmentReader reader)
     {
         var decoder = _decoder ??= new RecordBatchDecoder();
@@ -69,7 +69,7 @@ internal sealed class ReadBack
         }
     }
 
-    /// <summary>The writer is gone: passes what is behind, until all is accounted for.</summary>
+    /// <summary>The writer is gone: moves past the rest, until all is accounted for.</summary>
     public void Finish(SegmentReader reader)
     {
         for (var status = reader.TryReadTail(); status != SegmentReadStatus.NeedMore; status = reader.TryReadTail())

@@ -7,7 +7,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Format.Tests.Support;
 
-/// <summary>A small sound segment, to be damaged. Where its batches end is walked here, not asked of the code under test.</summary>
+/// <summary>A small sound segment, to be damaged. The ends of its batches are computed here, not by the code under test.</summary>
 internal sealed record SampleFile(string Name, byte[] Bytes)
 {
     private const int MaxCutBytes = 5_000;
@@ -17,7 +17,7 @@ internal sealed record SampleFile(string Name, byte[] Bytes)
     /// <summary>Each magic with each codec written by us, and cuts of what Kafka, librdkafka and go-kafkalog wrote.</summary>
     public static IReadOnlyList<SampleFile> All => LazyAll.Value;
 
-    /// <summary>The position behind each batch.</summary>
+    /// <summary>The position after each batch.</summary>
     public IReadOnlyList<int> Ends { get; } = EndsOf(Bytes);
 
     /// <summary>True if each of its batches is magic 2 and carries our identity, and so the low bits of its offset under the CRC.</summary>
@@ -91,7 +91,7 @@ internal sealed record SampleFile(string Name, byte[] Bytes)
         }
     }
 
-    /// <summary>The smallest stretch of whole batches; if there are, of compressed ones; and where the magic changes.</summary>
+    /// <summary>The smallest stretch of whole batches: of compressed ones if there are any, and where the magic changes.</summary>
     private static IEnumerable<(byte[] Bytes, string What)> Cuts(byte[] bytes)
     {
         var ends = EndsOf(bytes);

@@ -58,7 +58,7 @@ internal static class Some
         return System.IO.File.ReadAllBytes(folder.Segments().Single());
     }
 
-    /// <summary>All that a reader makes of a file whose writer is gone.</summary>
+    /// <summary>Everything that a reader finds in a file whose writer is gone.</summary>
     public static (List<Seen> Records, List<SegmentDamage> Damage) ReadAll(string path)
     {
         var records = new List<Seen>();

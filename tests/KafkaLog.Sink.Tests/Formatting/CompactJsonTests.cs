@@ -23,7 +23,7 @@ public class CompactJsonTests
         Render(l => l.Information("Hello, {User}", "nina")));
 
     [Fact]
-    public void The_level_is_there_unless_it_is_Information()
+    public void The_level_is_rendered_unless_it_is_Information()
     {
         Assert.DoesNotContain("@l", Render(l => l.Information("x")));
         Assert.Contains("\"@l\":\"Warning\"", Render(l => l.Warning("x")));
@@ -37,16 +37,16 @@ public class CompactJsonTests
         Render(l => l.Information("{A} costs {B:0.00} or {C:l} {D:000}", 1, 3.2, "text", 7)));
 
     [Fact]
-    public void An_exception_is_there_with_its_type_and_message() => Assert.Equal(
+    public void An_exception_is_rendered_with_its_type_and_message() => Assert.Equal(
         "System.InvalidOperationException: broken \"so\"",
         Parse(Render(l => l.Error(new InvalidOperationException("broken \"so\""), "x"))).GetProperty("@x").GetString());
 
     [Fact]
-    public void Trace_and_span_are_there_inside_an_activity()
+    public void Trace_and_span_are_rendered_inside_an_activity()
     {
-        using Activity activity = new Activity("test").SetIdFormat(ActivityIdFormat.W3C).Start();
+        using var activity = new Activity("test").SetIdFormat(ActivityIdFormat.W3C).Start();
 
-        JsonElement json = Parse(Render(l => l.Information("x")));
+        var json = Parse(Render(l => l.Information("x")));
 
         Assert.Equal(activity.TraceId.ToHexString(), json.GetProperty("@tr").GetString());
         Assert.Equal(activity.SpanId.ToHexString(), json.GetProperty("@sp").GetString());
@@ -95,7 +95,7 @@ public class CompactJsonTests
 
     [Theory]
     [MemberData(nameof(Scalars), DisableDiscoveryEnumeration = true)]
-    public void A_scalar_is_JSONs_own_where_there_is_one(object? value, string written) =>
+    public void A_scalar_is_rendered_as_a_JSON_scalar_if_JSON_has_it(object? value, string written) =>
         Assert.Equal(written, Property(new ScalarValue(value)));
 
     [Fact]
@@ -117,7 +117,7 @@ public class CompactJsonTests
     }
 
     [Fact]
-    public void What_Serilog_destructures_is_a_structure() => Assert.Equal(
+    public void A_destructured_object_is_rendered_as_a_structure() => Assert.Equal(
         """{"Id":7,"Tags":["a","b"]}""",
         Parse(Render(l => l.Information("{@Order}", new { Id = 7, Tags = new[] { "a", "b" } }))).GetProperty("Order").GetRawText());
 
@@ -125,12 +125,12 @@ public class CompactJsonTests
     public void A_value_nested_without_end_is_cut()
     {
         LogEventPropertyValue value = new ScalarValue(1);
-        for (int i = 0; i < 5_000; i++)
+        for (var i = 0; i < 5_000; i++)
         {
             value = i % 2 == 0 ? new SequenceValue([value]) : new StructureValue([new LogEventProperty("a", value)]);
         }
 
-        string written = Property(value);
+        var written = Property(value);
 
         Assert.Contains("(nested too deep)", written);
         JsonDocument.Parse(written, new JsonDocumentOptions { MaxDepth = 100 });
@@ -142,7 +142,7 @@ public class CompactJsonTests
     [InlineData("\udc00\ud800")]
     public void A_lone_surrogate_is_replaced(string text)
     {
-        string written = Property(new ScalarValue(text));
+        var written = Property(new ScalarValue(text));
 
         Assert.Contains("\ufffd", Parse(written).GetString());
     }
@@ -160,7 +160,7 @@ public class CompactJsonTests
     {
         // Serilog itself turns most objects into text at once; a sink before ours, or an enricher, need not.
         var bad = new ScalarValue(new Throwing());
-        string json = Render(
+        var json = Render(
             new LogEvent(Time, LogEventLevel.Information, new ThrowingException(), new MessageTemplateParser().Parse("{Bad} {Worse:x}"),
             [new LogEventProperty("Bad", bad), new LogEventProperty("Worse", bad), new LogEventProperty("Good", new ScalarValue(1))]));
 
@@ -181,7 +181,7 @@ public class CompactJsonTests
                 new LogEventProperty("p" + template, new ScalarValue(text)),
                 new LogEventProperty("n", new ScalarValue(number)),
             ]);
-            JsonElement json = Parse(Render(logEvent));
+            var json = Parse(Render(logEvent));
             Assert.Equal(Valid(text), json.GetProperty(Valid("p" + template)!).GetString());
             Assert.Equal(Valid(template ?? ""), json.GetProperty("@mt").GetString());
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000));
@@ -192,10 +192,10 @@ public class CompactJsonTests
     [Fact]
     public void Rendering_allocates_nothing_for_plain_values()
     {
-        LogEvent logEvent = Capture(
+        var logEvent = Capture(
             l => l.Information("Order {OrderId} of {Customer} paid {Amount} on {Day}", 4711L, "nina", 12.5m, new DateTime(2020, 1, 2)));
         Run(100);
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        var before = GC.GetAllocatedBytesForCurrentThread();
 
         Run(1_000);
 
@@ -203,9 +203,9 @@ public class CompactJsonTests
 
         void Run(int times)
         {
-            for (int i = 0; i < times; i++)
+            for (var i = 0; i < times; i++)
             {
-                EventBuffer buffer = EventBuffer.Rent();
+                var buffer = EventBuffer.Rent();
                 CompactJson.Render(logEvent, buffer);
                 EventBuffer.Return(buffer);
             }
@@ -217,7 +217,7 @@ public class CompactJsonTests
         var logEvent =
             new LogEvent(Time, LogEventLevel.Information, null, new MessageTemplateParser().Parse("x"), [new LogEventProperty("P", value)]);
         const string before = """{"@t":"2016-06-07T03:44:57.8532799Z","@mt":"x","P":""";
-        string json = Render(logEvent);
+        var json = Render(logEvent);
         Assert.StartsWith(before, json);
         return json[before.Length..^1];
     }
@@ -226,9 +226,9 @@ public class CompactJsonTests
 
     private static string Render(LogEvent logEvent)
     {
-        EventBuffer buffer = EventBuffer.Rent();
+        var buffer = EventBuffer.Rent();
         CompactJson.Render(logEvent, buffer);
-        string json = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(buffer.Value.WrittenSpan);
+        var json = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(buffer.Value.WrittenSpan);
         EventBuffer.Return(buffer);
         return json;
     }
@@ -236,9 +236,9 @@ public class CompactJsonTests
     private static LogEvent Capture(Action<ILogger> log)
     {
         var sink = new CapturingSink();
-        using Logger logger = new LoggerConfiguration().MinimumLevel.Verbose().WriteTo.Sink(sink).CreateLogger();
+        using var logger = new LoggerConfiguration().MinimumLevel.Verbose().WriteTo.Sink(sink).CreateLogger();
         log(logger);
-        LogEvent e = sink.Last!;
+        var e = sink.Last!;
         return new LogEvent(
             Time,
             e.Level,

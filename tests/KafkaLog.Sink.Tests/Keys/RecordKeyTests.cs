@@ -37,16 +37,16 @@ public class RecordKeyTests
     [InlineData("{{{Id}}}", "{4711}")]
     [InlineData("{Id}-{Absent}", null)]
     [InlineData("{Nothing}-{Id}", null)]
-    public void A_template_is_filled_in_and_what_lacks_a_part_has_no_key(string template, string? key) =>
+    public void A_template_is_filled_in_and_an_event_that_lacks_a_property_has_no_key(string template, string? key) =>
         Assert.Equal(key, Render(new KafkaLogSinkOptions { Directory = "d", Component = "c", KeyTemplate = template }));
 
     [Fact]
-    public void Without_either_there_are_no_keys() =>
+    public void Without_property_and_template_records_have_no_key() =>
         Assert.Null(RecordKey.From(new KafkaLogSinkOptions { Directory = "d", Component = "c" }));
 
     private static string? Render(KafkaLogSinkOptions options)
     {
-        EventBuffer buffer = EventBuffer.Rent();
+        var buffer = EventBuffer.Rent();
         try
         {
             return RecordKey.From(options)!.TryRender(Event, buffer) ? Encoding.UTF8.GetString(buffer.Key.WrittenSpan) : null;

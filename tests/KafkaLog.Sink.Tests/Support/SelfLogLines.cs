@@ -3,7 +3,7 @@ using Serilog.Debugging;
 
 namespace KafkaLog.Sink.Tests.Support;
 
-/// <summary>What Serilog's SelfLog says meanwhile. It is one for the process, so tests with it do not run side by side.</summary>
+/// <summary>What Serilog's SelfLog says meanwhile. The process has only one, so tests with it do not run in parallel.</summary>
 internal sealed class SelfLogLines : IDisposable
 {
     private readonly ConcurrentQueue<string> _lines = new();

@@ -5,7 +5,7 @@ using KafkaLog.Format.Segments;
 
 namespace KafkaLog.Sink.Tests.Support;
 
-/// <summary>One record as it was read back. A key of null is no key.</summary>
+/// <summary>One record as it was read back. Key null: it has no key.</summary>
 internal sealed record Written(long Timestamp, string? Key, string Value)
 {
     public JsonElement Json => JsonDocument.Parse(Value).RootElement;
@@ -15,15 +15,15 @@ internal sealed record Written(long Timestamp, string? Key, string Value)
     {
         var records = new List<Written>();
         var decoder = new RecordBatchDecoder();
-        foreach (string path in Segments(directory, component))
+        foreach (var path in Segments(directory, component))
         {
-            using SegmentReader reader = SegmentReader.Open(path);
+            using var reader = SegmentReader.Open(path);
             while (reader.TryRead() == SegmentReadStatus.Batch)
             {
-                RecordEnumerator batch = decoder.Decode(reader.Batch.Span);
+                var batch = decoder.Decode(reader.Batch.Span);
                 while (batch.MoveNext())
                 {
-                    Record record = batch.Current;
+                    var record = batch.Current;
                     records.Add(
                         new Written(record.Timestamp, record.HasKey
                             ? Encoding.UTF8.GetString(record.Key)
@@ -31,6 +31,7 @@ internal sealed record Written(long Timestamp, string? Key, string Value)
                 }
             }
         }
+
         return records;
     }
 

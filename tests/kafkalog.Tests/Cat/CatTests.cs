@@ -237,7 +237,8 @@ public sealed class CatTests : IDisposable
         Assert.Equal(1, run.ExitCode);
         Assert.Equal(["v0", "v1", "v2", "v3", "v4", "v10"], run.Lines);
         Assert.Equal(
-            $"kafkalog: {path}: damage at bytes {positions[1]}..{positions[2] - 1}: a batch claims more bytes than lie before the next one",
+            $"kafkalog: {path}: damage at bytes {positions[1]}..{positions[2] - 1}: a batch claims "
+                + "more bytes than there are before the next one",
             run.Errors.Split('\n')[1]);
         Assert.Equal(3, run.Errors.Split('\n').Length);
     }

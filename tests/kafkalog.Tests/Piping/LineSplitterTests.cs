@@ -33,7 +33,7 @@ public class LineSplitterTests
             var pieces = Cut(input, maxBytes, chunks.Select(c => c.Get));
             var atOnce = Cut(input, maxBytes, []);
             var joined = pieces.SelectMany(p => p.IsContinued ? p.Bytes : [.. p.Bytes, (byte)'\n']).ToArray();
-            byte[] expected = input.Length == 0 || input[^1] == '\n' ? input : [.. input, (byte)'\n'];
+            var expected = input.Length == 0 || input[^1] == '\n' ? input : [.. input, (byte)'\n'];
             return pieces.Select(p => (Convert.ToHexString(p.Bytes), p.IsContinued)).SequenceEqual(
                 atOnce.Select(p => (Convert.ToHexString(p.Bytes), p.IsContinued)))
                 && joined.SequenceEqual(expected)

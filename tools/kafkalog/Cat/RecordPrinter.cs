@@ -44,7 +44,7 @@ internal sealed class RecordPrinter(
     /// <exception cref="OutputClosedException">Nobody reads it any more.</exception>
     public void Follow(string path)
     {
-        string? next = path;
+        var next = path;
         while (next is not null && !cancellation.IsCancellationRequested)
         {
             next = FollowOne(next);

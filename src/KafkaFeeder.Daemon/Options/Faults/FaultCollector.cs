@@ -6,18 +6,18 @@ namespace KafkaFeeder.Daemon.Options.Faults;
 /// </summary>
 internal sealed class FaultCollector(string file, List<ConfigFault> list)
 {
-    /// <summary>More than anybody reads at one sitting; the rest shows once these are mended.</summary>
+    /// <summary>More than anybody reads at one sitting; the rest shows once these are repaired.</summary>
     public const int MaxListed = 100;
 
     private readonly int _firstIndex = list.Count;
 
-    /// <summary>All faults so far, those not listed included.</summary>
+    /// <summary>All faults so far, including those not listed.</summary>
     public int Count { get; private set; }
 
     public void Add(int line, string key, string text)
     {
         Count++;
-        int listed = list.Count - _firstIndex;
+        var listed = list.Count - _firstIndex;
         if (listed < MaxListed)
         {
             list.Add(new ConfigFault(file, line, key, text));
@@ -28,7 +28,7 @@ internal sealed class FaultCollector(string file, List<ConfigFault> list)
         }
     }
 
-    /// <summary>Brings them into the order of the file; what concerns no line comes last.</summary>
+    /// <summary>Sorts the faults in the order of the file; those without a line come last.</summary>
     public void SortByLine()
     {
         ConfigFault[] ordered = [.. list.Skip(_firstIndex).OrderBy(fault => fault.Line == 0 ? int.MaxValue : fault.Line)];

@@ -3,17 +3,17 @@ using System.Text;
 namespace KafkaFeeder.Daemon.Options.Values;
 
 /// <summary>
-/// Takes a secret out of what others say. librdkafka quotes a value whole, or one item of a list of them, without the blanks
+/// Removes a secret from messages of other programs. librdkafka quotes a value whole, or one item of a list of them, without the blanks
 /// around it, and cuts long sentences. Pure.
 /// </summary>
 internal static class Hiding
 {
     public const string Hidden = "(hidden)";
 
-    /// <summary>That much of a secret is not there by chance.</summary>
+    /// <summary>So many characters of a secret do not match by chance.</summary>
     private const int EnoughOfIt = 12;
 
-    /// <summary>Fewer characters are hidden only in quotation marks: they are part of other words, too.</summary>
+    /// <summary>A shorter secret is hidden only in quotation marks: it may be part of other words.</summary>
     private const int Short = 4;
 
     public static string In(string text, string secret) =>

@@ -1,6 +1,6 @@
 namespace KafkaFeeder.Daemon.Options.Values;
 
-/// <summary>Kafka's rule for topics, which we hold broker groups to as well: safe in paths, logs and pages.</summary>
+/// <summary>Kafka's rule for topics, which applies to broker groups here, too: safe in paths, logs and pages.</summary>
 internal static class NameRule
 {
     public const int MaxLength = 249;

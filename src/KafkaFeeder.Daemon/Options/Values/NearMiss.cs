@@ -6,7 +6,7 @@ internal static class NearMiss
     /// <summary>No key or name of ours is longer; bounds the work on a hostile word.</summary>
     private const int MaxLength = 64;
 
-    /// <summary><c>; did you mean shipper?</c>, or the list of what is known when nothing is close.</summary>
+    /// <summary><c>; did you mean shipper?</c>, or the list of known words if none is close.</summary>
     public static string Hint(string word, IReadOnlyCollection<string> known) => Find(word, known) is { } near
         ? $"; did you mean {near}?"
         : $"; known here: {string.Join(", ", known.Order(StringComparer.Ordinal).Take(20))}.";
@@ -18,7 +18,8 @@ internal static class NearMiss
         {
             return null;
         }
-        string lower = word.ToLowerInvariant().Replace('-', '_');
+
+        var lower = word.ToLowerInvariant().Replace('-', '_');
         return known
             .Select(candidate => (candidate, distance: Distance(lower, candidate.ToLowerInvariant().Replace('-', '_'))))
             .Where(pair => pair.distance <= (pair.candidate.Length + 1) / 3)
@@ -31,17 +32,19 @@ internal static class NearMiss
     private static int Distance(string from, string to)
     {
         int[] above = [.. Enumerable.Range(0, to.Length + 1)];
-        for (int i = 1; i <= from.Length; i++)
+        for (var i = 1; i <= from.Length; i++)
         {
-            int[] row = new int[to.Length + 1];
+            var row = new int[to.Length + 1];
             row[0] = i;
-            for (int j = 1; j <= to.Length; j++)
+            for (var j = 1; j <= to.Length; j++)
             {
-                int replaced = above[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+                var replaced = above[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
                 row[j] = Math.Min(replaced, 1 + Math.Min(above[j], row[j - 1]));
             }
+
             above = row;
         }
+
         return above[to.Length];
     }
 }

@@ -4,8 +4,7 @@ using System.Text;
 namespace KafkaFeeder.Daemon.Options.Values;
 
 /// <summary>
-/// What a user wrote, as it may stand in a message: short, and without characters that forge log lines or
-/// drive a terminal.
+/// Makes a user's text safe for a message: short, and without characters that forge log lines or control a terminal.
 /// </summary>
 internal static class Quote
 {
@@ -14,16 +13,17 @@ internal static class Quote
     /// <summary>In quotation marks: <c>"8MiBx"</c>.</summary>
     public static string Value(string text) => $"\"{Plain(text)}\"";
 
-    /// <summary>Without quotation marks: for keys, and for what others say about the text.</summary>
+    /// <summary>Without quotation marks: for keys, and for messages of other libraries about the text.</summary>
     public static string Plain(string text, int maxShown = MaxShown)
     {
         var shown = new StringBuilder();
-        foreach (char c in text)
+        foreach (var c in text)
         {
             if (shown.Length >= maxShown)
             {
                 return shown.Append('…').ToString();
             }
+
             if (IsUnprintable(c))
             {
                 shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
@@ -33,6 +33,7 @@ internal static class Quote
                 shown.Append(c);
             }
         }
+
         return shown.ToString();
     }
 

@@ -8,8 +8,8 @@ using KafkaFeeder.Units;
 namespace KafkaFeeder.Daemon.Options.Yaml;
 
 /// <summary>
-/// Reads the typed settings of one map. A wrong value is one fault, and the default is returned so that reading goes
-/// on and finds the others. Keys that nobody asked for are faults at <see cref="Finish"/>: every read names one.
+/// Reads the typed settings of one map. A wrong value is one fault, and the default is returned, so that reading continues
+/// and finds the other faults. Every read names a key; keys that were never read are faults at <see cref="Finish"/>.
 /// </summary>
 internal sealed class MapReader
 {
@@ -27,7 +27,7 @@ internal sealed class MapReader
         (_path, _faults, _line) = (path, faults, node.Line);
         if (node is YamlMap map)
         {
-            foreach (YamlEntry entry in map.Entries)
+            foreach (var entry in map.Entries)
             {
                 AddEntry(entry);
             }
@@ -39,18 +39,18 @@ internal sealed class MapReader
         }
     }
 
-    /// <summary>The entries in the order of the file, for maps whose keys the user invents. They count as asked for.</summary>
+    /// <summary>The entries in the order of the file, for maps whose keys the user invents. They count as read.</summary>
     public IEnumerable<YamlEntry> AllEntries()
     {
         _asked.UnionWith(_entries.Keys);
         return _entries.Values.OrderBy(entry => entry.Line);
     }
 
-    /// <summary>The path of a key in this map, as messages say it.</summary>
+    /// <summary>The path of a key in this map, as messages show it.</summary>
     public string PathOf(string key) => _path.Length > 0 ? $"{_path}.{Quote.Plain(key)}" : Quote.Plain(key);
 
     /// <summary>The line of the key, or of the map where the key is absent.</summary>
-    public int LineOf(string key) => _entries.TryGetValue(key, out YamlEntry? entry) ? entry.Line : _line;
+    public int LineOf(string key) => _entries.TryGetValue(key, out var entry) ? entry.Line : _line;
 
     public bool Has(string key)
     {
@@ -61,7 +61,7 @@ internal sealed class MapReader
     /// <summary>The value of the key, whatever it is, or null.</summary>
     public YamlNode? Node(string key) => Has(key) ? _entries[key].Value : null;
 
-    /// <summary>A section of its own; null when the key is absent.</summary>
+    /// <summary>A nested section; null when the key is absent.</summary>
     public MapReader? Section(string key) => Node(key) is { } node ? new MapReader(node, PathOf(key), _faults) : null;
 
     public void Fault(string key, string text) => _faults.Add(LineOf(key), PathOf(key), text);
@@ -95,11 +95,13 @@ internal sealed class MapReader
             _faults.Add(_line, PathOf(key), $"is missing; expected {whatItIs}.");
             return "";
         }
-        string? text = Text(key);
+
+        var text = Text(key);
         if (text is "")
         {
             Fault(key, $"is empty; expected {whatItIs}.");
         }
+
         return text ?? "";
     }
 
@@ -110,16 +112,19 @@ internal sealed class MapReader
         {
             return absent;
         }
-        if (!DurationText.TryParse(text, bareUnit, out TimeSpan value))
+
+        if (!DurationText.TryParse(text, bareUnit, out var value))
         {
             Fault(key, $"is {Quote.Value(text)}; expected {DurationText.Expected}.");
             return absent;
         }
+
         if (value < min || value > max)
         {
             Fault(key, $"is {Quote.Value(text)}; it must be at least {DurationText.Format(min)} and at most {DurationText.Format(max)}.");
             return absent;
         }
+
         return value;
     }
 
@@ -130,16 +135,19 @@ internal sealed class MapReader
         {
             return absent;
         }
-        if (!SizeText.TryParse(text, out long value))
+
+        if (!SizeText.TryParse(text, out var value))
         {
             Fault(key, $"is {Quote.Value(text)}; expected {SizeText.Expected}.");
             return absent;
         }
+
         if (value < min || value > max)
         {
             Fault(key, $"is {Quote.Value(text)}; it must be at least {SizeText.Format(min)} and at most {SizeText.Format(max)}.");
             return absent;
         }
+
         return value;
     }
 
@@ -150,29 +158,33 @@ internal sealed class MapReader
         {
             return absent;
         }
-        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) || value < min || value > max)
+
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value < min || value > max)
         {
             Fault(key, $"is {Quote.Value(text)}; expected a number from {min} to {max}.");
             return absent;
         }
+
         return value;
     }
 
     /// <summary>A list of single values without control characters; null when the key is absent.</summary>
     public IReadOnlyList<string>? List(string key, string whatItIs)
     {
-        YamlNode? node = Node(key);
+        var node = Node(key);
         if (node is null)
         {
             return null;
         }
+
         var items = new List<string>();
         if (node is not YamlSequence list)
         {
             Fault(key, $"is {node.Kind}; expected a list of {whatItIs}.");
             return items;
         }
-        foreach (YamlNode item in list.Items)
+
+        foreach (var item in list.Items)
         {
             if (item is YamlScalar { IsNull: false, Value.Length: > 0 } scalar && IsPrintable(scalar.Value))
             {
@@ -183,6 +195,7 @@ internal sealed class MapReader
                 _faults.Add(item.Line, PathOf(key), $"has an item that is {item.Kind}; expected {whatItIs}.");
             }
         }
+
         return items;
     }
 
@@ -196,24 +209,27 @@ internal sealed class MapReader
         {
             return absent;
         }
+
         var known = new List<string>();
-        foreach ((string word, T value) in words)
+        foreach (var (word, value) in words)
         {
             if (word == text)
             {
                 return value;
             }
+
             known.Add(word);
         }
-        string near = NearMiss.Find(text, known) is { } meant ? $"; did you mean {meant}?" : ".";
+
+        var near = NearMiss.Find(text, known) is { } meant ? $"; did you mean {meant}?" : ".";
         Fault(key, $"is {Quote.Value(text)}; expected {string.Join(" or ", known)}{near}");
         return absent;
     }
 
-    /// <summary>Reports the keys that are no settings.</summary>
+    /// <summary>Reports the keys that are not settings.</summary>
     public void Finish()
     {
-        foreach (YamlEntry entry in _entries.Values.Where(entry => !_asked.Contains(entry.Key)).OrderBy(entry => entry.Line))
+        foreach (var entry in _entries.Values.Where(entry => !_asked.Contains(entry.Key)).OrderBy(entry => entry.Line))
         {
             _faults.Add(entry.Line, PathOf(entry.Key), "is not a setting" + NearMiss.Hint(entry.Key, _asked));
         }
@@ -223,22 +239,24 @@ internal sealed class MapReader
     {
         if (!_entries.TryAdd(entry.Key, entry))
         {
-            string first = _entries[entry.Key].Line.ToString(CultureInfo.InvariantCulture);
+            var first = _entries[entry.Key].Line.ToString(CultureInfo.InvariantCulture);
             _faults.Add(entry.Line, PathOf(entry.Key), $"is given twice; it is on line {first} already.");
         }
     }
 
-    /// <summary>Lone surrogates count as unprintable: they do not survive the way into a path.</summary>
+    /// <summary>Lone surrogates count as unprintable: a path cannot hold them.</summary>
     private static bool IsPrintable(string text)
     {
-        for (int i = 0; i < text.Length;)
+        for (var i = 0; i < text.Length;)
         {
-            if (Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out int length) != OperationStatus.Done || Rune.IsControl(rune))
+            if (Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var length) != OperationStatus.Done || Rune.IsControl(rune))
             {
                 return false;
             }
+
             i += length;
         }
+
         return true;
     }
 }

@@ -27,5 +27,5 @@ internal sealed record YamlMap(int Line, IReadOnlyList<YamlEntry> Entries) : Yam
     public override string Kind => "a map";
 }
 
-/// <summary>One line of a map; <paramref name="Line"/> is the key's.</summary>
+/// <summary>One entry of a map; <paramref name="Line"/> is the line of its key.</summary>
 internal sealed record YamlEntry(int Line, string Key, YamlNode Value);

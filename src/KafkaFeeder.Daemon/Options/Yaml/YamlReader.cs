@@ -13,7 +13,7 @@ namespace KafkaFeeder.Daemon.Options.Yaml;
 /// </summary>
 internal sealed class YamlReader
 {
-    /// <summary>Ours need 5; what is deeper is a mistake or an attack.</summary>
+    /// <summary>Our files need 5; anything deeper is a mistake or an attack.</summary>
     public const int MaxDepth = 16;
 
     /// <summary>The parser's own messages are one sentence each.</summary>
@@ -38,14 +38,16 @@ internal sealed class YamlReader
             faults.Add(line, "", $"the file has the control character 0x{(int)found:x2}; is it damaged, or not a text file?");
             return null;
         }
+
         var reader = new YamlReader(text);
         try
         {
-            YamlNode? root = reader.ReadDocument();
+            var root = reader.ReadDocument();
             if (root is null)
             {
                 faults.Add(0, "", "the file is empty.");
             }
+
             return root;
         }
         catch (RefusedYamlException refused)
@@ -54,27 +56,28 @@ internal sealed class YamlReader
         }
         catch (YamlException broken)
         {
-            // A tab or a missing quotation mark is noticed some lines below the place that it began at.
-            long noticedLine = Math.Max(broken.End.Line, reader._scanner.CurrentPosition.Line);
-            string end = noticedLine > broken.Start.Line
+            // A tab or a missing quotation mark is noticed some lines below the line where it is.
+            var noticedLine = Math.Max(broken.End.Line, reader._scanner.CurrentPosition.Line);
+            var end = noticedLine > broken.Start.Line
                 ? string.Create(CultureInfo.InvariantCulture, $" (noticed on line {noticedLine})")
                 : "";
             faults.Add((int)broken.Start.Line, "", $"not valid YAML{end}: {Quote.Plain(broken.Message, MaxMessageShown)}");
         }
         catch (Exception unforeseen) when (unforeseen is ArgumentException or InvalidOperationException)
         {
-            // The scanner hands an escape such as \UFFFFFFFF to the framework without a look at it, and trips over
-            // a plain scalar that goes on with an alias on the next line. Found by feeding it random text.
-            faults.Add((int)reader._scanner.CurrentPosition.Line, "", "not valid YAML: the parser makes nothing of what stands here.");
+            // The scanner passes an escape such as \UFFFFFFFF to the framework unchecked, and fails on a plain scalar that
+            // continues with an alias on the next line. Found with random text.
+            faults.Add((int)reader._scanner.CurrentPosition.Line, "", "not valid YAML: the parser cannot read this line.");
         }
+
         return null;
     }
 
-    /// <summary>The scanner takes a NUL for the end of the file: what follows would be lost without a word.</summary>
+    /// <summary>The scanner takes a NUL for the end of the file: the rest would be lost silently.</summary>
     private static (int Line, char Found)? FindControlCharacter(string text)
     {
-        int line = 1;
-        foreach (char c in text)
+        var line = 1;
+        foreach (var c in text)
         {
             if (c == '\n')
             {
@@ -85,6 +88,7 @@ internal sealed class YamlReader
                 return (line, c);
             }
         }
+
         return null;
     }
 
@@ -95,12 +99,14 @@ internal sealed class YamlReader
         {
             return null;
         }
-        YamlNode root = ReadNode(Next());
+
+        var root = ReadNode(Next());
         Expect<DocumentEnd>();
         if (Next() is DocumentStart second)
         {
-            throw new RefusedYamlException(second, "a second document begins here; expected one document a file.");
+            throw new RefusedYamlException(second, "a second document begins here; expected one document per file.");
         }
+
         return root is YamlScalar { IsNull: true } ? null : root;
     }
 
@@ -110,14 +116,17 @@ internal sealed class YamlReader
         {
             throw new RefusedYamlException(start, "aliases (*name) are not supported; write the value out.");
         }
+
         if (start is NodeEvent { Anchor.IsEmpty: false })
         {
             throw new RefusedYamlException(start, "anchors (&name) are not supported; write the value out.");
         }
+
         if (start is NodeEvent { Tag.IsEmpty: false })
         {
             throw new RefusedYamlException(start, "tags (!name) are not supported; remove it.");
         }
+
         return start switch
         {
             Scalar scalar => new YamlScalar(LineOf(scalar), scalar.Value, scalar.Style == ScalarStyle.Plain),
@@ -131,10 +140,11 @@ internal sealed class YamlReader
     {
         Enter(start);
         var items = new List<YamlNode>();
-        for (ParsingEvent next = Next(); next is not SequenceEnd; next = Next())
+        for (var next = Next(); next is not SequenceEnd; next = Next())
         {
             items.Add(ReadNode(next));
         }
+
         _depth--;
         return new YamlSequence(LineOf(start), items);
     }
@@ -143,14 +153,16 @@ internal sealed class YamlReader
     {
         Enter(start);
         var entries = new List<YamlEntry>();
-        for (ParsingEvent next = Next(); next is not MappingEnd; next = Next())
+        for (var next = Next(); next is not MappingEnd; next = Next())
         {
             if (ReadNode(next) is not YamlScalar key)
             {
                 throw new RefusedYamlException(next, "a key must be a single word, not a list or a map.");
             }
+
             entries.Add(new YamlEntry(key.Line, key.Value, ReadNode(Next())));
         }
+
         _depth--;
         return new YamlMap(LineOf(start), entries);
     }
@@ -169,7 +181,7 @@ internal sealed class YamlReader
 
     private void Expect<T>() where T : ParsingEvent
     {
-        ParsingEvent found = Next();
+        var found = Next();
         if (found is not T)
         {
             throw new RefusedYamlException(found, $"expected {typeof(T).Name}, found {found.GetType().Name}.");
@@ -178,7 +190,7 @@ internal sealed class YamlReader
 
     private static int LineOf(ParsingEvent found) => (int)found.Start.Line;
 
-    /// <summary>Valid YAML that we do not take. It never leaves this file.</summary>
+    /// <summary>Valid YAML that is not supported. It is never thrown out of this file.</summary>
     private sealed class RefusedYamlException(ParsingEvent found, string message) : Exception(message)
     {
         public int Line { get; } = LineOf(found);
