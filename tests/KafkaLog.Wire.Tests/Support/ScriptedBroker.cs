@@ -27,6 +27,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
     /// <summary>What came, in order.</summary>
     public ConcurrentQueue<Request> Received { get; } = new();
 
+    /// <summary>Its port on 127.0.0.1.</summary>
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
     /// <summary>Connects to it.</summary>
     public async Task<Stream> ConnectAsync()
     {
