@@ -1,0 +1,198 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using KafkaLog.Wire.Security;
+using AuthenticationException = KafkaLog.Wire.Security.AuthenticationException;
+
+namespace KafkaLog.Wire.Connections;
+
+/// <summary>What all connections of a client have in common.</summary>
+public sealed record ConnectionOptions
+{
+    /// <summary>The name of this client in the brokers' logs and quotas.</summary>
+    public string ClientId { get; init; } = "kafkalog";
+
+    /// <summary>TLS; null: nothing is encrypted.</summary>
+    public TlsOptions? Tls { get; init; }
+
+    /// <summary>SASL; null: the broker does not ask who we are.</summary>
+    public SaslOptions? Sasl { get; init; }
+
+    /// <summary>How long it may take to connect to one address, with TLS and SASL.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long the response to a request may take.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Makes connections: every address of a name is tried, then TLS, then SASL. Thread-safe.</summary>
+internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider time)
+{
+    /// <summary>Connects.</summary>
+    /// <exception cref="ConnectionLostException">None of its addresses can be reached; the message names them.</exception>
+    /// <exception cref="AuthenticationException">One answers, and TLS or SASL fails: no other address is tried.</exception>
+    /// <exception cref="Protocol.ProtocolException">What answers is no Kafka broker.</exception>
+    public async Task<BrokerConnection> ConnectAsync(string host, int port, CancellationToken cancellation)
+    {
+        var failures = new List<string>();
+        Exception? last = null;
+        foreach (var address in await ResolveAsync(host, cancellation).ConfigureAwait(false))
+        {
+            try
+            {
+                return await ConnectAsync(host, new IPEndPoint(address, port), cancellation).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is SocketException or ConnectionLostException or TimeoutException)
+            {
+                last = e;
+                failures.Add($"{address}: {e.Message}");
+            }
+        }
+
+        throw new ConnectionLostException($"cannot connect to {host}:{port}: {string.Join("; ", failures)}", last);
+    }
+
+    private static async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
+    {
+        try
+        {
+            return await Dns.GetHostAddressesAsync(host, cancellation).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            throw new ConnectionLostException($"the name {host} cannot be resolved: {e.Message}", e);
+        }
+    }
+
+    private async Task<BrokerConnection> ConnectAsync(string host, IPEndPoint endpoint, CancellationToken cancellation)
+    {
+        using var limit = new CancellationTokenSource(options.ConnectTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        BrokerConnection? connection = null;
+        try
+        {
+            var stream = await OpenAsync(host, endpoint, either.Token).ConfigureAwait(false);
+            connection = await BrokerConnection.OpenAsync(
+                stream, $"{host}:{endpoint.Port}", options.ClientId, options.RequestTimeout, time, either.Token).ConfigureAwait(false);
+            if (options.Sasl is { } sasl)
+            {
+                await SaslExchange.RunAsync(connection, sasl).WaitAsync(either.Token).ConfigureAwait(false);
+            }
+
+            return connection;
+        }
+        catch (Exception e)
+        {
+            if (connection is not null)
+            {
+                await connection.DisposeAsync().ConfigureAwait(false);
+            }
+
+            if (e is OperationCanceledException && !cancellation.IsCancellationRequested)
+            {
+                throw new TimeoutException($"no answer within {options.ConnectTimeout.TotalSeconds} s", e);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<Stream> OpenAsync(string host, IPEndPoint endpoint, CancellationToken cancellation)
+    {
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            await socket.ConnectAsync(endpoint, cancellation).ConfigureAwait(false);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            return options.Tls is { } tls ? await EncryptAsync(stream, host, tls, cancellation).ConfigureAwait(false) : stream;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<Stream> EncryptAsync(Stream stream, string host, TlsOptions tls, CancellationToken cancellation)
+    {
+        string? problem = null;
+        var encrypted = new SslStream(stream, leaveInnerStreamOpen: false);
+        try
+        {
+            var settings = new SslClientAuthenticationOptions
+            {
+                TargetHost = host,
+                ClientCertificateContext = CertificateOf(tls),
+                RemoteCertificateValidationCallback = (_, _, chain, errors) => (problem = ProblemOf(tls, host, chain, errors)) is null,
+            };
+            if (tls.CaFile is { } file)
+            {
+                settings.CertificateChainPolicy = TrustOnly(file);
+            }
+
+            await encrypted.AuthenticateAsClientAsync(settings, cancellation).ConfigureAwait(false);
+            return encrypted;
+        }
+        catch (System.Security.Authentication.AuthenticationException e)
+        {
+            await encrypted.DisposeAsync().ConfigureAwait(false);
+            throw new AuthenticationException($"TLS with {host} failed: {problem ?? (e.InnerException ?? e).Message}", e);
+        }
+        catch (Exception e) when (e is CryptographicException or UnauthorizedAccessException or FileNotFoundException)
+        {
+            await encrypted.DisposeAsync().ConfigureAwait(false);
+            throw new AuthenticationException($"the files for TLS cannot be used: {e.Message}", e);
+        }
+        catch
+        {
+            await encrypted.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static X509ChainPolicy TrustOnly(string caFile)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        policy.CustomTrustStore.ImportFromPemFile(caFile);
+        return policy;
+    }
+
+    private static SslStreamCertificateContext? CertificateOf(TlsOptions tls)
+    {
+        if (tls.CertificateFile is not { } file)
+        {
+            return null;
+        }
+
+        using var own = tls.KeyPassword is { } password
+            ? X509Certificate2.CreateFromEncryptedPemFile(file, password, tls.KeyFile)
+            : X509Certificate2.CreateFromPemFile(file, tls.KeyFile);
+        var chain = new X509Certificate2Collection();
+        chain.ImportFromPemFile(file);
+        var usable = X509CertificateLoader.LoadPkcs12(own.Export(X509ContentType.Pkcs12), null); // a key in memory only is not usable everywhere
+        return SslStreamCertificateContext.Create(usable, chain, offline: true);
+    }
+
+    /// <summary>What is wrong with the broker's certificate; null: nothing.</summary>
+    private static string? ProblemOf(TlsOptions tls, string host, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (!tls.ChecksHostName)
+        {
+            errors &= ~SslPolicyErrors.RemoteCertificateNameMismatch;
+        }
+
+        return errors == SslPolicyErrors.None ? null
+            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the broker has no certificate"
+            : errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors)
+                ? "the broker's certificate is not trusted: "
+                    + string.Join("; ", chain?.ChainStatus.Select(s => s.StatusInformation.Trim().TrimEnd('.')) ?? [])
+            : $"the broker's certificate is not for {host}";
+    }
+}
