@@ -31,6 +31,20 @@ public sealed class LayerTests
     public void The_folders_of_the_daemon_use_only_the_listed_ones() =>
         NamespaceArrows.AssertAre(typeof(Feeder), "KafkaFeeder.Daemon", Layers);
 
+    [Fact]
+    public void No_line_of_code_has_more_than_140_columns()
+    {
+        var root = DocumentationTests.RepositoryRoot();
+        string[] folders = ["src", "tools", "tests", "samples", "bench"];
+        var files = folders.SelectMany(f => Directory.EnumerateFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories))
+            .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal))
+            .ToList();
+        Assert.NotEmpty(files);
+        Assert.Empty(files.SelectMany(f => File.ReadLines(f).Select((line, i) => (Line: line, Number: i + 1))
+            .Where(l => l.Line.EnumerateRunes().Count() > 140)
+            .Select(l => $"{Path.GetRelativePath(root, f)}:{l.Number}")));
+    }
+
     [Theory]
     [InlineData("a -> b\nb -> c\nc ->", null)]
     [InlineData("a -> b c\nb -> c\nc -> b", "b -> c -> b")]

@@ -83,7 +83,8 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         daemon.ConfigureFile(faults.ToString(), longName);
         daemon.Reload();
         await daemon.UntilAsync(
-            () => manager.Status.StartsWith("STATUS=stalled: the watcher, for ", StringComparison.Ordinal), "it says that the watcher is stalled");
+            () => manager.Status.StartsWith("STATUS=stalled: the watcher, for ", StringComparison.Ordinal),
+            "it says that the watcher is stalled");
         var fed = manager.Count("WATCHDOG=1");
         await Task.Delay(manager.Watchdog * 3, TimeProvider.System);
         Assert.Equal(fed, manager.Count("WATCHDOG=1"));

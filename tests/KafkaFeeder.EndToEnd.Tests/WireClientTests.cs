@@ -143,7 +143,8 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         Stream stream = client.GetStream();
         if (Environment.GetEnvironmentVariable("KAFKALOG_RECORD") is { } folder)
         {
-            stream = new RecordingStream(stream, Path.Combine(folder, $"{TestContext.Current.TestMethod!.MethodName}.{_connections.Count}.txt"));
+            var name = $"{TestContext.Current.TestMethod!.MethodName}.{_connections.Count}.txt";
+            stream = new RecordingStream(stream, Path.Combine(folder, name));
         }
 
         var connection = await BrokerConnection.OpenAsync(

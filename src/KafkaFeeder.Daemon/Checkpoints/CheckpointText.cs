@@ -212,8 +212,8 @@ internal static class CheckpointText
         if (version is < 1 or > VersionWithTransport)
         {
             throw new NewerCheckpointException(
-                $"a checkpoint is of version {version}, this program reads up to version {VersionWithTransport}: run the newer kafkafeeder, or move "
-                    + "the state away to ship everything again");
+                $"a checkpoint is of version {version}, this program reads up to version {VersionWithTransport}: run the newer "
+                    + "kafkafeeder, or move the state away to ship everything again");
         }
 
         var isFull = version == 1 || words[1] == "full";

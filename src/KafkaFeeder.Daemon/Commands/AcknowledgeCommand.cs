@@ -26,7 +26,8 @@ internal static class AcknowledgeCommand
         {
             if (FileFacts.IsThere(path))
             {
-                File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose(); // fails if this user may not write it
+                // Fails if this user may not write it.
+                File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
             }
 
             Show(new Ledger(path, TimeProvider.System, long.MaxValue).Acknowledge(component, User()), component);

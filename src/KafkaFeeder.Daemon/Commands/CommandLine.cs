@@ -91,8 +91,8 @@ internal static class CommandLine
 
         var reload = new Command(
             "reload",
-            "Make the running daemon read every kafkafeeder.yaml again now, as SIGHUP does, and report faults. Exit 0 if there are none, 1 if "
-                + "there are, 3 if no daemon answers. Changes of conf.yaml need a restart.");
+            "Make the running daemon read every kafkafeeder.yaml again now, as SIGHUP does, and report faults. Exit 0 if there are none, 1 "
+                + "if there are, 3 if no daemon answers. Changes of conf.yaml need a restart.");
         reload.SetAction(parsed => ReloadCommand.Execute(parsed.GetValue(configuration)!));
 
         root.Subcommands.Add(run);

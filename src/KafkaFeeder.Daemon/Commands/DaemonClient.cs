@@ -29,7 +29,9 @@ internal static class DaemonClient
         if (!File.Exists(socket))
         {
             answer = new(
-                socket, $"No daemon answers: there is no {socket}, or you may not use it. Run this as the daemon's user, or as root.", false);
+                socket,
+                $"No daemon answers: there is no {socket}, or you may not use it. Run this as the daemon's user, or as root.",
+                false);
             return false;
         }
 

@@ -56,7 +56,7 @@ internal static class Advice
                 yield return new(
                     true,
                     $"Failed: {error}",
-                    "Repair what it names: rights, a mount, a full or broken disk. It is tried again by itself; nothing is sent until then.");
+                    "Repair what it names: rights, a mount, a full or broken disk. It is retried; nothing is sent until then.");
                 break;
             case LogState.Retrying:
                 yield return new(
@@ -84,7 +84,7 @@ internal static class Advice
                 log,
                 log.Ledger.Unacknowledged.Rejected,
                 $"Quarantine: {Words.Count(log.RejectedRecords, "record", "records")} refused by the brokers for good",
-                "They are kept whole in checkpoint_dir/rejected. The reason is in ledger.jsonl; often it is max.message.bytes of the topic.");
+                "They are kept in checkpoint_dir/rejected. The reason is in ledger.jsonl; often it is max.message.bytes of the topic.");
         }
 
         if (log.DamagedBytes > 0)

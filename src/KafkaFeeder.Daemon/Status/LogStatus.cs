@@ -86,7 +86,8 @@ internal sealed class LogStatus(
 
     /// <summary>The current error; null: none.</summary>
     public string? Error => IsStale
-        ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are from then"
+        ? $"no progress for {Words.Age(time.GetElapsedTime(LookedAt))}: its files do not answer (a mount that hangs?); the numbers are "
+            + "from then"
         : _error;
 
     /// <summary>The last error, even if it is over, and when it was last reported; null: none in this run.</summary>

@@ -194,7 +194,9 @@ internal sealed class StatusServer(
             "/style.css" => Write(response, 200, "text/css; charset=utf-8", StatusPage.Style),
             "/healthz" => Health(response),
             "/readyz" =>
-                Write(response, status.IsReady ? 200 : 503, "text/plain", status.IsReady ? "ready\n" : "the first search for logs is not done\n"),
+                status.IsReady
+                    ? Write(response, 200, "text/plain", "ready\n")
+                    : Write(response, 503, "text/plain", "the first search for logs is not done\n"),
             "/metrics" => WriteAsync(response, "text/plain; version=0.0.4; charset=utf-8", MetricsText.Parts(status, status.Logs.All)),
             "/status.json" => Write(response, 200, "application/json", StatusJson.Of(status, status.Logs.All)),
             _ => Write(response, 404, "text/plain", "There are /, /healthz, /readyz, /metrics and /status.json.\n"),
@@ -206,7 +208,8 @@ internal sealed class StatusServer(
         var response = context.Response;
         if (commands.FirstOrDefault(c => context.Request.Path == DaemonCommand.PathOf(c.Name)) is not { } command)
         {
-            await Write(response, 404, "text/plain", "This daemon has no such command; it may be an older version.\n").ConfigureAwait(false);
+            await Write(response, 404, "text/plain", "This daemon has no such command; it may be an older version.\n")
+                .ConfigureAwait(false);
             return;
         }
 
@@ -244,7 +247,8 @@ internal sealed class StatusServer(
 
         var troubled =
             status.Logs.All.Where(l => l.NeedsAttention).ToList();
-        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(l => $"degraded: {l.Options.Component}: {l.State.ToString().ToLowerInvariant()}: "
+        var text = troubled.Count == 0 ? "ok\n" : string.Concat(troubled.Select(
+            l => $"degraded: {l.Options.Component}: {l.State.ToString().ToLowerInvariant()}: "
             + $"{(l.Error is { } error ? Quote.Plain(error, ConfigFault.MaxPathShown) : Incidents(l))}\n"));
         return Write(response, 200, "text/plain; charset=utf-8", stalled.Length == 0 ? text : stalled + (troubled.Count == 0 ? "" : text));
     }

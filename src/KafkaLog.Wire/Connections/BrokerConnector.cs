@@ -176,7 +176,9 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
             : X509Certificate2.CreateFromPemFile(file, tls.KeyFile);
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(file);
-        var usable = X509CertificateLoader.LoadPkcs12(own.Export(X509ContentType.Pkcs12), null); // a key in memory only is not usable everywhere
+
+        // TLS does not take a key that came from PEM on every system.
+        var usable = X509CertificateLoader.LoadPkcs12(own.Export(X509ContentType.Pkcs12), null);
         return SslStreamCertificateContext.Create(usable, chain, offline: true);
     }
 

@@ -91,7 +91,8 @@ internal sealed class WireWriter : IDisposable
     /// <summary>Writes a number into bytes that were written before.</summary>
     /// <param name="position">From the start of the buffer.</param>
     /// <param name="value">The number.</param>
-    public void SetInt32(int position, int value) => BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(0, Length).Slice(position, 4), value);
+    public void SetInt32(int position, int value) =>
+        BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(0, Length).Slice(position, 4), value);
 
     public void Dispose()
     {

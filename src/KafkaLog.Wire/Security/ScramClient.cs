@@ -47,7 +47,8 @@ internal sealed class ScramClient
         var challenge = Encoding.UTF8.GetString(serverFirst);
         var fields = challenge.Split(',');
         if (fields.Length < 3
-            || !TryField(fields[0], 'r', out var nonce) || !nonce.StartsWith(_nonce, StringComparison.Ordinal) || nonce.Length == _nonce.Length
+            || !TryField(fields[0], 'r', out var nonce)
+            || !nonce.StartsWith(_nonce, StringComparison.Ordinal) || nonce.Length == _nonce.Length
             || !TryField(fields[1], 's', out var saltText) || !TryBase64(saltText, out var salt)
             || !TryField(fields[2], 'i', out var iterationsText)
             || !int.TryParse(iterationsText, NumberStyles.None, CultureInfo.InvariantCulture, out var iterations)

@@ -15,7 +15,8 @@ public sealed class DuplicateWindowTests
 
     [Fact]
     public void A_segment_that_the_checkpoint_does_not_know_counts_from_its_start() =>
-        Assert.Equal(new DuplicateWindow(7, $", segment {Name("n")} offsets 0..6"), DuplicateWindow.Between(CheckpointOf(), Sent(("n", 7))));
+        Assert.Equal(
+            new DuplicateWindow(7, $", segment {Name("n")} offsets 0..6"), DuplicateWindow.Between(CheckpointOf(), Sent(("n", 7))));
 
     [Fact]
     public void A_segment_that_is_done_is_not_sent_again() =>

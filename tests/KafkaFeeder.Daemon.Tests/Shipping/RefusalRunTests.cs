@@ -54,7 +54,8 @@ public sealed class RefusalRunTests
         {
             Assert.Null(Add(1));
             _position = 0;
-            Assert.False(_run.AddAndJudge(SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn"), [Refused(0)], isAnyTaken: false, out _));
+            var first = SomeBatch.Of(0, 0, 1, "20261121_110000_3600_UTC-orders.szn");
+            Assert.False(_run.AddAndJudge(first, [Refused(0)], isAnyTaken: false, out _));
         }
     }
 

@@ -32,7 +32,8 @@ public sealed class CatTests : IDisposable
     {
         using (var writer = SomeSegment.Writer(_folder))
         {
-            writer.Append(new NewRecord(5, "k\"\n"u8, "příliš"u8) { Headers = [new RecordHeader("h", "x"), new RecordHeader("h", null)] });
+            RecordHeader[] headers = [new("h", "x"), new("h", null)];
+            writer.Append(new NewRecord(5, "k\"\n"u8, "příliš"u8) { Headers = headers });
             writer.Append(new NewRecord { Timestamp = 6, HasKey = false, HasValue = false });
             writer.Append(new NewRecord(7, new byte[] { (byte)'a', 0xFF }));
         }

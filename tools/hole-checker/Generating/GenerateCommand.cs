@@ -156,7 +156,8 @@ internal static class GenerateCommand
         }
 
         Console.Error.WriteLine(
-            $"hole-checker: {options.Count - written} of {options.Count} messages were not written{(outcome.IsDone ? "" : $": {outcome.Why}")}");
+            $"hole-checker: {options.Count - written} of {options.Count} messages were not written"
+                + (outcome.IsDone ? "" : $": {outcome.Why}"));
         return ExitCode.Bad;
     }
 

@@ -220,7 +220,8 @@ internal sealed class RecordPrinter(
     {
         output.Flush();
         ErrorOutput.Say(
-            $"{scan.Path}: waiting at position {scan.Position}: no whole batch in the {Quantity.Bytes(scan.WrittenEnd - scan.Position)} there"
+            $"{scan.Path}: waiting at position {scan.Position}: no whole batch in the {Quantity.Bytes(scan.WrittenEnd - scan.Position)} "
+                + "there"
                 + (isFinal ? ", and nothing more is written to the file: they are skipped when the next segment is there"
                     : $" yet, and its writer {(writer == WriterState.Alive ? "lives" : "may live")}"));
     }

@@ -51,8 +51,8 @@ internal sealed class Pipe(PatientWriter writer, int maxLineBytes, bool copies, 
         {
             _longLines.Add(
                 count =>
-                    $"{Quantity.Of(count, "line", "lines")} longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became several "
-                        + "records (--max-line).",
+                    $"{Quantity.Of(count, "line", "lines")} longer than {maxLineBytes} bytes, {_longLines.Count} in all: each became "
+                        + "several records (--max-line).",
                 lines.LongLines - longBefore);
         }
 

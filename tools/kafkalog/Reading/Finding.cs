@@ -13,7 +13,8 @@ internal sealed record Finding(
     long Position, long EndPosition, bool IsTornTail, string Reason, long? LastOffsetBefore, long? FirstOffsetBehind)
 {
     public override string ToString() =>
-        $"{(IsTornTail ? "torn tail" : "damage")} at bytes {Position}..{EndPosition - 1} ({Quantity.Bytes(EndPosition - Position)}): {Reason}; "
+        $"{(IsTornTail ? "torn tail" : "damage")} at bytes {Position}..{EndPosition - 1} ({Quantity.Bytes(EndPosition - Position)}): "
+        + $"{Reason}; "
         + $"{(LastOffsetBefore is { } before ? $"last offset before it {before}" : "no record before it")}, "
         + $"{(FirstOffsetBehind is { } after ? $"first offset after it {after}" : "no record after it")}";
 }

@@ -53,7 +53,8 @@ internal static class InspectionText
         }
 
         ErrorOutput.Say(
-            $"{created} does not have the last {Quantity.Bytes(inspection.UnfinishedBytes)} of {inspection.Path}: the writer has not finished them");
+            $"{created} does not have the last {Quantity.Bytes(inspection.UnfinishedBytes)} of {inspection.Path}: the writer has not "
+                + "finished them");
         return true;
     }
 

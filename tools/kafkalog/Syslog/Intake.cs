@@ -46,8 +46,8 @@ internal sealed class Intake : IDisposable
         {
             _longMessages.Add(
                 since =>
-                    $"{Quantity.Of(since, "message", "messages")} longer than {maxBytes} bytes, {_longMessages.Count} in all: each became several records "
-                        + "(--max-message).",
+                    $"{Quantity.Of(since, "message", "messages")} longer than {maxBytes} bytes, {_longMessages.Count} in all: each "
+                        + "became several records (--max-message).",
                 count);
         }
     }

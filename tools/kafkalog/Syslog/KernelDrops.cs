@@ -56,8 +56,8 @@ internal sealed class KernelDrops(IReadOnlyList<(string Name, Socket Socket)> so
             if (InodeOf(sockets[i].Socket) is { } inode && Count(inode) is { } drops && drops > _told[i])
             {
                 ErrorOutput.Say(
-                    $"the kernel dropped {Quantity.Of(drops - _told[i], "datagram", "datagrams")} of {sockets[i].Name}, {drops} in all: they came faster than they "
-                        + "were written. TCP and unix sockets wait instead.");
+                    $"the kernel dropped {Quantity.Of(drops - _told[i], "datagram", "datagrams")} of {sockets[i].Name}, "
+                        + $"{drops} in all: they came faster than they were written. TCP and unix sockets wait instead.");
                 _told[i] = drops;
             }
         }

@@ -100,7 +100,12 @@ internal sealed class AcknowledgementTracker
             var entry = first.Value;
             _settled = entry.Batch is { } batch
                 ? new AcknowledgedPosition(
-                    entry.EndPosition, 0, entry.NextOffset, batch.Stored.Position, batch.Stored.StoredCrc, WholeRecords + batch.Stored.RecordsCount)
+                    entry.EndPosition,
+                    0,
+                    entry.NextOffset,
+                    batch.Stored.Position,
+                    batch.Stored.StoredCrc,
+                    WholeRecords + batch.Stored.RecordsCount)
                 : new AcknowledgedPosition(entry.EndPosition, 0, entry.NextOffset, entry.Tail, 0, WholeRecords);
             _entries.RemoveFirst();
         }

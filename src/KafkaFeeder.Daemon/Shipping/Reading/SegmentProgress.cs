@@ -568,7 +568,9 @@ internal sealed class SegmentProgress : IDisposable
     public void Dispose() => Close();
 
     private void ReadHead() =>
-        Head ??= Reader is { } reader && !IsRewritten && Acknowledged.Position >= RecordBatchHeader.Bytes ? SegmentHead.Of(reader.File) : null;
+        Head ??= Reader is { } reader && !IsRewritten && Acknowledged.Position >= RecordBatchHeader.Bytes
+            ? SegmentHead.Of(reader.File)
+            : null;
 
     /// <summary>
     /// True if there is nothing after the last byte that was read. For a quiet log that is the usual case: then no buffer is taken for

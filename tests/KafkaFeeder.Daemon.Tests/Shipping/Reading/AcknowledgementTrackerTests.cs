@@ -58,7 +58,8 @@ public sealed class AcknowledgementTrackerTests
 
         Assert.Equal(Start, tracker.Acknowledged);
         tracker.Settle(first);
-        Assert.Equal(new AcknowledgedPosition(1010, 1, 102, 1000, first.Stored.StoredCrc, 102, second.Stored.StoredCrc), tracker.Acknowledged);
+        Assert.Equal(
+            new AcknowledgedPosition(1010, 1, 102, 1000, first.Stored.StoredCrc, 102, second.Stored.StoredCrc), tracker.Acknowledged);
     }
 
     [Fact]
@@ -167,7 +168,8 @@ public sealed class AcknowledgementTrackerTests
 
                     mark = batch is null
                         ? new AcknowledgedPosition(end, 0, nextOffset, null, 0, mark.Records)
-                        : new AcknowledgedPosition(end, 0, nextOffset, batch.Stored.Position, batch.Stored.StoredCrc, mark.Records + batch.Stored.RecordsCount);
+                        : new AcknowledgedPosition(
+                            end, 0, nextOffset, batch.Stored.Position, batch.Stored.StoredCrc, mark.Records + batch.Stored.RecordsCount);
                 }
 
                 return mark;
