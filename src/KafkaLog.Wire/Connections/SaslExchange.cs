@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
-using KafkaLog.Wire.Connections;
 using KafkaLog.Wire.Messages;
+using KafkaLog.Wire.Security;
 
-namespace KafkaLog.Wire.Security;
+namespace KafkaLog.Wire.Connections;
 
 /// <summary>Authenticates a connection (KIP-43, KIP-152).</summary>
 internal static class SaslExchange
