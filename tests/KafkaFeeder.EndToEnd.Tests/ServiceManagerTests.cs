@@ -83,7 +83,7 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         daemon.ConfigureFile(faults.ToString(), longName);
         daemon.Reload();
         await daemon.UntilAsync(
-            () => manager.Status.StartsWith("STATUS=stalled: the watcher, for ", StringComparison.Ordinal),
+            () => manager.Status.StartsWith("STATUS=stalled: the watcher, no progress for ", StringComparison.Ordinal),
             "it says that the watcher is stalled");
         var fed = manager.Count("WATCHDOG=1");
         await Task.Delay(manager.Watchdog * 3, TimeProvider.System);
@@ -96,7 +96,7 @@ public sealed class ServiceManagerTests(ModernClusterFixture fixture) : DaemonTe
         await daemon.UntilAsync(
             () => manager.Status.EndsWith($"{MoreThanAPipeHolds} faults in kafkafeeder.yaml files", StringComparison.Ordinal),
             "it says how it goes");
-        Assert.Contains("the watcher is stalled: ", daemon.Output, StringComparison.Ordinal);
+        Assert.Contains("Stalled: the watcher has made no progress for ", daemon.Output, StringComparison.Ordinal);
         Assert.Equal(0, await daemon.StopAsync());
     }
 

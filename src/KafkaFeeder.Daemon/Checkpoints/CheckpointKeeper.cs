@@ -1,4 +1,5 @@
 using KafkaFeeder.Daemon.Telemetry;
+using KafkaFeeder.Units;
 using KafkaLog.Format.Segments;
 using Microsoft.Extensions.Logging;
 
@@ -84,7 +85,7 @@ internal sealed class CheckpointKeeper : IDisposable
         FeederLog.Resumed(logger, component, PlaceOf(start), twice.Records, twice.Where);
         if (hasRebooted && start.Segments.Count > 0)
         {
-            FeederLog.Rebooted(logger, component, interval);
+            FeederLog.Rebooted(logger, component, DurationText.Format(interval));
         }
 
         return keeper;

@@ -21,13 +21,13 @@ internal static class CommandLine
 
         var root = new RootCommand(
             """
-            Ships rotating log files in Apache Kafka's format to Kafka, and loses nothing.
+            Ships rotating log files in Apache Kafka's format to Kafka. Its checkpoint moves only after the brokers have acknowledged.
 
             Without a command it runs the daemon: kafkafeeder -c conf.yaml
 
             Exit codes: 0 success; 1 a problem, described in the message; 2 invalid command line or conf.yaml; 3 status and reload:
-            no daemon answers; 4 drain: something is left to ship; 74 cannot write to standard output; 75 another daemon uses the state
-            directory.
+            no daemon answers; 4 drain: something is left to ship; 74 cannot write to standard output; 75 another daemon uses the
+            checkpoint_dir.
 
             Signals: SIGTERM and SIGINT wait for acknowledgements (up to shipper.drain_timeout), then stop; SIGHUP and SIGUSR1
             reload every kafkafeeder.yaml; SIGUSR2 writes the state of each log to the daemon's own log.
@@ -55,7 +55,8 @@ internal static class CommandLine
         var status = new Command(
             "status",
             "Show each log of the running daemon: state, lag, possible duplicates, what to do. Exit 0 if all is well, 1 if a log needs "
-                + "attention, 3 if no daemon answers (what the checkpoints say is then shown).");
+                + "attention, a kafkafeeder.yaml has a fault or nobody ships some segments, 3 if no daemon answers (what the checkpoints say is "
+                + "then shown).");
         status.Options.Add(json);
         status.SetAction(parsed => StatusCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(json)));
 
@@ -84,8 +85,8 @@ internal static class CommandLine
         var log = new Option<string?>("--log") { Description = "Only logs of this component.", HelpName = "COMPONENT" };
         var acknowledge = new Command(
             "acknowledge",
-            "Mark refused, damaged or lost data as seen. Until then, status, the status page and health report it as open. The ledger gets "
-            + "an entry; the daemon may be running or not.");
+            "Mark refused, damaged or lost data as seen. Until then status exits 1, and the status page and /healthz show it. The ledger "
+            + "gets an entry; the daemon may be running or not.");
         acknowledge.Options.Add(log);
         acknowledge.SetAction(parsed => AcknowledgeCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(log)));
 

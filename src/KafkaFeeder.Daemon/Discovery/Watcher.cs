@@ -128,7 +128,7 @@ internal sealed class Watcher(
 
         if (news.Count > MaxLines)
         {
-            FeederLog.MoreFaults(logger, news.Count - MaxLines);
+            FeederLog.MoreFaults(logger, Words.Count(news.Count - MaxLines, "fault", "faults"));
         }
 
         _logged = now;

@@ -11,6 +11,7 @@ using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Systemd;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport.Client;
+using KafkaFeeder.Units;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -96,7 +97,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         _supervisor.Stopping(_options.Shipper.StopLimit);
-        FeederLog.Stopping(_logger, _options.Shipper.DrainTimeout);
+        FeederLog.Stopping(_logger, DurationText.Format(_options.Shipper.DrainTimeout));
         if (_options.Shipper.DrainOnStop)
         {
             await DrainAsync().ConfigureAwait(false);

@@ -44,7 +44,7 @@ internal sealed class SegmentCleaner(
         _lastTimestamp = time.GetTimestamp();
         if (jump.Duration() > MaxClockJump)
         {
-            FeederLog.CleaningPaused(logger, jump);
+            FeederLog.CleaningPaused(logger, Words.Age(jump.Duration()));
             return;
         }
 
@@ -214,7 +214,7 @@ internal sealed class SegmentCleaner(
         }
 
         log.OnCleaned();
-        FeederLog.Cleaned(logger, path, age);
+        FeederLog.Cleaned(logger, path, Words.Age(age));
     }
 
     private static SegmentStat StatOf(FileFacts facts) => new(facts.Id.Device, facts.Id.Inode, facts.Bytes, facts.Modified);

@@ -8,6 +8,7 @@ using KafkaFeeder.Daemon.Shipping.Reading;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Telemetry;
 using KafkaFeeder.Daemon.Transport;
+using KafkaFeeder.Units;
 using KafkaLog.Format;
 using Microsoft.Extensions.Logging;
 
@@ -498,7 +499,7 @@ internal sealed class Shipper : IDisposable
         var wait = _state.NotAcknowledged(kind, error, hasProgressed);
         if (_logged.TryTake())
         {
-            FeederLog.NotAcknowledged(_logger, Log.Component, kind.ToString(), wait, error);
+            FeederLog.NotAcknowledged(_logger, Log.Component, kind.InWords(), DurationText.Format(wait), error);
         }
     }
 

@@ -128,7 +128,8 @@ internal sealed class ShipperManager(
             _isMemoryLogged = true;
             var limit = SizeText.Format(options.Shipper.MemoryLimitBytes);
             var enough = SizeText.Format((needed + MiB - 1) / MiB * MiB); // in a form that is valid for the setting
-            logLines.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, count, segments, enough));
+            var (logs, held) = (Words.Count(count, "log", "logs"), Words.Count(segments, "segment", "segments"));
+            logLines.Add(() => FeederLog.MemoryLimitTooSmall(logger, limit, logs, held, enough));
         }
     }
 

@@ -49,8 +49,9 @@ internal static class Advice
                 yield return new(
                     true,
                     $"Held: {error}",
-                    "Repair the topic, the rights or the credentials at the brokers. It is tried again every 15 s, and continues by itself "
-                        + "after the repair; nothing is lost meanwhile.");
+                    "Repair what the reason names: the topic, rights or credentials at the brokers; a refused record (on_reject: hold); a "
+                        + "full quarantine (move files away, or raise quarantine.max_*). It is retried, and continues after the repair; "
+                        + "nothing is lost meanwhile.");
                 break;
             case LogState.Failed:
                 yield return new(

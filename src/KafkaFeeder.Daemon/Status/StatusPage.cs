@@ -109,7 +109,7 @@ internal static class StatusPage
 
         if (status.Faults.Count > 0)
         {
-            html.Add($"<h2 class=\"bad\">Errors in the logs' configuration</h2>\n<p>Until these are corrected, the last good settings "
+            html.Add($"<h2 class=\"bad\">Faults in kafkafeeder.yaml files</h2>\n<p>Until these are corrected, the last good settings "
                 + $"apply. A log that never had any is not shipped.</p>\n<ul>\n");
             foreach (var fault in status.Faults.Take(MaxFaults))
             {
@@ -131,8 +131,8 @@ internal static class StatusPage
             return;
         }
 
-        html.Add($"<h2 class=\"bad\">Unclaimed segments, which are not shipped</h2>\n<p>Correct the component's name in a "
-            + $"kafkafeeder.yaml, add an entry, or move them away.</p>\n<ul>\n");
+        html.Add($"<h2 class=\"bad\">Segments that are not shipped</h2>\n<p>Add an entry to a kafkafeeder.yaml, or correct its "
+            + $"name; bring back directories that are gone; or move the files away.</p>\n<ul>\n");
         foreach (var segments in status.Unclaimed.Take(MaxFaults))
         {
             html.Add($"<li class=\"bad\">{segments.ToString()}</li>\n");

@@ -25,7 +25,7 @@ internal static class StatusSentence
         var text = new StringBuilder();
         foreach (var loop in late.Take(MaxNamed))
         {
-            text.Append(CultureInfo.InvariantCulture, $"stalled: {loop.Name}, for {Words.Age(loop.By)}; ");
+            text.Append(CultureInfo.InvariantCulture, $"stalled: {loop.Name}, no progress for {Words.Age(loop.By)}; ");
         }
 
         text.Append(
@@ -41,7 +41,7 @@ internal static class StatusSentence
 
         if (troubled.Count > MaxNamed)
         {
-            text.Append(CultureInfo.InvariantCulture, $"; {troubled.Count - MaxNamed} more in trouble");
+            text.Append(CultureInfo.InvariantCulture, $"; {troubled.Count - MaxNamed} more need attention");
         }
 
         if (faults > 0)

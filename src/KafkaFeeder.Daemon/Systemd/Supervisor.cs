@@ -163,7 +163,8 @@ internal sealed class Supervisor : IDisposable
     {
         if (late.Count > 0 && !_isLate)
         {
-            FeederLog.LoopStalled(_logger, late[0].Name, late[0].By, late.Count - 1);
+            var others = late.Count == 1 ? "" : $"; so have {Words.Count(late.Count - 1, "other part", "other parts")}";
+            FeederLog.LoopStalled(_logger, late[0].Name, Words.Age(late[0].By), others);
         }
         else if (late.Count == 0 && _isLate)
         {

@@ -13,7 +13,7 @@ internal static partial class FeederLog
     public static partial void Started(ILogger logger, string version, string configuration, string client);
 
     [LoggerMessage(102, LogLevel.Information, "Stopping: reading stops, waiting up to {Timeout} for acknowledgements")]
-    public static partial void Stopping(ILogger logger, TimeSpan timeout);
+    public static partial void Stopping(ILogger logger, string timeout);
 
     [LoggerMessage(103, LogLevel.Information, "Stopped. Logs: {Logs}; bytes left to ship: {LagBytes}{Missing}{Unknown}")]
     public static partial void Stopped(ILogger logger, int logs, long lagBytes, string missing, string unknown);
@@ -21,8 +21,8 @@ internal static partial class FeederLog
     [LoggerMessage(
         104,
         LogLevel.Information,
-        "State of {Component} in {Directory}: {State}, {Position}, lag {Lag}, {InFlightBytes} bytes in flight, shipped "
-            + "{ShippedRecords} records, possible duplicates {PossibleDuplicates}, rejected {RejectedRecords}; {Error}")]
+        "State of {Component} in {Directory}: {State}, next at {Position}, lag {Lag}, in flight {InFlight}, shipped records "
+            + "{ShippedRecords}, possible duplicates {PossibleDuplicates}, refused records {RefusedRecords}; {Error}")]
     public static partial void State(
         ILogger logger,
         string component,
@@ -30,25 +30,25 @@ internal static partial class FeederLog
         string state,
         string position,
         string lag,
-        long inFlightBytes,
+        string inFlight,
         long shippedRecords,
         long possibleDuplicates,
-        long rejectedRecords,
+        long refusedRecords,
         string error);
 
     [LoggerMessage(105, LogLevel.Error, "{Loop} failed; retrying: {Error}")]
     public static partial void LoopFailed(ILogger logger, string loop, string error);
 
-    [LoggerMessage(106, LogLevel.Error, "{Loop} is stalled: no progress for {Late}; {Others} other loops are stalled too")]
-    public static partial void LoopStalled(ILogger logger, string loop, TimeSpan late, int others);
+    [LoggerMessage(106, LogLevel.Error, "Stalled: {Part} has made no progress for {Late}{Others}")]
+    public static partial void LoopStalled(ILogger logger, string part, string late, string others);
 
-    [LoggerMessage(107, LogLevel.Information, "All loops are making progress again")]
+    [LoggerMessage(107, LogLevel.Information, "All parts of the daemon are making progress again")]
     public static partial void LoopsRecovered(ILogger logger);
 
     [LoggerMessage(108, LogLevel.Warning, "Cannot notify the service manager at NOTIFY_SOCKET: {Problem}")]
     public static partial void NotNotified(ILogger logger, string problem);
 
-    [LoggerMessage(201, LogLevel.Error, "Configuration error: {Fault}")]
+    [LoggerMessage(201, LogLevel.Error, "Configuration fault: {Fault}")]
     public static partial void ConfigurationFault(ILogger logger, string fault);
 
     [LoggerMessage(202, LogLevel.Warning, "Configuration warning: {Fault}")]
@@ -64,15 +64,14 @@ internal static partial class FeederLog
         205, LogLevel.Information, "Log {Component} in {Directory} is no longer configured; shipping stopped, checkpoint kept")]
     public static partial void LogRemoved(ILogger logger, string component, string directory);
 
-    [LoggerMessage(206, LogLevel.Information, "Reloading the configuration on {Signal}")]
+    [LoggerMessage(206, LogLevel.Information, "Reading every kafkafeeder.yaml again, on {Signal}; changes of conf.yaml need a restart")]
     public static partial void Reloading(ILogger logger, string signal);
 
     [LoggerMessage(
         207,
         LogLevel.Warning,
-        "shipper.memory_limit is {Limit}, and {Logs} logs with {Segments} segments need {Needed}: the process will use more than the "
-            + "limit")]
-    public static partial void MemoryLimitTooSmall(ILogger logger, string limit, int logs, long segments, string needed);
+        "shipper.memory_limit is {Limit}, and {Logs} with {Segments} need {Needed}: the process will use more than the limit")]
+    public static partial void MemoryLimitTooSmall(ILogger logger, string limit, string logs, string segments, string needed);
 
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
     public static partial void Resumed(ILogger logger, string component, string position, long records, string where);
@@ -80,9 +79,9 @@ internal static partial class FeederLog
     [LoggerMessage(
         302,
         LogLevel.Warning,
-        "{Component}: the machine was restarted since the last run, so there may be more duplicates than the journal says: at most what "
-            + "was sent in the {Interval} before")]
-    public static partial void Rebooted(ILogger logger, string component, TimeSpan interval);
+        "{Component}: the machine was restarted since the last run, so the journal may miss the last sends: what was sent in the "
+            + "{Interval} before the restart may be in the topic twice without being counted")]
+    public static partial void Rebooted(ILogger logger, string component, string interval);
 
     [LoggerMessage(303, LogLevel.Error, "Checkpoint unreadable: {Problem}")]
     public static partial void CheckpointUnreadable(ILogger logger, string problem);
@@ -103,8 +102,7 @@ internal static partial class FeederLog
         308,
         LogLevel.Warning,
         "{Component}: cannot tell whether the writer of {Segment} is still running (a file system without locks between hosts, or a writer "
-            + "that takes no lock): the segment counts as finished at {FinalAt} unless it grows. The same goes for each such segment of "
-            + "this log")]
+            + "that takes no lock): the last, incomplete batch is waited for until {FinalAt}. Logged once for this log")]
     public static partial void WriterUnknown(ILogger logger, string component, string segment, DateTimeOffset finalAt);
 
     [LoggerMessage(
@@ -125,8 +123,8 @@ internal static partial class FeederLog
     public static partial void ProducerMade(ILogger logger, string description);
 
     [LoggerMessage(
-        402, LogLevel.Error, "The producer for {Group} failed for good and is replaced: {Error}; idempotent from now on: {IsIdempotent}")]
-    public static partial void ProducerBroken(ILogger logger, string group, string error, bool isIdempotent);
+        402, LogLevel.Error, "The producer for {Group} failed for good and is replaced by {Kind} one: {Error}")]
+    public static partial void ProducerBroken(ILogger logger, string group, string kind, string error);
 
     [LoggerMessage(403, LogLevel.Warning, "Brokers of {Group}: {Kind}: {Error}")]
     public static partial void BrokerTrouble(ILogger logger, string group, string kind, string error);
@@ -134,22 +132,23 @@ internal static partial class FeederLog
     [LoggerMessage(404, LogLevel.Debug, "librdkafka for {Group}: {Facility}: {Message}")]
     public static partial void ClientLibrary(ILogger logger, string group, string facility, string message);
 
+    [LoggerMessage(405, LogLevel.Warning, "{Component}: not acknowledged, {Kind}; next try in {Wait}: {Error}")]
+    public static partial void NotAcknowledged(ILogger logger, string component, string kind, string wait, string error);
+
     [LoggerMessage(406, LogLevel.Information, "Brokers of {Group}: records are acknowledged again after {Duration}")]
     public static partial void BrokersAnswer(ILogger logger, string group, string duration);
 
     [LoggerMessage(
         407,
         LogLevel.Warning,
-        "{Topic}: requests of {BatchBytes} bytes are refused as too large; smaller ones are sent (max.message.bytes of the topic?)")]
-    public static partial void SmallerRequests(ILogger logger, string topic, int batchBytes);
+        "{Topic}: requests of {Size} are refused as too large, so smaller ones are sent; max.message.bytes of the topic sets the limit")]
+    public static partial void SmallerRequests(ILogger logger, string topic, string size);
 
-    [LoggerMessage(405, LogLevel.Warning, "{Component}: {Kind}; retrying in {Wait}: {Error}")]
-    public static partial void NotAcknowledged(ILogger logger, string component, string kind, TimeSpan wait, string error);
+    [LoggerMessage(450, LogLevel.Error, "{Count} more in the configuration are not logged; kafkafeeder status shows more of them")]
+    public static partial void MoreFaults(ILogger logger, string count);
 
-    [LoggerMessage(450, LogLevel.Error, "{Count} more configuration errors are not logged; kafkafeeder status shows more of them")]
-    public static partial void MoreFaults(ILogger logger, int count);
-
-    [LoggerMessage(451, LogLevel.Warning, "{Segments}: they are not shipped. Name the component in a kafkafeeder.yaml, or move them away")]
+    [LoggerMessage(
+        451, LogLevel.Warning, "{Segments}. They are not shipped until a kafkafeeder.yaml names the component and the files are there")]
     public static partial void Unclaimed(ILogger logger, string segments);
 
     [LoggerMessage(452, LogLevel.Warning, "{Segment} {What}")]
@@ -169,14 +168,15 @@ internal static partial class FeederLog
     [LoggerMessage(
         501,
         LogLevel.Warning,
-        "{Segment}: torn tail, positions {Position} to {EndPosition}: an incomplete batch, because its writer died or the file was cut; "
-            + "skipped until the rest is written")]
+        "{Segment}: torn tail, positions {Position} to {EndPosition} (exclusive): an incomplete batch, because its writer died or the "
+            + "file was cut; skipped until the rest is written")]
     public static partial void TornTail(ILogger logger, string segment, long position, long endPosition);
 
-    [LoggerMessage(502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition}: {Reason}; {Copied}; skipped")]
+    [LoggerMessage(
+        502, LogLevel.Error, "{Segment}: damaged, positions {Position} to {EndPosition} (exclusive): {Reason}; {Copied}; skipped")]
     public static partial void Damage(ILogger logger, string segment, long position, long endPosition, string reason, string copied);
 
-    [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition}: {Reason}")]
+    [LoggerMessage(503, LogLevel.Critical, "{Segment}: LOST, positions {Position} to {EndPosition} (exclusive): {Reason}")]
     public static partial void Lost(ILogger logger, string segment, long position, long endPosition, string reason);
 
     [LoggerMessage(
@@ -188,22 +188,21 @@ internal static partial class FeederLog
     [LoggerMessage(
         505,
         LogLevel.Error,
-        "{Component} in {Directory}: {Count} more records were refused by the brokers for good; they are in quarantine, and each is in "
-            + "ledger.jsonl")]
-    public static partial void RejectedMore(ILogger logger, string component, string directory, long count);
+        "{Component} in {Directory}: {Count} refused by the brokers for good: in quarantine, and each in ledger.jsonl")]
+    public static partial void RejectedMore(ILogger logger, string component, string directory, string count);
 
     [LoggerMessage(506, LogLevel.Error, "Quarantine is full: {Reason}")]
     public static partial void QuarantineFull(ILogger logger, string reason);
 
-    [LoggerMessage(507, LogLevel.Information, "Quarantine has room again: {Bytes} of {LimitBytes} bytes are used")]
-    public static partial void QuarantineHasRoom(ILogger logger, long bytes, long limitBytes);
+    [LoggerMessage(507, LogLevel.Information, "Quarantine has room again: {Used} of {Limit} are used")]
+    public static partial void QuarantineHasRoom(ILogger logger, string used, string limit);
 
     [LoggerMessage(601, LogLevel.Information, "Deleted {Segment}: shipped, and last written {Age} ago")]
-    public static partial void Cleaned(ILogger logger, string segment, TimeSpan age);
+    public static partial void Cleaned(ILogger logger, string segment, string age);
 
     [LoggerMessage(602, LogLevel.Error, "Cannot delete {Segment}: {Error}")]
     public static partial void NotCleaned(ILogger logger, string segment, string error);
 
     [LoggerMessage(603, LogLevel.Warning, "The clock jumped by {Jump}: nothing is deleted in this round")]
-    public static partial void CleaningPaused(ILogger logger, TimeSpan jump);
+    public static partial void CleaningPaused(ILogger logger, string jump);
 }

@@ -62,3 +62,18 @@ internal enum RejectionKind
     /// <summary>Its timestamp: it may be accepted later.</summary>
     Timestamp,
 }
+
+/// <summary>Outcomes in words.</summary>
+internal static class OutcomeWords
+{
+    /// <summary>For logs.</summary>
+    public static string InWords(this OutcomeKind kind) => kind switch
+    {
+        OutcomeKind.Retriable => "a transient fault",
+        OutcomeKind.Held => "held until somebody repairs it",
+        OutcomeKind.Rejected => "refused",
+        OutcomeKind.Fatal => "the producer is being replaced",
+        OutcomeKind.Unknown => "the answer is unknown",
+        _ => "acknowledged",
+    };
+}

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using KafkaLog.Format;
 using KafkaLog.Format.Checksums;
 using KafkaLog.Wire.Protocol;
 
@@ -20,6 +21,7 @@ namespace KafkaLog.Wire.Batches;
 internal readonly record struct BatchStamp(long ProducerId, short ProducerEpoch, int BaseSequence)
 {
     private const int HeaderBytes = 61;
+    private const int LengthPosition = 8;
     private const int LeaderEpochPosition = 12;
     private const int MagicPosition = 16;
     private const int CrcPosition = 17;
@@ -31,11 +33,18 @@ internal readonly record struct BatchStamp(long ProducerId, short ProducerEpoch,
 
     /// <summary>Writes the batch as BYTES.</summary>
     /// <exception cref="ArgumentException">It is no whole batch of magic 2.</exception>
+    /// <exception cref="CorruptBatchException">It is not what it was when its CRC was written: a new CRC would hide that.</exception>
     public void WriteTo(WireWriter writer, ReadOnlySpan<byte> stored)
     {
-        if (stored.Length < HeaderBytes || stored[MagicPosition] != 2)
+        if (stored.Length < HeaderBytes || stored[MagicPosition] != 2
+            || BinaryPrimitives.ReadInt32BigEndian(stored[LengthPosition..]) != stored.Length - LengthPosition - 4)
         {
             throw new ArgumentException("only whole batches of magic 2 can be sent as they are stored");
+        }
+
+        if (Crc32C.Compute(stored[AttributesPosition..]) != BinaryPrimitives.ReadUInt32BigEndian(stored[CrcPosition..]))
+        {
+            throw new CorruptBatchException("the CRC-32C of a batch does not match: it was changed after it was read");
         }
 
         Span<byte> header = stackalloc byte[HeaderBytes];

@@ -17,6 +17,7 @@ internal sealed class BrokerLink : IAsyncDisposable
     private volatile BrokerConnection? _connection;
     private readonly Lock _lock = new(); // for what follows
     private Failure? _failure;
+    private bool _isDisposed;
 
     public BrokerLink(string host, int port, BrokerConnector connector, TimeProvider time, Func<double> random)
     {
@@ -79,6 +80,11 @@ internal sealed class BrokerLink : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
+
         await _disposed.CancelAsync().ConfigureAwait(false);
         await _connecting.WaitAsync().ConfigureAwait(false); // no connection is made after this
         if (_connection is { } connection)

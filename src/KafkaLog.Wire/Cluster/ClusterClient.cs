@@ -120,6 +120,11 @@ internal sealed class ClusterClient : IAsyncDisposable
     {
         var metadata = await SendToAnyAsync<MetadataRequest, MetadataResponse>(new MetadataRequest(topics), cancellation)
             .ConfigureAwait(false);
+        if (metadata.Brokers.Count == 0)
+        {
+            throw new ConnectionLostException("a broker knows of no broker yet: it is just starting");
+        }
+
         var gone = new List<BrokerLink>();
         lock (_lock)
         {

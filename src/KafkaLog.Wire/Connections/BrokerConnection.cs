@@ -23,15 +23,17 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private readonly TimeSpan _requestTimeout;
     private readonly TimeProvider _time;
     private readonly PipeReader _reader;
-    private readonly WireWriter _writer = new();
-    private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly Lock _lock = new();
     private readonly Queue<PendingResponse> _pending = new();
+    private readonly Queue<WireWriter> _toWrite = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _reading;
     private ApiVersionsResponse _versions = new(KafkaError.None, new Dictionary<ApiKey, (short, short)>());
     private Exception? _failure;
-    private int _nextCorrelationId;
+    private int _lastCorrelationId = -1;
+    private bool _isWriting;
+    private long _answeredAt;
+    private TaskCompletionSource? _idle;
 
     private BrokerConnection(Stream stream, string address, string clientId, TimeSpan requestTimeout, TimeProvider time)
     {
@@ -104,7 +106,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     public short? VersionOf<TRequest, TResponse>()
         where TRequest : IRequest<TResponse> => _versions.VersionOf(TRequest.Api);
 
-    /// <summary>Sends a request. Its bytes are copied before this returns.</summary>
+    /// <summary>Sends a request, after those that were sent before. Its bytes are copied before this returns.</summary>
     /// <returns>The response.</returns>
     /// <exception cref="ConnectionLostException">There will be no response: what the broker did is not known.</exception>
     /// <exception cref="ProtocolException">The response cannot be read, or the broker does not have this request.</exception>
@@ -117,22 +119,19 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         Fail(new ConnectionLostException($"the connection to {_address} was closed"));
         await _reading.ConfigureAwait(false);
-        await _writing.WaitAsync().ConfigureAwait(false);
-        _writer.Dispose();
-        _writing.Release();
+        await WhenNotWriting().ConfigureAwait(false);
     }
 
-    private async Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request, short version)
+    /// <summary>The request is written into a buffer of its own before anything is waited for: the caller may reuse its memory.</summary>
+    private Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request, short version)
         where TRequest : IRequest<TResponse>
     {
-        await _writing.WaitAsync().ConfigureAwait(false);
-        PendingResponse<TRequest, TResponse> pending;
+        var writer = new WireWriter();
         try
         {
-            var id = _nextCorrelationId++;
-            _writer.Clear();
-            RequestHeader.Write<TRequest, TResponse>(_writer, request, version, id, _clientId);
-            pending = new PendingResponse<TRequest, TResponse>(id, version, _time.GetTimestamp());
+            var id = Interlocked.Increment(ref _lastCorrelationId);
+            RequestHeader.Write<TRequest, TResponse>(writer, request, version, id, _clientId);
+            var pending = new PendingResponse<TRequest, TResponse>(id, version, _time.GetTimestamp());
             lock (_lock)
             {
                 if (_failure is not null)
@@ -141,28 +140,69 @@ internal sealed class BrokerConnection : IAsyncDisposable
                 }
 
                 _pending.Enqueue(pending); // before it is written: the response may be faster than this thread
+                _toWrite.Enqueue(writer); // in the same order
             }
 
-            await WriteAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            _writing.Release();
-        }
-
-        return await pending.Response.ConfigureAwait(false);
-    }
-
-    /// <summary>A request of which a part was written cannot be taken back: the connection ends with it.</summary>
-    private async Task WriteAsync()
-    {
-        try
-        {
-            await _stream.WriteAsync(_writer.Written, _ended.Token).ConfigureAwait(false);
+            WriteQueued();
+            return pending.Response;
         }
         catch (Exception e)
         {
-            Fail(e);
+            writer.Dispose();
+            return Task.FromException<TResponse>(e);
+        }
+    }
+
+    /// <summary>Begins to write what is queued, unless somebody does.</summary>
+    private void WriteQueued()
+    {
+        lock (_lock)
+        {
+            if (_isWriting)
+            {
+                return;
+            }
+
+            _isWriting = true;
+        }
+
+        _ = WriteAsync();
+    }
+
+    /// <summary>Never throws. A request of which a part was written cannot be taken back: the connection ends with it.</summary>
+    private async Task WriteAsync()
+    {
+        while (true)
+        {
+            WireWriter? next;
+            lock (_lock)
+            {
+                if (!_toWrite.TryDequeue(out next))
+                {
+                    _isWriting = false;
+                    _idle?.TrySetResult();
+                    return;
+                }
+            }
+
+            try
+            {
+                await _stream.WriteAsync(next.Written, _ended.Token).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                Fail(e); // what is queued fails too: its writes throw at once
+            }
+
+            next.Dispose();
+        }
+    }
+
+    private Task WhenNotWriting()
+    {
+        lock (_lock)
+        {
+            return _isWriting ? (_idle ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task : Task.CompletedTask;
         }
     }
 
@@ -195,31 +235,43 @@ internal sealed class BrokerConnection : IAsyncDisposable
         await _stream.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Waits for bytes, no longer than the oldest request may take.</summary>
+    /// <summary>Waits for bytes, no longer than the oldest request may take. A read in progress is never abandoned: it writes into a
+    /// buffer of the reader.</summary>
     private async Task<ReadResult> ReadSomeAsync()
     {
         var reading = _reader.ReadAsync(_ended.Token).AsTask();
         while (!reading.IsCompleted)
         {
-            using var stop = new CancellationTokenSource();
-            var wait = TimeLeft();
-            var isDone = await Task.WhenAny(reading, Task.Delay(wait, _time, stop.Token)).ConfigureAwait(false) == reading;
-            await stop.CancelAsync().ConfigureAwait(false);
-            if (!isDone && TimeLeft() <= TimeSpan.Zero)
+            var left = TimeLeft();
+            if (left <= TimeSpan.Zero)
             {
-                throw new TimeoutException($"no response within {_requestTimeout.TotalSeconds} s");
+                Fail(new TimeoutException($"no response within {_requestTimeout.TotalSeconds} s")); // ends the read
+                break;
             }
+
+            using var stop = new CancellationTokenSource();
+            await Task.WhenAny(reading, Task.Delay(WholeMilliseconds(left), _time, stop.Token)).ConfigureAwait(false);
+            stop.Cancel();
         }
 
         return await reading.ConfigureAwait(false);
     }
 
-    /// <summary>How long the oldest request may take yet.</summary>
+    /// <summary>Rounded up: a timer counts whole milliseconds, and takes -1 for ever.</summary>
+    private static TimeSpan WholeMilliseconds(TimeSpan time) =>
+        TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(time.TotalMilliseconds)));
+
+    /// <summary>
+    /// How long the oldest request may take yet. A broker works through the requests of a connection one by one, so its time begins
+    /// when the one before it was answered.
+    /// </summary>
     private TimeSpan TimeLeft()
     {
         lock (_lock)
         {
-            return _pending.TryPeek(out var oldest) ? _requestTimeout - _time.GetElapsedTime(oldest.SentAt) : _requestTimeout;
+            return _pending.TryPeek(out var oldest)
+                ? _requestTimeout - _time.GetElapsedTime(Math.Max(oldest.SentAt, _answeredAt))
+                : _requestTimeout;
         }
     }
 
@@ -258,6 +310,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
             {
                 throw new ProtocolException("a response came to no request");
             }
+
+            _answeredAt = _time.GetTimestamp();
         }
 
         if (response.IsSingleSegment)
@@ -293,11 +347,12 @@ internal sealed class BrokerConnection : IAsyncDisposable
             _pending.Clear();
         }
 
-        _ended.Cancel();
         foreach (var pending in left)
         {
             pending.Fail(Lost(reason));
         }
+
+        _ended.Cancel();
     }
 
     private Exception Lost(Exception reason) => reason is ProtocolException or ConnectionLostException

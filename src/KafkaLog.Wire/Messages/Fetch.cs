@@ -47,7 +47,7 @@ internal readonly record struct FetchRequest(string Topic, int Partition, long O
             }
         }
 
-        return partition ?? throw new ProtocolException("malformed response: it has no partition");
+        return partition ?? new FetchResponse(throttle, -1, KafkaError.ThrottlingQuotaExceeded, -1, []); // a quota is used up: ask again
     }
 
     private static FetchResponse ReadPartition(ref WireReader reader, int throttle)
@@ -69,7 +69,7 @@ internal readonly record struct FetchRequest(string Topic, int Partition, long O
 /// <summary>Batches of a partition.</summary>
 /// <param name="ThrottleMs">How long the broker asks to wait, ms.</param>
 /// <param name="Partition">The partition.</param>
-/// <param name="Error">None: it has an answer.</param>
+/// <param name="Error">None: it has an answer. ThrottlingQuotaExceeded: nothing, ask again after the throttle time.</param>
 /// <param name="HighWatermark">The offset after the last record that all in-sync replicas have.</param>
 /// <param name="Records">Batches one after the other; the last may be cut short.</param>
 internal sealed record FetchResponse(int ThrottleMs, int Partition, KafkaError Error, long HighWatermark, byte[] Records);

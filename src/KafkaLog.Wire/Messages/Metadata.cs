@@ -79,7 +79,7 @@ internal readonly record struct MetadataRequest(IReadOnlyList<string> Topics) : 
         {
             var nodeId = reader.ReadInt32();
             var host = isFlexible ? reader.ReadCompactString() : reader.ReadString();
-            brokers.Add(new BrokerAddress(nodeId, host, reader.ReadInt32()));
+            brokers.Add(Checked(new BrokerAddress(nodeId, host, reader.ReadInt32()), brokers));
             _ = isFlexible ? reader.ReadCompactNullableString() : reader.ReadNullableString(); // rack
             SkipTags(ref reader, isFlexible);
         }
@@ -100,6 +100,11 @@ internal readonly record struct MetadataRequest(IReadOnlyList<string> Topics) : 
         SkipTags(ref reader, isFlexible);
         return new MetadataResponse(throttle, brokers, clusterId, topics);
     }
+
+    private static BrokerAddress Checked(BrokerAddress broker, List<BrokerAddress> before) =>
+        broker.Host.Length > 0 && broker.Port is > 0 and <= 65_535 && before.TrueForAll(b => b.NodeId != broker.NodeId)
+            ? broker
+            : throw new ProtocolException($"a broker cannot be {broker.NodeId} at '{broker.Host}', port {broker.Port}");
 
     private static TopicMetadata ReadTopic(ref WireReader reader, short version)
     {

@@ -26,8 +26,10 @@ internal readonly record struct ProduceRequest(short Acks, int TimeoutMs, IReadO
 
     public static Api Api { get; } = new(ApiKey.Produce, 3, 8, 9);
 
+    /// <exception cref="ArgumentException">The broker would drop one of the batches, or answer nothing.</exception>
     public void WriteTo(WireWriter writer, short version)
     {
+        ThrowIfInvalid();
         writer.WriteString(null);
         writer.WriteInt16(Acks);
         writer.WriteInt32(TimeoutMs);
@@ -71,6 +73,27 @@ internal readonly record struct ProduceRequest(short Acks, int TimeoutMs, IReadO
         return new ProduceResponse(reader.ReadInt32(), partitions);
     }
 
+    /// <summary>
+    /// Of two batches for one partition the broker keeps the last, and its response is one for both: the other would be taken for
+    /// acknowledged. Nothing is answered to acks 0.
+    /// </summary>
+    private void ThrowIfInvalid()
+    {
+        if (Acks is not (-1 or 1))
+        {
+            throw new ArgumentException($"acks is {Acks}; expected -1 or 1");
+        }
+
+        var seen = new HashSet<(string, int)>();
+        foreach (var batch in Batches)
+        {
+            if (!seen.Add((batch.Topic, batch.Partition)))
+            {
+                throw new ArgumentException($"two batches for partition {batch.Partition} of {batch.Topic} in one request");
+            }
+        }
+    }
+
     private static PartitionAppend ReadPartition(ref WireReader reader, string topic, short version)
     {
         var partition = reader.ReadInt32();
@@ -112,7 +135,40 @@ internal readonly record struct ProduceRequest(short Acks, int TimeoutMs, IReadO
 internal readonly record struct PartitionBatch(string Topic, int Partition, BatchStamp Stamp, ReadOnlyMemory<byte> Stored);
 
 /// <summary>What became of the batches.</summary>
-internal sealed record ProduceResponse(int ThrottleMs, IReadOnlyList<PartitionAppend> Partitions);
+internal sealed record ProduceResponse(int ThrottleMs, IReadOnlyList<PartitionAppend> Partitions)
+{
+    /// <summary>What became of each batch of a request, in its order.</summary>
+    /// <exception cref="ProtocolException">The response is not about exactly those partitions, or calls a batch appended without an
+    /// offset: nothing may be taken for acknowledged.</exception>
+    public IReadOnlyList<PartitionAppend> For(in ProduceRequest request)
+    {
+        var found = new Dictionary<(string, int), PartitionAppend>();
+        foreach (var append in Partitions)
+        {
+            if (!found.TryAdd((append.Topic, append.Partition), append))
+            {
+                throw new ProtocolException($"a Produce response has partition {append.Partition} of {append.Topic} twice");
+            }
+        }
+
+        if (found.Count != request.Batches.Count)
+        {
+            throw new ProtocolException($"a Produce response has {found.Count} partitions, expected {request.Batches.Count}");
+        }
+
+        var appends = new List<PartitionAppend>(request.Batches.Count);
+        foreach (var batch in request.Batches)
+        {
+            appends.Add(found.TryGetValue((batch.Topic, batch.Partition), out var append)
+                && (append.Error != KafkaError.None || append.BaseOffset >= 0)
+                    ? append
+                    : throw new ProtocolException(
+                        $"a Produce response says nothing of partition {batch.Partition} of {batch.Topic}, or has no offset for it"));
+        }
+
+        return appends;
+    }
+}
 
 /// <summary>What became of the batch for a partition.</summary>
 /// <param name="Topic">The topic.</param>

@@ -13,6 +13,9 @@ internal sealed class ScramClient
     /// <summary>More iterations are refused: they would only keep the processor busy. Kafka allows 16,384.</summary>
     public const int MaxIterations = 1_000_000;
 
+    /// <summary>Fewer are refused, as by Kafka's own client: the password could be guessed from the proof.</summary>
+    public const int MinIterations = 4096;
+
     private const string NoChannelBinding = "n,,";
 
     private readonly HashAlgorithmName _hash;
@@ -52,7 +55,7 @@ internal sealed class ScramClient
             || !TryField(fields[1], 's', out var saltText) || !TryBase64(saltText, out var salt)
             || !TryField(fields[2], 'i', out var iterationsText)
             || !int.TryParse(iterationsText, NumberStyles.None, CultureInfo.InvariantCulture, out var iterations)
-            || iterations is < 1 or > MaxIterations)
+            || iterations is < MinIterations or > MaxIterations)
         {
             throw new AuthenticationException("the broker's SCRAM challenge is malformed");
         }

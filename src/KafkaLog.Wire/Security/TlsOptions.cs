@@ -17,4 +17,7 @@ public sealed record TlsOptions
 
     /// <summary>False: the broker's certificate may be for another host name.</summary>
     public bool ChecksHostName { get; init; } = true;
+
+    /// <summary>Without the password.</summary>
+    public override string ToString() => $"CA {CaFile ?? "of the system"}, certificate {CertificateFile ?? "none"}";
 }

@@ -114,7 +114,7 @@ public sealed class ShipperFileFaultTests : IDisposable
         _rig.Time.Advance(Interval + SegmentFinality.Slack);
         _rig.Drain(5);
         Assert.Equal(("damaged", tail, (long)torn.Length), _rig.Ledger().Select(e => (e.Kind, e.Position, e.EndPosition)).Single());
-        Assert.Contains("whether its writer is gone cannot be told", _rig.Ledger()[0].Reason, StringComparison.Ordinal);
+        Assert.Contains("it is unknown whether its writer is gone", _rig.Ledger()[0].Reason, StringComparison.Ordinal);
         Assert.Equal(torn[(int)tail..], File.ReadAllBytes(Assert.Single(Directory.GetFiles(_rig.RejectedDirectory))));
         Assert.True(_rig.Saved(path).IsDone);
     }

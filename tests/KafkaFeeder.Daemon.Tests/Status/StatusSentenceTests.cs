@@ -40,7 +40,7 @@ public sealed class StatusSentenceTests
 
     [Fact]
     public void Of_many_logs_in_trouble_two_are_named() => Assert.Equal(
-        "4 logs, all shipped; a failed: x; b retrying: x; 2 more in trouble",
+        "4 logs, all shipped; a failed: x; b retrying: x; 2 more need attention",
         Of([Log("a", LogState.Failed, "x"), Log("b", LogState.Retrying, "x"), Log("c", LogState.Held, "x"), Log("d", LogState.Held, "x")]));
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class StatusSentenceTests
 
     [Fact]
     public void Stalled_loops_come_first() => Assert.Equal(
-        "stalled: the watcher, for 70 s; 1 log, all shipped",
+        "stalled: the watcher, no progress for 70 s; 1 log, all shipped",
         Of([Log("a", LogState.Idle)], late: [new LateLoop("the watcher", TimeSpan.FromSeconds(70))]));
 
     [Fact]

@@ -94,7 +94,7 @@ public sealed class SupervisorTests : IDisposable
         }
 
         Assert.Equal([0, 10, 20, 100, 110, 120], fedAt);
-        Assert.Contains("STATUS=stalled: the shipper of orders, for 21 s; no log is configured yet", words);
+        Assert.Contains("STATUS=stalled: the shipper of orders, no progress for 21 s; no log is configured yet", words);
         Assert.Equal("STATUS=no log is configured yet", words[^1]);
     }
 
@@ -116,7 +116,7 @@ public sealed class SupervisorTests : IDisposable
         }
 
         Assert.Equal(13, fed);
-        Assert.Contains("STATUS=stalled: the shipper of orders, for 21 s; no log is configured yet", words);
+        Assert.Contains("STATUS=stalled: the shipper of orders, no progress for 21 s; no log is configured yet", words);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using KafkaLog.Format;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using KafkaFeeder.Tests;
@@ -40,6 +41,19 @@ public sealed class BatchStampTests : IDisposable
         using var writer = new WireWriter();
         Assert.Throws<ArgumentException>(() => new BatchStamp(1, 0, 0).WriteTo(writer, new byte[60]));
         Assert.Throws<ArgumentException>(() => new BatchStamp(1, 0, 0).WriteTo(writer, new byte[100]));
+        var batch = Batch();
+        Assert.Throws<ArgumentException>(() => new BatchStamp(1, 0, 0).WriteTo(writer, batch.AsSpan()[..^1]));
+        Assert.Throws<ArgumentException>(() => new BatchStamp(1, 0, 0).WriteTo(writer, [.. batch, .. batch]));
+    }
+
+    /// <summary>A new CRC would make a changed record valid.</summary>
+    [Fact]
+    public void A_batch_that_was_changed_after_it_was_read_is_refused()
+    {
+        using var writer = new WireWriter();
+        var batch = Batch();
+        batch[^1] ^= 1;
+        Assert.Throws<CorruptBatchException>(() => new BatchStamp(1, 0, 0).WriteTo(writer, batch));
     }
 
     [Theory]

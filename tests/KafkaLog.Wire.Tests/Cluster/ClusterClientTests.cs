@@ -115,6 +115,7 @@ public sealed class ClusterClientTests
         var link = cluster.LinkOf(1)!;
         await link.GetAsync(Cancellation);
         await cluster.DisposeAsync();
+        await cluster.DisposeAsync();
         await Assert.ThrowsAsync<ConnectionLostException>(() => link.GetAsync(Cancellation));
     }
 

@@ -89,6 +89,36 @@ public sealed class BrokerConnectionTests
         Assert.EndsWith("no response within 30 s", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A batch is only valid until the next is read, and a write of somebody else may be in progress.</summary>
+    [Fact]
+    public async Task The_bytes_of_a_request_are_copied_before_the_call_returns()
+    {
+        await using var broker = new ScriptedBroker(request => request.Key == (short)ApiKey.ApiVersions
+            ? ScriptedBroker.Frame(request.CorrelationId, "0000" + "00000002" + "0012" + "0000" + "0004" + "0024" + "0000" + "0001")
+            : ScriptedBroker.Frame(request.CorrelationId, "0000" + "FFFF" + "00000000" + "0000000000000000"));
+        var stream = new GatedStream(await broker.ConnectAsync());
+        await using var connection = await OpenAsync(stream);
+        stream.Shut();
+        var token = new byte[] { 1, 2, 3 };
+        var first = connection.SendAsync<SaslAuthenticateRequest, SaslAuthenticateResponse>(new(token));
+        var second = connection.SendAsync<SaslAuthenticateRequest, SaslAuthenticateResponse>(new(token));
+        Array.Fill(token, (byte)9);
+        stream.Open();
+        await first;
+        await second;
+        Assert.All(broker.Received.Skip(1), r => Assert.Equal([1, 2, 3], r.Bytes[^3..]));
+    }
+
+    [Fact]
+    public async Task A_connection_that_was_closed_takes_no_request_and_can_be_closed_again()
+    {
+        await using var broker = new ScriptedBroker(request => ScriptedBroker.Frame(request.CorrelationId, Versions));
+        var connection = await OpenAsync(broker);
+        await connection.DisposeAsync();
+        await connection.DisposeAsync();
+        await Assert.ThrowsAsync<ConnectionLostException>(() => SendAsync(connection));
+    }
+
     [Theory]
     [InlineData("00000003AABBCC", "a response has 3 bytes")]
     [InlineData("7FFFFFFF", "a response has 2147483647 bytes")]
@@ -148,7 +178,40 @@ public sealed class BrokerConnectionTests
         BrokerConnection.OpenAsync(stream, "127.0.0.1:1", "test", Timeout, _time, TestContext.Current.CancellationToken);
 
     /// <summary>Gives one byte a read.</summary>
-    private sealed class DrippingStream(Stream stream) : Stream
+    private sealed class DrippingStream(Stream stream) : PassingStream(stream)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..1], cancellationToken);
+    }
+
+    /// <summary>Writes nothing while it is shut.</summary>
+    private sealed class GatedStream(Stream stream) : PassingStream(stream)
+    {
+        private TaskCompletionSource _open = NewGate(isOpen: true);
+
+        public void Shut() => _open = NewGate(isOpen: false);
+
+        public void Open() => _open.TrySetResult();
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await _open.Task.WaitAsync(cancellationToken);
+            await base.WriteAsync(buffer, cancellationToken);
+        }
+
+        private static TaskCompletionSource NewGate(bool isOpen)
+        {
+            var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (isOpen)
+            {
+                gate.SetResult();
+            }
+
+            return gate;
+        }
+    }
+
+    private abstract class PassingStream(Stream stream) : Stream
     {
         public override bool CanRead => true;
 
@@ -161,25 +224,26 @@ public sealed class BrokerConnectionTests
         public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            stream.ReadAsync(buffer[..1], cancellationToken);
+            stream.ReadAsync(buffer, cancellationToken);
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
             stream.WriteAsync(buffer, cancellationToken);
 
         public override void Flush() => stream.Flush();
 
-        public override int Read(byte[] buffer, int offset, int count) => stream.Read(buffer, offset, Math.Min(1, count));
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
         public override void SetLength(long value) => throw new NotSupportedException();
 
-        public override void Write(byte[] buffer, int offset, int count) => stream.Write(buffer, offset, count);
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-        protected override void Dispose(bool disposing)
+        public override async ValueTask DisposeAsync()
         {
-            stream.Dispose();
-            base.Dispose(disposing);
+            await stream.DisposeAsync();
+            await base.DisposeAsync();
+            GC.SuppressFinalize(this);
         }
     }
 }

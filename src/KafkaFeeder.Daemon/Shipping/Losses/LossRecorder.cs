@@ -121,7 +121,7 @@ internal sealed class LossRecorder(
     {
         if (_rejectedSince > 0)
         {
-            FeederLog.RejectedMore(logger, component, directory, _rejectedSince);
+            FeederLog.RejectedMore(logger, component, directory, Words.Count(_rejectedSince, "more record was", "more records were"));
             _rejectedSince = 0;
         }
     }

@@ -217,7 +217,7 @@ internal sealed class QuarantineSpace
         else if (_isFullLogged)
         {
             _isFullLogged = false;
-            FeederLog.QuarantineHasRoom(_logger, _room.Bytes, LimitBytes);
+            FeederLog.QuarantineHasRoom(_logger, Words.Bytes(_room.Bytes), Words.Bytes(LimitBytes));
         }
     }
 }

@@ -83,7 +83,7 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
         if (_logged.TryTake())
         {
             _wasLogged = true;
-            FeederLog.BrokerTrouble(logger, group, kind.ToString(), error);
+            FeederLog.BrokerTrouble(logger, group, kind.InWords(), error);
         }
     }
 }

@@ -121,7 +121,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
         if (_size == size)
         {
             _size = size + 1;
-            FeederLog.SmallerRequests(logger, topic, ProducerShape.Sizes[size].BatchBytes);
+            FeederLog.SmallerRequests(logger, topic, Words.Bytes(ProducerShape.Sizes[size].BatchBytes));
         }
 
         return outcome with { Kind = OutcomeKind.Retriable, Rejected = null };

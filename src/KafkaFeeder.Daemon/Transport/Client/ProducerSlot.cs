@@ -105,7 +105,8 @@ internal sealed class ProducerSlot : IDisposable
                 _isIdempotent &= !broken.LacksIdempotence;
                 _generation = null;
                 broken.Dispose();
-                FeederLog.ProducerBroken(_logger, _group.Name, broken.Reason ?? "fatal error", _isIdempotent);
+                FeederLog.ProducerBroken(
+                    _logger, _group.Name, _isIdempotent ? "an idempotent" : "a non-idempotent", broken.Reason ?? "fatal error");
                 _renewal = _acknowledgedSinceRenewal ? MinRenewal : TimeSpan.FromTicks(Math.Min(_renewal.Ticks * 2, MaxRenewal.Ticks));
             }
 

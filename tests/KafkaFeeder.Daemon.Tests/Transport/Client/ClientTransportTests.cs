@@ -57,7 +57,7 @@ public sealed class ClientTransportTests : IDisposable
         Assert.Equal(OutcomeKind.Rejected, Send(transport, new NewRecord(1, "a"u8), isIsolated: true).Kind);
         brokers.Refuse(ErrorCode.MsgSizeTooLarge);
         Assert.Equal(OutcomeKind.Retriable, Send(transport, new NewRecord(1, "a"u8)).Kind);
-        Assert.Equal(2, _log.Of(SmallerRequests).Count(l => l.Contains(" 1000000 bytes", StringComparison.Ordinal)));
+        Assert.Equal(2, _log.Of(SmallerRequests).Count(l => l.Contains("requests of 1.0 MB are", StringComparison.Ordinal)));
     }
 
     [Fact]
