@@ -55,8 +55,8 @@ internal static class CommandLine
         var status = new Command(
             "status",
             "Show each log of the running daemon: state, lag, possible duplicates, what to do. Exit 0 if all is well, 1 if a log needs "
-                + "attention, a kafkafeeder.yaml has a fault or nobody ships some segments, 3 if no daemon answers (what the checkpoints say is "
-                + "then shown).");
+                + "attention, a kafkafeeder.yaml has a fault or nobody ships some segments, 3 if no daemon answers (what the checkpoints "
+                + "say is then shown).");
         status.Options.Add(json);
         status.SetAction(parsed => StatusCommand.Execute(parsed.GetValue(configuration)!, parsed.GetValue(json)));
 

@@ -94,7 +94,9 @@ public sealed partial class StatusPageTests
         Assert.Contains("orders-20261121-100000.szn:4711", page, StringComparison.Ordinal);
         Assert.Contains("<span class=\"badge\">held</span>", page, StringComparison.Ordinal);
         Assert.Contains(
-            "<span class=\"bad\">Held: Broker: Unknown topic or partition</span><br>Repair what the reason names", page, StringComparison.Ordinal);
+            "<span class=\"bad\">Held: Broker: Unknown topic or partition</span><br>Repair what the reason names",
+            page,
+            StringComparison.Ordinal);
     }
 
     [Fact]
