@@ -121,7 +121,11 @@ internal sealed class BrokerLink : IAsyncDisposable
         if (_connection is { } lost)
         {
             _connection = null;
-            Failed(lost.Failure!);
+            if (!lost.EndedIdle)
+            {
+                Failed(lost.Failure!);
+            }
+
             await lost.DisposeAsync().ConfigureAwait(false);
         }
     }

@@ -33,6 +33,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private int _lastCorrelationId = -1;
     private bool _isWriting;
     private long _answeredAt;
+    private long _answers;
     private TaskCompletionSource? _idle;
 
     private BrokerConnection(Stream stream, string address, string clientId, TimeSpan requestTimeout, TimeProvider time)
@@ -57,6 +58,9 @@ internal sealed class BrokerConnection : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>True if it ended after it had answered, while no request waited: brokers close connections that are idle.</summary>
+    public bool EndedIdle { get; private set; }
 
     /// <summary>Requests without a response.</summary>
     public int InFlight
@@ -312,6 +316,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             }
 
             _answeredAt = _time.GetTimestamp();
+            _answers++;
         }
 
         if (response.IsSingleSegment)
@@ -344,6 +349,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
             _failure = reason;
             left = [.. _pending];
+            EndedIdle = left.Length == 0 && _answers > 1; // the first is that to ApiVersions
             _pending.Clear();
         }
 

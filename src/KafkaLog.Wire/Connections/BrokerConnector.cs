@@ -30,6 +30,9 @@ public sealed record ConnectionOptions
 /// <summary>Makes connections: every address of a name is tried, then TLS, then SASL. Thread-safe.</summary>
 internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider time)
 {
+    /// <summary>Shorter than what firewalls and address translation forget after.</summary>
+    private const int KeepAliveSeconds = 60;
+
     /// <summary>Connects.</summary>
     /// <exception cref="ConnectionLostException">None of its addresses can be reached; the message names them.</exception>
     /// <exception cref="AuthenticationException">One answers, and TLS or SASL fails: no other address is tried.</exception>
@@ -54,11 +57,17 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         throw new ConnectionLostException($"cannot connect to {host}:{port}: {string.Join("; ", failures)}", last);
     }
 
-    private static async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
+    /// <summary>The system's resolver may take long, and cannot be stopped: it is not waited for longer than for a connection.</summary>
+    private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
     {
         try
         {
-            return await Dns.GetHostAddressesAsync(host, cancellation).ConfigureAwait(false);
+            return await Dns.GetHostAddressesAsync(host, cancellation)
+                .WaitAsync(options.ConnectTimeout, time, cancellation).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw new ConnectionLostException($"the name {host} was not resolved within {options.ConnectTimeout.TotalSeconds} s", e);
         }
         catch (SocketException e)
         {
@@ -105,6 +114,8 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         try
         {
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds);
             await socket.ConnectAsync(endpoint, cancellation).ConfigureAwait(false);
             var stream = new NetworkStream(socket, ownsSocket: true);
             return options.Tls is { } tls ? await EncryptAsync(stream, host, tls, cancellation).ConfigureAwait(false) : stream;
@@ -119,39 +130,46 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
     private static async Task<Stream> EncryptAsync(Stream stream, string host, TlsOptions tls, CancellationToken cancellation)
     {
         string? problem = null;
+        var settings = new SslClientAuthenticationOptions
+        {
+            TargetHost = host,
+            RemoteCertificateValidationCallback = (_, _, chain, errors) => (problem = ProblemOf(tls, host, chain, errors)) is null,
+        };
+        LoadFiles(settings, tls);
         var encrypted = new SslStream(stream, leaveInnerStreamOpen: false);
         try
         {
-            var settings = new SslClientAuthenticationOptions
-            {
-                TargetHost = host,
-                ClientCertificateContext = CertificateOf(tls),
-                RemoteCertificateValidationCallback = (_, _, chain, errors) => (problem = ProblemOf(tls, host, chain, errors)) is null,
-            };
-            if (tls.CaFile is { } file)
-            {
-                settings.CertificateChainPolicy = TrustOnly(file);
-            }
-
             await encrypted.AuthenticateAsClientAsync(settings, cancellation).ConfigureAwait(false);
             return encrypted;
         }
-        catch (System.Security.Authentication.AuthenticationException e)
+        catch (Exception e)
         {
             await encrypted.DisposeAsync().ConfigureAwait(false);
-            throw new AuthenticationException($"TLS with {host} failed: {problem ?? (e.InnerException ?? e).Message}", e);
-        }
-        catch (Exception e) when (e is CryptographicException or UnauthorizedAccessException or FileNotFoundException)
-        {
-            await encrypted.DisposeAsync().ConfigureAwait(false);
-            throw new AuthenticationException($"the files for TLS cannot be used: {e.Message}", e);
-        }
-        catch
-        {
-            await encrypted.DisposeAsync().ConfigureAwait(false);
-            throw;
+            throw e switch
+            {
+                System.Security.Authentication.AuthenticationException =>
+                    new AuthenticationException($"TLS with {host} failed: {problem ?? Innermost(e).Message}", e),
+                IOException =>
+                    new ConnectionLostException($"{host} ended the connection during the TLS handshake: {Innermost(e).Message}", e),
+                _ => e,
+            };
         }
     }
+
+    private static void LoadFiles(SslClientAuthenticationOptions settings, TlsOptions tls)
+    {
+        try
+        {
+            settings.ClientCertificateContext = CertificateOf(tls);
+            settings.CertificateChainPolicy = tls.CaFile is { } file ? TrustOnly(file) : null;
+        }
+        catch (Exception e) when (e is CryptographicException or UnauthorizedAccessException or IOException)
+        {
+            throw new AuthenticationException($"the files for TLS cannot be used: {e.Message}", e);
+        }
+    }
+
+    private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
 
     private static X509ChainPolicy TrustOnly(string caFile)
     {
@@ -159,9 +177,10 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
             RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true, // from addresses that an untrusted certificate names
         };
         policy.CustomTrustStore.ImportFromPemFile(caFile);
-        return policy;
+        return policy.CustomTrustStore.Count > 0 ? policy : throw new CryptographicException($"{caFile} has no certificate");
     }
 
     private static SslStreamCertificateContext? CertificateOf(TlsOptions tls)
