@@ -127,7 +127,16 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
 
     private async Task<CommandResult> ReloadAsync(CancellationToken cancellation)
     {
-        await ReloadAsync("kafkafeeder reload").WaitAsync(cancellation).ConfigureAwait(false);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _stopping.Token);
+        try
+        {
+            await ReloadAsync("kafkafeeder reload").WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return new CommandResult(false, "The daemon is stopping.\n"); // no search comes any more
+        }
+
         var faults = string.Concat(Status.Faults.Select(f => $"configuration: {f}\n"));
         return new CommandResult(faults.Length == 0, $"{faults}{Words.Count(Status.Logs.All.Count, "log", "logs")} configured.\n");
     }

@@ -28,7 +28,7 @@ public sealed record LogOptions
     /// <summary>Default: as in the Java client, so that other producers of the topic put the same key into the same partition.</summary>
     public PartitionerKind Partitioner { get; init; } = PartitionerKind.Murmur2Random;
 
-    /// <summary>Default: quarantine. One record that Kafka will never accept should not stop a log for ever.</summary>
+    /// <summary>Default: quarantine. One record that Kafka will never accept should not stop a log forever.</summary>
     public RejectAction OnReject { get; init; } = RejectAction.Quarantine;
 
     /// <summary>File, offset and host as record headers, for consumers that remove duplicates. Costs about 60 bytes a record.</summary>

@@ -34,7 +34,7 @@ internal static class RetentionPolicy
     /// <summary>Returns the verdict on a segment.</summary>
     /// <param name="saved">Its checkpoint on disk.</param>
     /// <param name="stat">Its current metadata.</param>
-    /// <param name="retention">How long it is kept after its last modification; null: for ever.</param>
+    /// <param name="retention">How long it is kept after its last modification; null: forever.</param>
     /// <param name="now">The time.</param>
     public static RetentionVerdict Judge(SegmentCheckpoint saved, SegmentStat stat, TimeSpan? retention, DateTimeOffset now) =>
         retention is not { } keep ? RetentionVerdict.KeptForEver

@@ -252,7 +252,7 @@ public sealed class LogWriter : IDisposable
 
     /// <summary>
     /// One turn of the background thread: writes what is due, ends a segment whose interval is over. Returns how long it may
-    /// sleep unless it is woken; null: for ever.
+    /// sleep unless it is woken; null: forever.
     /// </summary>
     internal TimeSpan? RunOnce()
     {
@@ -278,7 +278,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Under _file: how long the thread may sleep. If that is for ever, the next writer wakes it.</summary>
+    /// <summary>Under _file: how long the thread may sleep. If that is forever, the next writer wakes it.</summary>
     private TimeSpan? UntilNextLook(TimeSpan? next)
     {
         var delay = _roller.NeedsLooks && (next is null || next > LookInterval) ? LookInterval : next;

@@ -261,7 +261,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         return await reading.ConfigureAwait(false);
     }
 
-    /// <summary>Rounded up: a timer counts whole milliseconds, and takes -1 for ever.</summary>
+    /// <summary>Rounded up: a timer counts whole milliseconds, and takes -1 forever.</summary>
     private static TimeSpan WholeMilliseconds(TimeSpan time) =>
         TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(time.TotalMilliseconds)));
 

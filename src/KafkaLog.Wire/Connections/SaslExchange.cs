@@ -9,7 +9,7 @@ namespace KafkaLog.Wire.Connections;
 internal static class SaslExchange
 {
     /// <summary>Authenticates; the connection can be used after that.</summary>
-    /// <returns>How long it is valid, in ms; 0: for ever (KIP-368).</returns>
+    /// <returns>How long it is valid, in ms; 0: forever (KIP-368).</returns>
     /// <exception cref="AuthenticationException">The broker does not take us, or is not who it should be.</exception>
     /// <exception cref="ConnectionLostException">The connection ended.</exception>
     public static async Task<long> RunAsync(BrokerConnection connection, SaslOptions options)

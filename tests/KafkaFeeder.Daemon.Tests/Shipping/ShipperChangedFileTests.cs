@@ -149,7 +149,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         _rig.Drain(5);
         _rig.Time.Advance(TimeSpan.FromDays(8));
         _rig.Drain(5);
-        Assert.Empty(_rig.Saved()!.Segments); // and not remembered for ever
+        Assert.Empty(_rig.Saved()!.Segments); // and not remembered forever
         Assert.Empty(_rig.Ledger());
     }
 
@@ -353,7 +353,7 @@ public sealed class ShipperChangedFileTests : IDisposable
         Assert.Equal("lost", Assert.Single(_rig.Ledger()).Kind);
     }
 
-    /// <summary>Else a daemon that is restarted again and again would wait for ever.</summary>
+    /// <summary>Else a daemon that is restarted again and again would wait forever.</summary>
     [Fact]
     public void The_time_since_which_a_segment_is_missing_survives_a_restart()
     {

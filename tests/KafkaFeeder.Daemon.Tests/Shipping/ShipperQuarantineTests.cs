@@ -128,7 +128,7 @@ public sealed class ShipperQuarantineTests : IDisposable
     [Theory]
     [InlineData("socket")] // opening it fails with an error like that of a broken disk
     [InlineData("directory")]
-    [InlineData("fifo")] // opening it would wait for ever
+    [InlineData("fifo")] // opening it would wait forever
     [InlineData("locked away")]
     public void Damage_is_copied_under_another_name_if_its_own_is_taken_by_something_unreadable(string what)
     {

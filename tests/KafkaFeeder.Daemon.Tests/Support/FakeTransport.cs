@@ -36,7 +36,7 @@ internal sealed class FakeTransport : IBatchTransport
     /// <summary>Acknowledges everything within the send.</summary>
     public bool AcksAtOnce { get; set; }
 
-    /// <summary>Values that are refused for ever, together with the rest of their batch, as brokers do.</summary>
+    /// <summary>Values that are refused forever, together with the rest of their batch, as brokers do.</summary>
     public Func<string, bool> Refuses { get; set; } = _ => false;
 
     /// <summary>The error of a refusal.</summary>
