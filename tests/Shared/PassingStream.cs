@@ -1,6 +1,6 @@
 namespace KafkaFeeder.Tests;
 
-/// <summary>Passes asynchronous reads and writes on to another stream, and disposes of it. A test overrides what it wants otherwise.</summary>
+/// <summary>Passes reads and writes on to another stream, and disposes of it. A test overrides what it wants to change.</summary>
 internal abstract class PassingStream(Stream stream) : Stream
 {
     public override bool CanRead => true;
