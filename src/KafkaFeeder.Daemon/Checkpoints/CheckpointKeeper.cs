@@ -26,6 +26,9 @@ internal sealed class CheckpointKeeper : IDisposable
     private int _failures;
     private Saving? _saving;
     private Checkpoint? _start;
+    private DuplicateWindow _unresolved;
+    private string? _resumedAt; // until the transport has found out what the brokers have
+    private bool _mustSave;
 
     private CheckpointKeeper(CheckpointStore store, StoredCheckpoint stored, Journal journal, Checkpoint start, TimeProvider time)
     {
@@ -54,26 +57,33 @@ internal sealed class CheckpointKeeper : IDisposable
     public bool IsSaving => _saving is not null;
 
     /// <summary>
-    /// True while a segment is read again from an earlier position that is not in the checkpoint on disk yet. Until then nothing of it
-    /// may be sent: after a crash, the checkpoint would be ahead of the acknowledgements.
+    /// True while nothing may be sent before the next save. A segment is read again from an earlier position: after a crash, the
+    /// checkpoint on disk would be ahead of the acknowledgements. Or records that may be sent twice are not counted on disk yet.
     /// </summary>
-    public bool IsGoingBack => _goingBack.Count > 0;
+    public bool MustSave => _mustSave || _goingBack.Count > 0 || _saving is { IsAwaited: true };
+
+    /// <summary>True if the last run may have sent records after the checkpoint.</summary>
+    public bool MayHaveSent { get; private init; }
+
+    /// <summary>What the transport needs to continue at the checkpoint.</summary>
+    public string TransportState { get; private init; } = "";
 
     /// <summary>
     /// Loads the checkpoint, counts possible duplicates (records after it that the last run sent according to its journal), saves that
-    /// count, and starts the journal again from the checkpoint.
+    /// count, and starts the journal again from the checkpoint. If the transport finds out which of these records the brokers have, the
+    /// journal keeps them, and they are counted by <see cref="Resolve"/>.
     /// </summary>
     /// <exception cref="IOException">The state directories cannot be used.</exception>
     public static async Task<CheckpointKeeper> OpenAsync(
         CheckpointStore store, StateDirectory state, string directory, string component, TimeSpan interval, ILogger logger,
-        TimeProvider time)
+        TimeProvider time, bool findsOut = false)
     {
         var stored = store.Of(directory, component);
         var start = stored.Snapshot();
         var journalPath = state.JournalPath(directory, component);
         var (sent, hasRebooted) = Journal.ReadLast(journalPath);
         var twice = DuplicateWindow.Between(start, sent);
-        if (twice.Records > 0)
+        if (twice.Records > 0 && !findsOut)
         {
             // Saved before the journal is overwritten. A crash between the two counts them twice, but never not at all.
             start = start with { PossibleDuplicates = start.PossibleDuplicates + twice.Records };
@@ -81,8 +91,19 @@ internal sealed class CheckpointKeeper : IDisposable
             await store.SaveAsync(stored, counted).ConfigureAwait(false);
         }
 
-        var keeper = new CheckpointKeeper(store, stored, Journal.Restore(journalPath, start), start, time);
-        FeederLog.Resumed(logger, component, PlaceOf(start), twice.Records, twice.Where);
+        var journal = Journal.Restore(journalPath, start, findsOut ? sent : new Dictionary<string, SentMark>());
+        var keeper = new CheckpointKeeper(store, stored, journal, start, time)
+        {
+            _unresolved = findsOut ? twice : default,
+            _resumedAt = findsOut ? PlaceOf(start) : null,
+            MayHaveSent = twice.Records > 0 || hasRebooted,
+            TransportState = start.TransportState,
+        };
+        if (!findsOut)
+        {
+            FeederLog.Resumed(logger, component, PlaceOf(start), twice.Records, twice.Where);
+        }
+
         if (hasRebooted && start.Segments.Count > 0)
         {
             FeederLog.Rebooted(logger, component, DurationText.Format(interval));
@@ -99,11 +120,39 @@ internal sealed class CheckpointKeeper : IDisposable
         _saving?.Removed.Remove(segment); // another file has the name of a removed segment
     }
 
-    /// <summary>A segment is read again from an earlier position: see <see cref="IsGoingBack"/>.</summary>
+    /// <summary>A segment is read again from an earlier position: see <see cref="MustSave"/>.</summary>
     public void GoBack(string segment, SentMark mark)
     {
         _goingBack.Add((segment, mark));
         _isDirty = true;
+    }
+
+    /// <summary>
+    /// The transport has found out what the brokers have. If that is not exact, what the last run sent after the checkpoint counts as
+    /// possible duplicates, and that is saved before anything is sent.
+    /// </summary>
+    public void Resolve(bool isExact, string how, ILogger logger)
+    {
+        var twice = isExact ? default : _unresolved;
+        foreach (var (segment, mark) in twice.From ?? [])
+        {
+            _goingBack.Add((segment, mark));
+        }
+
+        AddPossibleDuplicates(twice.Records);
+        _unresolved = default;
+        _mustSave |= !isExact;
+        _isDirty |= !isExact;
+        if (_resumedAt is { } place)
+        {
+            FeederLog.Resumed(logger, _stored.Component, place, twice.Records, $"{twice.Where} ({how})");
+        }
+        else
+        {
+            FeederLog.Found(logger, _stored.Component, how);
+        }
+
+        _resumedAt = null;
     }
 
     /// <summary>The checkpoint has changed, but not by an acknowledgement.</summary>
@@ -129,7 +178,7 @@ internal sealed class CheckpointKeeper : IDisposable
     /// </summary>
     public bool IsDue(TimeSpan interval, long windowBytes)
     {
-        if ((!_isDirty && _goingBack.Count == 0) || _saving is not null)
+        if ((!_isDirty && !MustSave) || _saving is not null)
         {
             return false;
         }
@@ -137,7 +186,7 @@ internal sealed class CheckpointKeeper : IDisposable
         var since = _time.GetElapsedTime(_savedAt);
         return HasFailed
             ? since >= RetryAfter(_failures)
-            : since >= interval || _unsavedBytes >= windowBytes || _goingBack.Count > 0;
+            : since >= interval || _unsavedBytes >= windowBytes || MustSave;
     }
 
     /// <summary>Begins to save a change. <see cref="TakeSaved"/> returns its result when it is done.</summary>
@@ -147,8 +196,10 @@ internal sealed class CheckpointKeeper : IDisposable
         var change = changed with { PossibleDuplicates = _possibleDuplicates };
         _savedAt = _time.GetTimestamp();
         var task = Save(change);
-        _saving = new Saving(task, change, _unsavedBytes, _goingBack.Count, [.. change.Removed.Select(name => name.FileName)]);
+        _saving = new Saving(
+            task, change, _unsavedBytes, _mustSave, _goingBack.Count, [.. change.Removed.Select(name => name.FileName)]);
         _isDirty = false;
+        _mustSave = false;
         _unsavedBytes = 0;
     }
 
@@ -165,6 +216,7 @@ internal sealed class CheckpointKeeper : IDisposable
         {
             _failures++;
             _isDirty = true;
+            _mustSave |= saving.IsAwaited;
             _unsavedBytes += saving.Bytes;
             return new SaveResult(saving.Change, failure.Message);
         }
@@ -229,7 +281,8 @@ internal sealed class CheckpointKeeper : IDisposable
             : "the start";
     }
 
-    private sealed record Saving(Task Task, CheckpointChange Change, long Bytes, int GoingBack, HashSet<string> Removed);
+    private sealed record Saving(
+        Task Task, CheckpointChange Change, long Bytes, bool IsAwaited, int GoingBack, HashSet<string> Removed);
 }
 
 /// <summary>How a save ended.</summary>

@@ -13,6 +13,9 @@ internal readonly record struct SentMark(long EndPosition, long NextOffset, long
 /// <param name="Where">Which records, as text; empty if none.</param>
 internal readonly record struct DuplicateWindow(long Records, string Where)
 {
+    /// <summary>Where these records begin in each segment, according to the checkpoint.</summary>
+    public IReadOnlyList<(string Segment, SentMark Mark)>? From { get; private init; }
+
     private const int NamedSegments = 5;
 
     /// <summary>
@@ -35,6 +38,9 @@ internal readonly record struct DuplicateWindow(long Records, string Where)
         var more = stretches.Count > NamedSegments ? $" and {stretches.Count - NamedSegments} more segments" : "";
         return new DuplicateWindow(
             stretches.Sum(s => s.To.Records - s.From.Records),
-            stretches.Count == 0 ? "" : ", " + string.Join(", ", named) + more);
+            stretches.Count == 0 ? "" : ", " + string.Join(", ", named) + more)
+        {
+            From = [.. stretches.Select(s => (s.Segment, new SentMark(s.From.Position, s.From.NextOffset, s.From.Records)))],
+        };
     }
 }

@@ -32,14 +32,24 @@ internal sealed class Journal : IDisposable
         }
     }
 
-    /// <summary>Starts the journal of a run with the positions of the checkpoint.</summary>
+    /// <summary>Starts the journal of a run with the positions of the checkpoint, or with later ones up to which was sent.</summary>
     /// <exception cref="IOException">The last run's journal cannot be replaced.</exception>
-    public static Journal Restore(string path, Checkpoint checkpoint) => new(
-        path,
-        checkpoint.Segments.Where(s => !s.IsDone).ToDictionary(
+    public static Journal Restore(string path, Checkpoint checkpoint, IReadOnlyDictionary<string, SentMark> sent)
+    {
+        var marks = checkpoint.Segments.Where(s => !s.IsDone).ToDictionary(
             s => s.Name,
             s => new SentMark(s.Acknowledged.Position, s.Acknowledged.NextOffset, s.Acknowledged.Records),
-            StringComparer.Ordinal));
+            StringComparer.Ordinal);
+        foreach (var (segment, mark) in sent)
+        {
+            if (mark.Records > marks.GetValueOrDefault(segment).Records)
+            {
+                marks[segment] = mark;
+            }
+        }
+
+        return new Journal(path, marks);
+    }
 
     /// <summary>What the last run has sent, by segment; and whether the machine was restarted since.</summary>
     public static (IReadOnlyDictionary<string, SentMark> Sent, bool HasRebooted) ReadLast(string path)

@@ -84,12 +84,15 @@ internal sealed class Shipper : IDisposable
     /// <summary>True if one window is sent at a time: see <see cref="SendWindow"/>.</summary>
     private bool IsStrict => Log.StrictOrder ?? !_transport.KeepsOrder;
 
-    /// <summary>True if new segments may be saved now. They are saved at once, a limited number per save.</summary>
-    private bool MaySaveFound => _source.HasFound && !_keeper.IsSaving && !_keeper.HasFailed;
+    /// <summary>
+    /// True if new segments, or a state that the transport waits for, may be saved now. Segments are saved at once, a limited number
+    /// per save.
+    /// </summary>
+    private bool MaySaveNow => (_source.HasFound || _transport.HasNewState) && !_keeper.IsSaving && !_keeper.HasFailed;
 
     /// <summary>With many logs, an idle log polls less often. A log that waits for brokers or the disk does not.</summary>
     private TimeSpan LongestPause =>
-        _source.HasFound && !_keeper.HasFailed ? ShortPause
+        (_source.HasFound || _transport.HasNewState) && !_keeper.HasFailed ? ShortPause
         : _window.IsEmpty && _resends.Count == 0 && !_state.IsRecovering && _keeper.IsClean && _state.Fault is null
             ? QuietPause.LongestFor(_budget.Logs)
         : LongPause;
@@ -141,6 +144,7 @@ internal sealed class Shipper : IDisposable
                 PrepareResends();
             }
 
+            TakeFinding();
             if (!_state.IsRecovering)
             {
                 isBusy |= SendWhatFits();
@@ -164,7 +168,7 @@ internal sealed class Shipper : IDisposable
         LogUncertain();
         _source.DropBuffers();
         MarkIfChanged();
-        if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes) || MaySaveFound)
+        if (_keeper.IsDue(_options.CheckpointInterval, _options.MaxInFlightBytes) || MaySaveNow)
         {
             BeginSave();
         }
@@ -256,7 +260,7 @@ internal sealed class Shipper : IDisposable
         {
             if (_resends.TryPeek(out var again))
             {
-                if (!_window.Fits(again, IsStrict))
+                if (!_window.Fits(again, IsStrict) || !_transport.IsReadyFor(again.Stored))
                 {
                     break;
                 }
@@ -268,7 +272,7 @@ internal sealed class Shipper : IDisposable
             {
                 // If the batch does not fit, it is the first of the next window. If its file was just found to differ from the
                 // checkpoint, a new checkpoint must be saved before it is sent.
-                if (_keeper.IsGoingBack || !_window.Fits(batch, IsStrict))
+                if (_keeper.MustSave || !_window.Fits(batch, IsStrict) || !_transport.IsReadyFor(batch.Stored))
                 {
                     _resends.Enqueue(batch);
                     break;
@@ -296,7 +300,7 @@ internal sealed class Shipper : IDisposable
     private bool HasTime() => _time.GetElapsedTime(_turnBegan) < LongestTurn;
 
     private bool MayAdd() =>
-        !_state.IsRecovering && !_keeper.HasFailed && !_keeper.IsGoingBack && HasTime()
+        !_state.IsRecovering && !_keeper.HasFailed && !_keeper.MustSave && HasTime()
         && _window.HasRoom(IsStrict, isOne: _state.IsProbing || _source.AwaitingCount > MaxAwaitingFiles, _transport.BrokersAnswer);
 
     /// <summary>If sending fails, the batch is sent again later before any other: no later batch may overtake it.</summary>
@@ -511,6 +515,23 @@ internal sealed class Shipper : IDisposable
         _status.AddShipped(shipped, stored.Bytes * shipped / stored.RecordsCount);
     }
 
+    /// <summary>If records may be sent twice, that is saved before they are.</summary>
+    private void TakeFinding()
+    {
+        if (_transport.TakeFinding() is not { } finding)
+        {
+            return;
+        }
+
+        _keeper.Resolve(finding.IsExact, finding.How, _logger);
+        if (!finding.IsExact)
+        {
+            _keeper.AddPossibleDuplicates(_source.Pending.Where(b => b.WasSent).Sum(b => (long)b.Stored.RecordsCount - b.SettledCount));
+        }
+
+        _status.PossibleDuplicates = _keeper.PossibleDuplicates;
+    }
+
     private void PrepareResends()
     {
         _resends.Clear();
@@ -544,8 +565,19 @@ internal sealed class Shipper : IDisposable
 
     private void BeginSave()
     {
-        var state = _transport.StateAt(_source.AfterAcknowledged); // before TakeChanges, since it may throw
-        _keeper.BeginSave(_source.TakeChanges(withFound: !_keeper.HasFailed) with { TransportState = state });
+        var change = _source.TakeChanges(withFound: !_keeper.HasFailed);
+        try
+        {
+            var finished = change.Segments.Where(s => s.IsDone).Select(s => s.Name).ToList();
+            change = change with { TransportState = _transport.StateAt(_source.AfterAcknowledged, finished) };
+        }
+        catch
+        {
+            _source.GiveBackChanges(change);
+            throw;
+        }
+
+        _keeper.BeginSave(change);
         TakeSaved();
     }
 
@@ -559,6 +591,7 @@ internal sealed class Shipper : IDisposable
         _state.SaveEnded(saved.Error);
         if (saved.Error is null)
         {
+            _transport.StateSaved();
             return;
         }
 
@@ -584,6 +617,7 @@ internal sealed class Shipper : IDisposable
     private void OnReset(FileReset reset)
     {
         _status.AddCheckpointReset();
+        _transport.FileChanged(reset.FileName);
         if (reset.IsGoingBack)
         {
             _keeper.GoBack(reset.FileName, reset.Start);

@@ -208,10 +208,11 @@ internal sealed class ShipperManager(
         }
 
         using var locked = held;
-        using var transport = transports.Open(log, checkpoints.Of(status.Directory, log.Component).TransportState);
         var keeper = await CheckpointKeeper.OpenAsync(
-                checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time)
+                checkpoints, state, status.Directory, log.Component, options.Shipper.CheckpointInterval, logger, time,
+                transports.FindsOut(log))
             .ConfigureAwait(false);
+        using var transport = transports.Open(log, keeper.TransportState, keeper.MayHaveSent);
         var quarantine = new Quarantine(state.RejectedDirectory(status.Directory, log.Component), log.Component, Quarantine);
         var recorder = new LossRecorder(ledger, quarantine, status.Directory, log.Component, logger, time);
         var set = new SegmentSet(_listings.Of(status.Directory), log.Component);

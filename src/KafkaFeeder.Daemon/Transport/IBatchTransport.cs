@@ -35,6 +35,33 @@ internal interface IBatchTransport : IDisposable
     void SendNow();
 
     /// <summary>
+    /// False while a batch must not be sent yet: the transport asks the brokers what they have, or its state must be saved first
+    /// (<see cref="HasNewState"/>). Asks for whatever is missing, so call it again.
+    /// </summary>
+    bool IsReadyFor(StoredBatch batch) => true;
+
+    /// <summary>
+    /// What the brokers have of what was sent before: by an earlier run, or before a failure. Each finding is returned once. While
+    /// there is one, <see cref="IsReadyFor"/> is false. Null: nothing new.
+    /// </summary>
+    ResumeFinding? TakeFinding() => null;
+
+    /// <summary>True if the state must be saved before certain batches may be sent.</summary>
+    bool HasNewState => false;
+
+    /// <summary>The last state that <see cref="StateAt"/> returned is on disk.</summary>
+    void StateSaved()
+    {
+    }
+
+    /// <summary>
+    /// A file is not what it was: batches from it that were sent are not in it any more. To be called before the next batch of it.
+    /// </summary>
+    void FileChanged(string fileName)
+    {
+    }
+
+    /// <summary>
     /// State for the checkpoint that the next run needs to continue exactly at the current acknowledged positions, as one word of
     /// ASCII; "" if there is none. It must contain what it is valid for (cluster, topic): settings may change between two runs, and
     /// positions go back if a file is replaced by another one. Called by the thread that calls <see cref="Send"/>.
@@ -43,16 +70,32 @@ internal interface IBatchTransport : IDisposable
     /// The batches that were read after the acknowledged positions, in order within a file, including acknowledged ones. A view of the
     /// log's state that is only valid during the call.
     /// </param>
-    string StateAt(IEnumerable<StoredBatch> afterAcknowledged);
+    /// <param name="finished">The files that the same checkpoint calls done: nothing more is sent from them, unless they grow.</param>
+    string StateAt(IEnumerable<BatchPlace> afterAcknowledged, IReadOnlyCollection<string> finished);
 }
+
+/// <summary>A batch after the acknowledged position.</summary>
+/// <param name="Batch">The batch.</param>
+/// <param name="LeadingSettled">The number of records at its front that the acknowledged position includes.</param>
+internal readonly record struct BatchPlace(StoredBatch Batch, int LeadingSettled);
+
+/// <summary>What the brokers have of the records that were sent after the acknowledged positions.</summary>
+/// <param name="IsExact">True: it is known record by record, and nothing is sent twice. False: some may be sent twice.</param>
+/// <param name="How">By which means that was found, or why it was not: for logs.</param>
+/// <param name="LostRecords">Records that the brokers had acknowledged and have no longer.</param>
+internal sealed record ResumeFinding(bool IsExact, string How, long LostRecords = 0);
 
 /// <summary>Opens a transport for each log. Logs share connections where they can.</summary>
 internal interface ITransportPool
 {
+    /// <summary>True if the transport of a log says by a <see cref="ResumeFinding"/> what the brokers have.</summary>
+    bool FindsOut(LogOptions log) => false;
+
     /// <summary>Opens the transport of a log, by its broker group, acknowledgement level and partitioner.</summary>
     /// <param name="log">The settings of the log.</param>
     /// <param name="savedState">
     /// What <see cref="IBatchTransport.StateAt"/> returned for the checkpoint that the log starts from; "" if there is none.
     /// </param>
-    IBatchTransport Open(LogOptions log, string savedState);
+    /// <param name="mayHaveSent">False: the last run certainly sent nothing after the acknowledged positions.</param>
+    IBatchTransport Open(LogOptions log, string savedState, bool mayHaveSent);
 }

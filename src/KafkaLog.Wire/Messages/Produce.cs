@@ -1,3 +1,4 @@
+using KafkaLog.Format;
 using KafkaLog.Wire.Batches;
 using KafkaLog.Wire.Protocol;
 
@@ -53,7 +54,7 @@ internal readonly record struct ProduceRequest(short Acks, int TimeoutMs, IReadO
             for (; start < end; start++)
             {
                 writer.WriteInt32(Batches[start].Partition);
-                Batches[start].Stamp.WriteTo(writer, Batches[start].Stored.Span);
+                Batches[start].WriteTo(writer);
             }
         }
     }
@@ -127,12 +128,27 @@ internal readonly record struct ProduceRequest(short Acks, int TimeoutMs, IReadO
     }
 }
 
-/// <summary>A stored batch for a partition.</summary>
+/// <summary>A batch for a partition.</summary>
 /// <param name="Topic">The topic.</param>
 /// <param name="Partition">The partition.</param>
-/// <param name="Stamp">What is filled in on the way.</param>
-/// <param name="Stored">The batch as it is stored, magic 2.</param>
-internal readonly record struct PartitionBatch(string Topic, int Partition, BatchStamp Stamp, ReadOnlyMemory<byte> Stored);
+/// <param name="Stamp">What is filled in on the way; null: the batch is complete.</param>
+/// <param name="Bytes">The batch, magic 2.</param>
+internal readonly record struct PartitionBatch(string Topic, int Partition, BatchStamp? Stamp, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>Writes the batch as BYTES.</summary>
+    /// <exception cref="CorruptBatchException">See <see cref="BatchStamp.WriteTo"/>.</exception>
+    public void WriteTo(WireWriter writer)
+    {
+        if (Stamp is { } stamp)
+        {
+            stamp.WriteTo(writer, Bytes.Span);
+        }
+        else
+        {
+            writer.WriteBytes(Bytes.Span);
+        }
+    }
+}
 
 /// <summary>What became of the batches.</summary>
 internal sealed record ProduceResponse(int ThrottleMs, IReadOnlyList<PartitionAppend> Partitions)

@@ -176,10 +176,10 @@ public sealed class CheckpointKeeperTests : IDisposable
             keeper.MarkAcknowledged(1);
             Assert.Null(Save(keeper, At(500)));
             keeper.GoBack(Name, default);
-            Assert.True(keeper.IsGoingBack);
+            Assert.True(keeper.MustSave);
             Assert.True(keeper.IsDue(TimeSpan.FromHours(1), 1000));
             Assert.Null(Save(keeper, At(0)));
-            Assert.False(keeper.IsGoingBack);
+            Assert.False(keeper.MustSave);
             keeper.Sending(Name, new SentMark(100, 10, 10));
         }
 

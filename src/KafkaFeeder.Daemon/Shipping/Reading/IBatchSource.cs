@@ -34,7 +34,7 @@ internal interface IBatchSource : IDisposable
     /// <summary>
     /// The batches that were read after the acknowledged positions, in order within a file, including settled ones.
     /// </summary>
-    IEnumerable<StoredBatch> AfterAcknowledged { get; }
+    IEnumerable<BatchPlace> AfterAcknowledged { get; }
 
     /// <summary>True if there is something to save, besides what <see cref="HasFound"/> says.</summary>
     bool HasChanges { get; }

@@ -67,8 +67,8 @@ internal sealed class LogCursor : IBatchSource
 
     public IEnumerable<PendingBatch> Pending => _segments.Where(s => s.PendingCount > 0).SelectMany(s => s.Pending);
 
-    public IEnumerable<StoredBatch> AfterAcknowledged =>
-        _open.OrderBy(s => s.Name).SelectMany(s => s.AfterAcknowledged).Select(b => b.Stored);
+    public IEnumerable<BatchPlace> AfterAcknowledged => _open.OrderBy(s => s.Name).SelectMany(s => s.AfterAcknowledged)
+        .Select(b => new BatchPlace(b.Stored, b.LeadingSettled));
 
     public int Count => _set.Names.Count - _notSegments.Count;
 

@@ -88,7 +88,7 @@ internal sealed class ClientTransport(SharedProducers producers, bool isStrict, 
     }
 
     /// <summary>There is no state to keep: the client library numbers the records itself, per run.</summary>
-    public string StateAt(IEnumerable<StoredBatch> afterAcknowledged) => "";
+    public string StateAt(IEnumerable<BatchPlace> afterAcknowledged, IReadOnlyCollection<string> finished) => "";
 
     public void SendNow() => Shared.SendNow();
 

@@ -13,7 +13,7 @@ internal sealed class ClientTransportPool(IReadOnlyDictionary<string, BrokerGrou
     private readonly Dictionary<string, BrokerHealth> _health = new(StringComparer.Ordinal);
     private readonly ThreadLocal<RecordBatchDecoder> _decoder = new(() => new RecordBatchDecoder());
 
-    public IBatchTransport Open(LogOptions log, string savedState)
+    public IBatchTransport Open(LogOptions log, string savedState, bool mayHaveSent)
     {
         lock (_lock)
         {
