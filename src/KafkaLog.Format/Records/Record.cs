@@ -46,6 +46,9 @@ public readonly ref struct Record
     /// <summary>The number of headers.</summary>
     public int HeadersCount { get; }
 
+    /// <summary>The headers as they are stored, without their number.</summary>
+    internal ReadOnlySpan<byte> HeadersBytes => _headers;
+
     /// <summary>Copies the headers, in order.</summary>
     public RecordHeader[] CopyHeaders()
     {

@@ -19,6 +19,12 @@ public ref struct RecordEnumerator
     /// <summary>The record that <see cref="MoveNext"/> moved to.</summary>
     public Record Current { get; private set; }
 
+    /// <summary>
+    /// The bytes of <see cref="Current"/> after its offset delta, from the length of the key to the last header; in magic 2 only. They
+    /// mean the same in any batch.
+    /// </summary>
+    internal ReadOnlySpan<byte> CurrentFields { get; private set; }
+
     /// <summary>Moves to the next record; false after the last.</summary>
     /// <exception cref="CorruptBatchException">The bytes are not the records that the header promises.</exception>
     public bool MoveNext()
@@ -50,8 +56,13 @@ public ref struct RecordEnumerator
         body = body[1..]; // attributes
         if (!Varint.TryRead(ref body, out var timestampDelta)
             || !Varint.TryReadInt32(ref body, out var offsetDelta)
-            || offsetDelta < 0 || offsetDelta > _header.LastOffsetDelta
-            || !TryReadBytes(ref body, out var key, out var hasKey)
+            || offsetDelta < 0 || offsetDelta > _header.LastOffsetDelta)
+        {
+            throw Broken("a record's fields do not fit its length");
+        }
+
+        var fields = body;
+        if (!TryReadBytes(ref body, out var key, out var hasKey)
             || !TryReadBytes(ref body, out var value, out var hasValue)
             || !Varint.TryReadInt32(ref body, out var headersCount)
             || headersCount < 0 || headersCount > body.Length)
@@ -75,6 +86,7 @@ public ref struct RecordEnumerator
 
         var timestamp = _header.IsLogAppendTime ? _header.MaxTimestamp : unchecked(_header.BaseTimestamp + timestampDelta);
         Current = new Record(_header.BaseOffset + offsetDelta, timestamp, key, hasKey, value, hasValue, headers, headersCount);
+        CurrentFields = fields;
         return true;
     }
 

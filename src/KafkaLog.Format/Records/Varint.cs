@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KafkaLog.Format.Records;
 
 /// <summary>
@@ -32,7 +34,34 @@ internal static class Varint
     }
 
     /// <summary>Reads one value and moves <paramref name="source"/> past it; false if it is cut short or longer than ten bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // most have one byte
     public static bool TryRead(ref ReadOnlySpan<byte> source, out long value)
+    {
+        if (!source.IsEmpty && source[0] < 0x80)
+        {
+            value = (source[0] >> 1) ^ -(source[0] & 1);
+            source = source[1..];
+            return true;
+        }
+
+        return TryReadLong(ref source, out value);
+    }
+
+    /// <summary>Reads a value that must fit 32 bits: a length or a delta.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryReadInt32(ref ReadOnlySpan<byte> source, out int value)
+    {
+        if (TryRead(ref source, out var wide) && wide is >= int.MinValue and <= int.MaxValue)
+        {
+            value = (int)wide;
+            return true;
+        }
+
+        value = 0;
+        return false;
+    }
+
+    private static bool TryReadLong(ref ReadOnlySpan<byte> source, out long value)
     {
         ulong zigzag = 0;
         var limit = Math.Min(source.Length, MaxBytes);
@@ -46,19 +75,6 @@ internal static class Varint
                 value = (long)(zigzag >> 1) ^ -(long)(zigzag & 1);
                 return true;
             }
-        }
-
-        value = 0;
-        return false;
-    }
-
-    /// <summary>Reads a value that must fit 32 bits: a length or a delta.</summary>
-    public static bool TryReadInt32(ref ReadOnlySpan<byte> source, out int value)
-    {
-        if (TryRead(ref source, out var wide) && wide is >= int.MinValue and <= int.MaxValue)
-        {
-            value = (int)wide;
-            return true;
         }
 
         value = 0;
