@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Protocol;
@@ -24,14 +25,15 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly PipeReader _reader;
     private readonly Lock _lock = new();
-    private readonly Queue<PendingResponse> _pending = new();
-    private readonly Queue<WireWriter> _toWrite = new();
+    private readonly RequestQueue _requests = new(); // with the lock
+    private readonly Lock _copying = new(); // taken before the other lock
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _reading;
     private ApiVersionsResponse _versions = new(KafkaError.None, new Dictionary<ApiKey, (short, short)>());
     private Exception? _failure;
-    private int _lastCorrelationId = -1;
+    private int _lastCorrelationId = -1; // with the lock of copying
     private bool _isWriting;
+    private long? _mutedUntil;
     private long _answeredAt;
     private long _answers;
     private TaskCompletionSource? _idle;
@@ -62,14 +64,38 @@ internal sealed class BrokerConnection : IAsyncDisposable
     /// <summary>True if it ended after it had answered, while no request waited: brokers close connections that are idle.</summary>
     public bool EndedIdle { get; private set; }
 
-    /// <summary>Requests without a response.</summary>
+    /// <summary>Requests that were taken over and have no response, written or not; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
     public int InFlight
     {
         get
         {
             lock (_lock)
             {
-                return _pending.Count;
+                return _requests.InFlight;
+            }
+        }
+    }
+
+    /// <summary>Requests that wait for room.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _requests.Waiting;
+            }
+        }
+    }
+
+    /// <summary>How long nothing more is written, because the broker asked for that (KIP-219).</summary>
+    public TimeSpan Throttled
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return MutedFor(_time.GetTimestamp());
             }
         }
     }
@@ -89,7 +115,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         var connection = new BrokerConnection(stream, address, clientId, requestTimeout, time);
         try
         {
-            var versions = await connection.SendAsync<ApiVersionsRequest, ApiVersionsResponse>(default, version: 0)
+            var versions = await connection.Send<ApiVersionsRequest, ApiVersionsResponse>(default, version: 0).Response
                 .WaitAsync(cancellation).ConfigureAwait(false);
             if (versions.Error != KafkaError.None)
             {
@@ -110,14 +136,48 @@ internal sealed class BrokerConnection : IAsyncDisposable
     public short? VersionOf<TRequest, TResponse>()
         where TRequest : IRequest<TResponse> => _versions.VersionOf(TRequest.Api);
 
-    /// <summary>Sends a request, after those that were sent before. Its bytes are copied before this returns.</summary>
+    /// <summary>
+    /// Sends a request, after those that were sent before. Its bytes are copied before this returns if there is room for it (see
+    /// <see cref="RequestQueue"/>). If there is none, it waits for room first, and its memory has to stay as it is until the response is
+    /// there; who has to know earlier uses <see cref="QueueAsync"/>.
+    /// </summary>
     /// <returns>The response.</returns>
     /// <exception cref="ConnectionLostException">There will be no response: what the broker did is not known.</exception>
     /// <exception cref="ProtocolException">The response cannot be read, or the broker does not have this request.</exception>
     public Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request)
         where TRequest : IRequest<TResponse> => VersionOf<TRequest, TResponse>() is { } version
-        ? SendAsync<TRequest, TResponse>(request, version)
-        : Task.FromException<TResponse>(new ProtocolException($"{_address} does not have {TRequest.Api.Key} in a version of this client"));
+        ? Send<TRequest, TResponse>(request, version).Response
+        : Task.FromException<TResponse>(Unknown(TRequest.Api));
+
+    /// <summary>Takes over a request when there is room for it, after those that were sent before.</summary>
+    /// <returns>Ends when the bytes of the request are copied. Its result is the response, which fails as that of
+    /// <see cref="SendAsync{TRequest, TResponse}(TRequest)"/>.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled before there was room: nothing is sent. Later cancelling does
+    /// nothing.</exception>
+    public async Task<Task<TResponse>> QueueAsync<TRequest, TResponse>(TRequest request, CancellationToken cancellation)
+        where TRequest : IRequest<TResponse>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (VersionOf<TRequest, TResponse>() is not { } version)
+        {
+            return Task.FromException<TResponse>(Unknown(TRequest.Api));
+        }
+
+        var pending = Send<TRequest, TResponse>(request, version);
+        try
+        {
+            return await pending.Copied.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            if (TryRemove(pending))
+            {
+                throw;
+            }
+
+            return pending.Response;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -126,34 +186,63 @@ internal sealed class BrokerConnection : IAsyncDisposable
         await WhenNotWriting().ConfigureAwait(false);
     }
 
-    /// <summary>The request is written into a buffer of its own before anything is waited for: the caller may reuse its memory.</summary>
-    private Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request, short version)
+    private PendingRequest<TRequest, TResponse> Send<TRequest, TResponse>(TRequest request, short version)
         where TRequest : IRequest<TResponse>
     {
-        var writer = new WireWriter();
-        try
+        var pending = new PendingRequest<TRequest, TResponse>(request, version);
+        Exception? failure;
+        lock (_lock)
         {
-            var id = Interlocked.Increment(ref _lastCorrelationId);
-            RequestHeader.Write<TRequest, TResponse>(writer, request, version, id, _clientId);
-            var pending = new PendingResponse<TRequest, TResponse>(id, version, _time.GetTimestamp());
-            lock (_lock)
+            failure = _failure;
+            if (failure is null)
             {
-                if (_failure is not null)
+                _requests.Add(pending);
+            }
+        }
+
+        if (failure is not null)
+        {
+            pending.Fail(Lost(failure));
+            return pending;
+        }
+
+        CopyWaiting();
+        WriteQueued();
+        return pending;
+    }
+
+    /// <summary>
+    /// Copies the requests that there is room for. One at a time, so that not more is copied than may be. When this returns, those that
+    /// waited before it was called are copied, by this thread or another, or there is no room for them.
+    /// </summary>
+    private void CopyWaiting()
+    {
+        lock (_copying)
+        {
+            while (TryTakeWaiting(out var request))
+            {
+                var isCopied = request.TryCopy(++_lastCorrelationId, _clientId);
+                Exception? failure;
+                lock (_lock)
                 {
-                    throw Lost(_failure);
+                    failure = _failure;
+                    _requests.Copied(isCopied && failure is null ? request : null);
                 }
 
-                _pending.Enqueue(pending); // before it is written: the response may be faster than this thread
-                _toWrite.Enqueue(writer); // in the same order
+                if (failure is not null)
+                {
+                    request.ReleaseBytes();
+                    request.Fail(Lost(failure));
+                }
             }
-
-            WriteQueued();
-            return pending.Response;
         }
-        catch (Exception e)
+    }
+
+    private bool TryTakeWaiting([NotNullWhen(true)] out PendingRequest? request)
+    {
+        lock (_lock)
         {
-            writer.Dispose();
-            return Task.FromException<TResponse>(e);
+            return _requests.TryTakeWaiting(out request);
         }
     }
 
@@ -178,10 +267,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         while (true)
         {
-            WireWriter? next;
+            PendingRequest? next = null;
+            TimeSpan muted;
             lock (_lock)
             {
-                if (!_toWrite.TryDequeue(out next))
+                var now = _time.GetTimestamp();
+                muted = _failure is null ? MutedFor(now) : TimeSpan.Zero;
+                if (muted == TimeSpan.Zero && !_requests.TryTakeToWrite(now, out next))
                 {
                     _isWriting = false;
                     _idle?.TrySetResult();
@@ -189,16 +281,48 @@ internal sealed class BrokerConnection : IAsyncDisposable
                 }
             }
 
+            if (next is null)
+            {
+                await WaitAsync(muted).ConfigureAwait(false);
+                continue;
+            }
+
+            var bytes = next.Bytes;
             try
             {
-                await _stream.WriteAsync(next.Written, _ended.Token).ConfigureAwait(false);
+                await _stream.WriteAsync(bytes, _ended.Token).ConfigureAwait(false);
             }
             catch (Exception e)
             {
-                Fail(e); // what is queued fails too: its writes throw at once
+                Fail(e);
             }
 
-            next.Dispose();
+            next.ReleaseBytes();
+            lock (_lock)
+            {
+                _requests.Written(bytes.Length);
+            }
+
+            CopyWaiting();
+        }
+    }
+
+    /// <summary>Returns after that time, or when the connection has ended.</summary>
+    private async Task WaitAsync(TimeSpan time) =>
+        await Task.Delay(WholeMilliseconds(time), _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    /// <summary>To be called with the lock.</summary>
+    private TimeSpan MutedFor(long now) => _mutedUntil is { } until && until > now ? _time.GetElapsedTime(now, until) : TimeSpan.Zero;
+
+    private void Mute(int throttleMs)
+    {
+        if (throttleMs > 0)
+        {
+            lock (_lock)
+            {
+                var until = _time.GetTimestamp() + (long)(throttleMs / 1000.0 * _time.TimestampFrequency);
+                _mutedUntil = Math.Max(_mutedUntil ?? until, until);
+            }
         }
     }
 
@@ -267,14 +391,14 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
     /// <summary>
     /// How long the oldest request may take yet. A broker works through the requests of a connection one by one, so its time begins
-    /// when the one before it was answered.
+    /// when the one before it was answered, and after the time in which the broker reads nothing from us.
     /// </summary>
     private TimeSpan TimeLeft()
     {
         lock (_lock)
         {
-            return _pending.TryPeek(out var oldest)
-                ? _requestTimeout - _time.GetElapsedTime(Math.Max(oldest.SentAt, _answeredAt))
+            return _requests.OldestSent is { } oldest
+                ? _requestTimeout - _time.GetElapsedTime(Math.Max(Math.Max(oldest.SentAt, _answeredAt), _mutedUntil ?? 0))
                 : _requestTimeout;
         }
     }
@@ -307,10 +431,10 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
     private void Complete(in ReadOnlySequence<byte> response)
     {
-        PendingResponse? pending;
+        PendingRequest? request;
         lock (_lock)
         {
-            if (!_pending.TryDequeue(out pending))
+            if (!_requests.TryTakeSent(out request))
             {
                 throw new ProtocolException("a response came to no request");
             }
@@ -319,17 +443,33 @@ internal sealed class BrokerConnection : IAsyncDisposable
             _answers++;
         }
 
+        try
+        {
+            Mute(Read(request, response)); // before its sender knows of it, and sends the next
+        }
+        catch (Exception e)
+        {
+            request.Fail(e);
+            throw;
+        }
+
+        request.Answer();
+        CopyWaiting();
+        WriteQueued();
+    }
+
+    private static int Read(PendingRequest request, in ReadOnlySequence<byte> response)
+    {
         if (response.IsSingleSegment)
         {
-            pending.Complete(response.FirstSpan);
-            return;
+            return request.Read(response.FirstSpan);
         }
 
         var bytes = ArrayPool<byte>.Shared.Rent((int)response.Length);
         try
         {
             response.CopyTo(bytes);
-            pending.Complete(bytes.AsSpan(0, (int)response.Length));
+            return request.Read(bytes.AsSpan(0, (int)response.Length));
         }
         finally
         {
@@ -339,7 +479,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
     private void Fail(Exception reason)
     {
-        PendingResponse[] left;
+        IReadOnlyList<PendingRequest> left;
         lock (_lock)
         {
             if (_failure is not null)
@@ -348,18 +488,27 @@ internal sealed class BrokerConnection : IAsyncDisposable
             }
 
             _failure = reason;
-            left = [.. _pending];
-            EndedIdle = left.Length == 0 && _answers > 1; // the first is that to ApiVersions
-            _pending.Clear();
+            left = _requests.TakeAll();
+            EndedIdle = left.Count == 0 && _answers > 1; // the first is that to ApiVersions
         }
 
-        foreach (var pending in left)
+        foreach (var request in left)
         {
-            pending.Fail(Lost(reason));
+            request.Fail(Lost(reason));
         }
 
         _ended.Cancel();
     }
+
+    private bool TryRemove(PendingRequest request)
+    {
+        lock (_lock)
+        {
+            return _requests.Remove(request);
+        }
+    }
+
+    private ProtocolException Unknown(Api api) => new($"{_address} does not have {api.Key} in a version of this client");
 
     private Exception Lost(Exception reason) => reason is ProtocolException or ConnectionLostException
         ? reason

@@ -183,31 +183,4 @@ public sealed class BrokerConnectionTests
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             base.ReadAsync(buffer[..1], cancellationToken);
     }
-
-    /// <summary>Writes nothing while it is shut.</summary>
-    private sealed class GatedStream(Stream stream) : PassingStream(stream)
-    {
-        private TaskCompletionSource _open = NewGate(isOpen: true);
-
-        public void Shut() => _open = NewGate(isOpen: false);
-
-        public void Open() => _open.TrySetResult();
-
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            await _open.Task.WaitAsync(cancellationToken);
-            await base.WriteAsync(buffer, cancellationToken);
-        }
-
-        private static TaskCompletionSource NewGate(bool isOpen)
-        {
-            var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (isOpen)
-            {
-                gate.SetResult();
-            }
-
-            return gate;
-        }
-    }
 }
