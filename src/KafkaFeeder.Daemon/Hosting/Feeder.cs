@@ -10,7 +10,7 @@ using KafkaFeeder.Daemon.Signals;
 using KafkaFeeder.Daemon.Status;
 using KafkaFeeder.Daemon.Systemd;
 using KafkaFeeder.Daemon.Telemetry;
-using KafkaFeeder.Daemon.Transport.Client;
+using KafkaFeeder.Daemon.Transport.Choosing;
 using KafkaFeeder.Units;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -32,7 +32,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
     private readonly FeederOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
-    private readonly ClientTransportPool _transports;
+    private readonly TransportPool _transports;
     private readonly Ledger _ledger;
     private readonly Watcher _watcher;
     private readonly SegmentCleaner _cleaner;
@@ -50,7 +50,7 @@ internal sealed class Feeder : IHostedService, IAsyncDisposable
         _logger = logger;
         _time = time;
         Status = new FeederStatus(time);
-        _transports = new ClientTransportPool(options.BrokerGroups, logger, time);
+        _transports = new TransportPool(options.BrokerGroups, logger, time);
         checkpoints.Loops = Status.Loops;
         _ledger = new Ledger(state.LedgerPath, time);
         Shippers = new ShipperManager(options, state, checkpoints, _transports, _ledger, Status.Logs, Status.Loops, logger, time);

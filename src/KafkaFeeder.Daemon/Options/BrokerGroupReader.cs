@@ -49,7 +49,7 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
             faults.Add(
                 entry.Line,
                 path,
-                $"is {entry.Value.Kind}; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and properties:.");
+                $"is {entry.Value.Kind}; expected a list such as [kafka1:9092, kafka2:9092], or brokers:, properties: and transport:.");
             return new BrokerGroupOptions { Name = entry.Key, Brokers = [] };
         }
 
@@ -59,6 +59,9 @@ internal sealed class BrokerGroupReader(string folder, FaultCollector faults)
             Name = entry.Key,
             Brokers = ReadBrokers(map),
             Properties = map.Section("properties") is { } properties ? ReadProperties(properties) : [],
+            Transport = map.Choice(
+                "transport", TransportKind.Auto,
+                ("auto", TransportKind.Auto), ("wire", TransportKind.Wire), ("client", TransportKind.Client)),
         };
         map.Finish();
         return group;

@@ -25,6 +25,7 @@ public static class EffectiveConfiguration
         foreach (var group in options.BrokerGroups.Values)
         {
             Add($"kafka_brokers.{group.Name}.brokers", string.Join(", ", group.Brokers));
+            Add($"kafka_brokers.{group.Name}.transport", group.Transport.ToString().ToLowerInvariant());
             foreach (var property in group.Properties)
             {
                 Add($"kafka_brokers.{group.Name}.properties.{property.Name}", property.ShownValue);

@@ -344,6 +344,7 @@ internal sealed class Shipper : IDisposable
         {
             _window.Withdraw(batch);
             _source.RecordDamaged(batch, e.Message);
+            _transport.Dropped(batch.Stored);
             Settle(batch);
         }
         catch
@@ -372,6 +373,7 @@ internal sealed class Shipper : IDisposable
         if (_source.ReadAgain(batch) is not { } bytes)
         {
             _source.RecordChanged(batch);
+            _transport.Dropped(batch.Stored);
             Settle(batch);
             return;
         }

@@ -76,6 +76,9 @@ internal static partial class FeederLog
     [LoggerMessage(301, LogLevel.Information, "{Component}: resuming at {Position}; possible duplicates: {Records} records{Where}")]
     public static partial void Resumed(ILogger logger, string component, string position, long records, string where);
 
+    [LoggerMessage(312, LogLevel.Information, "{Component} is shipped by {Transport}: {Why}")]
+    public static partial void TransportChosen(ILogger logger, string component, string transport, string why);
+
     [LoggerMessage(311, LogLevel.Information, "{Component}: what the brokers have is known again: {How}")]
     public static partial void Found(ILogger logger, string component, string how);
 

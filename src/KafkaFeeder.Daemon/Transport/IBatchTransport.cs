@@ -61,6 +61,11 @@ internal interface IBatchTransport : IDisposable
     {
     }
 
+    /// <summary>A batch that was sent cannot be sent again: it is settled as lost.</summary>
+    void Dropped(StoredBatch batch)
+    {
+    }
+
     /// <summary>
     /// State for the checkpoint that the next run needs to continue exactly at the current acknowledged positions, as one word of
     /// ASCII; "" if there is none. It must contain what it is valid for (cluster, topic): settings may change between two runs, and

@@ -12,19 +12,13 @@ internal sealed class PlacePartition(int stretchBytes)
     /// <summary>1 MiB: long enough for full batches, short enough to spread a log over its partitions.</summary>
     public const int DefaultStretchBytes = 1 << 20;
 
-    /// <summary>The partition of a stored batch.</summary>
+    /// <summary>Where the stretches of a file begin among the partitions: each file at a place of its own.</summary>
     /// <param name="fileIdentity">Identifies the file, wherever it lies.</param>
-    /// <param name="position">Where the batch starts in it.</param>
-    /// <param name="partitions">Partitions of the topic, at least 1.</param>
-    public int Of(string fileIdentity, long position, int partitions)
-    {
-        if (partitions == 1)
-        {
-            return 0;
-        }
+    public static int SeedOf(string fileIdentity) => KeyHash.Murmur2(Encoding.UTF8.GetBytes(fileIdentity)) & int.MaxValue;
 
-        // Stretches of a file follow each other around the partitions; each file starts at one of its own.
-        var start = KeyHash.Murmur2(Encoding.UTF8.GetBytes(fileIdentity)) & int.MaxValue;
-        return (int)(((long)start + (position / stretchBytes)) % partitions);
-    }
+    /// <summary>The partition of a stored batch. The stretches of a file follow each other around the partitions.</summary>
+    /// <param name="seed">See <see cref="SeedOf"/>.</param>
+    /// <param name="position">Where the batch starts in the file.</param>
+    /// <param name="partitions">Partitions of the topic, at least 1.</param>
+    public int Of(int seed, long position, int partitions) => (int)((seed + (position / stretchBytes)) % partitions);
 }

@@ -13,6 +13,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
     private readonly int _timeoutMs;
     private readonly Lock _lock = new();
     private readonly Dictionary<BrokerLink, BrokerSender> _senders = [];
+    private readonly Dictionary<string, TopicMetadata> _topics = new(StringComparer.Ordinal);
     private readonly Coalesced<(string Topic, int Partition), IReadOnlyList<ProducerState>> _producers;
 
     /// <param name="bootstrap">Brokers to ask first, host and port; at least one.</param>
@@ -27,7 +28,16 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
 
     public string? ClusterId => null;
 
-    public Task<TopicMetadata> TopicAsync(string topic, CancellationToken cancellation) => _client.TopicAsync(topic, cancellation);
+    public async Task<TopicMetadata> TopicAsync(string topic, CancellationToken cancellation)
+    {
+        var known = await _client.TopicAsync(topic, cancellation).ConfigureAwait(false);
+        lock (_lock)
+        {
+            _topics[topic] = known;
+        }
+
+        return known;
+    }
 
     public void Forget(string topic) => _client.Forget(topic);
 
@@ -38,13 +48,16 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
         return producer.Error == KafkaError.None ? producer : throw new KafkaErrorException(producer.Error, "no producer id");
     }
 
+    /// <summary>A leader that is no longer one says so: only then others are asked for.</summary>
     public void Append(OutgoingBatch batch)
     {
-        if (_client.TopicAsync(batch.Topic, CancellationToken.None) is { IsCompletedSuccessfully: true } known
-            && LeaderOf(known.Result, batch.Partition) is { } leader)
+        lock (_lock)
         {
-            SenderOf(leader).Add(batch);
-            return;
+            if (_topics.TryGetValue(batch.Topic, out var known) && LeaderOf(known, batch.Partition) is { } leader)
+            {
+                SenderOf(leader).Add(batch);
+                return;
+            }
         }
 
         _ = Task.Run(() => batch.Answered(new AppendResult(KafkaError.LeaderNotAvailable, -1)));
@@ -169,16 +182,14 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
         topic.Partitions.FirstOrDefault(p => p.Partition == partition, new(KafkaError.LeaderNotAvailable, partition, -1, 0, 0)) is
             { Leader: >= 0 and var node } ? _client.LinkOf(node) : null;
 
+    /// <summary>To be called with the lock.</summary>
     private BrokerSender SenderOf(BrokerLink link)
     {
-        lock (_lock)
+        if (!_senders.TryGetValue(link, out var sender))
         {
-            if (!_senders.TryGetValue(link, out var sender))
-            {
-                _senders[link] = sender = new BrokerSender(link, _timeoutMs);
-            }
-
-            return sender;
+            _senders[link] = sender = new BrokerSender(link, _timeoutMs);
         }
+
+        return sender;
     }
 }

@@ -19,7 +19,7 @@ internal sealed class ClientTransportPool(IReadOnlyDictionary<string, BrokerGrou
         {
             if (!_health.TryGetValue(log.Broker, out var health))
             {
-                _health[log.Broker] = health = new BrokerHealth(log.Broker, logger, time);
+                _health[log.Broker] = health = new BrokerHealth(log.Broker, groups[log.Broker].WithoutSecrets, logger, time);
             }
 
             var key = (log.Broker, log.Ack, log.Partitioner);

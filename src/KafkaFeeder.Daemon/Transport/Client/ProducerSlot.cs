@@ -123,7 +123,7 @@ internal sealed class ProducerSlot : IDisposable
                 try
                 {
                     _generation = new ProducerGeneration(
-                        settings, _isIdempotent, _health.Failed, OnLog, OnAcknowledged, _group.WithoutSecrets);
+                        settings, _isIdempotent, OnError, OnLog, OnAcknowledged, _group.WithoutSecrets);
                 }
                 catch (Exception e) when (e is ArgumentException or InvalidOperationException or KafkaException)
                 {
@@ -157,6 +157,8 @@ internal sealed class ProducerSlot : IDisposable
         abandoned?.Purge();
         abandoned?.Dispose();
     }
+
+    private void OnError(Error error, OutcomeKind kind) => _health.Failed((int)error.Code, $"{error.Code}: {error.Reason}", kind);
 
     private void OnAcknowledged()
     {

@@ -144,6 +144,14 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
     private void Pass()
     {
         var entry = _entries.First!.Value;
+        for (var i = entry.StartRecord; entry.Records is { } records && i < records.Acknowledged.Length; i++)
+        {
+            if (!records.Acknowledged[i] && !records.Refused[i])
+            {
+                Refuse(entry, i); // it was set aside, and with it the batch was settled
+            }
+        }
+
         PassRecords(entry, entry.Batch.RecordsCount);
         Position = entry.Batch.EndPosition;
         Record = 0;

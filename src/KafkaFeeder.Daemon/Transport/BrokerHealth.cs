@@ -1,14 +1,17 @@
-using Confluent.Kafka;
 using KafkaFeeder.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 
-namespace KafkaFeeder.Daemon.Transport.Client;
+namespace KafkaFeeder.Daemon.Transport;
 
 /// <summary>
 /// What is known about the brokers of a group: whether they answer, and their last error. Errors of a topic or a record do not
-/// count. Shared by all producers of the group. Thread-safe.
+/// count. Shared by all logs of the group. Thread-safe.
 /// </summary>
-internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider time)
+/// <param name="group">The broker group.</param>
+/// <param name="shown">Removes secrets from a text.</param>
+/// <param name="logger">Logs events.</param>
+/// <param name="time">The clock.</param>
+internal sealed class BrokerHealth(string group, Func<string, string> shown, ILogger logger, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private volatile string? _error;
@@ -49,17 +52,20 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
     }
 
     /// <summary>An error was reported. Ignored unless it concerns the brokers.</summary>
-    public void Failed(Error error, OutcomeKind kind)
+    /// <param name="code">Its code: see <see cref="ProduceErrors"/>.</param>
+    /// <param name="error">Its text.</param>
+    /// <param name="kind">What to do about it.</param>
+    public void Failed(int code, string error, OutcomeKind kind)
     {
-        if (!ProduceErrors.IsOfBrokers((int)error.Code))
+        if (!ProduceErrors.IsOfBrokers(code))
         {
             return;
         }
 
         lock (_lock)
         {
-            _answers &= !ProduceErrors.IsNoBroker((int)error.Code);
-            Failed($"{error.Code}: {error.Reason}", kind);
+            _answers &= !ProduceErrors.IsNoBroker(code);
+            Failed(error, kind);
         }
     }
 
@@ -79,6 +85,7 @@ internal sealed class BrokerHealth(string group, ILogger logger, TimeProvider ti
             _troubledSince = time.GetTimestamp();
         }
 
+        error = shown(error);
         _error = error;
         if (_logged.TryTake())
         {

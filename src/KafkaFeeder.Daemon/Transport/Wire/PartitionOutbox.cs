@@ -1,0 +1,118 @@
+using KafkaLog.Wire.Batches;
+
+namespace KafkaFeeder.Daemon.Transport.Wire;
+
+/// <summary>
+/// The records of a lane for one partition that are on their way: gathered into a batch, waiting to be sent, or waiting for their
+/// acknowledgement. Not thread-safe.
+/// </summary>
+internal sealed class PartitionOutbox(Lane lane, int partition)
+{
+    /// <summary>
+    /// A leader forgets a producer by the timestamps of its records (<c>producer.id.expiration.ms</c>, a day by default), and then takes
+    /// any sequence: nothing would be noticed if a batch overtook another one. So such batches go one at a time.
+    /// </summary>
+    private static readonly TimeSpan Old = TimeSpan.FromHours(1);
+
+    private readonly Queue<(long First, long End, SentBatch Batch)> _unacknowledged = new();
+    private readonly Queue<WireBatch> _waiting = new();
+    private int _inFlight;
+    private bool _isOneAlone; // what is in flight
+    private bool _isLeaderSure; // it has acknowledged something of this producer since the last failure, or said that it knows it
+
+    public Lane Lane => lane;
+
+    public int Partition => partition;
+
+    public PartitionSequence Sequence => lane.Partitions[partition];
+
+    /// <summary>The batch that is gathered; null: none is.</summary>
+    public BatchAssembler? Gathering { get; set; }
+
+    /// <summary>The count of its first record.</summary>
+    public long GatheringFirst { get; set; }
+
+    /// <summary>True if something old was sent since the leader last said what it has: see <see cref="IsOld"/>.</summary>
+    public bool HasSentOld { get; private set; }
+
+    /// <summary>True if the leader may forget the producer because of records with this timestamp, in ms since 1970 UTC.</summary>
+    public static bool IsOld(long timestamp, DateTimeOffset now) => timestamp < (now - Old).ToUnixTimeMilliseconds();
+
+    /// <summary>Records that wait for their acknowledgement, in order.</summary>
+    public void Await(in Piece piece, SentBatch batch)
+    {
+        batch.OpenPieces++;
+        _unacknowledged.Enqueue((piece.First, piece.End, batch));
+    }
+
+    /// <summary>The batches of which no record of this partition waits any more. To be called until it is null.</summary>
+    public SentBatch? TakeAcknowledged()
+    {
+        if (_unacknowledged.TryPeek(out var first) && first.End <= Sequence.Acknowledged)
+        {
+            _unacknowledged.Dequeue();
+            first.Batch.OpenPieces--;
+            return first.Batch;
+        }
+
+        return null;
+    }
+
+    /// <summary>The batches with records from a count (inclusive) to another one (exclusive).</summary>
+    public IEnumerable<SentBatch> Between(long first, long end) =>
+        _unacknowledged.Where(u => u.First < end && u.End > first).Select(u => u.Batch);
+
+    /// <summary>A batch is ready to be sent.</summary>
+    public void Add(WireBatch batch) => _waiting.Enqueue(batch);
+
+    /// <summary>The next batch that may be sent now; null: none.</summary>
+    /// <param name="now">The time.</param>
+    public WireBatch? TakeSendable(DateTimeOffset now)
+    {
+        if (!_waiting.TryPeek(out var next))
+        {
+            return null;
+        }
+
+        var goesAlone = GoesAlone(next, now);
+        if (_inFlight > 0 && (goesAlone || _isOneAlone))
+        {
+            return null;
+        }
+
+        _isOneAlone = goesAlone;
+        HasSentOld |= IsOld(next.MaxTimestamp, now);
+        _waiting.Dequeue();
+        _inFlight++;
+        return next;
+    }
+
+    /// <summary>A batch has its answer.</summary>
+    public void Answered(bool isAcknowledged)
+    {
+        _inFlight--;
+        _isLeaderSure |= isAcknowledged;
+    }
+
+    /// <summary>The leader said what it has of this producer.</summary>
+    public void LeaderSaid(bool knowsProducer)
+    {
+        _isLeaderSure = knowsProducer;
+        HasSentOld = false;
+    }
+
+    /// <summary>Nothing of what waits is sent: after a failure, everything is given again.</summary>
+    public void Clear()
+    {
+        while (_waiting.TryDequeue(out var batch))
+        {
+            batch.Release();
+        }
+
+        _unacknowledged.Clear();
+        _isLeaderSure = false;
+    }
+
+    private bool GoesAlone(WireBatch batch, DateTimeOffset now) =>
+        !_isLeaderSure || IsOld(batch.MaxTimestamp, now);
+}
