@@ -78,7 +78,10 @@ internal static class VerifyCommand
             HelpName = "REGEX",
             Description = "How else messages are numbered: a regular expression with the group seq, and run and producer if there are any",
         };
-        var noDuplicates = new Option<bool>("--no-duplicates") { Description = "A number that came more than once is a fault: exit code 1" };
+        var noDuplicates = new Option<bool>("--no-duplicates")
+        {
+            Description = "A number that came more than once is a fault: exit code 1",
+        };
         var json = new Option<bool>("--json") { Description = "The report as JSON" };
 
         var command = new Command("verify", "Read a topic and report what is missing, repeated or out of order.")
