@@ -46,6 +46,20 @@ public abstract class HoleCheckerTests(ClusterFixture fixture)
     }
 
     [Fact]
+    public async Task Duplicates_are_exit_code_1_if_none_are_allowed()
+    {
+        var topic = await ProduceAsync("twice", partitions: 1, Numbered("r", 1, [1, 2, 3, 2]));
+
+        Assert.Equal(0, (await VerifyAsync(topic, "--expect", "3")).ExitCode);
+        var run = await VerifyAsync(topic, "--expect", "3", "--no-duplicates");
+
+        Assert.Equal((1, ""), (run.ExitCode, run.Errors));
+        Assert.Contains("partition 0 offset 3: run r producer 1 number 2\n", run.Output, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "DUPLICATES: 1 duplicate, 0 out of order; no holes: 3 messages, 3 expected\n", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task It_waits_for_the_expected_number_and_exits_with_1()
     {
         var topic = await ProduceAsync("short", partitions: 1, Numbered("r", 1, Enumerable.Range(1, 10)));

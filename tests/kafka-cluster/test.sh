@@ -231,6 +231,49 @@ destroy_leaves_nothing() {
     "$KAFKA_CLUSTER" destroy --dir "$TEMP/three" # twice is no error
 }
 
+# --- a secured cluster
+
+a_secured_broker_starts() {
+    local listener
+    "$KAFKA_CLUSTER" start --dir "$TEMP/secured" --nodes 1 --secured --parent-pid $$
+    # shellcheck disable=SC1091
+    . "$TEMP/secured/env"
+    for listener in "$SASL_SSL_BOOTSTRAP" "$SSL_BOOTSTRAP" "$SSL_1_2_BOOTSTRAP" "$EXPIRED_BOOTSTRAP" "$OTHER_NAME_BOOTSTRAP"; do
+        [[ $listener =~ ^127\.0\.0\.1:[0-9]+$ ]]
+    done
+    [ "$(stat -c %a "$SECURITY_DIR")" = 700 ]
+}
+# verdict_on ADDRESS OPENSSL-OPTIONS...: what openssl says of the certificate there.
+verdict_on() {
+    timeout 10 openssl s_client -connect "$1" -CAfile "$TEMP/secured/security/ca.pem" "${@:2}" </dev/null 2>&1 | grep 'Verify return code'
+}
+the_certificates_are_what_they_are_for() {
+    # shellcheck disable=SC1091
+    . "$TEMP/secured/env"
+    contains "$(verdict_on "$SASL_SSL_BOOTSTRAP" -verify_ip 127.0.0.1)" "(ok)"
+    contains "$(verdict_on "$SASL_SSL_BOOTSTRAP" -verify_hostname localhost)" "(ok)"
+    contains "$(verdict_on "$SASL_SSL_BOOTSTRAP" -CAfile "$SECURITY_DIR/other-ca.pem")" "unable to"
+    contains "$(verdict_on "$EXPIRED_BOOTSTRAP")" "certificate has expired"
+    contains "$(verdict_on "$OTHER_NAME_BOOTSTRAP" -verify_ip 127.0.0.1)" "IP address mismatch"
+}
+a_secured_broker_comes_back() {
+    "$KAFKA_CLUSTER" kill 1 --dir "$TEMP/secured"
+    "$KAFKA_CLUSTER" start-node 1 --dir "$TEMP/secured"
+    [ "$(state "$TEMP/secured" broker-1)" = running ]
+    # shellcheck disable=SC1091
+    . "$TEMP/secured/env"
+    contains "$(verdict_on "$SASL_SSL_BOOTSTRAP")" "(ok)"
+}
+a_secured_cluster_leaves_nothing() {
+    "$KAFKA_CLUSTER" destroy --dir "$TEMP/secured"
+    is_gone "$TEMP/secured" && nothing_runs_in "$TEMP/secured"
+}
+an_old_cluster_is_not_secured() {
+    local said
+    said=$(exits 3 "$KAFKA_CLUSTER" start --dir "$TEMP/old-secured" --nodes 1 --generation old --secured 2>&1)
+    contains "$said" "--secured needs a modern Kafka" && is_gone "$TEMP/old-secured"
+}
+
 # --- run
 
 run_passes_environment_and_exit_code_on() {
@@ -324,6 +367,10 @@ if to_be_had modern; then
     try "a paused broker is seen and resumes" a_paused_broker_is_seen_and_resumes
     try "a stopped broker stops in order" a_stopped_broker_stops_in_order
     try "destroy leaves nothing" destroy_leaves_nothing
+    try "a secured broker starts" a_secured_broker_starts
+    try "the certificates are what they are for" the_certificates_are_what_they_are_for
+    try "a secured broker comes back" a_secured_broker_comes_back
+    try "a secured cluster leaves nothing" a_secured_cluster_leaves_nothing
 else
     skip "a modern cluster of three" "no modern Kafka to be had"
 fi
@@ -340,6 +387,7 @@ if to_be_had old; then
     try "a killed old broker comes back" a_killed_old_broker_comes_back
     try "a paused old broker is seen and resumes" a_paused_old_broker_is_seen_and_resumes
     try "an old cluster leaves nothing" an_old_cluster_leaves_nothing
+    try "an old cluster is not secured" an_old_cluster_is_not_secured
 else
     skip "an old cluster" "no old Kafka to be had"
 fi

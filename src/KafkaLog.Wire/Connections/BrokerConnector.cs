@@ -83,11 +83,10 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         try
         {
             var stream = await OpenAsync(host, endpoint, either.Token).ConfigureAwait(false);
-            connection = await BrokerConnection.OpenAsync(
-                stream, $"{host}:{endpoint.Port}", options.ClientId, options.RequestTimeout, time, either.Token).ConfigureAwait(false);
+            connection = await AskVersionsAsync(stream, $"{host}:{endpoint.Port}", either.Token).ConfigureAwait(false);
             if (options.Sasl is { } sasl)
             {
-                await SaslExchange.RunAsync(connection, sasl).WaitAsync(either.Token).ConfigureAwait(false);
+                await AuthenticateAsync(connection, $"{host}:{endpoint.Port}", sasl, either.Token).ConfigureAwait(false);
             }
 
             return connection;
@@ -108,6 +107,36 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
+    /// <summary>
+    /// The first exchange over the stream. In TLS 1.3 the handshake is over for the client before the broker has looked at the client's
+    /// certificate: what the broker thinks of it comes now.
+    /// </summary>
+    private async Task<BrokerConnection> AskVersionsAsync(Stream stream, string address, CancellationToken cancellation)
+    {
+        try
+        {
+            return await BrokerConnection.OpenAsync(stream, address, options.ClientId, options.RequestTimeout, time, cancellation)
+                .ConfigureAwait(false);
+        }
+        catch (ConnectionLostException e) when (options.Tls is not null && TlsAlert.IsAboutCertificate(Innermost(e)))
+        {
+            throw new AuthenticationException($"TLS with {address} failed: {RefusalOf(options.Tls, Innermost(e))}", e);
+        }
+    }
+
+    private static async Task AuthenticateAsync(
+        BrokerConnection connection, string address, SaslOptions sasl, CancellationToken cancellation)
+    {
+        try
+        {
+            await SaslExchange.RunAsync(connection, sasl).WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (AuthenticationException e)
+        {
+            throw new AuthenticationException($"SASL with {address} ({sasl}) failed: {e.Message}", e);
+        }
+    }
+
     private async Task<Stream> OpenAsync(string host, IPEndPoint endpoint, CancellationToken cancellation)
     {
         var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -118,7 +147,9 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds);
             await socket.ConnectAsync(endpoint, cancellation).ConfigureAwait(false);
             var stream = new NetworkStream(socket, ownsSocket: true);
-            return options.Tls is { } tls ? await EncryptAsync(stream, host, tls, cancellation).ConfigureAwait(false) : stream;
+            return options.Tls is { } tls
+                ? await EncryptAsync(stream, host, endpoint.Port, tls, cancellation).ConfigureAwait(false)
+                : stream;
         }
         catch
         {
@@ -127,7 +158,8 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
-    private static async Task<Stream> EncryptAsync(Stream stream, string host, TlsOptions tls, CancellationToken cancellation)
+    private static async Task<Stream> EncryptAsync(
+        Stream stream, string host, int port, TlsOptions tls, CancellationToken cancellation)
     {
         string? problem = null;
         var settings = new SslClientAuthenticationOptions
@@ -148,13 +180,19 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
             throw e switch
             {
                 System.Security.Authentication.AuthenticationException =>
-                    new AuthenticationException($"TLS with {host} failed: {problem ?? Innermost(e).Message}", e),
+                    new AuthenticationException($"TLS with {host}:{port} failed: {problem ?? RefusalOf(tls, Innermost(e))}", e),
                 IOException =>
-                    new ConnectionLostException($"{host} ended the connection during the TLS handshake: {Innermost(e).Message}", e),
+                    new ConnectionLostException($"{host}:{port} ended the connection during the TLS handshake: {Innermost(e).Message}", e),
                 _ => e,
             };
         }
     }
+
+    /// <summary>Why the broker ended the handshake: in TLS 1.2, that is also what it thinks of the client's certificate.</summary>
+    private static string RefusalOf(TlsOptions tls, Exception e) =>
+        !TlsAlert.IsAboutCertificate(e) ? e.Message
+        : tls.CertificateFile is { } file ? $"the broker does not take the certificate of this client, {file} ({e.Message})"
+        : $"the broker does not take a client without a certificate ({e.Message})";
 
     private static void LoadFiles(SslClientAuthenticationOptions settings, TlsOptions tls)
     {

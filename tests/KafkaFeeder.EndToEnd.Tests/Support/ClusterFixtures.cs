@@ -6,9 +6,9 @@ namespace KafkaFeeder.EndToEnd.Tests.Support;
 /// A cluster that all tests of a collection share; it starts when the first of them needs it. Each test uses topics of
 /// its own, and leaves all nodes running.
 /// </summary>
-public abstract class ClusterFixture(int nodes, KafkaGeneration generation) : IAsyncDisposable
+public abstract class ClusterFixture(int nodes, KafkaGeneration generation, bool isSecured = false) : IAsyncDisposable
 {
-    private readonly Lazy<Task<KafkaCluster>> _cluster = new(() => KafkaCluster.StartAsync(nodes, generation));
+    private readonly Lazy<Task<KafkaCluster>> _cluster = new(() => KafkaCluster.StartAsync(nodes, generation, isSecured: isSecured));
 
     /// <summary>The cluster. Skips the current test if this generation is not available.</summary>
     public Task<KafkaCluster> GetClusterAsync() => _cluster.Value;
@@ -30,6 +30,9 @@ public sealed class ModernClusterFixture() : ClusterFixture(3, KafkaGeneration.M
 
 /// <summary>One broker of 0.9.</summary>
 public sealed class OldClusterFixture() : ClusterFixture(1, KafkaGeneration.Old);
+
+/// <summary>One modern broker with the listeners of <see cref="ClusterSecurity"/>.</summary>
+public sealed class SecuredClusterFixture() : ClusterFixture(1, KafkaGeneration.Modern, isSecured: true);
 
 /// <summary>The tests that share three modern brokers; one after the other.</summary>
 [CollectionDefinition(Name)]

@@ -38,6 +38,7 @@ public sealed class KafkaCluster : IAsyncDisposable
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Select(property => property.Split('=', 2))
             .ToDictionary(property => property[0], property => property[1]);
+        Security = environment.ContainsKey("SECURITY_DIR") ? new ClusterSecurity(environment) : null;
     }
 
     /// <summary>Which of the two this is.</summary>
@@ -55,6 +56,9 @@ public sealed class KafkaCluster : IAsyncDisposable
     /// <summary>What a librdkafka client has to set to talk to these brokers, beside the bootstrap servers.</summary>
     public IReadOnlyDictionary<string, string> ClientProperties { get; }
 
+    /// <summary>The listeners with TLS, and what clients need for them; null: the cluster is not secured.</summary>
+    public ClusterSecurity? Security { get; }
+
     /// <summary>The log of a node, for what a test wants to see there.</summary>
     public string LogPath(int node) => Path.Combine(_folder, $"broker-{node}.log");
 
@@ -62,10 +66,12 @@ public sealed class KafkaCluster : IAsyncDisposable
     /// <param name="nodes">Brokers; with 3 or more, replication is 3 and min.insync.replicas 2.</param>
     /// <param name="generation">Which Kafka.</param>
     /// <param name="properties">More of server.properties, for all nodes.</param>
+    /// <param name="isSecured">Whether there are listeners with TLS beside the open one.</param>
     public static async Task<KafkaCluster> StartAsync(
         int nodes = 3,
         KafkaGeneration generation = KafkaGeneration.Modern,
-        IReadOnlyDictionary<string, string>? properties = null)
+        IReadOnlyDictionary<string, string>? properties = null,
+        bool isSecured = false)
     {
         Assert.True(Librdkafka.TryLoad(out var problem), problem); // for all clients of the cluster
         var folder = TestRun.NewFolderName("kafka");
@@ -73,6 +79,7 @@ public sealed class KafkaCluster : IAsyncDisposable
         string[] arguments =
         [
             "start", "--dir", folder, "--nodes", $"{nodes}", "--generation", name, "--parent-pid", $"{Environment.ProcessId}",
+            .. isSecured ? ["--secured"] : Array.Empty<string>(),
             .. (properties ?? new Dictionary<string, string>()).SelectMany(
                 property => new[] { "--property", $"{property.Key}={property.Value}" }),
         ];

@@ -41,6 +41,18 @@ public class TopicTallyTests
     }
 
     [Fact]
+    public void The_first_duplicates_are_kept_with_their_places()
+    {
+        Add(0, "r producer=1", 1, 2, 2);
+        Add(1, "r producer=2", 1, 1);
+        Assert.Equal([new Duplicate("r", "1", 2, 0, 2), new Duplicate("r", "2", 1, 1, 4)], _tally.FirstDuplicates);
+
+        Add(1, "r producer=2", [.. Enumerable.Repeat(1L, 100)]);
+        Assert.Equal(TopicTally.MaxFirstDuplicates, _tally.FirstDuplicates.Count);
+        Assert.Equal(new Duplicate("r", "1", 2, 0, 2), _tally.FirstDuplicates[0]);
+    }
+
+    [Fact]
     public void Runs_and_producers_are_ordered_by_name_and_number()
     {
         foreach (var source in new[] { "b producer=1", "a producer=10", "a producer=9", "a producer=x" })
@@ -66,7 +78,7 @@ public class TopicTallyTests
             {
                 foreach (var source in sources)
                 {
-                    _tally.Add(0, new NumberedMessage(source, sequence));
+                    _tally.Add(0, sequence, new NumberedMessage(source, sequence));
                 }
             }
         }
@@ -76,7 +88,7 @@ public class TopicTallyTests
     {
         foreach (var sequence in sequences)
         {
-            _tally.Add(partition, new NumberedMessage(Encoding.UTF8.GetBytes(source), sequence));
+            _tally.Add(partition, _tally.Received, new NumberedMessage(Encoding.UTF8.GetBytes(source), sequence));
         }
     }
 }

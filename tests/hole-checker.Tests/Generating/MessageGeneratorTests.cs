@@ -65,7 +65,7 @@ public class MessageGeneratorTests
         var tally = new TopicTally(1, new SequenceMemory());
         for (var at = 0; NumberedMessage.TryFind(bytes.AsSpan(at), out var message);)
         {
-            tally.Add(0, message);
+            tally.Add(0, tally.Received, message);
             at += bytes.AsSpan(at).IndexOf("run="u8) + 4;
         }
 

@@ -67,9 +67,9 @@ public class ReportTests
     public void The_largest_number_does_not_overflow()
     {
         var tally = new TopicTally(1, new SequenceMemory());
-        tally.Add(0, new NumberedMessage("a producer=1"u8, long.MaxValue));
-        tally.Add(0, new NumberedMessage("a producer=2"u8, long.MaxValue));
-        tally.Add(0, new NumberedMessage("b producer=1"u8, long.MaxValue - 1));
+        tally.Add(0, tally.Received, new NumberedMessage("a producer=1"u8, long.MaxValue));
+        tally.Add(0, tally.Received, new NumberedMessage("a producer=2"u8, long.MaxValue));
+        tally.Add(0, tally.Received, new NumberedMessage("b producer=1"u8, long.MaxValue - 1));
         var report = Report(long.MaxValue, tally);
         Assert.StartsWith(
             "HOLES: 27,670,116,110,564,327,418 of 27,670,116,110,564,327,421 messages missing (1 of them after the last",
@@ -136,6 +136,66 @@ public class ReportTests
         Assert.Equal(1, source.GetProperty("outOfOrder").GetInt64());
     }
 
+    [Fact]
+    public void Duplicates_are_a_fault_only_if_none_are_allowed()
+    {
+        var tally = Tally(1, 2, 2, 3, 1);
+        Assert.True(Report(3, tally).IsGood);
+
+        var report = Report(3, tally, noDuplicates: true);
+        Assert.Equal((true, false), (report.IsWhole, report.IsGood));
+        Assert.Equal("DUPLICATES: 2 duplicates, 0 out of order; no holes: 3 messages, 3 expected", ReportText.Verdict(report));
+        Assert.True(Report(3, Tally(1, 3, 2), noDuplicates: true).IsGood);
+    }
+
+    [Fact]
+    public void Holes_and_duplicates_are_both_in_the_verdict()
+    {
+        var report = Report(null, Tally(1, 2, 2, 4), noDuplicates: true);
+        Assert.False(report.IsGood);
+        Assert.Equal("HOLES AND DUPLICATES: 1 of 4 messages missing; 1 duplicate, 0 out of order", ReportText.Verdict(report));
+        Assert.False(Report(null, Tally(1, 2, 4), noDuplicates: true).IsGood);
+    }
+
+    [Fact]
+    public void The_places_of_duplicates_are_listed_if_none_are_allowed()
+    {
+        var text = Text(Report(null, Tally(1, 2, 2, 1), noDuplicates: true));
+        Assert.Contains(
+            """
+            2 duplicates, and --no-duplicates allows none:
+              partition 0 offset 2: run r producer 1 number 2
+              partition 0 offset 3: run r producer 1 number 1
+            DUPLICATES: 
+            """.TrimEnd(),
+            text,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("offset 2", Text(Report(null, Tally(1, 2, 2, 1))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_many_duplicates_the_first_are_listed_and_all_are_counted()
+    {
+        var report = Report(null, Tally(Enumerable.Range(0, 200).Select(n => (n % 100) + 1L)), noDuplicates: true);
+        var text = Text(report);
+        Assert.Contains("100 duplicates, and --no-duplicates allows none; the first:\n", text, StringComparison.Ordinal);
+        Assert.Contains("  partition 0 offset 119: run r producer 1 number 20\nDUPLICATES: 100", text, StringComparison.Ordinal);
+        var json = Json(report);
+        Assert.Equal(100, json.GetProperty("duplicates").GetInt64());
+        Assert.Equal(20, json.GetProperty("firstDuplicates").GetArrayLength());
+        Assert.Equal(
+            """{"partition":0,"offset":119,"run":"r","producer":"1","seq":20}""",
+            JsonSerializer.Serialize(json.GetProperty("firstDuplicates")[19]));
+        Assert.Equal((true, false), (json.GetProperty("whole").GetBoolean(), json.GetProperty("good").GetBoolean()));
+    }
+
+    private static string Text(VerifyReport report)
+    {
+        var text = new StringWriter();
+        ReportText.Write(report, text);
+        return text.ToString();
+    }
+
     private static JsonElement Json(VerifyReport report)
     {
         using var stream = new MemoryStream();
@@ -143,25 +203,31 @@ public class ReportTests
         return JsonDocument.Parse(Encoding.UTF8.GetString(stream.ToArray())).RootElement;
     }
 
-    private static VerifyReport Report(long? expected, params long[] sequences)
+    private static VerifyReport Report(long? expected, params long[] sequences) => Report(expected, Tally(sequences));
+
+    /// <summary>Numbers of one producer, at the offsets from 0 on.</summary>
+    private static TopicTally Tally(params IEnumerable<long> sequences)
     {
         var tally = new TopicTally(1, new SequenceMemory());
         foreach (var sequence in sequences)
         {
-            tally.Add(0, new NumberedMessage("r producer=1"u8, sequence));
+            tally.Add(0, tally.Received, new NumberedMessage("r producer=1"u8, sequence));
         }
 
-        return Report(expected, tally);
+        return tally;
     }
 
-    private static VerifyReport Report(long? expected, TopicTally tally) => new(
-        new VerifyOptions { BootstrapServers = "b", Topic = "t", Expected = expected }, 1, 0, tally, TimeSpan.FromSeconds(1), 0);
+    private static VerifyReport Report(long? expected, TopicTally tally, bool noDuplicates = false)
+    {
+        var options = new VerifyOptions { BootstrapServers = "b", Topic = "t", Expected = expected, NoDuplicates = noDuplicates };
+        return new(options, 1, 0, tally, TimeSpan.FromSeconds(1), 0);
+    }
 
     private static void Add(TopicTally tally, ReadOnlySpan<byte> source, int upTo)
     {
         for (var sequence = 1; sequence <= upTo; sequence++)
         {
-            tally.Add(0, new NumberedMessage(source, sequence));
+            tally.Add(0, tally.Received, new NumberedMessage(source, sequence));
         }
     }
 }

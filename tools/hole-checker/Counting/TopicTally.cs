@@ -9,6 +9,10 @@ namespace HoleChecker.Counting;
 /// <param name="onlyRun">The only run that counts; null: all do.</param>
 public sealed class TopicTally(int partitionsCount, SequenceMemory memory, string? onlyRun = null)
 {
+    /// <summary>How many duplicates are kept with their places; all are counted.</summary>
+    public const int MaxFirstDuplicates = 20;
+
+    private readonly List<Duplicate> _firstDuplicates = new(MaxFirstDuplicates);
     private readonly Dictionary<string, RunTally> _runs = new(StringComparer.Ordinal);
     private readonly byte[]? _onlyRun = onlyRun is null ? null : Encoding.UTF8.GetBytes(onlyRun);
     private RunTally? _lastRun;
@@ -43,6 +47,9 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory, strin
             .ThenBy(source => source.Producer, StringComparer.Ordinal),
     ];
 
+    /// <summary>The first duplicates, in the order in which they were read: that of the offsets in each partition.</summary>
+    public IReadOnlyList<Duplicate> FirstDuplicates => _firstDuplicates;
+
     /// <summary>Counts a message that holds no number.</summary>
     public void AddForeign()
     {
@@ -51,7 +58,7 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory, strin
     }
 
     /// <summary>Counts a message; messages of a partition are to be given in the partition's order.</summary>
-    public void Add(int partition, in NumberedMessage message)
+    public void Add(int partition, long offset, in NumberedMessage message)
     {
         Received++;
         if (_onlyRun is not null && !RunOf(message.Source).SequenceEqual(_onlyRun))
@@ -69,6 +76,10 @@ public sealed class TopicTally(int partitionsCount, SequenceMemory memory, strin
         _last.Add(partition, message.Sequence);
         Distinct += _last.Distinct - before;
         _lastRun!.Distinct += _last.Distinct - before;
+        if (_last.Distinct == before && _firstDuplicates.Count < MaxFirstDuplicates)
+        {
+            _firstDuplicates.Add(new Duplicate(_last.Run, _last.Producer, message.Sequence, partition, offset));
+        }
     }
 
     private static ReadOnlySpan<byte> RunOf(ReadOnlySpan<byte> source) => source[..source.LastIndexOf(NumberedMessage.Separator)];

@@ -3,7 +3,10 @@ using HoleChecker.Counting;
 
 namespace HoleChecker.Verifying;
 
-/// <summary>A report for programs: one object. Holes are [first, last], both inclusive, the first ones of each producer.</summary>
+/// <summary>
+/// A report for programs: one object. Holes are [first, last], both inclusive, the first ones of each producer. Of the duplicates, the
+/// first ones have their places.
+/// </summary>
 internal static class ReportJson
 {
     /// <summary>The most holes that are listed of a producer; holesCount counts all of them.</summary>
@@ -15,6 +18,7 @@ internal static class ReportJson
         json.WriteStartObject();
         json.WriteString("topic", report.Topic);
         json.WriteBoolean("whole", report.IsWhole);
+        json.WriteBoolean("good", report.IsGood);
         json.WriteNumber("received", report.Tally.Received);
         json.WriteNumber("foreign", report.Tally.Foreign);
         json.WriteNumber("distinct", report.Tally.Distinct);
@@ -51,6 +55,13 @@ internal static class ReportJson
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("firstDuplicates");
+        foreach (var duplicate in report.Tally.FirstDuplicates)
+        {
+            WriteDuplicate(json, duplicate);
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
         json.Flush();
         output.WriteByte((byte)'\n');
@@ -65,6 +76,17 @@ internal static class ReportJson
         json.WriteNumber("missing", run.Missing);
         json.WriteNumber("missingAtTheEnd", run.MissingAtTheEnd);
         json.WriteNumber("moreThanExpected", run.More);
+        json.WriteEndObject();
+    }
+
+    private static void WriteDuplicate(Utf8JsonWriter json, Duplicate duplicate)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("partition", duplicate.Partition);
+        json.WriteNumber("offset", duplicate.Offset);
+        json.WriteString("run", duplicate.Run);
+        json.WriteString("producer", duplicate.Producer);
+        json.WriteNumber("seq", duplicate.Sequence);
         json.WriteEndObject();
     }
 

@@ -40,6 +40,7 @@ internal static class ReportText
         }
 
         WriteUnexpected(report, output);
+        WriteForbiddenDuplicates(report, output);
         output.WriteLine(Verdict(report));
     }
 
@@ -52,10 +53,12 @@ internal static class ReportText
             var missing = report.Missing + report.MissingAtTheEnd;
             var end = report.MissingAtTheEnd > 0 ? Invariant($" ({report.MissingAtTheEnd:N0} of them after the last that came)") : "";
             var all = report.Tally.Distinct + missing;
-            return Invariant($"HOLES: {missing:N0} of {Messages(all)} missing{end}; {also}");
+            var faults = report.HasForbiddenDuplicates ? "HOLES AND DUPLICATES" : "HOLES";
+            return Invariant($"{faults}: {missing:N0} of {Messages(all)} missing{end}; {also}");
         }
 
-        return $"no holes: {Messages(report.Tally.Distinct)}{Expected(report)}; {also}";
+        var noHoles = $"no holes: {Messages(report.Tally.Distinct)}{Expected(report)}";
+        return report.HasForbiddenDuplicates ? $"DUPLICATES: {also}; {noHoles}" : $"{noHoles}; {also}";
     }
 
     private static string Expected(VerifyReport report)
@@ -76,6 +79,24 @@ internal static class ReportText
         {
             var difference = run.More > 0 ? Invariant($"{run.More:N0} more") : Invariant($"{run.Missing + run.MissingAtTheEnd:N0} missing");
             output.WriteLine(Invariant($"run {run.Run}: {Messages(run.Distinct)}, {run.Expected:N0} expected: {difference}"));
+        }
+    }
+
+    private static void WriteForbiddenDuplicates(VerifyReport report, TextWriter output)
+    {
+        if (!report.HasForbiddenDuplicates)
+        {
+            return;
+        }
+
+        var listed = report.Tally.FirstDuplicates;
+        output.WriteLine(
+            $"{Duplicates(report.Duplicates)}, and --no-duplicates allows none{(report.Duplicates > listed.Count ? "; the first" : "")}:");
+        foreach (var duplicate in listed)
+        {
+            output.WriteLine(
+                Invariant($"  partition {duplicate.Partition} offset {duplicate.Offset}: ")
+                + Invariant($"run {duplicate.Run} producer {duplicate.Producer} number {duplicate.Sequence}"));
         }
     }
 

@@ -21,16 +21,18 @@ internal static class VerifyCommand
           received, distinct, holes (ranges, both ends inclusive, below the highest number that came), duplicates
           (repetitions of a number), out of order (first occurrences after a higher number in the same partition).
           Memory: about one bit per message; duplicates take none.
+          With --no-duplicates also where the first duplicates are: partition, offset, number. Stop what sends before you check: with
+          --expect the reading ends when that many different messages came, and a duplicate may come later.
 
         Exit codes:
           0  no holes, and no run has fewer messages than expected; more than expected are reported
-          1  holes, or fewer messages of a run than expected
+          1  holes, or fewer messages of a run than expected; with --no-duplicates: duplicates
           2  could not check: no broker answers, no such topic, no numbered message in it, a transaction is open in it that
              hides what comes after, wrong arguments
 
         Examples:
           hole-checker verify --bootstrap-server localhost:9092 --topic orders --expect 1000000
-          hole-checker verify --bootstrap-server localhost:9092 --topic orders --run monday --expect 1000000
+          hole-checker verify --bootstrap-server localhost:9092 --topic orders --run monday --expect 1000000 --no-duplicates
           hole-checker verify --bootstrap-server kafka:9093 --topic orders -X security.protocol=ssl --json
           hole-checker verify --bootstrap-server old:9092 --topic orders \
               -X api.version.request=false -X broker.version.fallback=0.9.0.1
@@ -76,11 +78,15 @@ internal static class VerifyCommand
             HelpName = "REGEX",
             Description = "How else messages are numbered: a regular expression with the group seq, and run and producer if there are any",
         };
+        var noDuplicates = new Option<bool>("--no-duplicates")
+        {
+            Description = "A number that came more than once is a fault: exit code 1",
+        };
         var json = new Option<bool>("--json") { Description = "The report as JSON" };
 
         var command = new Command("verify", "Read a topic and report what is missing, repeated or out of order.")
         {
-            bootstrap, topic, run, expect, idle, connect, properties, pattern, json,
+            bootstrap, topic, run, expect, noDuplicates, idle, connect, properties, pattern, json,
         };
         command.SetAction((arguments, cancellation) => Task.FromResult(Run(
             arguments.GetValue(pattern),
@@ -90,6 +96,7 @@ internal static class VerifyCommand
                 Topic = arguments.GetRequiredValue(topic),
                 Run = arguments.GetValue(run),
                 Expected = arguments.GetValue(expect),
+                NoDuplicates = arguments.GetValue(noDuplicates),
                 IdleTimeout = arguments.GetValue(idle) ?? VerifyOptions.DefaultTimeout,
                 ConnectTimeout = arguments.GetValue(connect) ?? VerifyOptions.DefaultTimeout,
                 Properties = arguments.GetValue(properties) ?? [],
@@ -127,7 +134,7 @@ internal static class VerifyCommand
                 ReportText.Write(report, Console.Out);
             }
 
-            return report.IsWhole ? ExitCode.Good : ExitCode.Bad;
+            return report.IsGood ? ExitCode.Good : ExitCode.Bad;
         }
         catch (Exception e) when (e is TopicReadException or SequenceMemoryException)
         {

@@ -15,6 +15,9 @@ internal sealed record VerifyOptions
     /// <summary>Different numbers that each run should have, over its producers; null: not known.</summary>
     public long? Expected { get; init; }
 
+    /// <summary>True: a number that came more than once is a fault.</summary>
+    public bool NoDuplicates { get; init; }
+
     /// <summary>10 s: longer than it takes to elect a leader.</summary>
     public static TimeSpan DefaultTimeout { get; } = TimeSpan.FromSeconds(10);
 

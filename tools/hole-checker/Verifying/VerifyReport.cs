@@ -55,6 +55,12 @@ internal sealed class VerifyReport(
     /// <summary>True if nothing is missing.</summary>
     public bool IsWhole => Runs.All(run => run.IsWhole);
 
+    /// <summary>True if there are duplicates, and none are allowed.</summary>
+    public bool HasForbiddenDuplicates => options.NoDuplicates && Duplicates > 0;
+
+    /// <summary>True if everything that was asked for holds.</summary>
+    public bool IsGood => IsWhole && !HasForbiddenDuplicates;
+
     private static List<RunReport> RunsOf(VerifyOptions options, TopicTally tally)
     {
         var missing = tally.Sources.ToLookup(source => source.Run, source => (decimal)source.Missing, StringComparer.Ordinal);

@@ -10,14 +10,15 @@ command_start() {
     cat "$DIR/env"
 }
 
-# Sets DIR, NODE_COUNT, WANTED_GENERATION, PROPERTIES, PARENT_PID; START_REST is what follows "--".
+# Sets DIR, NODE_COUNT, WANTED_GENERATION, SECURED, PROPERTIES, PARENT_PID; START_REST is what follows "--".
 parse_start_options() {
-    NODE_COUNT=3 WANTED_GENERATION='' PROPERTIES=() PARENT_PID='' START_REST=()
+    NODE_COUNT=3 WANTED_GENERATION='' SECURED='' PROPERTIES=() PARENT_PID='' START_REST=()
     while [ $# -gt 0 ]; do
         case $1 in
             --dir) need_value "$@"; DIR=$2; shift ;;
             --nodes) need_value "$@"; need_number --nodes "$2" 1; NODE_COUNT=$2; shift ;;
             --generation) need_value "$@"; WANTED_GENERATION=$2; shift ;;
+            --secured) SECURED=yes ;;
             --property)
                 need_value "$@"
                 [[ $2 == ?*=* ]] || usage_error "--property is \"$2\"; it must be name=value, as in Kafka's server.properties."
@@ -35,7 +36,9 @@ parse_start_options() {
 
 start_cluster() {
     find_kafka "$WANTED_GENERATION"
+    need_security
     make_folder
+    make_certificates
     local attempt
     for attempt in 1 2 3; do
         configure_nodes
@@ -68,7 +71,8 @@ configure_nodes() {
     if [ "$NODE_COUNT" -ge 3 ]; then replication=3 min_insync=2; fi
     echo "$replication" >"$DIR/replication"
     # The ports, together, so that they differ.
-    paste "$DIR/nodes" <(free_ports $((NODE_COUNT + 1))) | while read -r node port; do echo "$port" >"$DIR/$node.port"; done
+    { all_nodes; secured_ports; } >"$DIR/ports"
+    paste "$DIR/ports" <(free_ports "$(wc -l <"$DIR/ports")") | while read -r node port; do echo "$port" >"$DIR/$node.port"; done
     "${GENERATION}_write_configuration" "$replication" "$min_insync"
     for node in $(all_nodes); do
         if [ "$node" = zookeeper ]; then continue; fi
@@ -77,19 +81,23 @@ configure_nodes() {
     write_environment
 }
 
-write_environment() {
+# bootstrap_of [.LISTENER]: all brokers.
+bootstrap_of() {
     local node bootstrap=
-    for node in $(all_nodes); do
-        if [[ $node == broker-* ]]; then bootstrap+=${bootstrap:+,}127.0.0.1:$(port_of "$node"); fi
-    done
+    for node in $(brokers); do bootstrap+=${bootstrap:+,}127.0.0.1:$(port_of "$node${1:-}"); done
+    echo "$bootstrap"
+}
+
+write_environment() {
     cat >"$DIR/env" <<EOF
 KAFKA_CLUSTER_DIR='$DIR'
-BOOTSTRAP='$bootstrap'
+BOOTSTRAP='$(bootstrap_of)'
 GENERATION='$GENERATION'
 KAFKA_VERSION='$KAFKA_VERSION'
 KAFKA_LIBS='$KAFKA_LIBS'
 CLIENT_PROPERTIES='$("${GENERATION}_client_properties")'
 EOF
+    secured_environment >>"$DIR/env"
 }
 
 # All at once: the brokers look for the controller (or ZooKeeper) while it starts.

@@ -8,7 +8,7 @@ kafka-cluster: a small Apache Kafka cluster on loopback, for demos, tests and ch
 
   kafka-cluster which [--generation modern|old]
       Prints which Kafka would be used: GENERATION, KAFKA_VERSION and KAFKA_LIBS. Downloads it if necessary.
-  kafka-cluster start --dir D [--nodes N] [--generation modern|old] [--property K=V]... [--parent-pid PID]
+  kafka-cluster start --dir D [--nodes N] [--generation modern|old] [--secured] [--property K=V]... [--parent-pid PID]
       Starts N brokers (default 3) on free loopback ports and waits until all of them answer. All files are in D,
       which must be empty or not exist. The brokers outlive this command. With --parent-pid they are destroyed
       as soon as that process has ended, however it ended.
@@ -33,6 +33,15 @@ kafka-cluster: a small Apache Kafka cluster on loopback, for demos, tests and ch
 
 --dir may be left out where KAFKA_CLUSTER_DIR is set. D/env holds BOOTSTRAP, GENERATION, KAFKA_VERSION, KAFKA_LIBS and
 CLIENT_PROPERTIES (what a librdkafka client has to set, as "name=value name=value"; empty for the modern generation).
+
+With --secured (modern only) each broker has more listeners, and D/env their addresses:
+  SASL_SSL_BOOTSTRAP    TLS with SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN, as SECURED_USER with SECURED_PASSWORD
+  SSL_BOOTSTRAP         TLS; clients need a certificate: client.pem with client.key
+  SSL_1_2_BOOTSTRAP     the same in TLS 1.2
+  EXPIRED_BOOTSTRAP     TLS; the certificate of the broker has expired
+  OTHER_NAME_BOOTSTRAP  TLS; the certificate of the broker is for the host other.example
+The files are in SECURITY_DIR. ca.pem signed these certificates. No broker trusts other-ca.pem, nor other-client.pem with
+other-client.key, which it signed.
 
 Defaults with 3 nodes or more: replication factor 3, min.insync.replicas 2; with fewer: 1 and 1. Unclean leader election
 and automatic topic creation are off. Modern clusters have one controller beside the brokers, so that brokers may be killed

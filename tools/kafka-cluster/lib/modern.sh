@@ -54,9 +54,10 @@ EOF
             cat >>"$DIR/$node.properties" <<EOF
 process.roles=broker
 node.id=${node#broker-}
-listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")
-advertised.listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")
+listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")$(secured_listeners "$node")
+advertised.listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")$(secured_listeners "$node")
 EOF
+            secured_properties >>"$DIR/$node.properties"
             modern_format_broker "$node"
         fi
     done
@@ -70,14 +71,16 @@ modern_format_broker() {
 }
 
 modern_start_node() {
-    local node=$1 heap=384m
+    local node=$1 heap=384m users
     LOGGING=-Dlog4j2.configurationFile=$DIR/logging.properties
     if [ "$node" = controller ]; then
         heap=256m
         if [ ! -f "$DIR/data/controller/meta.properties" ]; then
+            mapfile -t users < <(secured_format_arguments)
             # shellcheck disable=SC2086
             java -Xmx128m $JVM_OPTIONS "$LOGGING" -cp "$KAFKA_LIBS/*" kafka.tools.StorageTool format -t "$(<"$DIR/cluster.id")" \
-                -c "$DIR/controller.properties" >>"$DIR/controller.log" 2>&1 </dev/null || return 1 # wait_until_up shows the log
+                -c "$DIR/controller.properties" "${users[@]}" >>"$DIR/controller.log" 2>&1 </dev/null \
+                || return 1 # wait_until_up shows the log
         fi
     fi
     spawn "$node" "$heap" kafka.Kafka "$DIR/$node.properties"
