@@ -362,7 +362,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
             }
         }
 
-        public IBatchTransport Open(LogOptions log, string savedState)
+        public IBatchTransport Open(LogOptions log, string savedState, bool mayHaveSent)
         {
             Opened++;
             return new Connection(this);
@@ -413,7 +413,7 @@ public sealed class ShipperManagerTests : IAsyncDisposable
                 return request.Stored.Length;
             }
 
-            public string StateAt(IEnumerable<StoredBatch> pending) => "";
+            public string StateAt(IEnumerable<BatchPlace> pending, IReadOnlyCollection<string> finished) => "";
 
             public void SendNow()
             {

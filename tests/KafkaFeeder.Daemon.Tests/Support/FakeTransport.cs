@@ -64,7 +64,7 @@ internal sealed class FakeTransport : IBatchTransport
     /// <summary>The state of the transport for a checkpoint, given the pending batches.</summary>
     public Func<IEnumerable<StoredBatch>, string> State { get; set; } = _ => "";
 
-    public string StateAt(IEnumerable<StoredBatch> pending) => State(pending);
+    public string StateAt(IEnumerable<BatchPlace> pending, IReadOnlyCollection<string> finished) => State(pending.Select(p => p.Batch));
 
     public long Send(in SendRequest request, Action<BatchOutcome> onOutcome)
     {
