@@ -10,15 +10,17 @@ public sealed class LayerTests
     private const string Layers = """
         Commands         -> Hosting Control Discovery Status Transport.Client Shipping.Losses Checkpoints Telemetry Liveness Options
                             Options.Faults Options.Values Files
-        Hosting          -> Control Discovery Retention Shipping Shipping.Losses Transport Transport.Client Checkpoints Status Systemd
+        Hosting          -> Control Discovery Retention Shipping Shipping.Losses Transport Transport.Choosing Checkpoints Status Systemd
                             Signals Telemetry Liveness Options Options.Faults Options.Values Files
         Discovery        -> Checkpoints Telemetry Liveness Options Options.Faults Options.Values Files
         Retention        -> Checkpoints Telemetry Liveness Files
         Shipping         -> Discovery Shipping.Reading Shipping.Losses Transport Checkpoints Status Telemetry Liveness Options
         Shipping.Reading -> Shipping.Losses Transport Checkpoints Files
         Shipping.Losses  -> Transport Checkpoints Telemetry Liveness Options Files
-        Transport        -> Options
-        Transport.Client -> Transport Telemetry Options
+        Transport          -> Telemetry Options
+        Transport.Client   -> Transport Telemetry Options
+        Transport.Wire     -> Transport Telemetry Options
+        Transport.Choosing -> Transport Transport.Client Transport.Wire Telemetry Options
         Checkpoints      -> Telemetry Liveness Files
         Status           -> Control Discovery Shipping.Losses Checkpoints Telemetry Liveness Options Options.Faults Options.Values
         Systemd          -> Telemetry Liveness

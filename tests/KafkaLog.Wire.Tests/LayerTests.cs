@@ -8,6 +8,7 @@ namespace KafkaLog.Wire.Tests;
 public sealed class LayerTests
 {
     private const string Layers = """
+        Producing   -> Cluster Connections Messages Batches Protocol
         Cluster     -> Connections Security Messages
         Connections -> Security Messages Protocol
         Messages    -> Batches Protocol

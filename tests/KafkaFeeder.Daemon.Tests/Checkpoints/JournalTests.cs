@@ -32,7 +32,7 @@ public sealed class JournalTests : IDisposable
     public void A_new_journal_begins_with_the_open_segments_of_the_checkpoint()
     {
         File.WriteAllText(JournalPath, "kafkafeeder-journal 1 boot x\n" + First + " 999 99\n");
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(JournalPath));
         Assert.Equal(new Dictionary<string, SentMark> { [Second] = Mark(100, 10) }, Sent());
         Assert.False(Journal.ReadLast(JournalPath).HasRebooted);
@@ -41,7 +41,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_line_is_written_before_the_batch_is_sent()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         journal.Sending(Second, Mark(200, 20));
         Assert.Equal(Mark(200, 20), Sent()[Second]); // what a kill at this moment leaves
     }
@@ -49,7 +49,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_log_that_sends_nothing_has_no_journal_file()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         Assert.False(File.Exists(JournalPath));
         journal.Sending(Second, Mark(200, 20));
         Assert.Equal(Mark(200, 20), Sent()[Second]);
@@ -58,7 +58,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void After_going_back_the_journal_counts_from_there()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         journal.Sending(Second, Mark(900, 90));
         journal.GoBack(Second, Mark(0, 0));
         Assert.Equal(Mark(0, 0), Sent()[Second]);
@@ -69,7 +69,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_journal_whose_segments_alone_exceed_a_mebibyte_is_not_rewritten_at_each_line()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         string Name(int i) => $"20261121_100000_3600_UTC-{new string('o', 180)}{i:d5}.szn";
         for (var i = 0; i < 6_000; i++)
         {
@@ -92,7 +92,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_batch_that_is_sent_again_adds_no_line()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         journal.Sending(Second, Mark(200, 20));
         journal.Sending(Second, Mark(300, 30));
         var bytes = new FileInfo(JournalPath).Length;
@@ -105,7 +105,7 @@ public sealed class JournalTests : IDisposable
     public void A_last_line_that_was_cut_short_is_ignored_wherever_it_was_cut()
     {
         string whole;
-        using (var journal = Journal.Restore(JournalPath, Start))
+        using (var journal = Restore())
         {
             journal.Sending(Second, Mark(200, 20));
             whole = File.ReadAllText(JournalPath);
@@ -140,7 +140,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_journal_is_rewritten_at_a_mebibyte_with_the_furthest_position_of_each_segment()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         journal.Sending(First, Mark(4_000, 400));
         var largest = 0L;
         for (var i = 0; i < 60_000; i++)
@@ -158,7 +158,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void A_forgotten_segment_is_not_kept_when_the_journal_is_rewritten()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         journal.Sending(First, Mark(4_000, 400));
         journal.Forget(First);
         for (var i = 0; i < 30_000; i++)
@@ -172,7 +172,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void When_the_journal_cannot_be_rewritten_the_batch_is_not_sent_and_the_old_journal_stays()
     {
-        using var journal = Journal.Restore(JournalPath, Start);
+        using var journal = Restore();
         var next = 1_001;
         journal.Sending(Second, Mark(1_000, 1_000));
         while (new FileInfo(JournalPath).Length <= 1 << 20)
@@ -196,7 +196,7 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void When_the_new_journal_cannot_be_renamed_no_line_goes_to_a_file_that_nobody_reads()
     {
-        var journal = Journal.Restore(JournalPath, Start);
+        var journal = Restore();
         var next = 1_001;
         journal.Sending(Second, Mark(1_000, 1_000));
         while (new FileInfo(JournalPath).Length <= 1 << 20)
@@ -220,4 +220,20 @@ public sealed class JournalTests : IDisposable
     private Dictionary<string, SentMark> Sent() => new(Journal.ReadLast(JournalPath).Sent);
 
     private static SentMark Mark(long endPosition, long nextOffset) => new(endPosition, nextOffset, nextOffset);
+
+    [Fact]
+    public void Marks_of_the_last_run_that_are_ahead_of_the_checkpoint_are_kept_if_they_are_to_be_found_out()
+    {
+        var ahead = new SentMark(9_000, 90, 90);
+        var behind = new SentMark(1, 1, 0);
+        using (Journal.Restore(JournalPath, Start, new Dictionary<string, SentMark> { [First] = ahead, ["other"] = behind }))
+        {
+            using var journal = Journal.Restore(JournalPath, Start, new Dictionary<string, SentMark> { [First] = ahead });
+            journal.Sending(First, new SentMark(9_001, 91, 91));
+        }
+
+        Assert.Equal(new SentMark(9_001, 91, 91), Journal.ReadLast(JournalPath).Sent[First]);
+    }
+
+    private Journal Restore() => Journal.Restore(JournalPath, Start, new Dictionary<string, SentMark>());
 }

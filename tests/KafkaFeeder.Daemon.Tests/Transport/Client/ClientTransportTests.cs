@@ -78,7 +78,7 @@ public sealed class ClientTransportTests : IDisposable
     public void A_log_in_strict_order_has_a_producer_that_waits_until_a_window_is_complete(bool? strictOrder, bool isPushed)
     {
         using var pool = Pool("127.0.0.1:1");
-        var transport = (ClientTransport)pool.Open(Log with { StrictOrder = strictOrder }, "");
+        var transport = (ClientTransport)pool.Open(Log with { StrictOrder = strictOrder }, "", mayHaveSent: false);
         Assert.Equal(isPushed, transport.Shape.IsPushed);
     }
 
@@ -115,7 +115,7 @@ public sealed class ClientTransportTests : IDisposable
         BatchOutcome? outcome = null;
         for (var wait = 100; outcome is not { PossiblyPersistedRecords: 1 } && wait < 10_000; wait *= 2)
         {
-            var transport = pool.Open(Log, "");
+            var transport = pool.Open(Log, "", mayHaveSent: false);
             brokers.RoundTripMs = 0;
             Assert.Equal(OutcomeKind.Acknowledged, Send(transport, new NewRecord(1, "a"u8)).Kind); // so the client knows the leader
             brokers.RoundTripMs = 600_000;
@@ -134,7 +134,7 @@ public sealed class ClientTransportTests : IDisposable
     public void A_batch_waiting_in_the_client_when_a_shipper_gives_up_is_taken_back()
     {
         using var pool = Pool("127.0.0.1:1"); // nobody listens there
-        var transport = pool.Open(Log, "");
+        var transport = pool.Open(Log, "", mayHaveSent: false);
         Begin(transport, new NewRecord(1, "a"u8), isIsolated: false);
         Begin(transport, new NewRecord(1, "b"u8), isIsolated: true);
         Assert.False(_outcomes.TryTake(out _, TimeSpan.FromMilliseconds(100)));
@@ -159,7 +159,7 @@ public sealed class ClientTransportTests : IDisposable
     {
         var pool = Pool(brokers.Address);
         _opened.Add(pool);
-        return pool.Open(Log, "");
+        return pool.Open(Log, "", mayHaveSent: false);
     }
 
     private ClientTransportPool Pool(string address)

@@ -20,7 +20,7 @@ public sealed class ProducerSlotTests : IDisposable
     public ProducerSlotTests()
     {
         Assert.SkipUnless(Librdkafka.TryLoad(out var problem), problem ?? "");
-        _health = new BrokerHealth("kafka", _log, _time);
+        _health = new BrokerHealth("kafka", text => text, _log, _time);
         _time.Advance(TimeSpan.FromSeconds(1));
     }
 

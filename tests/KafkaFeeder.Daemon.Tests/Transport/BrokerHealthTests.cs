@@ -5,7 +5,7 @@ using KafkaFeeder.Daemon.Transport.Client;
 using KafkaFeeder.Tests;
 using Xunit;
 
-namespace KafkaFeeder.Daemon.Tests.Transport.Client;
+namespace KafkaFeeder.Daemon.Tests.Transport;
 
 /// <summary>The state of the brokers of a group: their own errors count until they answer again.</summary>
 public sealed class BrokerHealthTests
@@ -16,7 +16,7 @@ public sealed class BrokerHealthTests
 
     public BrokerHealthTests()
     {
-        _health = new BrokerHealth("kafka", _log, _time);
+        _health = new BrokerHealth("kafka", text => text, _log, _time);
         _time.Advance(TimeSpan.FromSeconds(1));
     }
 
@@ -28,7 +28,7 @@ public sealed class BrokerHealthTests
     [InlineData(ErrorCode.NotEnoughReplicas, false)]
     public void An_error_of_one_log_is_not_shown_for_all(ErrorCode code, bool isOfBrokers)
     {
-        _health.Failed(new Error(code, "as the test says"), OutcomeKind.Retriable);
+        _health.Failed((int)code, "as the test says", OutcomeKind.Retriable);
         Assert.Equal(isOfBrokers, _health.LastError is not null);
         Assert.Equal(isOfBrokers ? 1 : 0, _log.All.Count);
     }
@@ -38,9 +38,9 @@ public sealed class BrokerHealthTests
     {
         _health.Acknowledged();
         Assert.Empty(_log.All);
-        _health.Failed(new Error(ErrorCode.Local_Transport, "as the test says"), OutcomeKind.Retriable);
+        _health.Failed((int)ErrorCode.Local_Transport, "as the test says", OutcomeKind.Retriable);
         Assert.True(_health.Answers); // a failed connection to one broker is not all brokers
-        _health.Failed(new Error(ErrorCode.Local_AllBrokersDown, "as the test says"), OutcomeKind.Retriable);
+        _health.Failed((int)ErrorCode.Local_AllBrokersDown, "as the test says", OutcomeKind.Retriable);
         Assert.False(_health.Answers);
         Assert.Single(_log.All); // the second within ten seconds is not repeated
 
