@@ -36,7 +36,10 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private long? _mutedUntil;
     private long _answeredAt;
     private long _answers;
+    private long _answersBefore = 1; // that to ApiVersions
+    private bool _isClosing;
     private TaskCompletionSource? _idle;
+    private TaskCompletionSource? _answered;
 
     private BrokerConnection(Stream stream, string address, string clientId, TimeSpan requestTimeout, TimeProvider time)
     {
@@ -61,10 +64,17 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>True if it ended after it had answered, while no request waited: brokers close connections that are idle.</summary>
+    /// <summary>True if it ended while no request waited, after it had answered one since <see cref="IsReady"/>: brokers close connections
+    /// that are idle.</summary>
     public bool EndedIdle { get; private set; }
 
-    /// <summary>Requests that were taken over and have no response, written or not; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
+    /// <summary>The broker's address, for messages.</summary>
+    public string Address => _address;
+
+    /// <summary>How long it may be used; set before others see it.</summary>
+    public Session Session { get; set; }
+
+    /// <summary>Requests that were taken over and have no response; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
     public int InFlight
     {
         get
@@ -179,9 +189,34 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>It is authenticated and checked: from now on requests are those for which it was made.</summary>
+    public void IsReady()
+    {
+        lock (_lock)
+        {
+            _answersBefore = _answers;
+        }
+    }
+
+    /// <summary>Takes no request any more, and closes the connection when those before have their responses, or it has failed.</summary>
+    public async Task CloseWhenAnsweredAsync()
+    {
+        Task answered;
+        lock (_lock)
+        {
+            _isClosing = true;
+            answered = _requests.IsEmpty || _failure is not null
+                ? Task.CompletedTask
+                : (_answered ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+
+        await answered.ConfigureAwait(false);
+        await DisposeAsync().ConfigureAwait(false);
+    }
+
     public async ValueTask DisposeAsync()
     {
-        Fail(new ConnectionLostException($"the connection to {_address} was closed"));
+        Fail(Closed());
         await _reading.ConfigureAwait(false);
         await WhenNotWriting().ConfigureAwait(false);
     }
@@ -193,7 +228,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         Exception? failure;
         lock (_lock)
         {
-            failure = _failure;
+            failure = _failure ?? (_isClosing ? Closed() : null);
             if (failure is null)
             {
                 _requests.Add(pending);
@@ -456,6 +491,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
         request.Answer();
         CopyWaiting();
         WriteQueued();
+        lock (_lock)
+        {
+            if (_requests.IsEmpty)
+            {
+                _answered?.TrySetResult();
+            }
+        }
     }
 
     private static int Read(PendingRequest request, in ReadOnlySequence<byte> response)
@@ -489,7 +531,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
             _failure = reason;
             left = _requests.TakeAll();
-            EndedIdle = left.Count == 0 && _answers > 1; // the first is that to ApiVersions
+            _answered?.TrySetResult();
+            EndedIdle = left.Count == 0 && _answers > _answersBefore;
         }
 
         foreach (var request in left)
@@ -507,6 +550,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
             return _requests.Remove(request);
         }
     }
+
+    private ConnectionLostException Closed() => new($"the connection to {_address} was closed");
 
     private ProtocolException Unknown(Api api) => new($"{_address} does not have {api.Key} in a version of this client");
 

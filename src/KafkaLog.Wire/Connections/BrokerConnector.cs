@@ -87,7 +87,9 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
                 stream, $"{host}:{endpoint.Port}", options.ClientId, options.RequestTimeout, time, either.Token).ConfigureAwait(false);
             if (options.Sasl is { } sasl)
             {
-                await SaslExchange.RunAsync(connection, sasl).WaitAsync(either.Token).ConfigureAwait(false);
+                var began = time.GetTimestamp();
+                var lifetime = await SaslExchange.RunAsync(connection, sasl).WaitAsync(either.Token).ConfigureAwait(false);
+                connection.Session = new Session(began, lifetime);
             }
 
             return connection;
