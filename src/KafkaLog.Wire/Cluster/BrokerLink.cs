@@ -61,6 +61,7 @@ internal sealed class BrokerLink : IAsyncDisposable
     /// <exception cref="ConnectionLostException">It cannot be made, or its backoff is not over: the message says why it failed
     /// last.</exception>
     /// <exception cref="AuthenticationException">TLS or SASL fails.</exception>
+    /// <exception cref="BrokerTooOldException">The broker is too old for SASL.</exception>
     /// <exception cref="OtherClusterException">The broker belongs to another cluster.</exception>
     /// <exception cref="Protocol.ProtocolException">What answers is no Kafka broker.</exception>
     public async Task<BrokerConnection> GetAsync(CancellationToken cancellation)

@@ -10,6 +10,7 @@ namespace KafkaLog.Wire.Cluster;
 /// </summary>
 internal sealed class ClusterClient : IAsyncDisposable
 {
+    private readonly BrokerConnector _connector;
     private readonly TimeProvider _time;
     private readonly SharedQuestion _question;
     private readonly CancellationTokenSource _disposed = new();
@@ -26,7 +27,7 @@ internal sealed class ClusterClient : IAsyncDisposable
     public ClusterClient(
         IReadOnlyList<(string Host, int Port)> bootstrap, ConnectionOptions options, TimeProvider time, Func<double>? random = null)
     {
-        var connector = new BrokerConnector(options, time);
+        var connector = _connector = new BrokerConnector(options, time);
         random ??= Random.Shared.NextDouble;
         _time = time;
         _question = new SharedQuestion(RefreshAsync);
@@ -50,6 +51,7 @@ internal sealed class ClusterClient : IAsyncDisposable
     /// <see cref="TopicCache.RetryAfter"/>, so this can be called again and again.</summary>
     /// <exception cref="ConnectionLostException">No broker answers; the message has the reason of each.</exception>
     /// <exception cref="AuthenticationException">TLS or SASL fails.</exception>
+    /// <exception cref="BrokerTooOldException">The broker is too old for SASL.</exception>
     /// <exception cref="OtherClusterException">No broker answers, and one of them belongs to another cluster.</exception>
     /// <exception cref="ObjectDisposedException">This client was closed.</exception>
     public async Task<TopicMetadata> TopicAsync(string topic, CancellationToken cancellation)
@@ -97,6 +99,7 @@ internal sealed class ClusterClient : IAsyncDisposable
     /// <summary>Sends a request that any broker answers, to one that is connected if there is one.</summary>
     /// <exception cref="ConnectionLostException">No broker answers; the message has the reason of each.</exception>
     /// <exception cref="AuthenticationException">TLS or SASL fails.</exception>
+    /// <exception cref="BrokerTooOldException">The broker is too old for SASL.</exception>
     /// <exception cref="OtherClusterException">No broker answers, and one of them belongs to another cluster.</exception>
     /// <exception cref="ObjectDisposedException">This client was closed.</exception>
     public async Task<TResponse> SendToAnyAsync<TRequest, TResponse>(TRequest request, CancellationToken cancellation)
@@ -141,9 +144,12 @@ internal sealed class ClusterClient : IAsyncDisposable
         {
             await link.DisposeAsync().ConfigureAwait(false);
         }
+
+        _connector.Dispose();
     }
 
-    private static IOException? Refusal(Exception? e) => e is AuthenticationException or OtherClusterException ? (IOException)e : null;
+    private static IOException? Refusal(Exception? e) =>
+        e is AuthenticationException or BrokerTooOldException or OtherClusterException ? (IOException)e : null;
 
     private TopicLook Look(string topic)
     {

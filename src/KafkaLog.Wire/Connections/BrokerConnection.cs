@@ -307,7 +307,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             lock (_lock)
             {
                 var now = _time.GetTimestamp();
-                muted = _failure is null ? MutedFor(now) : TimeSpan.Zero;
+                muted = _requests.HasToWrite ? MutedFor(now) : TimeSpan.Zero;
                 if (muted == TimeSpan.Zero && !_requests.TryTakeToWrite(now, out next))
                 {
                     _isWriting = false;

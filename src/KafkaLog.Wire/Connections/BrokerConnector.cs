@@ -28,14 +28,17 @@ public sealed record ConnectionOptions
 }
 
 /// <summary>Makes connections: every address of a name is tried, then TLS, then SASL. Thread-safe.</summary>
-internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider time)
+internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider time) : IDisposable
 {
     /// <summary>Shorter than what firewalls and address translation forget after.</summary>
     private const int KeepAliveSeconds = 60;
 
+    private readonly TlsFiles? _files = options.Tls is { } tls ? new TlsFiles(tls) : null;
+
     /// <summary>Connects.</summary>
     /// <exception cref="ConnectionLostException">None of its addresses can be reached; the message names them.</exception>
     /// <exception cref="AuthenticationException">One answers, and TLS or SASL fails: no other address is tried.</exception>
+    /// <exception cref="BrokerTooOldException">One answers, and is too old for SASL.</exception>
     /// <exception cref="Protocol.ProtocolException">What answers is no Kafka broker.</exception>
     public async Task<BrokerConnection> ConnectAsync(string host, int port, CancellationToken cancellation)
     {
@@ -56,6 +59,9 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
 
         throw new ConnectionLostException($"cannot connect to {host}:{port}: {string.Join("; ", failures)}", last);
     }
+
+    /// <summary>Connects no more; connections that were made can be used on.</summary>
+    public void Dispose() => _files?.Dispose();
 
     /// <summary>The system's resolver may take long, and cannot be stopped: it is not waited for longer than for a connection.</summary>
     private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
@@ -80,9 +86,10 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         using var limit = new CancellationTokenSource(options.ConnectTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         BrokerConnection? connection = null;
+        Stream? stream = null;
         try
         {
-            var stream = await OpenAsync(host, endpoint, either.Token).ConfigureAwait(false);
+            stream = await OpenAsync(host, endpoint, either.Token).ConfigureAwait(false);
             connection = await BrokerConnection.OpenAsync(
                 stream, $"{host}:{endpoint.Port}", options.ClientId, options.RequestTimeout, time, either.Token).ConfigureAwait(false);
             if (options.Sasl is { } sasl)
@@ -99,6 +106,12 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
             if (connection is not null)
             {
                 await connection.DisposeAsync().ConfigureAwait(false);
+            }
+
+            if (stream is not null && options.Tls is { } tls && IsRefusal(e))
+            {
+                var what = tls.CertificateFile is { } file ? $"it does not take the certificate in {file}" : "it asks for a certificate";
+                throw new AuthenticationException($"{host} refused this client after the TLS handshake: {what} ({Innermost(e).Message})", e);
             }
 
             if (e is OperationCanceledException && !cancellation.IsCancellationRequested)
@@ -129,15 +142,17 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
-    private static async Task<Stream> EncryptAsync(Stream stream, string host, TlsOptions tls, CancellationToken cancellation)
+    private async Task<Stream> EncryptAsync(Stream stream, string host, TlsOptions tls, CancellationToken cancellation)
     {
         string? problem = null;
+        using var certificates = Take(_files!);
         var settings = new SslClientAuthenticationOptions
         {
             TargetHost = host,
+            ClientCertificateContext = certificates.Own,
+            CertificateChainPolicy = certificates.Trust(),
             RemoteCertificateValidationCallback = (_, _, chain, errors) => (problem = ProblemOf(tls, host, chain, errors)) is null,
         };
-        LoadFiles(settings, tls);
         var encrypted = new SslStream(stream, leaveInnerStreamOpen: false);
         try
         {
@@ -158,12 +173,11 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
-    private static void LoadFiles(SslClientAuthenticationOptions settings, TlsOptions tls)
+    private static Certificates Take(TlsFiles files)
     {
         try
         {
-            settings.ClientCertificateContext = CertificateOf(tls);
-            settings.CertificateChainPolicy = tls.CaFile is { } file ? TrustOnly(file) : null;
+            return files.Take();
         }
         catch (Exception e) when (e is CryptographicException or UnauthorizedAccessException or IOException)
         {
@@ -171,37 +185,14 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
+    /// <summary>
+    /// With TLS 1.3 the client is done with the handshake before the broker looks at its certificate (RFC 8446, section 4.6.2 and
+    /// appendix A): the alert comes in place of the first response. The TLS library reports it as its own error, an end of the
+    /// connection not.
+    /// </summary>
+    private static bool IsRefusal(Exception e) => Innermost(e) is CryptographicException or System.Security.Authentication.AuthenticationException;
+
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
-
-    private static X509ChainPolicy TrustOnly(string caFile)
-    {
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true, // from addresses that an untrusted certificate names
-        };
-        policy.CustomTrustStore.ImportFromPemFile(caFile);
-        return policy.CustomTrustStore.Count > 0 ? policy : throw new CryptographicException($"{caFile} has no certificate");
-    }
-
-    private static SslStreamCertificateContext? CertificateOf(TlsOptions tls)
-    {
-        if (tls.CertificateFile is not { } file)
-        {
-            return null;
-        }
-
-        using var own = tls.KeyPassword is { } password
-            ? X509Certificate2.CreateFromEncryptedPemFile(file, password, tls.KeyFile)
-            : X509Certificate2.CreateFromPemFile(file, tls.KeyFile);
-        var chain = new X509Certificate2Collection();
-        chain.ImportFromPemFile(file);
-
-        // TLS does not take a key that came from PEM on every system.
-        var usable = X509CertificateLoader.LoadPkcs12(own.Export(X509ContentType.Pkcs12), null);
-        return SslStreamCertificateContext.Create(usable, chain, offline: true);
-    }
 
     /// <summary>What is wrong with the broker's certificate; null: nothing.</summary>
     private static string? ProblemOf(TlsOptions tls, string host, X509Chain? chain, SslPolicyErrors errors)

@@ -35,6 +35,9 @@ internal sealed class RequestQueue
     /// <summary>Whether there is none.</summary>
     public bool IsEmpty => InFlight + Waiting == 0;
 
+    /// <summary>Whether there is one to write.</summary>
+    public bool HasToWrite => _toWrite.Count > 0;
+
     /// <summary>The one that was written first of those without a response; null: there is none.</summary>
     public PendingRequest? OldestSent => _sent.TryPeek(out var oldest) ? oldest : null;
 

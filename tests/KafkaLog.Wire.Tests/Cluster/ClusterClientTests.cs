@@ -102,7 +102,7 @@ public sealed class ClusterClientTests
         await using var cluster = new ClusterClient([("127.0.0.1", broker.Port), ("127.0.0.1", FreePort())], options, _time, () => 0.5);
         for (var i = 0; i < 2; i++) // the second time it is still in its backoff
         {
-            var error = await Assert.ThrowsAsync<AuthenticationException>(
+            var error = await Assert.ThrowsAsync<BrokerTooOldException>(
                 () => cluster.SendToAnyAsync<InitProducerIdRequest, InitProducerIdResponse>(default, Cancellation));
             Assert.Contains("too old for SASL", error.Message, StringComparison.Ordinal);
         }
