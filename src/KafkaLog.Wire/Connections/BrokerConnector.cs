@@ -110,8 +110,9 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
 
             if (stream is not null && options.Tls is { } tls && IsRefusal(e))
             {
-                var what = tls.CertificateFile is { } file ? $"it does not take the certificate in {file}" : "it asks for a certificate";
-                throw new AuthenticationException($"{host} refused this client after the TLS handshake: {what} ({Innermost(e).Message})", e);
+                var why = tls.CertificateFile is { } file ? $"it does not take the certificate in {file}" : "it asks for a certificate";
+                throw new AuthenticationException(
+                    $"{host} refused this client after the TLS handshake: {why} ({Innermost(e).Message})", e);
             }
 
             if (e is OperationCanceledException && !cancellation.IsCancellationRequested)
@@ -190,7 +191,8 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
     /// appendix A): the alert comes in place of the first response. The TLS library reports it as its own error, an end of the
     /// connection not.
     /// </summary>
-    private static bool IsRefusal(Exception e) => Innermost(e) is CryptographicException or System.Security.Authentication.AuthenticationException;
+    private static bool IsRefusal(Exception e) =>
+        Innermost(e) is CryptographicException or System.Security.Authentication.AuthenticationException;
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
 

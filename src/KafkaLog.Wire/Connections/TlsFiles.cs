@@ -48,7 +48,8 @@ internal sealed class TlsFiles(TlsOptions tls) : IDisposable
     /// <summary>The contents of the files; null: there is no such file in the options.</summary>
     internal readonly record struct Texts(string? Ca, string? Certificate, string? Key)
     {
-        public static Texts Of(TlsOptions tls) => new(Read(tls.CaFile), Read(tls.CertificateFile), Read(tls.KeyFile ?? tls.CertificateFile));
+        public static Texts Of(TlsOptions tls) =>
+            new(Read(tls.CaFile), Read(tls.CertificateFile), Read(tls.KeyFile ?? tls.CertificateFile));
 
         /// <summary>So that the key is not kept.</summary>
         public byte[] Hash() => SHA256.HashData(Encoding.UTF8.GetBytes($"{Ca?.Length} {Certificate?.Length}\n{Ca}\n{Certificate}\n{Key}"));

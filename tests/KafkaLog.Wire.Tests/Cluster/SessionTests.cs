@@ -123,7 +123,8 @@ public sealed class SessionTests : IAsyncDisposable
             case ApiKey.SaslHandshake:
                 return ScriptedBroker.Frame(request.CorrelationId, "0000" + "00000000");
             case ApiKey.SaslAuthenticate:
-                return ScriptedBroker.Frame(request.CorrelationId, (_refuses ? "003A" : "0000") + "FFFF" + "00000000" + $"{LifetimeMs:X16}");
+                return ScriptedBroker.Frame(
+                    request.CorrelationId, (_refuses ? "003A" : "0000") + "FFFF" + "00000000" + $"{LifetimeMs:X16}");
             default:
                 _mayAnswer.Wait();
                 return Responses.ProducerId(request.CorrelationId, 7);
