@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -7,6 +8,7 @@ using KafkaLog.Format.Segments;
 using KafkaLog.Wire.Batches;
 using KafkaLog.Wire.Connections;
 using KafkaLog.Wire.Messages;
+using KafkaLog.Wire.Protocol;
 using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests;
@@ -61,6 +63,43 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         Assert.Equal(header.StoredCrc, RecordBatchHeader.ComputeCrc(fetched.Records.AsSpan(0, (int)header.TotalBytes)));
     }
 
+    /// <summary>With Fetch 4 to 9 such a topic cannot be read (KIP-110). The broker compresses again what it gets.</summary>
+    [Fact]
+    public async Task Batches_in_zstd_are_fetched()
+    {
+        var (cluster, topic) = await TopicAsync("wire-zstd", configs: new Dictionary<string, string> { ["compression.type"] = "zstd" });
+        var leader = await LeaderAsync(cluster, topic);
+        Assert.Equal((short)11, leader.VersionOf<FetchRequest, FetchResponse>());
+        Assert.Equal(KafkaError.None, (await ProduceAsync(leader, topic, -1, -1, BatchOf(10), epoch: -1)).Error);
+        var fetched = await leader.SendAsync<FetchRequest, FetchResponse>(new(topic, 0, 0, 1 << 20, LeaderEpoch: 0));
+        Assert.Equal((KafkaError.None, 10), (fetched.Error, fetched.HighWatermark));
+        Assert.True(RecordBatchHeader.TryRead(fetched.Records, out var header));
+        Assert.Equal(10, header.RecordsCount);
+        const int AttributesPosition = 21;
+        Assert.Equal(4, fetched.Records[AttributesPosition + 1] & 7); // zstd
+        var beyond = await leader.SendAsync<FetchRequest, FetchResponse>(new(topic, 0, 11, 1 << 20));
+        Assert.Equal((KafkaError.OffsetOutOfRange, 0), (beyond.Error, beyond.Records.Length));
+        var fenced = await leader.SendAsync<FetchRequest, FetchResponse>(new(topic, 0, 0, 1 << 20, LeaderEpoch: 99));
+        Assert.Equal(KafkaError.UnknownLeaderEpoch, fenced.Error);
+    }
+
+    /// <summary>A connection uses the highest alone, so this one writes the requests itself.</summary>
+    [Fact]
+    public async Task Every_version_of_Fetch_is_answered()
+    {
+        var (cluster, topic) = await TopicAsync("wire-fetch");
+        var leader = await LeaderAsync(cluster, topic);
+        Assert.Equal(KafkaError.None, (await ProduceAsync(leader, topic, -1, -1, BatchOf(10), epoch: -1)).Error);
+        await using var stream = await OpenAsync(leader.Address);
+        for (var version = FetchRequest.Api.Min; version <= FetchRequest.Api.Max; version++)
+        {
+            var fetched = await FetchAsync(stream, version, new FetchRequest(topic, 0, 0, 1 << 20));
+            Assert.Equal((KafkaError.None, 0, 10), (fetched.Error, fetched.Partition, fetched.HighWatermark));
+            Assert.True(RecordBatchHeader.TryRead(fetched.Records, out var header));
+            Assert.Equal((10, fetched.Records.Length), (header.RecordsCount, header.TotalBytes));
+        }
+    }
+
     [Fact]
     public async Task A_refused_record_is_named_in_the_response()
     {
@@ -101,6 +140,18 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         return Assert.Single(response.Partitions);
     }
 
+    private static async Task<FetchResponse> FetchAsync(Stream stream, short version, FetchRequest request)
+    {
+        using var writer = new WireWriter();
+        RequestHeader.Write<FetchRequest, FetchResponse>(writer, request, version, version, "kafkalog-tests");
+        await stream.WriteAsync(writer.Written);
+        var size = new byte[RequestHeader.SizeBytes];
+        await stream.ReadExactlyAsync(size);
+        var response = new byte[BinaryPrimitives.ReadInt32BigEndian(size)];
+        await stream.ReadExactlyAsync(response);
+        return RequestHeader.Read<FetchRequest, FetchResponse>(response, version, version);
+    }
+
     private static byte[] BatchOf(int records)
     {
         var folder = TestRun.NewFolderName("batch");
@@ -138,6 +189,19 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
 
     private async Task<BrokerConnection> ConnectAsync(string address)
     {
+        var connection = await BrokerConnection.OpenAsync(
+            await OpenAsync(address),
+            address,
+            "kafkalog-tests",
+            TimeSpan.FromSeconds(30),
+            TimeProvider.System,
+            TestContext.Current.CancellationToken);
+        _connections.Add(connection);
+        return connection;
+    }
+
+    private async Task<Stream> OpenAsync(string address)
+    {
         var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(address.Split(':')[0], int.Parse(address.Split(':')[1], CultureInfo.InvariantCulture));
         Stream stream = client.GetStream();
@@ -147,9 +211,6 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
             stream = new RecordingStream(stream, Path.Combine(folder, name));
         }
 
-        var connection = await BrokerConnection.OpenAsync(
-            stream, address, "kafkalog-tests", TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken);
-        _connections.Add(connection);
-        return connection;
+        return stream;
     }
 }

@@ -27,6 +27,7 @@ internal sealed class CheckpointKeeper : IDisposable
     private Saving? _saving;
     private Checkpoint? _start;
     private DuplicateWindow _unresolved;
+    private IReadOnlyList<(string Segment, SentMark Mark)> _unresolvedFrom = [];
     private string? _resumedAt; // until the transport has found out what the brokers have
     private bool _mustSave;
 
@@ -95,6 +96,7 @@ internal sealed class CheckpointKeeper : IDisposable
         var keeper = new CheckpointKeeper(store, stored, journal, start, time)
         {
             _unresolved = findsOut ? twice : default,
+            _unresolvedFrom = findsOut ? DuplicateWindow.BeginningsOf(start, sent) : [],
             _resumedAt = findsOut ? PlaceOf(start) : null,
             MayHaveSent = twice.Records > 0 || hasRebooted,
             TransportState = start.TransportState,
@@ -134,13 +136,11 @@ internal sealed class CheckpointKeeper : IDisposable
     public void Resolve(bool isExact, string how, ILogger logger)
     {
         var twice = isExact ? default : _unresolved;
-        foreach (var (segment, mark) in twice.From ?? [])
-        {
-            _goingBack.Add((segment, mark));
-        }
+        _goingBack.AddRange(isExact ? [] : _unresolvedFrom);
 
         AddPossibleDuplicates(twice.Records);
         _unresolved = default;
+        _unresolvedFrom = [];
         _mustSave |= !isExact;
         _isDirty |= !isExact;
         if (_resumedAt is { } place)

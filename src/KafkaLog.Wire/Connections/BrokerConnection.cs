@@ -4,6 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Protocol;
+using KafkaLog.Wire.Security;
 
 namespace KafkaLog.Wire.Connections;
 
@@ -36,7 +37,10 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private long? _mutedUntil;
     private long _answeredAt;
     private long _answers;
+    private long _answersBefore = 1; // that to ApiVersions
+    private bool _isClosing;
     private TaskCompletionSource? _idle;
+    private TaskCompletionSource? _answered;
 
     private BrokerConnection(Stream stream, string address, string clientId, TimeSpan requestTimeout, TimeProvider time)
     {
@@ -61,10 +65,17 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>True if it ended after it had answered, while no request waited: brokers close connections that are idle.</summary>
+    /// <summary>True if it ended while no request waited, after it had answered one since <see cref="IsReady"/>: brokers close connections
+    /// that are idle.</summary>
     public bool EndedIdle { get; private set; }
 
-    /// <summary>Requests that were taken over and have no response, written or not; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
+    /// <summary>The broker's address, for messages.</summary>
+    public string Address => _address;
+
+    /// <summary>How long it may be used; set before others see it.</summary>
+    public Session Session { get; set; }
+
+    /// <summary>Requests that were taken over and have no response; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
     public int InFlight
     {
         get
@@ -143,7 +154,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
     /// </summary>
     /// <returns>The response.</returns>
     /// <exception cref="ConnectionLostException">There will be no response: what the broker did is not known.</exception>
-    /// <exception cref="ProtocolException">The response cannot be read, or the broker does not have this request.</exception>
+    /// <exception cref="ProtocolException">The response cannot be read.</exception>
+    /// <exception cref="BrokerTooOldException">The broker and this client have no version of this request in common.</exception>
     public Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request)
         where TRequest : IRequest<TResponse> => VersionOf<TRequest, TResponse>() is { } version
         ? Send<TRequest, TResponse>(request, version).Response
@@ -179,9 +191,34 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>It is authenticated and checked: from now on requests are those for which it was made.</summary>
+    public void IsReady()
+    {
+        lock (_lock)
+        {
+            _answersBefore = _answers;
+        }
+    }
+
+    /// <summary>Takes no request any more, and closes the connection when those before have their responses, or it has failed.</summary>
+    public async Task CloseWhenAnsweredAsync()
+    {
+        Task answered;
+        lock (_lock)
+        {
+            _isClosing = true;
+            answered = _requests.IsEmpty || _failure is not null
+                ? Task.CompletedTask
+                : (_answered ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+
+        await answered.ConfigureAwait(false);
+        await DisposeAsync().ConfigureAwait(false);
+    }
+
     public async ValueTask DisposeAsync()
     {
-        Fail(new ConnectionLostException($"the connection to {_address} was closed"));
+        Fail(Closed());
         await _reading.ConfigureAwait(false);
         await WhenNotWriting().ConfigureAwait(false);
     }
@@ -193,7 +230,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         Exception? failure;
         lock (_lock)
         {
-            failure = _failure;
+            failure = _failure ?? (_isClosing ? Closed() : null);
             if (failure is null)
             {
                 _requests.Add(pending);
@@ -272,7 +309,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             lock (_lock)
             {
                 var now = _time.GetTimestamp();
-                muted = _failure is null ? MutedFor(now) : TimeSpan.Zero;
+                muted = _requests.HasToWrite ? MutedFor(now) : TimeSpan.Zero;
                 if (muted == TimeSpan.Zero && !_requests.TryTakeToWrite(now, out next))
                 {
                     _isWriting = false;
@@ -456,6 +493,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
         request.Answer();
         CopyWaiting();
         WriteQueued();
+        lock (_lock)
+        {
+            if (_requests.IsEmpty)
+            {
+                _answered?.TrySetResult();
+            }
+        }
     }
 
     private static int Read(PendingRequest request, in ReadOnlySequence<byte> response)
@@ -489,7 +533,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
             _failure = reason;
             left = _requests.TakeAll();
-            EndedIdle = left.Count == 0 && _answers > 1; // the first is that to ApiVersions
+            _answered?.TrySetResult();
+            EndedIdle = left.Count == 0 && _answers > _answersBefore;
         }
 
         foreach (var request in left)
@@ -508,7 +553,9 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    private ProtocolException Unknown(Api api) => new($"{_address} does not have {api.Key} in a version of this client");
+    private ConnectionLostException Closed() => new($"the connection to {_address} was closed");
+
+    private BrokerTooOldException Unknown(Api api) => new($"{_address} does not have {api.Key} in a version of this client");
 
     private Exception Lost(Exception reason) => reason is ProtocolException or ConnectionLostException
         ? reason
