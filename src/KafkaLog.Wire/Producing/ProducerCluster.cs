@@ -26,7 +26,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
         _producers = new(key => AskProducersAsync(key.Topic, key.Partition));
     }
 
-    public string? ClusterId => null;
+    public string? ClusterId => _client.ClusterId;
 
     public async Task<TopicMetadata> TopicAsync(string topic, CancellationToken cancellation)
     {
@@ -127,11 +127,6 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
     private async Task<IReadOnlyList<ProducerState>> AskProducersAsync(string topic, int partition)
     {
         var connection = await ConnectAsync(topic, partition, CancellationToken.None).ConfigureAwait(false);
-        if (connection.VersionOf<DescribeProducersRequest, DescribeProducersResponse>() is null)
-        {
-            throw new NotSupportedException("the brokers do not tell what they have of a producer (before Kafka 2.8)");
-        }
-
         var response = await connection.SendAsync<DescribeProducersRequest, DescribeProducersResponse>(new(topic, [partition]))
             .ConfigureAwait(false);
         if (response.Partitions is not [var answer] || answer.Partition != partition)

@@ -6,6 +6,7 @@ using KafkaLog.Wire.Batches;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Partitioning;
 using KafkaLog.Wire.Producing;
+using KafkaLog.Wire.Security;
 
 namespace KafkaFeeder.Daemon.Transport.Wire;
 
@@ -326,7 +327,7 @@ internal sealed class WireTransport : IBatchTransport
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            await PauseAsync(e, FirstPause).ConfigureAwait(false);
+            await PauseAsync(e, isNoBroker: false, FirstPause).ConfigureAwait(false);
         }
     }
 
@@ -753,7 +754,7 @@ internal sealed class WireTransport : IBatchTransport
         }
         else if (kind == OutcomeKind.Rejected)
         {
-            var refusal = new RejectedRecord(batch.OneOf is null ? 0 : batch.Index, result.Error.ToString(), ProduceErrors.WhyRejected(code));
+            var refusal = new RejectedRecord(batch.Index, result.Error.ToString(), ProduceErrors.WhyRejected(code));
             foreach (var sent in batch.OneOf is { } one ? [one] : batch.Outbox.Between(batch.First, batch.End))
             {
                 sent.Refusal = (refusal, ProduceErrors.IsOfSize(code));
@@ -769,7 +770,7 @@ internal sealed class WireTransport : IBatchTransport
 
         if (result.Lost is { } lost)
         {
-            _group.Failed(lost);
+            _group.Failed(lost, isNoBroker: false);
         }
 
         var isSequel = result.Error is KafkaError.OutOfOrderSequenceNumber; // of a failure before
@@ -827,11 +828,14 @@ internal sealed class WireTransport : IBatchTransport
     private async Task AskAsync()
     {
         var pause = FirstPause;
+        var isNoBroker = false;
         while (!_closed.IsCancellationRequested)
         {
             try
             {
+                isNoBroker = true;
                 var topic = await _questions.TopicAsync(_closed.Token).ConfigureAwait(false);
+                isNoBroker = false;
                 var found = await _questions.AskAsync(QuestionsFor(topic), _closed.Token).ConfigureAwait(false);
                 Found(found);
                 return;
@@ -840,9 +844,14 @@ internal sealed class WireTransport : IBatchTransport
             {
                 return;
             }
+            catch (BrokerTooOldException e)
+            {
+                Found(new LeaderAnswers([], e.Message));
+                return;
+            }
             catch (Exception e)
             {
-                await PauseAsync(e, pause).ConfigureAwait(false);
+                await PauseAsync(e, isNoBroker, pause).ConfigureAwait(false);
                 pause = pause < LongestPause ? pause * 2 : LongestPause;
             }
         }
@@ -874,7 +883,9 @@ internal sealed class WireTransport : IBatchTransport
 
     private bool IsAnotherTopic(TopicMetadata topic)
     {
-        var (name, id) = _topic is { } known ? (known.Name, known.Id) : _saved is { } saved ? (saved.Topic, saved.TopicId) : (topic.Name, topic.Id);
+        var (name, id) = _topic is { } known ? (known.Name, known.Id)
+            : _saved is { } saved ? (saved.Topic, saved.TopicId)
+            : (topic.Name, topic.Id);
         return name != topic.Name || (id != topic.Id && id != Guid.Empty && topic.Id != Guid.Empty);
     }
 
@@ -969,7 +980,7 @@ internal sealed class WireTransport : IBatchTransport
         {
             lock (_lock)
             {
-                _group.Failed(e);
+                _group.Failed(e, isNoBroker: false);
                 _failure ??= new Failure(OutcomeKind.Retriable, e.Message, IsSequel: false);
                 EndFailure();
             }
@@ -977,7 +988,7 @@ internal sealed class WireTransport : IBatchTransport
     }
 
     /// <summary>Nothing can be asked now. If somebody must repair something, the batches are returned with the reason.</summary>
-    private async Task PauseAsync(Exception e, TimeSpan pause)
+    private async Task PauseAsync(Exception e, bool isNoBroker, TimeSpan pause)
     {
         lock (_lock)
         {
@@ -988,7 +999,7 @@ internal sealed class WireTransport : IBatchTransport
             else
             {
                 _refusal = null;
-                _group.Failed(e);
+                _group.Failed(e, isNoBroker);
             }
         }
 
