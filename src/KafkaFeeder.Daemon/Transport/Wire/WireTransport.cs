@@ -41,7 +41,7 @@ internal sealed class WireTransport : IBatchTransport
     private readonly List<Lane> _lanes = [];
     private readonly Dictionary<(Lane Lane, int Partition), PartitionOutbox> _outboxes = [];
     private readonly HashSet<SentBatch> _open = [];
-    private readonly PlacePartition _place = new(PlacePartition.DefaultStretchBytes);
+    private readonly PlacePartition _place;
     private LaneState? _saved; // until it is compared with the cluster
     private TopicMetadata? _topic;
     private ResumeFinding? _finding;
@@ -71,6 +71,7 @@ internal sealed class WireTransport : IBatchTransport
         _log = log;
         _time = time;
         _batchLimit = group.BatchBytes;
+        _place = new PlacePartition(group.StretchBytes);
         _mayHaveSent = mayHaveSent;
         _questions = new LeaderQuestions(group.Cluster, log.Topic, time);
         if (LaneState.TryParse(savedState, out _saved))
@@ -122,7 +123,7 @@ internal sealed class WireTransport : IBatchTransport
             if (!_isAsked)
             {
                 _askedFor = batch;
-                _asking ??= Task.Run(AskAsync);
+                _asking ??= _group.Begin(AskAsync);
                 return false;
             }
 
@@ -302,7 +303,7 @@ internal sealed class WireTransport : IBatchTransport
         if (lane is null)
         {
             _lanes.RemoveAll(l => l.IsAtRest && l.FileName is null && l.Partitions.Count != partitions);
-            _making = _lanes.Count <= MaxLanes ? Task.Run(MakeLaneAsync) : null;
+            _making = _lanes.Count <= MaxLanes ? _group.Begin(MakeLaneAsync) : null;
             return null;
         }
 
