@@ -39,6 +39,7 @@ internal sealed class WireTransport : IBatchTransport
     private readonly CancellationTokenSource _closed = new();
     private readonly Lock _lock = new();
     private readonly List<Lane> _lanes = [];
+    private readonly List<Lane> _former = []; // of a topic that was deleted, until it is known that they sent nothing to the next one
     private readonly Dictionary<(Lane Lane, int Partition), PartitionOutbox> _outboxes = [];
     private readonly HashSet<SentBatch> _open = [];
     private readonly PlacePartition _place;
@@ -253,10 +254,14 @@ internal sealed class WireTransport : IBatchTransport
                 }
             }
 
+            if (_doubt is not null || _former.Count > 0 || _finding is { IsExact: false })
+            {
+                return ""; // the next run must not take what is left for all that was sent
+            }
+
             _returnedState = _stateNumber;
             return _topic is { } topic ? new LaneState(_group.Cluster.ClusterId ?? "", topic.Id, topic.Name, _lanes).ToString()
-                : _doubt is null ? _saved?.ToString() ?? ""
-                : ""; // the next run must not take what is left for all that was sent
+                : _saved?.ToString() ?? "";
         }
     }
 
@@ -849,7 +854,10 @@ internal sealed class WireTransport : IBatchTransport
         }
     }
 
-    /// <summary>The questions about all lanes. Those of another topic are of no use: nothing of this log is in the new one.</summary>
+    /// <summary>
+    /// The questions about all lanes. Those of another topic are of no use: nothing of this log is in the new one, unless something was
+    /// sent to it before it was known to be another one.
+    /// </summary>
     private List<LaneQuestion> QuestionsFor(TopicMetadata topic)
     {
         lock (_lock)
@@ -858,6 +866,7 @@ internal sealed class WireTransport : IBatchTransport
             {
                 _note = $"topic {topic.Name} is another one than before: nothing of this log is in it";
                 _doubt = null;
+                _former.AddRange(_lanes);
                 _lanes.ToList().ForEach(Remove);
             }
 
@@ -868,8 +877,13 @@ internal sealed class WireTransport : IBatchTransport
                 _lanes.ToList().ForEach(lane => Abandon(lane, doubt));
             }
 
-            return [.. _lanes.SelectMany(lane => lane.Partitions.Select((sequence, partition) =>
-                new LaneQuestion(lane, partition, MayBeThere(lane, sequence), MayBeForgotten(lane, partition))))];
+            return
+            [
+                .. _lanes.SelectMany(lane => lane.Partitions.Select((sequence, partition) =>
+                    new LaneQuestion(lane, partition, MayBeThere(lane, sequence), MayBeForgotten(lane, partition)))),
+                .. _former.SelectMany(lane => Enumerable.Range(0, Math.Min(lane.Partitions.Count, topic.Partitions.Count))
+                    .Select(partition => new LaneQuestion(lane, partition, MayBeThere: false, MayBeForgotten: false))),
+            ];
         }
     }
 
@@ -905,9 +919,16 @@ internal sealed class WireTransport : IBatchTransport
                 }
             }
 
+            var known = found.Partitions.Where(a => _lanes.Contains(a.Lane)).ToList();
+            if (found.Partitions.Any(a => a.KnowsProducer && _former.Contains(a.Lane)))
+            {
+                _doubt ??= $"topic {_log.Topic} is another one than before, and something was sent to it already";
+            }
+
+            _former.Clear();
             _lanes.ForEach(lane => lane.IsOfEarlierRun = false);
-            var lost = found.Partitions.Sum(p => p.Lost);
-            found.Partitions.Where(p => p.Lost > 0).Select(p => p.Lane).Distinct().ToList().ForEach(Remove);
+            var lost = known.Sum(p => p.Lost);
+            known.Where(p => p.Lost > 0).Select(p => p.Lane).Distinct().ToList().ForEach(Remove);
             _doubt ??= found.Doubt;
             CannotAsk = found.Doubt;
             if (_doubt is { } doubt)
