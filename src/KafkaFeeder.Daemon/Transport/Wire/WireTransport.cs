@@ -1001,6 +1001,7 @@ internal sealed class WireTransport : IBatchTransport
     /// <summary>Nothing can be asked now. If somebody must repair something, the batches are returned with the reason.</summary>
     private async Task PauseAsync(Exception e, TimeSpan pause)
     {
+        _group.Cluster.Forget(_log.Topic); // a leader that cannot be reached may be one no longer
         lock (_lock)
         {
             if (e is KafkaErrorException { Error: var error })
