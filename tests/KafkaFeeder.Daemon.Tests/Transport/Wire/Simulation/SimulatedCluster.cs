@@ -43,7 +43,7 @@ internal sealed class SimulatedCluster(Random random, TimeProvider time, int par
     public bool[] Alive { get; } = [true, true, true];
 
     /// <summary>True if nothing is on the way.</summary>
-    public bool IsQuiet => _questions.Count == 0 && _connections.TrueForAll(c => c.IsIdle) && Topic.Partitions.TrueForAll(p => p.IsSettled);
+    public bool IsQuiet => _questions.Count == 0 && _connections.TrueForAll(c => c.IsIdle) && Topic.Partitions.TrueForAll(p => p.IsSettled(Alive));
 
     /// <summary>A producer id that nobody had before.</summary>
     public long NewProducerId() => _nextProducerId++;
@@ -141,13 +141,14 @@ internal sealed class SimulatedCluster(Random random, TimeProvider time, int par
         }
     }
 
-    /// <summary>No more faults: all brokers run, and every partition gets a leader.</summary>
+    /// <summary>No more faults: all brokers run, or all but one, and every partition gets a leader.</summary>
     public void Heal()
     {
+        var stays = random.Next(SimulatedPartition.Brokers);
         HasFaults = false;
         for (var broker = 0; broker < SimulatedPartition.Brokers; broker++)
         {
-            if (!Alive[broker])
+            if (!Alive[broker] && (broker != stays || Topic.Partitions.Exists(p => p.InSync.SetEquals([broker]))))
             {
                 KillOrStart(broker);
             }
@@ -157,7 +158,7 @@ internal sealed class SimulatedCluster(Random random, TimeProvider time, int par
         {
             if (partition.Leader < 0)
             {
-                partition.Lead(partition.InSync.First(), time.GetUtcNow());
+                partition.Lead(partition.InSync.First(b => Alive[b]), time.GetUtcNow());
             }
 
             foreach (var broker in Enumerable.Range(0, SimulatedPartition.Brokers))

@@ -42,9 +42,9 @@ internal sealed class SimulatedPartition
     /// <summary>The values that a reader sees once everything is replicated.</summary>
     public IEnumerable<string> Values => Replicas[Leader].Log.SelectMany(b => b.Values);
 
-    /// <summary>True if a leader that knows it leads, and all of its followers have the same.</summary>
-    public bool IsSettled => Leader >= 0 && InSync.Count == Brokers && Replicas.All(r => r.End == Replicas[Leader].End)
-        && Replicas[Leader].HighWatermark == Replicas[Leader].End;
+    /// <summary>True if there is a leader, and all brokers that run have what it has.</summary>
+    public bool IsSettled(bool[] alive) => Leader >= 0 && Replicas[Leader].HighWatermark == Replicas[Leader].End
+        && Enumerable.Range(0, Brokers).All(b => !alive[b] || (InSync.Contains(b) && Replicas[b].End == Replicas[Leader].End));
 
     /// <summary>A broker becomes the leader.</summary>
     public void Lead(int broker, DateTimeOffset now)
