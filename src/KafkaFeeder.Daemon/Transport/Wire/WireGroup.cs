@@ -3,6 +3,7 @@ using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 using KafkaLog.Wire.Batches;
+using KafkaLog.Wire.Partitioning;
 using KafkaLog.Wire.Producing;
 using KafkaLog.Wire.Security;
 using Microsoft.Extensions.Logging;
@@ -35,6 +36,12 @@ internal sealed class WireGroup(IProducerCluster cluster, BrokerHealth health, s
 
     /// <summary>Neighbouring batches are sent as one of up to this size, in bytes.</summary>
     public int BatchBytes { get; init; } = 512 << 10;
+
+    /// <summary>See <see cref="PlacePartition"/>. A test makes it short, so that a small file reaches several partitions.</summary>
+    public int StretchBytes { get; init; } = PlacePartition.DefaultStretchBytes;
+
+    /// <summary>Begins work that asks the brokers, on another thread. A test begins it when it wants to.</summary>
+    public Func<Func<Task>, Task> Begin { get; init; } = Task.Run;
 
     /// <summary>The decoder of this thread.</summary>
     public RecordBatchDecoder Decoder => _decoder.Value!;

@@ -40,9 +40,10 @@ internal sealed class WireTransport : IBatchTransport
     private readonly CancellationTokenSource _closed = new();
     private readonly Lock _lock = new();
     private readonly List<Lane> _lanes = [];
+    private readonly List<Lane> _former = []; // of a topic that was deleted, until it is known that they sent nothing to the next one
     private readonly Dictionary<(Lane Lane, int Partition), PartitionOutbox> _outboxes = [];
     private readonly HashSet<SentBatch> _open = [];
-    private readonly PlacePartition _place = new(PlacePartition.DefaultStretchBytes);
+    private readonly PlacePartition _place;
     private LaneState? _saved; // until it is compared with the cluster
     private TopicMetadata? _topic;
     private ResumeFinding? _finding;
@@ -72,6 +73,7 @@ internal sealed class WireTransport : IBatchTransport
         _log = log;
         _time = time;
         _batchLimit = group.BatchBytes;
+        _place = new PlacePartition(group.StretchBytes);
         _mayHaveSent = mayHaveSent;
         _questions = new LeaderQuestions(group.Cluster, log.Topic, time);
         if (LaneState.TryParse(savedState, out _saved))
@@ -123,7 +125,7 @@ internal sealed class WireTransport : IBatchTransport
             if (!_isAsked)
             {
                 _askedFor = batch;
-                _asking ??= Task.Run(AskAsync);
+                _asking ??= _group.Begin(AskAsync);
                 return false;
             }
 
@@ -253,10 +255,14 @@ internal sealed class WireTransport : IBatchTransport
                 }
             }
 
+            if (_doubt is not null || _former.Count > 0 || _finding is { IsExact: false })
+            {
+                return ""; // the next run must not take what is left for all that was sent
+            }
+
             _returnedState = _stateNumber;
             return _topic is { } topic ? new LaneState(_group.Cluster.ClusterId ?? "", topic.Id, topic.Name, _lanes).ToString()
-                : _doubt is null ? _saved?.ToString() ?? ""
-                : ""; // the next run must not take what is left for all that was sent
+                : _saved?.ToString() ?? "";
         }
     }
 
@@ -303,7 +309,7 @@ internal sealed class WireTransport : IBatchTransport
         if (lane is null)
         {
             _lanes.RemoveAll(l => l.IsAtRest && l.FileName is null && l.Partitions.Count != partitions);
-            _making = _lanes.Count <= MaxLanes ? Task.Run(MakeLaneAsync) : null;
+            _making = _lanes.Count <= MaxLanes ? _group.Begin(MakeLaneAsync) : null;
             return null;
         }
 
@@ -857,7 +863,10 @@ internal sealed class WireTransport : IBatchTransport
         }
     }
 
-    /// <summary>The questions about all lanes. Those of another topic are of no use: nothing of this log is in the new one.</summary>
+    /// <summary>
+    /// The questions about all lanes. Those of another topic are of no use: nothing of this log is in the new one, unless something was
+    /// sent to it before it was known to be another one.
+    /// </summary>
     private List<LaneQuestion> QuestionsFor(TopicMetadata topic)
     {
         lock (_lock)
@@ -866,6 +875,7 @@ internal sealed class WireTransport : IBatchTransport
             {
                 _note = $"topic {topic.Name} is another one than before: nothing of this log is in it";
                 _doubt = null;
+                _former.AddRange(_lanes);
                 _lanes.ToList().ForEach(Remove);
             }
 
@@ -876,8 +886,13 @@ internal sealed class WireTransport : IBatchTransport
                 _lanes.ToList().ForEach(lane => Abandon(lane, doubt));
             }
 
-            return [.. _lanes.SelectMany(lane => lane.Partitions.Select((sequence, partition) =>
-                new LaneQuestion(lane, partition, MayBeThere(lane, sequence), MayBeForgotten(lane, partition))))];
+            return
+            [
+                .. _lanes.SelectMany(lane => lane.Partitions.Select((sequence, partition) =>
+                    new LaneQuestion(lane, partition, MayBeThere(lane, sequence), MayBeForgotten(lane, partition)))),
+                .. _former.SelectMany(lane => Enumerable.Range(0, Math.Min(lane.Partitions.Count, topic.Partitions.Count))
+                    .Select(partition => new LaneQuestion(lane, partition, MayBeThere: false, MayBeForgotten: false))),
+            ];
         }
     }
 
@@ -915,9 +930,16 @@ internal sealed class WireTransport : IBatchTransport
                 }
             }
 
+            var known = found.Partitions.Where(a => _lanes.Contains(a.Lane)).ToList();
+            if (found.Partitions.Any(a => a.KnowsProducer && _former.Contains(a.Lane)))
+            {
+                _doubt ??= $"topic {_log.Topic} is another one than before, and something was sent to it already";
+            }
+
+            _former.Clear();
             _lanes.ForEach(lane => lane.IsOfEarlierRun = false);
-            var lost = found.Partitions.Sum(p => p.Lost);
-            found.Partitions.Where(p => p.Lost > 0).Select(p => p.Lane).Distinct().ToList().ForEach(Remove);
+            var lost = known.Sum(p => p.Lost);
+            known.Where(p => p.Lost > 0).Select(p => p.Lane).Distinct().ToList().ForEach(Remove);
             _doubt ??= found.Doubt;
             CannotAsk = found.Doubt;
             if (_doubt is { } doubt)
@@ -990,6 +1012,7 @@ internal sealed class WireTransport : IBatchTransport
     /// <summary>Nothing can be asked now. If somebody must repair something, the batches are returned with the reason.</summary>
     private async Task PauseAsync(Exception e, bool isNoBroker, TimeSpan pause)
     {
+        _group.Cluster.Forget(_log.Topic); // a leader that cannot be reached may be one no longer
         lock (_lock)
         {
             if (e is KafkaErrorException { Error: var error })
