@@ -14,7 +14,8 @@ public sealed class RecordedExchangeTests
 {
     private const string Topic = "wire";
 
-    public static TheoryData<string> Recordings => ["produce", "resume", "metadata", "refused-records", "unknown-topic", "zstd", "fetch-versions"];
+    public static TheoryData<string> Recordings =>
+        ["produce", "resume", "metadata", "refused-records", "unknown-topic", "zstd", "fetch-versions"];
 
     [Fact]
     public async Task Batches_are_sent_and_answered_as_recorded()
