@@ -3,9 +3,11 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using KafkaFeeder.EndToEnd.Tests.Support;
+using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using KafkaLog.Wire.Batches;
+using KafkaLog.Wire.Cluster;
 using KafkaLog.Wire.Connections;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Protocol;
@@ -124,6 +126,59 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         }
     }
 
+    /// <summary>What a client knows of a topic is wrong when its leader dies; after <see cref="ClusterClient.Forget"/> it finds the next
+    /// one, whatever older answers say.</summary>
+    [Fact]
+    public async Task A_client_finds_the_next_leader_when_the_leader_is_killed()
+    {
+        var (cluster, topic) = await TopicAsync("wire-leader");
+        await using var client = NewClient(cluster);
+        var known = await client.TopicAsync(topic, Cancellation);
+        var before = Assert.Single(known.Partitions);
+        Assert.True(before.LeaderEpoch >= 0, $"the leader epoch is {before.LeaderEpoch}");
+        Assert.NotNull(client.ClusterId);
+        var link = client.LinkOf(before.Leader)!;
+        Assert.Equal(KafkaError.None, (await ProduceAsync(await link.GetAsync(Cancellation), topic, -1, -1, BatchOf(10), -1)).Error);
+        var node = Array.FindIndex(cluster.BootstrapServers.Split(','), s => s == $"{link.Host}:{link.Port}") + 1;
+        await cluster.KillAsync(node);
+        try
+        {
+            await Eventually.HoldsAsync(async () =>
+            {
+                client.Forget(topic);
+                var now = Assert.Single((await client.TopicAsync(topic, Cancellation)).Partitions);
+                return now.Leader >= 0 && now.Leader != before.Leader && now.LeaderEpoch > before.LeaderEpoch
+                    && client.LinkOf(now.Leader) is { } next
+                    && (await ProduceAsync(await next.GetAsync(Cancellation), topic, -1, -1, BatchOf(10), -1)).Error == KafkaError.None;
+            });
+        }
+        finally
+        {
+            await cluster.StartNodeAsync(node);
+            await cluster.WaitInSyncAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Many_requests_at_once_are_answered_in_order_over_one_connection_for_each_broker()
+    {
+        const int Requests = 500; // more than there is room for
+        var (cluster, topic) = await TopicAsync("wire-many");
+        await using var client = NewClient(cluster);
+        var leader = Assert.Single((await client.TopicAsync(topic, Cancellation)).Partitions).Leader;
+        var connection = await client.LinkOf(leader)!.GetAsync(Cancellation);
+        var batch = BatchOf(10);
+        var sent = new List<Task<PartitionAppend>>();
+        for (var i = 0; i < Requests; i++)
+        {
+            sent.Add(ProduceAsync(connection, topic, -1, -1, batch, epoch: -1));
+            Assert.True(connection.InFlight <= RequestQueue.MaxInFlight);
+        }
+
+        var appends = await Task.WhenAll(sent);
+        Assert.Equal(Enumerable.Range(0, Requests).Select(i => i * 10L), appends.Select(a => a.BaseOffset));
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var connection in _connections)
@@ -131,6 +186,14 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
             await connection.DisposeAsync();
         }
     }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static ClusterClient NewClient(KafkaCluster cluster) => new(
+        [.. cluster.BootstrapServers.Split(',')
+            .Select(s => (s.Split(':')[0], int.Parse(s.Split(':')[1], CultureInfo.InvariantCulture)))],
+        new ConnectionOptions { ClientId = "kafkalog-tests" },
+        TimeProvider.System);
 
     private static async Task<PartitionAppend> ProduceAsync(
         BrokerConnection leader, string topic, long producerId, int sequence, byte[] batch, short epoch = 0)

@@ -34,13 +34,16 @@ internal sealed class BrokerLinks
             && link.Connected is not null ? link
         : null;
 
-    /// <summary>Connected ones first, then those of the cluster, from another one on each time, then the bootstrap servers.</summary>
+    /// <summary>
+    /// Whom to ask what any broker answers. First those that answer soonest: connected, with the fewest requests before; last those that
+    /// asked to wait. Among equals those of the cluster, from another one on each time, then the bootstrap servers.
+    /// </summary>
     public List<BrokerLink> Candidates()
     {
         var known = _brokers.Values.Select(b => Of((b.Host, b.Port))).ToList();
         var from = known.Count == 0 ? 0 : (int)(_next++ % (uint)known.Count);
         List<BrokerLink> all = [.. known[from..], .. known[..from], .. _bootstrap.Select(Of)];
-        return [.. all.Distinct().OrderBy(l => l.Connected is null ? 1 : 0)]; // stable
+        return [.. all.Distinct().OrderBy(Delay)]; // stable
     }
 
     /// <summary>These are the brokers now.</summary>
@@ -71,6 +74,11 @@ internal sealed class BrokerLinks
         _links.Clear();
         return all;
     }
+
+    private static (int, int) Delay(BrokerLink link) =>
+        link.Connected is not { } connection ? (1, 0)
+        : connection.Throttled > TimeSpan.Zero ? (2, 0)
+        : (0, connection.InFlight + connection.Waiting);
 
     private BrokerLink Of((string Host, int Port) key)
     {

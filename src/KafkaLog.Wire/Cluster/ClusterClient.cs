@@ -96,7 +96,7 @@ internal sealed class ClusterClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a request that any broker answers, to one that is connected if there is one.</summary>
+    /// <summary>Sends a request that any broker answers: to one that is connected and has not asked to wait, if there is one.</summary>
     /// <exception cref="ConnectionLostException">No broker answers; the message has the reason of each.</exception>
     /// <exception cref="AuthenticationException">TLS or SASL fails.</exception>
     /// <exception cref="BrokerTooOldException">The broker is too old for SASL.</exception>
@@ -175,7 +175,7 @@ internal sealed class ClusterClient : IAsyncDisposable
             case TopicStep.Wait:
                 using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token))
                 {
-                    await Task.Delay(look.Wait, _time, either.Token).ConfigureAwait(false);
+                    await Task.Delay(TimerLength.Of(look.Wait), _time, either.Token).ConfigureAwait(false);
                 }
 
                 return null;

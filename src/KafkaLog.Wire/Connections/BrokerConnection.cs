@@ -346,7 +346,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
     /// <summary>Returns after that time, or when the connection has ended.</summary>
     private async Task WaitAsync(TimeSpan time) =>
-        await Task.Delay(WholeMilliseconds(time), _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(TimerLength.Of(time), _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <summary>To be called with the lock.</summary>
     private TimeSpan MutedFor(long now) => _mutedUntil is { } until && until > now ? _time.GetElapsedTime(now, until) : TimeSpan.Zero;
@@ -415,16 +415,12 @@ internal sealed class BrokerConnection : IAsyncDisposable
             }
 
             using var stop = new CancellationTokenSource();
-            await Task.WhenAny(reading, Task.Delay(WholeMilliseconds(left), _time, stop.Token)).ConfigureAwait(false);
+            await Task.WhenAny(reading, Task.Delay(TimerLength.Of(left), _time, stop.Token)).ConfigureAwait(false);
             stop.Cancel();
         }
 
         return await reading.ConfigureAwait(false);
     }
-
-    /// <summary>Rounded up: a timer counts whole milliseconds, and takes -1 forever.</summary>
-    private static TimeSpan WholeMilliseconds(TimeSpan time) =>
-        TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(time.TotalMilliseconds)));
 
     /// <summary>
     /// How long the oldest request may take yet. A broker works through the requests of a connection one by one, so its time begins

@@ -13,6 +13,7 @@ public sealed class ClusterMetadataTests : IAsyncDisposable
     private readonly ManualTime _time = new();
     private readonly ScriptedBroker _broker;
     private readonly ClusterClient _cluster;
+    private volatile int _throttleMs;
     private volatile Func<ScriptedBroker.Request, byte[]?> _metadata;
 
     public ClusterMetadataTests()
@@ -205,6 +206,19 @@ public sealed class ClusterMetadataTests : IAsyncDisposable
         Assert.Single(_broker.Received, r => r.Key == (short)ApiKey.ApiVersions);
     }
 
+    [Fact]
+    public async Task A_broker_that_asked_to_wait_is_not_asked_while_there_is_another()
+    {
+        await using var second = new ScriptedBroker(Answer);
+        _metadata = r => Metadata(r, (1, _broker.Port), (2, second.Port));
+        _throttleMs = 60_000;
+        await _cluster.TopicAsync("orders", Cancellation);
+        await _cluster.SendToAnyAsync<InitProducerIdRequest, InitProducerIdResponse>(default, Cancellation);
+        await _cluster.TopicAsync("payments", Cancellation);
+        Assert.Equal(["orders"], Questions);
+        Assert.Contains(second.Received, r => IsMetadata(r) && Responses.TopicsIn(r).Contains("payments"));
+    }
+
     private static bool IsMetadata(ScriptedBroker.Request request) => request.Key == (short)ApiKey.Metadata;
 
     private static byte[] Metadata(ScriptedBroker.Request request, params (int, int)[] brokers) =>
@@ -214,7 +228,7 @@ public sealed class ClusterMetadataTests : IAsyncDisposable
     {
         ApiKey.ApiVersions => Responses.Versions(request.CorrelationId),
         ApiKey.Metadata => _metadata(request),
-        ApiKey.InitProducerId => Responses.ProducerId(request.CorrelationId, 7),
+        ApiKey.InitProducerId => Responses.ProducerId(request.CorrelationId, 7, _throttleMs),
         _ => null,
     };
 

@@ -20,9 +20,9 @@ internal static class Responses
         }
     });
 
-    public static byte[] ProducerId(int correlationId, long id) => Frame(correlationId, w =>
+    public static byte[] ProducerId(int correlationId, long id, int throttleMs = 0) => Frame(correlationId, w =>
     {
-        w.WriteInt32(0);
+        w.WriteInt32(throttleMs);
         w.WriteInt16(0);
         w.WriteInt64(id);
         w.WriteInt16(0);
