@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using KafkaLog.Wire.Messages;
@@ -16,9 +15,6 @@ namespace KafkaLog.Wire.Connections;
 /// </summary>
 internal sealed class BrokerConnection : IAsyncDisposable
 {
-    /// <summary>The largest response that is read, in bytes: more than any that is asked for.</summary>
-    public const int MaxResponseBytes = 64 << 20;
-
     private readonly Stream _stream;
     private readonly string _address;
     private readonly string _clientId;
@@ -279,7 +275,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         lock (_lock)
         {
-            return _requests.TryTakeWaiting(out request);
+            if (_requests.TryTakeWaiting(out request))
+            {
+                return true;
+            }
+
+            SignalIfAllAnswered();
+            return false;
         }
     }
 
@@ -379,7 +381,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             {
                 var read = await ReadSomeAsync().ConfigureAwait(false);
                 var rest = read.Buffer;
-                while (TryTakeResponse(ref rest, out var response))
+                while (ResponseFrame.TryTake(ref rest, out var response))
                 {
                     Complete(response);
                 }
@@ -436,32 +438,6 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    private static bool TryTakeResponse(ref ReadOnlySequence<byte> rest, out ReadOnlySequence<byte> response)
-    {
-        response = default;
-        if (rest.Length < RequestHeader.SizeBytes)
-        {
-            return false;
-        }
-
-        Span<byte> size = stackalloc byte[RequestHeader.SizeBytes];
-        rest.Slice(0, RequestHeader.SizeBytes).CopyTo(size);
-        var bytes = BinaryPrimitives.ReadInt32BigEndian(size);
-        if (bytes is < 4 or > MaxResponseBytes)
-        {
-            throw new ProtocolException($"a response has {bytes} bytes; expected 4 to {MaxResponseBytes}");
-        }
-
-        if (rest.Length - RequestHeader.SizeBytes < bytes)
-        {
-            return false;
-        }
-
-        response = rest.Slice(RequestHeader.SizeBytes, bytes);
-        rest = rest.Slice(response.End);
-        return true;
-    }
-
     private void Complete(in ReadOnlySequence<byte> response)
     {
         PendingRequest? request;
@@ -489,13 +465,6 @@ internal sealed class BrokerConnection : IAsyncDisposable
         request.Answer();
         CopyWaiting();
         WriteQueued();
-        lock (_lock)
-        {
-            if (_requests.IsEmpty)
-            {
-                _answered?.TrySetResult();
-            }
-        }
     }
 
     private static int Read(PendingRequest request, in ReadOnlySequence<byte> response)
@@ -541,11 +510,22 @@ internal sealed class BrokerConnection : IAsyncDisposable
         _ended.Cancel();
     }
 
+    /// <summary>To be called with the lock.</summary>
+    private void SignalIfAllAnswered()
+    {
+        if (_requests.IsEmpty)
+        {
+            _answered?.TrySetResult();
+        }
+    }
+
     private bool TryRemove(PendingRequest request)
     {
         lock (_lock)
         {
-            return _requests.Remove(request);
+            var isRemoved = _requests.Remove(request);
+            SignalIfAllAnswered();
+            return isRemoved;
         }
     }
 

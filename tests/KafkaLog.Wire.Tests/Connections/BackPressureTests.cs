@@ -165,6 +165,25 @@ public sealed class BackPressureTests
         await SendAsync(connection);
     }
 
+    [Fact]
+    public async Task A_connection_that_closes_when_all_is_answered_does_not_wait_for_a_request_that_cannot_be_sent()
+    {
+        await using var broker = new ScriptedBroker(r => Handshake(r) ?? Authenticated(r));
+        var stream = new GatedStream(await broker.ConnectAsync(), isLate: true);
+        await using var connection = await OpenAsync(stream);
+        stream.Shut();
+        await connection.SendAsync<SaslAuthenticateRequest, SaslAuthenticateResponse>(new(new byte[RequestQueue.MaxBytesToWrite]));
+        var bad = connection.SendAsync<BadRequest, InitProducerIdResponse>(new(new string('x', short.MaxValue + 1)));
+        Assert.Equal((0, 1), (connection.InFlight, connection.Waiting)); // answered, but its memory is still in use
+        var closing = connection.CloseWhenAnsweredAsync();
+        Assert.False(closing.IsCompleted);
+        await Assert.ThrowsAsync<ConnectionLostException>(() => SendAsync(connection)); // it takes no more
+        stream.Open();
+        await Assert.ThrowsAsync<ArgumentException>(() => bad);
+        await closing;
+        Assert.NotNull(connection.Failure);
+    }
+
     [Theory]
     [InlineData(ApiKey.Produce, 5, 6)]
     [InlineData(ApiKey.Fetch, 7, 8)]
