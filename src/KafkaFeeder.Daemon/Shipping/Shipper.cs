@@ -525,6 +525,11 @@ internal sealed class Shipper : IDisposable
             return;
         }
 
+        if (finding.Lost is { } lost)
+        {
+            _recorder.LostByBrokers(lost.FileName, lost.Records);
+        }
+
         _keeper.Resolve(finding.IsExact, finding.How, _logger);
         if (!finding.IsExact)
         {

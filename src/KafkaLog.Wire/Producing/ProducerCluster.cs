@@ -111,7 +111,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
                     return new TailRead(scan.LastSequence, scan.EndOffset, from); // nothing is left below the high watermark
                 }
 
-                maxBytes = Math.Min(maxBytes * 2, BrokerConnection.MaxResponseBytes / 2);
+                maxBytes = Math.Min(maxBytes * 2, ResponseFrame.MaxBytes / 2);
             }
 
             from = Math.Max(from, scan.NextOffset);

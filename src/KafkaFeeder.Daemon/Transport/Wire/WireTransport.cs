@@ -488,6 +488,7 @@ internal sealed class WireTransport : IBatchTransport
 
         var next = entry.Pieces.ToDictionary(p => p.Partition, p => p.First);
         var toSend = new Queue<WireBatch>();
+        var named = new Dictionary<int, RejectedRecord>();
         var one = new BatchAssembler();
         var records = _group.Decoder.Decode(request.Stored);
         for (var i = 0; records.MoveNext(); i++)
@@ -504,11 +505,15 @@ internal sealed class WireTransport : IBatchTransport
                 one.Reset();
                 one.Append(records.Current);
                 toSend.Enqueue(WireOf(outbox, one, count, sent, i));
+                if (entry.Named.Remove((partitions[i], count), out var refusal))
+                {
+                    named[i] = refusal with { Index = i };
+                }
             }
         }
 
         one.Dispose();
-        sent.Run = new RecordByRecordRun(known, toSend);
+        sent.Run = new RecordByRecordRun(known, toSend, named);
         SendNextRecord(sent);
     }
 
@@ -543,6 +548,14 @@ internal sealed class WireTransport : IBatchTransport
         {
             if (sent.Run.IsOneInFlight)
             {
+                return;
+            }
+
+            if (sent.Run.TakeNamed() is { Count: > 0 } refused)
+            {
+                _open.Remove(sent);
+                sent.Refusals.AddRange(refused);
+                EndNotAcknowledged(sent, OutcomeKind.Rejected, refused[0].Reason);
                 return;
             }
 
@@ -763,7 +776,13 @@ internal sealed class WireTransport : IBatchTransport
             var refusal = new RejectedRecord(batch.Index, result.Error.ToString(), ProduceErrors.WhyRejected(code));
             foreach (var sent in batch.OneOf is { } one ? [one] : batch.Outbox.Between(batch.First, batch.End))
             {
-                sent.Refusal = (refusal, ProduceErrors.IsOfSize(code));
+                sent.Refusals.Add(refusal);
+                sent.IsRefusedForSize = ProduceErrors.IsOfSize(code);
+            }
+
+            foreach (var named in batch.OneOf is null ? result.Refused : [])
+            {
+                Name(batch.Outbox, batch.First + named.Index, refusal);
             }
         }
         else
@@ -783,6 +802,14 @@ internal sealed class WireTransport : IBatchTransport
         if (_failure is null || (_failure.IsSequel && !isSequel))
         {
             _failure = new Failure(kind, error, isSequel);
+        }
+    }
+
+    private static void Name(PartitionOutbox outbox, long count, RejectedRecord refusal)
+    {
+        foreach (var sent in outbox.Between(count, count + 1))
+        {
+            outbox.Lane.Find(sent.Batch)?.Named.TryAdd((outbox.Partition, count), refusal);
         }
     }
 
@@ -820,11 +847,11 @@ internal sealed class WireTransport : IBatchTransport
             left.Release();
         }
 
-        sent.End(sent.Refusal is { } refusal
-            ? new BatchOutcome(OutcomeKind.Rejected, refusal.Record.Reason, 0, [refusal.Record])
+        sent.End(sent.Refusals is [var first, ..]
+            ? new BatchOutcome(OutcomeKind.Rejected, first.Reason, 0, sent.Refusals)
             {
                 Acknowledged = acknowledged,
-                IsOfSize = refusal.IsOfSize,
+                IsOfSize = sent.IsRefusedForSize,
             }
             : new BatchOutcome(kind, error) { Acknowledged = acknowledged });
     }
@@ -938,7 +965,7 @@ internal sealed class WireTransport : IBatchTransport
 
             _former.Clear();
             _lanes.ForEach(lane => lane.IsOfEarlierRun = false);
-            var lost = known.Sum(p => p.Lost);
+            var lost = known.Sum(p => p.Lost) is > 0 and var records ? new LostRecords(_askedFor!.FileName, records) : null;
             known.Where(p => p.Lost > 0).Select(p => p.Lane).Distinct().ToList().ForEach(Remove);
             _doubt ??= found.Doubt;
             CannotAsk = found.Doubt;
