@@ -977,7 +977,10 @@ internal sealed class WireTransport : IBatchTransport
             }
             else
             {
-                _finding = new ResumeFinding(IsExact: true, _note ?? found.How(present), lost);
+                _finding = new ResumeFinding(IsExact: true, _note ?? found.How(present), lost)
+                {
+                    IsNews = present > 0 || _note is not null || lost is not null,
+                };
             }
 
             _doubt = null;
