@@ -898,7 +898,7 @@ internal sealed class WireTransport : IBatchTransport
 
     private bool MayBeForgotten(Lane lane, int partition) =>
         lane.IsOfEarlierRun ? lane.FileName != _askedFor?.FileName || PartitionOutbox.IsOld(_askedFor!.BaseTimestamp, _time.GetUtcNow())
-        : OutboxOf(lane, partition).HasSentOld;
+        : OutboxOf(lane, partition).MayBeForgotten(_time.GetUtcNow());
 
     private void Found(LeaderAnswers found)
     {
@@ -911,7 +911,7 @@ internal sealed class WireTransport : IBatchTransport
                 var before = outbox.Sequence.Acknowledged;
                 outbox.Sequence.Acknowledge(answer.Acknowledged, answer.EndOffset);
                 outbox.Sequence.LeaderHas(answer.Present);
-                outbox.LeaderSaid(answer.KnowsProducer);
+                outbox.LeaderSaid(answer.LastTimestamp);
                 present += outbox.Sequence.Present - before;
                 if (outbox.Sequence.Present > outbox.Sequence.Acknowledged)
                 {
@@ -920,7 +920,7 @@ internal sealed class WireTransport : IBatchTransport
             }
 
             var known = found.Partitions.Where(a => _lanes.Contains(a.Lane)).ToList();
-            if (found.Partitions.Any(a => a.KnowsProducer && _former.Contains(a.Lane)))
+            if (found.Partitions.Any(a => a.LastTimestamp is not null && _former.Contains(a.Lane)))
             {
                 _doubt ??= $"topic {_log.Topic} is another one than before, and something was sent to it already";
             }
