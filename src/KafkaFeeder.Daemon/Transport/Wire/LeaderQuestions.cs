@@ -84,6 +84,15 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
     public Task<TailRead> ReadTailAsync(Lane lane, int partition, CancellationToken cancellation) =>
         cluster.ReadTailAsync(topic, partition, lane.ProducerId, lane.Partitions[partition].EndOffset, cancellation);
 
+    /// <summary>True if the leader has, of a lane, the records before a count: it may be another leader than the one that said so.</summary>
+    /// <exception cref="IOException">It cannot be asked now.</exception>
+    public async Task<bool> HasAsync(Lane lane, int partition, long count, CancellationToken cancellation)
+    {
+        var producers = await cluster.ProducersAsync(topic, partition, cancellation).ConfigureAwait(false);
+        return producers.Any(p => p.ProducerId == lane.ProducerId && p.LastSequence >= 0
+            && PartitionSequence.CountAfter(p.LastSequence, count) >= count);
+    }
+
     private async Task<LeaderAnswer> AnswerAsync(
         LaneQuestion question, IReadOnlyList<ProducerState> producers, CancellationToken cancellation)
     {

@@ -951,7 +951,8 @@ internal sealed class WireTransport : IBatchTransport
     }
 
     /// <summary>
-    /// Waits until all in-sync replicas have what the leader of a partition has. A later batch that is acknowledged shows it as well.
+    /// Waits until all in-sync replicas have what the leader of a partition has. A later batch that is acknowledged shows it as well. If
+    /// there is a new leader that does not have it, it is sent again.
     /// </summary>
     private async Task ConfirmAsync(PartitionOutbox outbox)
     {
@@ -960,6 +961,7 @@ internal sealed class WireTransport : IBatchTransport
         {
             while (true)
             {
+                long present;
                 var tail = await _questions.ReadTailAsync(outbox.Lane, outbox.Partition, _closed.Token).ConfigureAwait(false);
                 lock (_lock)
                 {
@@ -978,6 +980,14 @@ internal sealed class WireTransport : IBatchTransport
                         _open.Where(s => s.Run is not null).ToList().ForEach(SendNextRecord);
                         return;
                     }
+
+                    present = outbox.Sequence.Present;
+                }
+
+                if (!await _questions.HasAsync(outbox.Lane, outbox.Partition, present, _closed.Token).ConfigureAwait(false))
+                {
+                    Fail($"the leader of partition {outbox.Partition} of {_log.Topic} does not have what the one before had");
+                    return;
                 }
 
                 await Task.Delay(pause, _time, _closed.Token).ConfigureAwait(false);
@@ -989,12 +999,18 @@ internal sealed class WireTransport : IBatchTransport
         }
         catch (Exception e)
         {
-            lock (_lock)
-            {
-                _group.Failed(e);
-                _failure ??= new Failure(OutcomeKind.Retriable, e.Message, IsSequel: false);
-                EndFailure();
-            }
+            _group.Failed(e);
+            Fail(e.Message);
+        }
+    }
+
+    /// <summary>What was sent is not certain any more: it is returned, and the leaders are asked again.</summary>
+    private void Fail(string error)
+    {
+        lock (_lock)
+        {
+            _failure ??= new Failure(OutcomeKind.Retriable, error, IsSequel: false);
+            EndFailure();
         }
     }
 
