@@ -27,6 +27,9 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
 
     public PartitionSequence Sequence => lane.Partitions[partition];
 
+    /// <summary>True while somebody waits until all in-sync replicas have what the leader has.</summary>
+    public bool IsConfirming { get; set; }
+
     /// <summary>The batch that is gathered; null: none is.</summary>
     public BatchAssembler? Gathering { get; set; }
 

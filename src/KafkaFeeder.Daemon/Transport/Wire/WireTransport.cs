@@ -128,8 +128,17 @@ internal sealed class WireTransport : IBatchTransport
                 return false;
             }
 
-            var lane = LaneOf(batch.FileName) ?? TakeLane(batch);
-            return lane is not null && lane.TakenAt <= _savedState;
+            if ((LaneOf(batch.FileName) ?? TakeLane(batch)) is not { } lane)
+            {
+                return false;
+            }
+
+            if (lane.RefuseBefore(batch))
+            {
+                lane.TakenAt = ++_stateNumber; // what follows is counted differently
+            }
+
+            return lane.TakenAt <= _savedState;
         }
     }
 
@@ -913,8 +922,9 @@ internal sealed class WireTransport : IBatchTransport
                 outbox.Sequence.LeaderHas(answer.Present);
                 outbox.LeaderSaid(answer.LastTimestamp);
                 present += outbox.Sequence.Present - before;
-                if (outbox.Sequence.Present > outbox.Sequence.Acknowledged)
+                if (outbox.Sequence.Present > outbox.Sequence.Acknowledged && !outbox.IsConfirming)
                 {
+                    outbox.IsConfirming = true;
                     _ = ConfirmAsync(outbox);
                 }
             }
@@ -967,6 +977,7 @@ internal sealed class WireTransport : IBatchTransport
                 {
                     if (!_outboxes.ContainsValue(outbox) || !_isAsked)
                     {
+                        outbox.IsConfirming = false;
                         return;
                     }
 
@@ -977,6 +988,7 @@ internal sealed class WireTransport : IBatchTransport
 
                     if (outbox.Sequence.Acknowledged >= outbox.Sequence.Present)
                     {
+                        outbox.IsConfirming = false;
                         _open.Where(s => s.Run is not null).ToList().ForEach(SendNextRecord);
                         return;
                     }
@@ -986,7 +998,7 @@ internal sealed class WireTransport : IBatchTransport
 
                 if (!await _questions.HasAsync(outbox.Lane, outbox.Partition, present, _closed.Token).ConfigureAwait(false))
                 {
-                    Fail($"the leader of partition {outbox.Partition} of {_log.Topic} does not have what the one before had");
+                    NotConfirmed(outbox, $"the leader of partition {outbox.Partition} of {_log.Topic} does not have what the one before had");
                     return;
                 }
 
@@ -1000,15 +1012,16 @@ internal sealed class WireTransport : IBatchTransport
         catch (Exception e)
         {
             _group.Failed(e);
-            Fail(e.Message);
+            NotConfirmed(outbox, e.Message);
         }
     }
 
     /// <summary>What was sent is not certain any more: it is returned, and the leaders are asked again.</summary>
-    private void Fail(string error)
+    private void NotConfirmed(PartitionOutbox outbox, string error)
     {
         lock (_lock)
         {
+            outbox.IsConfirming = false;
             _failure ??= new Failure(OutcomeKind.Retriable, error, IsSequel: false);
             EndFailure();
         }
