@@ -243,7 +243,7 @@ public sealed class WireModelTests
                 }
 
                 _written.Add(value);
-                var timestamp = (_time.GetUtcNow() - _plan.Age(_random)).ToUnixTimeMilliseconds();
+                var timestamp = (_time.GetUtcNow() - _plan.Age(_nextRecord)).ToUnixTimeMilliseconds();
                 var bytes = Encoding.UTF8.GetBytes(value);
                 writer.Append(_random.Next(100) < _plan.KeyPercent
                     ? new NewRecord(timestamp, Encoding.UTF8.GetBytes($"key {_random.Next(5)}"), bytes)
@@ -274,7 +274,8 @@ public sealed class WireModelTests
                 }
             }
 
-            Assert.Fail($"not done: {_rig.Status.State} {_rig.Status.Error}, {_rig.Status.LagBytes} bytes left; quiet {_cluster.IsQuiet}, done {_rig.IsDone()}");
+            Assert.Fail($"not done: {_rig.Status.State} {_rig.Status.Error}, {_rig.Status.LagBytes} bytes left; quiet {_cluster.IsQuiet}, done {_rig.IsDone()}; "
+                + string.Join('\n', _cluster.Topic.Partitions));
         }
 
         private void Check()
