@@ -133,7 +133,11 @@ internal sealed class CheckpointKeeper : IDisposable
     /// The transport has found out what the brokers have. If that is not exact, what the last run sent after the checkpoint counts as
     /// possible duplicates, and that is saved before anything is sent.
     /// </summary>
-    public void Resolve(bool isExact, string how, ILogger logger)
+    /// <param name="isExact">True if it is known record by record.</param>
+    /// <param name="how">By which means, or why not.</param>
+    /// <param name="isNews">False: nothing was found that was not known, so only the first time is logged.</param>
+    /// <param name="logger">Logs it.</param>
+    public void Resolve(bool isExact, string how, bool isNews, ILogger logger)
     {
         var twice = isExact ? default : _unresolved;
         _goingBack.AddRange(isExact ? [] : _unresolvedFrom);
@@ -147,7 +151,7 @@ internal sealed class CheckpointKeeper : IDisposable
         {
             FeederLog.Resumed(logger, _stored.Component, place, twice.Records, $"{twice.Where} ({how})");
         }
-        else
+        else if (isNews)
         {
             FeederLog.Found(logger, _stored.Component, how);
         }

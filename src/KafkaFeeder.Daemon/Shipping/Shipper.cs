@@ -530,7 +530,7 @@ internal sealed class Shipper : IDisposable
             _recorder.LostByBrokers(lost.FileName, lost.Records);
         }
 
-        _keeper.Resolve(finding.IsExact, finding.How, _logger);
+        _keeper.Resolve(finding.IsExact, finding.How, finding.IsNews, _logger);
         if (!finding.IsExact)
         {
             _keeper.AddPossibleDuplicates(_source.Pending.Where(b => b.WasSent).Sum(b => (long)b.Stored.RecordsCount - b.SettledCount));

@@ -24,6 +24,10 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 internal sealed class WireTransport : IBatchTransport
 {
     private const int MaxLanes = 16;
+
+    /// <summary>Smaller batches are gathered at once; larger ones go as they are, unless they have to wait.</summary>
+    private const int SmallBytes = 16 << 10;
+
     private const int CodecBits = 0x07; // of the attributes of a batch; the others are set by brokers only
 
     /// <summary>More failures in a row for a wrong sequence are not explained by requests that were under way.</summary>
@@ -419,7 +423,7 @@ internal sealed class WireTransport : IBatchTransport
     private void AddWhole(PartitionOutbox outbox, ReadOnlySpan<byte> stored, in RecordBatchHeader header, in Piece piece, int skip)
     {
         var isCompressed = header.Compression != CompressionType.None;
-        if (skip == 0 && stored.Length <= _batchLimit && (isCompressed || (_group.Codec is null && stored.Length > _batchLimit / 2))
+        if (skip == 0 && stored.Length <= _batchLimit && (isCompressed || (_group.Codec is null && stored.Length >= SmallBytes))
             && header.LastOffsetDelta == header.RecordsCount - 1
             && (header.Attributes & ~CodecBits) == 0)
         {
@@ -710,8 +714,37 @@ internal sealed class WireTransport : IBatchTransport
         while (_failure is null && outbox.TakeSendable(_time.GetUtcNow()) is { } next)
         {
             _inFlight++;
-            _group.Cluster.Append(next);
+            _group.Cluster.Append(next.IsMergeable ? MergedWithNext(outbox, next) : next);
         }
+    }
+
+    /// <summary>A batch and those after it, as many as fit into one.</summary>
+    private WireBatch MergedWithNext(PartitionOutbox outbox, WireBatch first)
+    {
+        BatchAssembler? merged = null;
+        var bytes = first.Bytes.Length;
+        while (outbox.TakeMergeable(_batchLimit - bytes, _time.GetUtcNow()) is { } next)
+        {
+            if (merged is null)
+            {
+                merged = _group.RentAssembler();
+                merged.AppendBatch(first.Bytes.Span, 0);
+                first.Release();
+            }
+
+            merged.AppendBatch(next.Bytes.Span, 0);
+            next.Release();
+            bytes += next.Bytes.Length;
+        }
+
+        if (merged is null)
+        {
+            return first;
+        }
+
+        var batch = WireOf(outbox, merged, first.First);
+        _group.Return(merged);
+        return batch;
     }
 
     // ---- answers ----
@@ -977,7 +1010,10 @@ internal sealed class WireTransport : IBatchTransport
             }
             else
             {
-                _finding = new ResumeFinding(IsExact: true, _note ?? found.How(present), lost);
+                _finding = new ResumeFinding(IsExact: true, _note ?? found.How(present), lost)
+                {
+                    IsNews = present > 0 || _note is not null || lost is not null,
+                };
             }
 
             _doubt = null;
