@@ -55,6 +55,7 @@ internal sealed unsafe class TopicReader : IDisposable
     private int[] _partitions = [];
     private Dictionary<int, Progress> _progress = [];
     private readonly Dictionary<int, long> _ends = []; // how far each partition could be read, when its end was last reported
+    private readonly Dictionary<int, long> _next = []; // the offset of the next record of each partition that has been read from
 
     /// <summary>Creates a reader. Nothing is sent yet.</summary>
     /// <exception cref="TopicReadException">A property is unknown or has a wrong value.</exception>
@@ -140,6 +141,29 @@ internal sealed unsafe class TopicReader : IDisposable
             {
                 throw new TopicReadException(
                     $"Partition {partition} of topic {_topicName} cannot be read: {Describe(RdKafka.LastError())}.");
+            }
+        }
+    }
+
+    /// <summary>
+    /// Forgets the ends that were reported, and goes on where it is: the ends that are reported from now on are those of now. librdkafka
+    /// reports an end once; what comes after it may be on its way.
+    /// </summary>
+    /// <exception cref="TopicReadException">A partition cannot be read any more.</exception>
+    public void LookForEndsAgain()
+    {
+        foreach (var partition in _partitions)
+        {
+            if (RdKafka.ConsumeStop(_topic, partition) != 0
+                || RdKafka.ConsumeStartQueue(_topic, partition, _next.GetValueOrDefault(partition, Beginning), _queue) != 0)
+            {
+                throw new TopicReadException(
+                    $"Partition {partition} of topic {_topicName} cannot be read to its end: {Describe(RdKafka.LastError())}.");
+            }
+
+            if (_progress[partition] != Progress.NothingCame)
+            {
+                _progress[partition] = Progress.BeforeEnd;
             }
         }
     }
@@ -285,6 +309,7 @@ internal sealed unsafe class TopicReader : IDisposable
             MarkBeginning(message->Partition, message->Offset);
             _progress[message->Partition] = Progress.AtEnd;
             _ends[message->Partition] = message->Offset;
+            _next[message->Partition] = message->Offset;
             return;
         }
 
@@ -301,6 +326,7 @@ internal sealed unsafe class TopicReader : IDisposable
 
     private void MarkRecord(int partition, long offset)
     {
+        _next[partition] = offset + 1;
         ref var progress = ref CollectionsMarshal.GetValueRefOrNullRef(_progress, partition);
         if (progress == Progress.AtEnd)
         {

@@ -5,7 +5,8 @@ namespace HoleChecker.Verifying;
 
 /// <summary>
 /// Reads a topic and counts. It ends when all partitions are read to their ends and, if a number of messages is expected,
-/// that many came; and it ends when nothing new came for the idle timeout.
+/// that many came; and it ends when nothing new came for the idle timeout. If duplicates are faults, it then reads on to the ends that
+/// the partitions have when all that came: a partition whose end was reached earlier may have got a duplicate since.
 /// </summary>
 internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory, TimeProvider time)
 {
@@ -27,6 +28,7 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
             : (in FetchedRecord record) => Count(tally, record, NumberedMessage.TryFind(record.Value, out var message), message);
 
         var lastNew = time.GetTimestamp();
+        var areEndsLater = false; // than the last number that was expected
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -43,9 +45,22 @@ internal sealed class TopicVerifier(VerifyOptions options, SequenceMemory memory
                 lastNew = time.GetTimestamp();
             }
 
-            if (reader.IsAtEnd && tally.HasOfEachRun(options.Expected ?? 0) && (!reader.HeldPartitions.Any() || HeldRecordsDoNotMatter()))
+            if (areEndsLater && !reader.UnfinishedPartitions.Any() && !reader.HeldPartitions.Any())
             {
                 return Report();
+            }
+
+            if (!areEndsLater && reader.IsAtEnd && tally.HasOfEachRun(options.Expected ?? 0)
+                && (!reader.HeldPartitions.Any() || HeldRecordsDoNotMatter()))
+            {
+                if (!options.NoDuplicates)
+                {
+                    return Report();
+                }
+
+                reader.LookForEndsAgain();
+                areEndsLater = true;
+                lastNew = time.GetTimestamp();
             }
 
             if (time.GetElapsedTime(lastNew) >= options.IdleTimeout)

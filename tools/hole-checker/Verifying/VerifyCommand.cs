@@ -21,8 +21,8 @@ internal static class VerifyCommand
           received, distinct, holes (ranges, both ends inclusive, below the highest number that came), duplicates
           (repetitions of a number), out of order (first occurrences after a higher number in the same partition).
           Memory: about one bit per message; duplicates take none.
-          With --no-duplicates also where the first duplicates are: partition, offset, number. Stop what sends before you check: with
-          --expect the reading ends when that many different messages came, and a duplicate may come later.
+          With --no-duplicates also where the first duplicates are: partition, offset, number. The reading then ends where the
+          partitions end when the last expected message has come. Stop what sends before you check: a duplicate may come later.
 
         Exit codes:
           0  no holes, and no run has fewer messages than expected; more than expected are reported
