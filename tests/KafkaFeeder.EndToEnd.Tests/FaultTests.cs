@@ -121,7 +121,7 @@ public sealed class FaultTests(ModernClusterFixture fixture) : DaemonTestsBase(f
         Assert.Equal(
             Enumerable.Range(1, 500).Where(n => n != 77), cluster.ReadTopic(topic, expected: 499).Select(r => SequenceOf(r.Text)).Order());
         Assert.Equal(1, await daemon.MetricAsync("kafkafeeder_rejected_records_total", "orders"));
-        Assert.Contains("offset 76: MsgSizeTooLarge", daemon.Ledger(), StringComparison.Ordinal);
+        Assert.Contains("offset 76: MessageTooLarge", daemon.Ledger(), StringComparison.Ordinal);
         Assert.Equal(0, await daemon.StopAsync());
         var rejected = Directory.GetFiles(Path.Combine(daemon.StateDir, "rejected"), "*.szn", SearchOption.AllDirectories).Single();
         using var reader = SegmentReader.Open(rejected);

@@ -1,12 +1,16 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using KafkaFeeder.EndToEnd.Tests.Support;
+using KafkaFeeder.Tests;
 using KafkaLog.Format.Records;
 using KafkaLog.Format.Segments;
 using KafkaLog.Wire.Batches;
+using KafkaLog.Wire.Cluster;
 using KafkaLog.Wire.Connections;
 using KafkaLog.Wire.Messages;
+using KafkaLog.Wire.Protocol;
 using Xunit;
 
 namespace KafkaFeeder.EndToEnd.Tests;
@@ -61,6 +65,43 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         Assert.Equal(header.StoredCrc, RecordBatchHeader.ComputeCrc(fetched.Records.AsSpan(0, (int)header.TotalBytes)));
     }
 
+    /// <summary>With Fetch 4 to 9 such a topic cannot be read (KIP-110). The broker compresses again what it gets.</summary>
+    [Fact]
+    public async Task Batches_in_zstd_are_fetched()
+    {
+        var (cluster, topic) = await TopicAsync("wire-zstd", configs: new Dictionary<string, string> { ["compression.type"] = "zstd" });
+        var leader = await LeaderAsync(cluster, topic);
+        Assert.Equal((short)11, leader.VersionOf<FetchRequest, FetchResponse>());
+        Assert.Equal(KafkaError.None, (await ProduceAsync(leader, topic, -1, -1, BatchOf(10), epoch: -1)).Error);
+        var fetched = await leader.SendAsync<FetchRequest, FetchResponse>(new(topic, 0, 0, 1 << 20, LeaderEpoch: 0));
+        Assert.Equal((KafkaError.None, 10), (fetched.Error, fetched.HighWatermark));
+        Assert.True(RecordBatchHeader.TryRead(fetched.Records, out var header));
+        Assert.Equal(10, header.RecordsCount);
+        const int AttributesPosition = 21;
+        Assert.Equal(4, fetched.Records[AttributesPosition + 1] & 7); // zstd
+        var beyond = await leader.SendAsync<FetchRequest, FetchResponse>(new(topic, 0, 11, 1 << 20));
+        Assert.Equal((KafkaError.OffsetOutOfRange, 0), (beyond.Error, beyond.Records.Length));
+        var fenced = await leader.SendAsync<FetchRequest, FetchResponse>(new(topic, 0, 0, 1 << 20, LeaderEpoch: 99));
+        Assert.Equal(KafkaError.UnknownLeaderEpoch, fenced.Error);
+    }
+
+    /// <summary>A connection uses the highest alone, so this one writes the requests itself.</summary>
+    [Fact]
+    public async Task Every_version_of_Fetch_is_answered()
+    {
+        var (cluster, topic) = await TopicAsync("wire-fetch");
+        var leader = await LeaderAsync(cluster, topic);
+        Assert.Equal(KafkaError.None, (await ProduceAsync(leader, topic, -1, -1, BatchOf(10), epoch: -1)).Error);
+        await using var stream = await OpenAsync(leader.Address);
+        for (var version = FetchRequest.Api.Min; version <= FetchRequest.Api.Max; version++)
+        {
+            var fetched = await FetchAsync(stream, version, new FetchRequest(topic, 0, 0, 1 << 20));
+            Assert.Equal((KafkaError.None, 0, 10), (fetched.Error, fetched.Partition, fetched.HighWatermark));
+            Assert.True(RecordBatchHeader.TryRead(fetched.Records, out var header));
+            Assert.Equal((10, fetched.Records.Length), (header.RecordsCount, header.TotalBytes));
+        }
+    }
+
     [Fact]
     public async Task A_refused_record_is_named_in_the_response()
     {
@@ -85,6 +126,59 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         }
     }
 
+    /// <summary>What a client knows of a topic is wrong when its leader dies; after <see cref="ClusterClient.Forget"/> it finds the next
+    /// one, whatever older answers say.</summary>
+    [Fact]
+    public async Task A_client_finds_the_next_leader_when_the_leader_is_killed()
+    {
+        var (cluster, topic) = await TopicAsync("wire-leader");
+        await using var client = NewClient(cluster);
+        var known = await client.TopicAsync(topic, Cancellation);
+        var before = Assert.Single(known.Partitions);
+        Assert.True(before.LeaderEpoch >= 0, $"the leader epoch is {before.LeaderEpoch}");
+        Assert.NotNull(client.ClusterId);
+        var link = client.LinkOf(before.Leader)!;
+        Assert.Equal(KafkaError.None, (await ProduceAsync(await link.GetAsync(Cancellation), topic, -1, -1, BatchOf(10), -1)).Error);
+        var node = Array.FindIndex(cluster.BootstrapServers.Split(','), s => s == $"{link.Host}:{link.Port}") + 1;
+        await cluster.KillAsync(node);
+        try
+        {
+            await Eventually.HoldsAsync(async () =>
+            {
+                client.Forget(topic);
+                var now = Assert.Single((await client.TopicAsync(topic, Cancellation)).Partitions);
+                return now.Leader >= 0 && now.Leader != before.Leader && now.LeaderEpoch > before.LeaderEpoch
+                    && client.LinkOf(now.Leader) is { } next
+                    && (await ProduceAsync(await next.GetAsync(Cancellation), topic, -1, -1, BatchOf(10), -1)).Error == KafkaError.None;
+            });
+        }
+        finally
+        {
+            await cluster.StartNodeAsync(node);
+            await cluster.WaitInSyncAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Many_requests_at_once_are_answered_in_order_over_one_connection_for_each_broker()
+    {
+        const int Requests = 500; // more than there is room for
+        var (cluster, topic) = await TopicAsync("wire-many");
+        await using var client = NewClient(cluster);
+        var leader = Assert.Single((await client.TopicAsync(topic, Cancellation)).Partitions).Leader;
+        var connection = await client.LinkOf(leader)!.GetAsync(Cancellation);
+        var batch = BatchOf(10);
+        var sent = new List<Task<PartitionAppend>>();
+        for (var i = 0; i < Requests; i++)
+        {
+            sent.Add(ProduceAsync(connection, topic, -1, -1, batch, epoch: -1));
+            Assert.True(connection.InFlight <= RequestQueue.MaxInFlight);
+        }
+
+        var appends = await Task.WhenAll(sent);
+        Assert.Equal(Enumerable.Range(0, Requests).Select(i => i * 10L), appends.Select(a => a.BaseOffset));
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var connection in _connections)
@@ -93,12 +187,32 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
         }
     }
 
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static ClusterClient NewClient(KafkaCluster cluster) => new(
+        [.. cluster.BootstrapServers.Split(',')
+            .Select(s => (s.Split(':')[0], int.Parse(s.Split(':')[1], CultureInfo.InvariantCulture)))],
+        new ConnectionOptions { ClientId = "kafkalog-tests" },
+        TimeProvider.System);
+
     private static async Task<PartitionAppend> ProduceAsync(
         BrokerConnection leader, string topic, long producerId, int sequence, byte[] batch, short epoch = 0)
     {
         var request = new ProduceRequest(-1, 10_000, [new(topic, 0, new BatchStamp(producerId, epoch, sequence), batch)]);
         var response = await leader.SendAsync<ProduceRequest, ProduceResponse>(request);
         return Assert.Single(response.Partitions);
+    }
+
+    private static async Task<FetchResponse> FetchAsync(Stream stream, short version, FetchRequest request)
+    {
+        using var writer = new WireWriter();
+        RequestHeader.Write<FetchRequest, FetchResponse>(writer, request, version, version, "kafkalog-tests");
+        await stream.WriteAsync(writer.Written);
+        var size = new byte[RequestHeader.SizeBytes];
+        await stream.ReadExactlyAsync(size);
+        var response = new byte[BinaryPrimitives.ReadInt32BigEndian(size)];
+        await stream.ReadExactlyAsync(response);
+        return RequestHeader.Read<FetchRequest, FetchResponse>(response, version, version);
     }
 
     private static byte[] BatchOf(int records)
@@ -138,6 +252,19 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
 
     private async Task<BrokerConnection> ConnectAsync(string address)
     {
+        var connection = await BrokerConnection.OpenAsync(
+            await OpenAsync(address),
+            address,
+            "kafkalog-tests",
+            TimeSpan.FromSeconds(30),
+            TimeProvider.System,
+            TestContext.Current.CancellationToken);
+        _connections.Add(connection);
+        return connection;
+    }
+
+    private async Task<Stream> OpenAsync(string address)
+    {
         var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(address.Split(':')[0], int.Parse(address.Split(':')[1], CultureInfo.InvariantCulture));
         Stream stream = client.GetStream();
@@ -147,9 +274,6 @@ public sealed class WireClientTests(ModernClusterFixture fixture) : IAsyncDispos
             stream = new RecordingStream(stream, Path.Combine(folder, name));
         }
 
-        var connection = await BrokerConnection.OpenAsync(
-            stream, address, "kafkalog-tests", TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken);
-        _connections.Add(connection);
-        return connection;
+        return stream;
     }
 }

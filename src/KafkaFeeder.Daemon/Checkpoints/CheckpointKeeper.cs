@@ -27,6 +27,7 @@ internal sealed class CheckpointKeeper : IDisposable
     private Saving? _saving;
     private Checkpoint? _start;
     private DuplicateWindow _unresolved;
+    private IReadOnlyList<(string Segment, SentMark Mark)> _unresolvedFrom = [];
     private string? _resumedAt; // until the transport has found out what the brokers have
     private bool _mustSave;
 
@@ -95,6 +96,7 @@ internal sealed class CheckpointKeeper : IDisposable
         var keeper = new CheckpointKeeper(store, stored, journal, start, time)
         {
             _unresolved = findsOut ? twice : default,
+            _unresolvedFrom = findsOut ? DuplicateWindow.BeginningsOf(start, sent) : [],
             _resumedAt = findsOut ? PlaceOf(start) : null,
             MayHaveSent = twice.Records > 0 || hasRebooted,
             TransportState = start.TransportState,
@@ -131,23 +133,25 @@ internal sealed class CheckpointKeeper : IDisposable
     /// The transport has found out what the brokers have. If that is not exact, what the last run sent after the checkpoint counts as
     /// possible duplicates, and that is saved before anything is sent.
     /// </summary>
-    public void Resolve(bool isExact, string how, ILogger logger)
+    /// <param name="isExact">True if it is known record by record.</param>
+    /// <param name="how">By which means, or why not.</param>
+    /// <param name="isNews">False: nothing was found that was not known, so only the first time is logged.</param>
+    /// <param name="logger">Logs it.</param>
+    public void Resolve(bool isExact, string how, bool isNews, ILogger logger)
     {
         var twice = isExact ? default : _unresolved;
-        foreach (var (segment, mark) in twice.From ?? [])
-        {
-            _goingBack.Add((segment, mark));
-        }
+        _goingBack.AddRange(isExact ? [] : _unresolvedFrom);
 
         AddPossibleDuplicates(twice.Records);
         _unresolved = default;
+        _unresolvedFrom = [];
         _mustSave |= !isExact;
         _isDirty |= !isExact;
         if (_resumedAt is { } place)
         {
             FeederLog.Resumed(logger, _stored.Component, place, twice.Records, $"{twice.Where} ({how})");
         }
-        else
+        else if (isNews)
         {
             FeederLog.Found(logger, _stored.Component, how);
         }

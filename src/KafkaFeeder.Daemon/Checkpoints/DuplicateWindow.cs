@@ -13,9 +13,6 @@ internal readonly record struct SentMark(long EndPosition, long NextOffset, long
 /// <param name="Where">Which records, as text; empty if none.</param>
 internal readonly record struct DuplicateWindow(long Records, string Where)
 {
-    /// <summary>Where these records begin in each segment, according to the checkpoint.</summary>
-    public IReadOnlyList<(string Segment, SentMark Mark)>? From { get; private init; }
-
     private const int NamedSegments = 5;
 
     /// <summary>
@@ -26,21 +23,30 @@ internal readonly record struct DuplicateWindow(long Records, string Where)
     /// <param name="sent">The journal, by segment.</param>
     public static DuplicateWindow Between(Checkpoint checkpoint, IReadOnlyDictionary<string, SentMark> sent)
     {
-        var marks = checkpoint.Segments.ToDictionary(s => s.Name, s => s.Acknowledged, StringComparer.Ordinal);
-        var stretches = sent
-            .Select(s => (Segment: s.Key, From: marks.GetValueOrDefault(s.Key), To: s.Value))
-            .Where(s => s.To.Records > s.From.Records)
-            .OrderBy(s => s.Segment, StringComparer.Ordinal)
-            .ToList();
+        var stretches = Stretches(checkpoint, sent);
         var named = stretches.Take(NamedSegments).Select(s => s.To.NextOffset > s.From.NextOffset
             ? string.Create(CultureInfo.InvariantCulture, $"segment {s.Segment} offsets {s.From.NextOffset}..{s.To.NextOffset - 1}")
             : string.Create(CultureInfo.InvariantCulture, $"segment {s.Segment} positions {s.From.Position}..{s.To.EndPosition}"));
         var more = stretches.Count > NamedSegments ? $" and {stretches.Count - NamedSegments} more segments" : "";
         return new DuplicateWindow(
             stretches.Sum(s => s.To.Records - s.From.Records),
-            stretches.Count == 0 ? "" : ", " + string.Join(", ", named) + more)
-        {
-            From = [.. stretches.Select(s => (s.Segment, new SentMark(s.From.Position, s.From.NextOffset, s.From.Records)))],
-        };
+            stretches.Count == 0 ? "" : ", " + string.Join(", ", named) + more);
+    }
+
+    /// <summary>Where these records begin in each segment, according to the checkpoint.</summary>
+    public static IReadOnlyList<(string Segment, SentMark Mark)> BeginningsOf(
+        Checkpoint checkpoint, IReadOnlyDictionary<string, SentMark> sent) =>
+            [.. Stretches(checkpoint, sent).Select(s => (s.Segment, new SentMark(s.From.Position, s.From.NextOffset, s.From.Records)))];
+
+    private static List<(string Segment, AcknowledgedPosition From, SentMark To)> Stretches(
+        Checkpoint checkpoint, IReadOnlyDictionary<string, SentMark> sent)
+    {
+        var marks = checkpoint.Segments.ToDictionary(s => s.Name, s => s.Acknowledged, StringComparer.Ordinal);
+        return
+        [
+            .. sent.Select(s => (s.Key, marks.GetValueOrDefault(s.Key), s.Value))
+                .Where(s => s.Value.Records > s.Item2.Records)
+                .OrderBy(s => s.Key, StringComparer.Ordinal),
+        ];
     }
 }

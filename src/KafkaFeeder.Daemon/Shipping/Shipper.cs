@@ -525,7 +525,12 @@ internal sealed class Shipper : IDisposable
             return;
         }
 
-        _keeper.Resolve(finding.IsExact, finding.How, _logger);
+        if (finding.Lost is { } lost)
+        {
+            _recorder.LostByBrokers(lost.FileName, lost.Records);
+        }
+
+        _keeper.Resolve(finding.IsExact, finding.How, finding.IsNews, _logger);
         if (!finding.IsExact)
         {
             _keeper.AddPossibleDuplicates(_source.Pending.Where(b => b.WasSent).Sum(b => (long)b.Stored.RecordsCount - b.SettledCount));

@@ -79,6 +79,12 @@ internal static partial class FeederLog
     [LoggerMessage(312, LogLevel.Information, "{Component} is shipped by {Transport}: {Why}")]
     public static partial void TransportChosen(ILogger logger, string component, string transport, string why);
 
+    [LoggerMessage(
+        313,
+        LogLevel.Error,
+        "{Component} in {Directory}: the brokers had acknowledged records and have lost them; at most {Records}. They are not sent again")]
+    public static partial void LostByBrokers(ILogger logger, string component, string directory, long records);
+
     [LoggerMessage(311, LogLevel.Information, "{Component}: what the brokers have is known again: {How}")]
     public static partial void Found(ILogger logger, string component, string how);
 

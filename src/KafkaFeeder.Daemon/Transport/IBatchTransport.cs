@@ -87,8 +87,17 @@ internal readonly record struct BatchPlace(StoredBatch Batch, int LeadingSettled
 /// <summary>What the brokers have of the records that were sent after the acknowledged positions.</summary>
 /// <param name="IsExact">True: it is known record by record, and nothing is sent twice. False: some may be sent twice.</param>
 /// <param name="How">By which means that was found, or why it was not: for logs.</param>
-/// <param name="LostRecords">Records that the brokers had acknowledged and have no longer.</param>
-internal sealed record ResumeFinding(bool IsExact, string How, long LostRecords = 0);
+/// <param name="Lost">Records that the brokers had acknowledged and have no longer; null: none.</param>
+internal sealed record ResumeFinding(bool IsExact, string How, LostRecords? Lost = null)
+{
+    /// <summary>True if the brokers have something that was not known to be there, or it is not known what they have.</summary>
+    public bool IsNews { get; init; } = true;
+}
+
+/// <summary>Records that the brokers had acknowledged and have no longer, as after an unclean election of a leader.</summary>
+/// <param name="FileName">A file of the log: the one that was sent last.</param>
+/// <param name="Records">How many, at most.</param>
+internal sealed record LostRecords(string FileName, long Records);
 
 /// <summary>Opens a transport for each log. Logs share connections where they can.</summary>
 internal interface ITransportPool

@@ -13,7 +13,10 @@ namespace KafkaLog.Format.Checksums;
 /// </summary>
 internal static class Crc32
 {
-    internal const uint Polynomial = 0xEDB88320; // reflected
+    /// <summary>x^32 + x^26 + x^23 and so on.</summary>
+    internal static readonly CrcPolynomial Polynomial = new(Reflected);
+
+    private const uint Reflected = 0xEDB88320;
     private static readonly uint[] Tables = BuildTables();
 
     /// <summary>The checksum of <paramref name="bytes"/>: "123456789" gives 0xcbf43926.</summary>
@@ -123,7 +126,7 @@ internal static class Crc32
             var c = i;
             for (var bit = 0; bit < 8; bit++)
             {
-                c = (c & 1) != 0 ? Polynomial ^ (c >> 1) : c >> 1;
+                c = (c & 1) != 0 ? Reflected ^ (c >> 1) : c >> 1;
             }
 
             tables[i] = c;

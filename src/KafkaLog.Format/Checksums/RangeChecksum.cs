@@ -6,24 +6,22 @@ namespace KafkaLog.Format.Checksums;
 /// <summary>
 /// CRCs of many ranges of one file, which may be long and overlap, at the cost of one pass over the file and of two blocks
 /// per range: the checksum of a range follows from the checksum of everything before its start and that of everything before
-/// its end. With polynomials over GF(2), crc(AB) = crc(A) · x^(8·|B|) + crc(B). Takes four bytes of memory per block. Not
+/// its end (<see cref="CrcPolynomial"/>). Takes four bytes of memory per block. Not
 /// thread-safe.
 /// </summary>
 /// <param name="file">The file.</param>
 /// <param name="start">No range begins before it.</param>
-/// <param name="polynomial">The CRC's polynomial, reflected.</param>
+/// <param name="polynomial">The CRC's polynomial.</param>
 /// <param name="append">Continues a checksum.</param>
-internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polynomial, RangeChecksum.Continuation append)
+internal sealed class RangeChecksum(SafeFileHandle file, long start, CrcPolynomial polynomial, RangeChecksum.Continuation append)
 {
     /// <summary>Continues a checksum: that of the bytes that gave <paramref name="crc"/>, followed by <paramref name="bytes"/>.</summary>
     internal delegate uint Continuation(uint crc, ReadOnlySpan<byte> bytes);
 
     private const int BlockBytes = 16 * 1024;
-    private const uint One = 1u << 31; // x^0: the polynomials are bit-reflected
 
     private readonly List<uint> _blocks = [0]; // the checksum of everything before each block
     private readonly byte[] _block = new byte[BlockBytes];
-    private readonly uint[] _squares = Squares(polynomial);
     private long _dataStart = -1; // bytes before it that were not read are a hole
     private uint _zeroBlockShift;
     private uint _zeroBlockChecksum;
@@ -43,7 +41,7 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
     /// <summary>The checksum of a range; null if the file ends before it does.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public uint? Compute(long from, long to) =>
-        Before(from) is { } before && Before(to) is { } whole ? whole ^ Multiply(before, PowerOfX(8 * (ulong)(to - from))) : null;
+        Before(from) is { } before && Before(to) is { } whole ? whole ^ polynomial.Shift(before, to - from) : null;
 
     /// <summary>The checksum of everything from the start to a position.</summary>
     private uint? Before(long position)
@@ -53,7 +51,7 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
         {
             if (IsHole(ComputedTo))
             {
-                _blocks.Add(Multiply(_blocks[^1], _zeroBlockShift) ^ _zeroBlockChecksum);
+                _blocks.Add(polynomial.Multiply(_blocks[^1], _zeroBlockShift) ^ _zeroBlockChecksum);
                 continue;
             }
 
@@ -83,7 +81,7 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
 
         if (_zeroBlockShift == 0)
         {
-            _zeroBlockShift = PowerOfX(8 * BlockBytes);
+            _zeroBlockShift = polynomial.PowerOfX(8 * BlockBytes);
             _zeroBlockChecksum = append(0, new byte[BlockBytes]);
         }
 
@@ -105,47 +103,5 @@ internal sealed class RangeChecksum(SafeFileHandle file, long start, uint polyno
         }
 
         return true;
-    }
-
-    private uint PowerOfX(ulong exponent)
-    {
-        var power = One;
-        for (var i = 0; exponent != 0; i++, exponent >>= 1)
-        {
-            if ((exponent & 1) != 0)
-            {
-                power = Multiply(power, _squares[i]);
-            }
-        }
-
-        return power;
-    }
-
-    private uint Multiply(uint a, uint b) => Multiply(a, b, polynomial);
-
-    /// <summary>The product of two polynomials, modulo the CRC's.</summary>
-    private static uint Multiply(uint a, uint b, uint polynomial)
-    {
-        uint product = 0;
-        for (var bit = One; bit != 0; bit >>= 1)
-        {
-            product ^= (a & bit) != 0 ? b : 0;
-            b = (b & 1) != 0 ? (b >> 1) ^ polynomial : b >> 1;
-        }
-
-        return product;
-    }
-
-    /// <summary>x, x^2, x^4 and so on.</summary>
-    private static uint[] Squares(uint polynomial)
-    {
-        var squares = new uint[64];
-        squares[0] = One >> 1;
-        for (var i = 1; i < squares.Length; i++)
-        {
-            squares[i] = Multiply(squares[i - 1], squares[i - 1], polynomial);
-        }
-
-        return squares;
     }
 }

@@ -42,7 +42,9 @@ internal readonly record struct BatchStamp(long ProducerId, short ProducerEpoch,
             throw new ArgumentException("only whole batches of magic 2 can be sent as they are stored");
         }
 
-        if (Crc32C.Compute(stored[AttributesPosition..]) != BinaryPrimitives.ReadUInt32BigEndian(stored[CrcPosition..]))
+        var storedStart = Crc32C.Compute(stored[AttributesPosition..HeaderBytes]);
+        var storedCrc = Crc32C.Append(storedStart, stored[HeaderBytes..]);
+        if (storedCrc != BinaryPrimitives.ReadUInt32BigEndian(stored[CrcPosition..]))
         {
             throw new CorruptBatchException("the CRC-32C of a batch does not match: it was changed after it was read");
         }
@@ -54,7 +56,8 @@ internal readonly record struct BatchStamp(long ProducerId, short ProducerEpoch,
         BinaryPrimitives.WriteInt64BigEndian(header[ProducerIdPosition..], ProducerId);
         BinaryPrimitives.WriteInt16BigEndian(header[(ProducerIdPosition + 8)..], ProducerEpoch);
         BinaryPrimitives.WriteInt32BigEndian(header[(ProducerIdPosition + 10)..], BaseSequence);
-        var crc = Crc32C.Append(Crc32C.Compute(header[AttributesPosition..]), stored[HeaderBytes..]);
+        var start = Crc32C.Compute(header[AttributesPosition..]);
+        var crc = Crc32C.WithBeginning(storedCrc, storedStart, start, stored.Length - HeaderBytes); // the records are read once
         BinaryPrimitives.WriteUInt32BigEndian(header[CrcPosition..], crc);
         writer.WriteInt32(stored.Length);
         writer.Write(header);

@@ -1,9 +1,9 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Protocol;
+using KafkaLog.Wire.Security;
 
 namespace KafkaLog.Wire.Connections;
 
@@ -15,9 +15,6 @@ namespace KafkaLog.Wire.Connections;
 /// </summary>
 internal sealed class BrokerConnection : IAsyncDisposable
 {
-    /// <summary>The largest response that is read, in bytes: more than any that is asked for.</summary>
-    public const int MaxResponseBytes = 64 << 20;
-
     private readonly Stream _stream;
     private readonly string _address;
     private readonly string _clientId;
@@ -36,7 +33,10 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private long? _mutedUntil;
     private long _answeredAt;
     private long _answers;
+    private long _answersBefore = 1; // that to ApiVersions
+    private bool _isClosing;
     private TaskCompletionSource? _idle;
+    private TaskCompletionSource? _answered;
 
     private BrokerConnection(Stream stream, string address, string clientId, TimeSpan requestTimeout, TimeProvider time)
     {
@@ -61,10 +61,17 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>True if it ended after it had answered, while no request waited: brokers close connections that are idle.</summary>
+    /// <summary>True if it ended while no request waited, after it had answered one since <see cref="IsReady"/>: brokers close connections
+    /// that are idle.</summary>
     public bool EndedIdle { get; private set; }
 
-    /// <summary>Requests that were taken over and have no response, written or not; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
+    /// <summary>The broker's address, for messages.</summary>
+    public string Address => _address;
+
+    /// <summary>How long it may be used; set before others see it.</summary>
+    public Session Session { get; set; }
+
+    /// <summary>Requests that were taken over and have no response; at most <see cref="RequestQueue.MaxInFlight"/>.</summary>
     public int InFlight
     {
         get
@@ -143,7 +150,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
     /// </summary>
     /// <returns>The response.</returns>
     /// <exception cref="ConnectionLostException">There will be no response: what the broker did is not known.</exception>
-    /// <exception cref="ProtocolException">The response cannot be read, or the broker does not have this request.</exception>
+    /// <exception cref="ProtocolException">The response cannot be read.</exception>
+    /// <exception cref="BrokerTooOldException">The broker and this client have no version of this request in common.</exception>
     public Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request)
         where TRequest : IRequest<TResponse> => VersionOf<TRequest, TResponse>() is { } version
         ? Send<TRequest, TResponse>(request, version).Response
@@ -179,9 +187,34 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>It is authenticated and checked: from now on requests are those for which it was made.</summary>
+    public void IsReady()
+    {
+        lock (_lock)
+        {
+            _answersBefore = _answers;
+        }
+    }
+
+    /// <summary>Takes no request any more, and closes the connection when those before have their responses, or it has failed.</summary>
+    public async Task CloseWhenAnsweredAsync()
+    {
+        Task answered;
+        lock (_lock)
+        {
+            _isClosing = true;
+            answered = _requests.IsEmpty || _failure is not null
+                ? Task.CompletedTask
+                : (_answered ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+
+        await answered.ConfigureAwait(false);
+        await DisposeAsync().ConfigureAwait(false);
+    }
+
     public async ValueTask DisposeAsync()
     {
-        Fail(new ConnectionLostException($"the connection to {_address} was closed"));
+        Fail(Closed());
         await _reading.ConfigureAwait(false);
         await WhenNotWriting().ConfigureAwait(false);
     }
@@ -193,7 +226,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         Exception? failure;
         lock (_lock)
         {
-            failure = _failure;
+            failure = _failure ?? (_isClosing ? Closed() : null);
             if (failure is null)
             {
                 _requests.Add(pending);
@@ -242,7 +275,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         lock (_lock)
         {
-            return _requests.TryTakeWaiting(out request);
+            if (_requests.TryTakeWaiting(out request))
+            {
+                return true;
+            }
+
+            SignalIfAllAnswered();
+            return false;
         }
     }
 
@@ -272,7 +311,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             lock (_lock)
             {
                 var now = _time.GetTimestamp();
-                muted = _failure is null ? MutedFor(now) : TimeSpan.Zero;
+                muted = _requests.HasToWrite ? MutedFor(now) : TimeSpan.Zero;
                 if (muted == TimeSpan.Zero && !_requests.TryTakeToWrite(now, out next))
                 {
                     _isWriting = false;
@@ -309,7 +348,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
     /// <summary>Returns after that time, or when the connection has ended.</summary>
     private async Task WaitAsync(TimeSpan time) =>
-        await Task.Delay(WholeMilliseconds(time), _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(TimerLength.Of(time), _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <summary>To be called with the lock.</summary>
     private TimeSpan MutedFor(long now) => _mutedUntil is { } until && until > now ? _time.GetElapsedTime(now, until) : TimeSpan.Zero;
@@ -342,7 +381,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
             {
                 var read = await ReadSomeAsync().ConfigureAwait(false);
                 var rest = read.Buffer;
-                while (TryTakeResponse(ref rest, out var response))
+                while (ResponseFrame.TryTake(ref rest, out var response))
                 {
                     Complete(response);
                 }
@@ -378,16 +417,12 @@ internal sealed class BrokerConnection : IAsyncDisposable
             }
 
             using var stop = new CancellationTokenSource();
-            await Task.WhenAny(reading, Task.Delay(WholeMilliseconds(left), _time, stop.Token)).ConfigureAwait(false);
+            await Task.WhenAny(reading, Task.Delay(TimerLength.Of(left), _time, stop.Token)).ConfigureAwait(false);
             stop.Cancel();
         }
 
         return await reading.ConfigureAwait(false);
     }
-
-    /// <summary>Rounded up: a timer counts whole milliseconds, and takes -1 forever.</summary>
-    private static TimeSpan WholeMilliseconds(TimeSpan time) =>
-        TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(time.TotalMilliseconds)));
 
     /// <summary>
     /// How long the oldest request may take yet. A broker works through the requests of a connection one by one, so its time begins
@@ -401,32 +436,6 @@ internal sealed class BrokerConnection : IAsyncDisposable
                 ? _requestTimeout - _time.GetElapsedTime(Math.Max(Math.Max(oldest.SentAt, _answeredAt), _mutedUntil ?? 0))
                 : _requestTimeout;
         }
-    }
-
-    private static bool TryTakeResponse(ref ReadOnlySequence<byte> rest, out ReadOnlySequence<byte> response)
-    {
-        response = default;
-        if (rest.Length < RequestHeader.SizeBytes)
-        {
-            return false;
-        }
-
-        Span<byte> size = stackalloc byte[RequestHeader.SizeBytes];
-        rest.Slice(0, RequestHeader.SizeBytes).CopyTo(size);
-        var bytes = BinaryPrimitives.ReadInt32BigEndian(size);
-        if (bytes is < 4 or > MaxResponseBytes)
-        {
-            throw new ProtocolException($"a response has {bytes} bytes; expected 4 to {MaxResponseBytes}");
-        }
-
-        if (rest.Length - RequestHeader.SizeBytes < bytes)
-        {
-            return false;
-        }
-
-        response = rest.Slice(RequestHeader.SizeBytes, bytes);
-        rest = rest.Slice(response.End);
-        return true;
     }
 
     private void Complete(in ReadOnlySequence<byte> response)
@@ -489,7 +498,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
             _failure = reason;
             left = _requests.TakeAll();
-            EndedIdle = left.Count == 0 && _answers > 1; // the first is that to ApiVersions
+            _answered?.TrySetResult();
+            EndedIdle = left.Count == 0 && _answers > _answersBefore;
         }
 
         foreach (var request in left)
@@ -500,15 +510,28 @@ internal sealed class BrokerConnection : IAsyncDisposable
         _ended.Cancel();
     }
 
+    /// <summary>To be called with the lock.</summary>
+    private void SignalIfAllAnswered()
+    {
+        if (_requests.IsEmpty)
+        {
+            _answered?.TrySetResult();
+        }
+    }
+
     private bool TryRemove(PendingRequest request)
     {
         lock (_lock)
         {
-            return _requests.Remove(request);
+            var isRemoved = _requests.Remove(request);
+            SignalIfAllAnswered();
+            return isRemoved;
         }
     }
 
-    private ProtocolException Unknown(Api api) => new($"{_address} does not have {api.Key} in a version of this client");
+    private ConnectionLostException Closed() => new($"the connection to {_address} was closed");
+
+    private BrokerTooOldException Unknown(Api api) => new($"{_address} does not have {api.Key} in a version of this client");
 
     private Exception Lost(Exception reason) => reason is ProtocolException or ConnectionLostException
         ? reason

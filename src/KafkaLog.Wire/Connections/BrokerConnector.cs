@@ -28,14 +28,17 @@ public sealed record ConnectionOptions
 }
 
 /// <summary>Makes connections: every address of a name is tried, then TLS, then SASL. Thread-safe.</summary>
-internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider time)
+internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider time) : IDisposable
 {
     /// <summary>Shorter than what firewalls and address translation forget after.</summary>
     private const int KeepAliveSeconds = 60;
 
+    private readonly TlsFiles? _files = options.Tls is { } tls ? new TlsFiles(tls) : null;
+
     /// <summary>Connects.</summary>
     /// <exception cref="ConnectionLostException">None of its addresses can be reached; the message names them.</exception>
     /// <exception cref="AuthenticationException">One answers, and TLS or SASL fails: no other address is tried.</exception>
+    /// <exception cref="BrokerTooOldException">One answers, and is too old for SASL.</exception>
     /// <exception cref="Protocol.ProtocolException">What answers is no Kafka broker.</exception>
     public async Task<BrokerConnection> ConnectAsync(string host, int port, CancellationToken cancellation)
     {
@@ -56,6 +59,9 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
 
         throw new ConnectionLostException($"cannot connect to {host}:{port}: {string.Join("; ", failures)}", last);
     }
+
+    /// <summary>Connects no more; connections that were made can be used on.</summary>
+    public void Dispose() => _files?.Dispose();
 
     /// <summary>The system's resolver may take long, and cannot be stopped: it is not waited for longer than for a connection.</summary>
     private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
@@ -86,7 +92,8 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
             connection = await AskVersionsAsync(stream, $"{host}:{endpoint.Port}", either.Token).ConfigureAwait(false);
             if (options.Sasl is { } sasl)
             {
-                await AuthenticateAsync(connection, $"{host}:{endpoint.Port}", sasl, either.Token).ConfigureAwait(false);
+                connection.Session = await AuthenticateAsync(connection, $"{host}:{endpoint.Port}", sasl, either.Token)
+                    .ConfigureAwait(false);
             }
 
             return connection;
@@ -124,12 +131,14 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
-    private static async Task AuthenticateAsync(
+    private async Task<Session> AuthenticateAsync(
         BrokerConnection connection, string address, SaslOptions sasl, CancellationToken cancellation)
     {
+        var began = time.GetTimestamp();
         try
         {
-            await SaslExchange.RunAsync(connection, sasl).WaitAsync(cancellation).ConfigureAwait(false);
+            var lifetime = await SaslExchange.RunAsync(connection, sasl).WaitAsync(cancellation).ConfigureAwait(false);
+            return new Session(began, lifetime);
         }
         catch (AuthenticationException e)
         {
@@ -158,16 +167,17 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         }
     }
 
-    private static async Task<Stream> EncryptAsync(
-        Stream stream, string host, int port, TlsOptions tls, CancellationToken cancellation)
+    private async Task<Stream> EncryptAsync(Stream stream, string host, int port, TlsOptions tls, CancellationToken cancellation)
     {
         string? problem = null;
+        using var certificates = Take(_files!);
         var settings = new SslClientAuthenticationOptions
         {
             TargetHost = host,
+            ClientCertificateContext = certificates.Own,
+            CertificateChainPolicy = certificates.Trust(),
             RemoteCertificateValidationCallback = (_, _, chain, errors) => (problem = ProblemOf(tls, host, chain, errors)) is null,
         };
-        LoadFiles(settings, tls);
         var encrypted = new SslStream(stream, leaveInnerStreamOpen: false);
         try
         {
@@ -194,12 +204,11 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
         : tls.CertificateFile is { } file ? $"the broker does not take the certificate of this client, {file} ({e.Message})"
         : $"the broker does not take a client without a certificate ({e.Message})";
 
-    private static void LoadFiles(SslClientAuthenticationOptions settings, TlsOptions tls)
+    private static Certificates Take(TlsFiles files)
     {
         try
         {
-            settings.ClientCertificateContext = CertificateOf(tls);
-            settings.CertificateChainPolicy = tls.CaFile is { } file ? TrustOnly(file) : null;
+            return files.Take();
         }
         catch (Exception e) when (e is CryptographicException or UnauthorizedAccessException or IOException)
         {
@@ -208,36 +217,6 @@ internal sealed class BrokerConnector(ConnectionOptions options, TimeProvider ti
     }
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
-
-    private static X509ChainPolicy TrustOnly(string caFile)
-    {
-        var policy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true, // from addresses that an untrusted certificate names
-        };
-        policy.CustomTrustStore.ImportFromPemFile(caFile);
-        return policy.CustomTrustStore.Count > 0 ? policy : throw new CryptographicException($"{caFile} has no certificate");
-    }
-
-    private static SslStreamCertificateContext? CertificateOf(TlsOptions tls)
-    {
-        if (tls.CertificateFile is not { } file)
-        {
-            return null;
-        }
-
-        using var own = tls.KeyPassword is { } password
-            ? X509Certificate2.CreateFromEncryptedPemFile(file, password, tls.KeyFile)
-            : X509Certificate2.CreateFromPemFile(file, tls.KeyFile);
-        var chain = new X509Certificate2Collection();
-        chain.ImportFromPemFile(file);
-
-        // TLS does not take a key that came from PEM on every system.
-        var usable = X509CertificateLoader.LoadPkcs12(own.Export(X509ContentType.Pkcs12), null);
-        return SslStreamCertificateContext.Create(usable, chain, offline: true);
-    }
 
     /// <summary>What is wrong with the broker's certificate; null: nothing.</summary>
     private static string? ProblemOf(TlsOptions tls, string host, X509Chain? chain, SslPolicyErrors errors)

@@ -32,6 +32,12 @@ internal sealed class RequestQueue
     /// <summary>Requests that wait for room: nothing of them is copied.</summary>
     public int Waiting => _waiting.Count;
 
+    /// <summary>Whether there is none.</summary>
+    public bool IsEmpty => InFlight + Waiting == 0;
+
+    /// <summary>Whether there is one to write.</summary>
+    public bool HasToWrite => _toWrite.Count > 0;
+
     /// <summary>The one that was written first of those without a response; null: there is none.</summary>
     public PendingRequest? OldestSent => _sent.TryPeek(out var oldest) ? oldest : null;
 

@@ -11,6 +11,7 @@ internal static class SaslExchange
     /// <summary>Authenticates; the connection can be used after that.</summary>
     /// <returns>How long it is valid, in ms; 0: forever (KIP-368).</returns>
     /// <exception cref="AuthenticationException">The broker does not take us, or is not who it should be.</exception>
+    /// <exception cref="BrokerTooOldException">The broker is older than Kafka 1.0.</exception>
     /// <exception cref="ConnectionLostException">The connection ended.</exception>
     public static async Task<long> RunAsync(BrokerConnection connection, SaslOptions options)
     {
@@ -18,7 +19,7 @@ internal static class SaslExchange
         if (connection.VersionOf<SaslHandshakeRequest, SaslHandshakeResponse>() is null
             || connection.VersionOf<SaslAuthenticateRequest, SaslAuthenticateResponse>() is null)
         {
-            throw new AuthenticationException("the broker is too old for SASL with this client; it needs Kafka 1.0");
+            throw new BrokerTooOldException("the broker is too old for SASL with this client; it needs Kafka 1.0");
         }
 
         var handshake = await connection.SendAsync<SaslHandshakeRequest, SaslHandshakeResponse>(new(name)).ConfigureAwait(false);

@@ -3,10 +3,11 @@ using KafkaLog.Wire.Protocol;
 namespace KafkaLog.Wire.Messages;
 
 /// <summary>
-/// An offset of a partition: its high watermark, or its first. Version 2 (KIP-98).
+/// An offset of a partition: its high watermark, or its first. Version 2 (KIP-98); 3 is the same (KIP-219).
 /// <code>
-/// request 2:  replica id INT32 (-1) | isolation level INT8 | ARRAY of: topic STRING, ARRAY of: partition INT32, timestamp INT64
-/// response 2: throttle time INT32, ms | ARRAY of: topic STRING, ARRAY of: partition INT32, error code INT16, timestamp INT64, offset INT64
+/// request 2, 3:  replica id INT32 (-1) | isolation level INT8 | ARRAY of: topic STRING, ARRAY of: partition INT32, timestamp INT64
+/// response 2, 3: throttle time INT32, ms
+///                | ARRAY of: topic STRING, ARRAY of: partition INT32, error code INT16, timestamp INT64, offset INT64
 /// </code>
 /// </summary>
 /// <param name="Topic">The topic.</param>
@@ -20,7 +21,7 @@ internal readonly record struct ListOffsetsRequest(string Topic, IReadOnlyList<i
     /// <summary>The offset of the first record that is kept.</summary>
     public const long First = -2;
 
-    public static Api Api { get; } = new(ApiKey.ListOffsets, 2, 2, 6);
+    public static Api Api { get; } = new(ApiKey.ListOffsets, 2, 3, 6);
 
     public void WriteTo(WireWriter writer, short version)
     {

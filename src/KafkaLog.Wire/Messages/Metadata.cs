@@ -13,10 +13,10 @@ namespace KafkaLog.Wire.Messages;
 ///             | brokers: node id INT32, host STRING, port INT32, rack NULLABLE_STRING
 ///             | cluster id NULLABLE_STRING | controller id INT32
 ///             | topics: error code INT16, name STRING, [10: topic id UUID], is internal BOOLEAN,
-///               partitions: error code INT16, partition INT32, leader INT32, [10: leader epoch INT32],
-///                           replicas INT32[], in-sync replicas INT32[], [10: offline replicas INT32[]]
-///               [10: topic authorized operations INT32]
-///             | [10: cluster authorized operations INT32]
+///               partitions: error code INT16, partition INT32, leader INT32, [7: leader epoch INT32],
+///                           replicas INT32[], in-sync replicas INT32[], [5: offline replicas INT32[]]
+///               [8: topic authorized operations INT32]
+///             | [8..10: cluster authorized operations INT32]
 /// </code>
 /// In version 10 strings and arrays are compact and structures end with tagged fields.
 /// </summary>
@@ -134,11 +134,7 @@ internal readonly record struct MetadataRequest(IReadOnlyList<string> Topics) : 
         var error = (KafkaError)reader.ReadInt16();
         var partition = reader.ReadInt32();
         var leader = reader.ReadInt32();
-        if (version >= 7)
-        {
-            reader.ReadInt32(); // leader epoch
-        }
-
+        var leaderEpoch = version >= 7 ? reader.ReadInt32() : -1;
         var replicas = ReadNodes(ref reader, isFlexible);
         var inSync = ReadNodes(ref reader, isFlexible);
         if (version >= 5)
@@ -147,7 +143,7 @@ internal readonly record struct MetadataRequest(IReadOnlyList<string> Topics) : 
         }
 
         SkipTags(ref reader, isFlexible);
-        return new PartitionMetadata(error, partition, leader, replicas, inSync);
+        return new PartitionMetadata(error, partition, leader, replicas, inSync, leaderEpoch);
     }
 
     /// <summary>How many nodes there are; which ones nobody asks.</summary>
@@ -186,7 +182,11 @@ internal readonly record struct BrokerAddress(int NodeId, string Host, int Port)
 /// <param name="Name">Its name.</param>
 /// <param name="Id">Its id, another one when it is created again; empty: the broker does not say (before 2.8).</param>
 /// <param name="Partitions">Its partitions, in the order in which they came.</param>
-internal sealed record TopicMetadata(KafkaError Error, string Name, Guid Id, IReadOnlyList<PartitionMetadata> Partitions);
+internal sealed record TopicMetadata(KafkaError Error, string Name, Guid Id, IReadOnlyList<PartitionMetadata> Partitions)
+{
+    /// <summary>Whether it is known and each of its partitions has a leader.</summary>
+    public bool IsWhole => Error == KafkaError.None && Partitions.Count > 0 && Partitions.All(p => p.Leader >= 0);
+}
 
 /// <summary>A partition.</summary>
 /// <param name="Error">As LEADER_NOT_AVAILABLE; None: all is well.</param>
@@ -194,4 +194,7 @@ internal sealed record TopicMetadata(KafkaError Error, string Name, Guid Id, IRe
 /// <param name="Leader">The node id of its leader; -1: none.</param>
 /// <param name="Replicas">How many brokers have it.</param>
 /// <param name="InSyncReplicas">How many of them are in sync.</param>
-internal readonly record struct PartitionMetadata(KafkaError Error, int Partition, int Leader, int Replicas, int InSyncReplicas);
+/// <param name="LeaderEpoch">Which leader that is, counted from the topic's creation (KIP-320); -1: the broker does not say (before
+/// 2.1).</param>
+internal readonly record struct PartitionMetadata(
+    KafkaError Error, int Partition, int Leader, int Replicas, int InSyncReplicas, int LeaderEpoch = -1);

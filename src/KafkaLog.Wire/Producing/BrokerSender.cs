@@ -92,7 +92,10 @@ internal sealed class BrokerSender(BrokerLink link, int timeoutMs)
         Ended();
         for (var i = 0; i < batches.Count; i++)
         {
-            batches[i].Answered(new AppendResult(appends[i].Error, appends[i].BaseOffset, MessageOf(appends[i])));
+            batches[i].Answered(new AppendResult(appends[i].Error, appends[i].BaseOffset, MessageOf(appends[i]))
+            {
+                Refused = appends[i].Refused,
+            });
         }
     }
 

@@ -32,7 +32,7 @@ internal interface IProducerCluster
     /// The producers that the leader of a partition remembers, asked for after this call. It includes what only the leader has.
     /// </summary>
     /// <exception cref="KafkaErrorException">The broker answers with an error, as when READ is not allowed.</exception>
-    /// <exception cref="NotSupportedException">The broker does not have this request (before Kafka 2.8).</exception>
+    /// <exception cref="Security.BrokerTooOldException">The broker does not have this request (before Kafka 2.8).</exception>
     Task<IReadOnlyList<ProducerState>> ProducersAsync(string topic, int partition, CancellationToken cancellation);
 
     /// <summary>The offset after the last record of a partition that all in-sync replicas have.</summary>

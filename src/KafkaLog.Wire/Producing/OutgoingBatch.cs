@@ -25,4 +25,8 @@ internal abstract class OutgoingBatch
 /// <param name="BaseOffset">The offset of its first record in the partition; -1 after an error.</param>
 /// <param name="Message">What the broker says of the error, or why there is no answer.</param>
 /// <param name="Lost">There is no answer: the broker may have the batch, unless it was never sent; null: there is one.</param>
-internal readonly record struct AppendResult(KafkaError Error, long BaseOffset, string? Message = null, Exception? Lost = null);
+internal readonly record struct AppendResult(KafkaError Error, long BaseOffset, string? Message = null, Exception? Lost = null)
+{
+    /// <summary>Records that the broker does not take, if it names them (KIP-467).</summary>
+    public IReadOnlyList<RefusedRecord> Refused { get; init; } = [];
+}

@@ -26,7 +26,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
         _producers = new(key => AskProducersAsync(key.Topic, key.Partition));
     }
 
-    public string? ClusterId => null;
+    public string? ClusterId => _client.ClusterId;
 
     public async Task<TopicMetadata> TopicAsync(string topic, CancellationToken cancellation)
     {
@@ -111,7 +111,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
                     return new TailRead(scan.LastSequence, scan.EndOffset, from); // nothing is left below the high watermark
                 }
 
-                maxBytes = Math.Min(maxBytes * 2, BrokerConnection.MaxResponseBytes / 2);
+                maxBytes = Math.Min(maxBytes * 2, ResponseFrame.MaxBytes / 2);
             }
 
             from = Math.Max(from, scan.NextOffset);
@@ -127,11 +127,6 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
     private async Task<IReadOnlyList<ProducerState>> AskProducersAsync(string topic, int partition)
     {
         var connection = await ConnectAsync(topic, partition, CancellationToken.None).ConfigureAwait(false);
-        if (connection.VersionOf<DescribeProducersRequest, DescribeProducersResponse>() is null)
-        {
-            throw new NotSupportedException("the brokers do not tell what they have of a producer (before Kafka 2.8)");
-        }
-
         var response = await connection.SendAsync<DescribeProducersRequest, DescribeProducersResponse>(new(topic, [partition]))
             .ConfigureAwait(false);
         if (response.Partitions is not [var answer] || answer.Partition != partition)

@@ -63,9 +63,10 @@ public sealed class StateDirectoryTests
         using var folder = new TempFolder();
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
+        var start = new Checkpoint { Component = "orders", Directory = "/a" };
         using (StateLock.TryTake(state.LockPath))
         using (var store = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true))
-        using (var journal = Journal.Restore(state.JournalPath("/a", "orders"), new Checkpoint { Component = "orders", Directory = "/a" }, new Dictionary<string, SentMark>()))
+        using (var journal = Journal.Restore(state.JournalPath("/a", "orders"), start, new Dictionary<string, SentMark>()))
         {
             Assert.True(store.SaveAsync(store.Of("/a", "orders"), new CheckpointChange()).IsCompletedSuccessfully);
             journal.Sending("x", new SentMark(1, 1, 1));

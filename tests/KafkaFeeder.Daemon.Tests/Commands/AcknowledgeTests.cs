@@ -26,7 +26,7 @@ public sealed class AcknowledgeTests : IDisposable
             log_dir: {{Logs}}
             checkpoint_dir: {{_folder.File("state/checkpoint")}}
             journal_dir: {{_folder.File("state/journal")}}
-            kafka_brokers: { kafka: ["127.0.0.1:1"] }
+            kafka_brokers: { kafka: { brokers: ["127.0.0.1:1"], transport: client } }
             watcher: { interval: 1 }
             status: { listen: "off" }
             """);

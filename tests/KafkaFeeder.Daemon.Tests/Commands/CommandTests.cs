@@ -143,7 +143,7 @@ public sealed class CommandTests : IDisposable
     public void At_a_stop_a_segment_removed_while_it_was_read_is_reported_as_gone_and_not_as_left()
     {
         _folder.Write("logs/kafkafeeder.yaml", Entry);
-        Configure("127.0.0.1:1");
+        Configure("127.0.0.1:1", transport: "client"); // which takes batches before it knows any broker
         var segment = SomeLog.Segment(_folder.File("logs"));
         var bytes = new FileInfo(segment).Length;
         using var daemon = new RunningProgram(RunningProgram.Kafkafeeder, "-c", _folder.File("conf.yaml"));
@@ -366,14 +366,14 @@ public sealed class CommandTests : IDisposable
 
     private void Segment(string component) => _folder.Write($"logs/20261124_100000_3600_UTC-{component}.szn", new string('x', 100));
 
-    private void Configure(string broker, string listen = "off", string properties = "")
+    private void Configure(string broker, string listen = "off", string properties = "", string transport = "auto")
     {
         Directory.CreateDirectory(_folder.File("logs"));
         _folder.Write("conf.yaml", $$"""
             log_dir: {{_folder.File("logs")}}
             checkpoint_dir: {{_folder.File("state/checkpoint")}}
             journal_dir: {{_folder.File("state/journal")}}
-            kafka_brokers: { kafka: { brokers: ["{{broker}}"], properties: { {{properties}} } } }
+            kafka_brokers: { kafka: { brokers: ["{{broker}}"], properties: { {{properties}} }, transport: {{transport}} } }
             watcher: { interval: 1 }
             status: { listen: "{{listen}}" }
             """);

@@ -18,6 +18,7 @@ public class EffectiveConfigurationTests
         logging.dir: /own
         logging.interval: 1h
         kafka_brokers.kafka.brokers: kafka1:9092
+        kafka_brokers.kafka.transport: auto
         permissions./logs/a.topics: a*, b
         permissions./logs/a.brokers: all
         watcher.interval: 15s

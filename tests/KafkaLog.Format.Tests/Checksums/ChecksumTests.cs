@@ -47,6 +47,20 @@ public sealed class ChecksumTests
         }
     }
 
+    [Fact]
+    public void Crc32C_of_the_same_bytes_after_another_beginning_needs_no_second_pass()
+    {
+        var bytes = new byte[70_000];
+        new Random(20261121).NextBytes(bytes);
+        foreach (var length in (int[])[0, 1, 7, 8, 1_000, 65_535, 69_000])
+        {
+            var rest = bytes.AsSpan(80, length);
+            var (start, otherStart) = (Crc32C.Compute(bytes.AsSpan(0, 40)), Crc32C.Compute(bytes.AsSpan(40, 40)));
+            Assert.Equal(
+                Crc32C.Append(otherStart, rest), Crc32C.WithBeginning(Crc32C.Append(start, rest), start, otherStart, length));
+        }
+    }
+
     // By the reference library.
     [Fact]
     public void XxHash32_agrees_with_the_reference()

@@ -28,10 +28,11 @@ public sealed class ClusterClientTests
             Assert.Equal((KafkaError.None, 1), (topic.Error, Assert.Single(topic.Partitions).Leader));
         }
 
-        Assert.Equal(1, Count(broker, ApiKey.Metadata));
+        Assert.Equal(1, Questions(broker));
+        _time.Advance(TopicCache.RetryAfter);
         cluster.Forget("orders");
         await cluster.TopicAsync("orders", Cancellation);
-        Assert.Equal(2, Count(broker, ApiKey.Metadata));
+        Assert.Equal(2, Questions(broker));
     }
 
     [Fact]
@@ -43,7 +44,7 @@ public sealed class ClusterClientTests
         var link = cluster.LinkOf(1)!;
         var connections = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => link.GetAsync(Cancellation))));
         Assert.Single(connections.Distinct());
-        Assert.Equal(2, Count(broker, ApiKey.ApiVersions)); // as a bootstrap server, and as broker 1
+        Assert.Equal(1, Count(broker, ApiKey.ApiVersions)); // the bootstrap server is broker 1
         Assert.Null(cluster.LinkOf(7));
     }
 
@@ -101,7 +102,8 @@ public sealed class ClusterClientTests
         await using var cluster = new ClusterClient([("127.0.0.1", broker.Port), ("127.0.0.1", FreePort())], options, _time, () => 0.5);
         for (var i = 0; i < 2; i++) // the second time it is still in its backoff
         {
-            var error = await Assert.ThrowsAsync<AuthenticationException>(() => cluster.TopicAsync("orders", Cancellation));
+            var error = await Assert.ThrowsAsync<BrokerTooOldException>(
+                () => cluster.SendToAnyAsync<InitProducerIdRequest, InitProducerIdResponse>(default, Cancellation));
             Assert.Contains("too old for SASL", error.Message, StringComparison.Ordinal);
         }
     }
@@ -117,6 +119,22 @@ public sealed class ClusterClientTests
         await cluster.DisposeAsync();
         await cluster.DisposeAsync();
         await Assert.ThrowsAsync<ConnectionLostException>(() => link.GetAsync(Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => cluster.LinkOf(1));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => cluster.TopicAsync("orders", Cancellation));
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            () => cluster.SendToAnyAsync<InitProducerIdRequest, InitProducerIdResponse>(default, Cancellation));
+        Assert.Equal(1, Count(broker, ApiKey.ApiVersions));
+    }
+
+    [Fact]
+    public async Task Who_waits_while_the_client_is_closed_is_released()
+    {
+        await using var broker = new ScriptedBroker(r => IsQuestion(r) ? null : Answer(r));
+        var cluster = Client(broker.Port);
+        var asked = cluster.TopicAsync("orders", Cancellation);
+        await Eventually.HoldsAsync(() => Questions(broker) == 1);
+        await cluster.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => asked);
     }
 
     [Fact]
@@ -138,6 +156,12 @@ public sealed class ClusterClientTests
         ApiKey.InitProducerId => Responses.ProducerId(request.CorrelationId, 7),
         _ => null,
     };
+
+    private static bool IsQuestion(ScriptedBroker.Request request) =>
+        request.Key == (short)ApiKey.Metadata && Responses.TopicsIn(request).Count > 0;
+
+    /// <summary>How often it was asked for topics.</summary>
+    private static int Questions(ScriptedBroker broker) => broker.Received.Count(IsQuestion);
 
     private static int Count(ScriptedBroker broker, ApiKey key) => broker.Received.Count(r => r.Key == (short)key);
 

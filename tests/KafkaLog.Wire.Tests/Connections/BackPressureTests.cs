@@ -39,7 +39,11 @@ public sealed class BackPressureTests
             _time.Advance(TimeSpan.FromSeconds(1));
         }
 
-        await Task.WhenAll(sent);
+        await Eventually.HoldsAsync(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1)); // the writing may have begun to wait while the clock was moved
+            return sent.All(s => s.IsCompletedSuccessfully);
+        });
         Assert.Equal((writes + 2, TimeSpan.Zero), (stream.Writes, connection.Throttled));
     }
 
@@ -159,6 +163,25 @@ public sealed class BackPressureTests
         var name = new string('x', short.MaxValue + 1);
         await Assert.ThrowsAsync<ArgumentException>(() => connection.SendAsync<BadRequest, InitProducerIdResponse>(new(name)));
         await SendAsync(connection);
+    }
+
+    [Fact]
+    public async Task A_connection_that_closes_when_all_is_answered_does_not_wait_for_a_request_that_cannot_be_sent()
+    {
+        await using var broker = new ScriptedBroker(r => Handshake(r) ?? Authenticated(r));
+        var stream = new GatedStream(await broker.ConnectAsync(), isLate: true);
+        await using var connection = await OpenAsync(stream);
+        stream.Shut();
+        await connection.SendAsync<SaslAuthenticateRequest, SaslAuthenticateResponse>(new(new byte[RequestQueue.MaxBytesToWrite]));
+        var bad = connection.SendAsync<BadRequest, InitProducerIdResponse>(new(new string('x', short.MaxValue + 1)));
+        Assert.Equal((0, 1), (connection.InFlight, connection.Waiting)); // answered, but its memory is still in use
+        var closing = connection.CloseWhenAnsweredAsync();
+        Assert.False(closing.IsCompleted);
+        await Assert.ThrowsAsync<ConnectionLostException>(() => SendAsync(connection)); // it takes no more
+        stream.Open();
+        await Assert.ThrowsAsync<ArgumentException>(() => bad);
+        await closing;
+        Assert.NotNull(connection.Failure);
     }
 
     [Theory]

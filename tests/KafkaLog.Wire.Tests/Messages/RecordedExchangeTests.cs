@@ -14,7 +14,8 @@ public sealed class RecordedExchangeTests
 {
     private const string Topic = "wire";
 
-    public static TheoryData<string> Recordings => ["produce", "resume", "metadata", "refused-records", "unknown-topic"];
+    public static TheoryData<string> Recordings =>
+        ["produce", "resume", "metadata", "refused-records", "unknown-topic", "zstd", "fetch-versions"];
 
     [Fact]
     public async Task Batches_are_sent_and_answered_as_recorded()
@@ -53,6 +54,52 @@ public sealed class RecordedExchangeTests
         var fetched = await connection.SendAsync<FetchRequest, FetchResponse>(new(Topic, 0, 10, 1 << 20));
         Assert.True(RecordBatchHeader.TryRead(fetched.Records, out var header));
         Assert.Equal((30, 10, state.ProducerId, 10), (fetched.HighWatermark, header.BaseOffset, header.ProducerId, header.BaseSequence));
+    }
+
+    [Fact]
+    public async Task Batches_in_zstd_and_errors_of_Fetch_are_read()
+    {
+        const string ZstdTopic = "wire-zstd";
+        var recorded = RecordedExchange.Read("zstd");
+        var batch = BatchIn(recorded);
+        await using var connection = await OpenAsync(recorded);
+        await ProduceAsync(connection, ZstdTopic, new BatchStamp(-1, -1, -1), batch);
+        var fetched = await connection.SendAsync<FetchRequest, FetchResponse>(new(ZstdTopic, 0, 0, 1 << 20, LeaderEpoch: 0));
+        Assert.Equal((KafkaError.None, 10), (fetched.Error, fetched.HighWatermark));
+        Assert.Equal(4, fetched.Records[22] & 7); // the low byte of the attributes: zstd
+        var beyond = await connection.SendAsync<FetchRequest, FetchResponse>(new(ZstdTopic, 0, 11, 1 << 20));
+        Assert.Equal((KafkaError.OffsetOutOfRange, 0), (beyond.Error, beyond.Records.Length));
+        var fenced = await connection.SendAsync<FetchRequest, FetchResponse>(new(ZstdTopic, 0, 0, 1 << 20, LeaderEpoch: 99));
+        Assert.Equal(KafkaError.UnknownLeaderEpoch, fenced.Error);
+    }
+
+    [Fact]
+    public void Every_version_of_Fetch_is_written_and_read_as_recorded()
+    {
+        var versions = new List<short>();
+        foreach (var (request, response) in RecordedExchange.Read("fetch-versions").All)
+        {
+            var version = BinaryPrimitives.ReadInt16BigEndian(request.AsSpan(2));
+            using var writer = new WireWriter();
+            RequestHeader.Write<FetchRequest, FetchResponse>(
+                writer, new FetchRequest("wire-fetch", 0, 0, 1 << 20), version, version, "kafkalog-tests");
+            Assert.Equal(request, writer.Written[RequestHeader.SizeBytes..].ToArray());
+            var fetched = RequestHeader.Read<FetchRequest, FetchResponse>(response, version, version);
+            Assert.True(RecordBatchHeader.TryRead(fetched.Records, out var header));
+            Assert.Equal((KafkaError.None, 10, 10), (fetched.Error, fetched.HighWatermark, header.RecordsCount));
+            versions.Add(version);
+        }
+
+        Assert.Equal([4, 5, 6, 7, 8, 9, 10, 11], versions);
+    }
+
+    [Fact]
+    public void A_Fetch_response_without_a_partition_has_its_own_error_or_says_to_ask_again()
+    {
+        Assert.Equal(71, (int)Read("0000000B000000000047" + "0000000000000000").Error);
+        Assert.Equal(KafkaError.ThrottlingQuotaExceeded, Read("0000000B000000070000" + "0000000000000000").Error);
+
+        static FetchResponse Read(string hex) => RequestHeader.Read<FetchRequest, FetchResponse>(Convert.FromHexString(hex), 11, 11);
     }
 
     [Fact]

@@ -3,7 +3,9 @@ using KafkaFeeder.Tests;
 namespace KafkaLog.Wire.Tests.Support;
 
 /// <summary>Writes nothing while it is shut.</summary>
-internal sealed class GatedStream(Stream stream) : PassingStream(stream)
+/// <param name="stream">What it writes to.</param>
+/// <param name="isLate">True: writes, but the write does not end while it is shut.</param>
+internal sealed class GatedStream(Stream stream, bool isLate = false) : PassingStream(stream)
 {
     private TaskCompletionSource _open = NewGate(isOpen: true);
     private int _writes;
@@ -18,8 +20,16 @@ internal sealed class GatedStream(Stream stream) : PassingStream(stream)
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _writes);
+        if (isLate)
+        {
+            await base.WriteAsync(buffer, cancellationToken);
+        }
+
         await _open.Task.WaitAsync(cancellationToken);
-        await base.WriteAsync(buffer, cancellationToken);
+        if (!isLate)
+        {
+            await base.WriteAsync(buffer, cancellationToken);
+        }
     }
 
     private static TaskCompletionSource NewGate(bool isOpen)

@@ -20,40 +20,66 @@ internal static class Responses
         }
     });
 
-    public static byte[] ProducerId(int correlationId, long id) => Frame(correlationId, w =>
+    public static byte[] ProducerId(int correlationId, long id, int throttleMs = 0) => Frame(correlationId, w =>
     {
-        w.WriteInt32(0);
+        w.WriteInt32(throttleMs);
         w.WriteInt16(0);
         w.WriteInt64(id);
         w.WriteInt16(0);
     });
 
     /// <summary>A cluster of these brokers, numbered from 1; the first leads the one partition of the topic.</summary>
-    public static byte[] Metadata(int correlationId, string topic, params int[] ports) => Frame(correlationId, w =>
+    public static byte[] Metadata(int correlationId, string topic, params int[] ports) =>
+        Metadata(correlationId, [topic], [.. ports.Select((port, i) => (i + 1, port))]);
+
+    /// <summary>A cluster of these brokers. Each topic has one partition.</summary>
+    public static byte[] Metadata(
+        int correlationId, IReadOnlyList<string> topics, IReadOnlyList<(int Id, int Port)> brokers, string clusterId = "a cluster",
+        KafkaError error = KafkaError.None, int leader = 1) => Frame(correlationId, w =>
     {
         w.WriteInt32(0);
-        w.WriteArrayLength(ports.Length);
-        for (var i = 0; i < ports.Length; i++)
+        w.WriteArrayLength(brokers.Count);
+        foreach (var (id, port) in brokers)
         {
-            w.WriteInt32(i + 1);
+            w.WriteInt32(id);
             w.WriteString("127.0.0.1");
-            w.WriteInt32(ports[i]);
+            w.WriteInt32(port);
             w.WriteString(null);
         }
 
-        w.WriteString("a cluster");
+        w.WriteString(clusterId);
         w.WriteInt32(1);
-        w.WriteArrayLength(1);
-        w.WriteInt16(0);
-        w.WriteString(topic);
-        w.WriteBoolean(false);
-        w.WriteArrayLength(1);
-        w.WriteInt16(0);
-        w.WriteInt32(0);
-        w.WriteInt32(1);
-        w.WriteArrayLength(0);
-        w.WriteArrayLength(0);
+        w.WriteArrayLength(topics.Count);
+        foreach (var topic in topics)
+        {
+            w.WriteInt16((short)error);
+            w.WriteString(topic);
+            w.WriteBoolean(false);
+            w.WriteArrayLength(error == KafkaError.None ? 1 : 0);
+            if (error == KafkaError.None)
+            {
+                w.WriteInt16((short)(leader < 0 ? KafkaError.LeaderNotAvailable : KafkaError.None));
+                w.WriteInt32(0);
+                w.WriteInt32(leader);
+                w.WriteArrayLength(0);
+                w.WriteArrayLength(0);
+            }
+        }
     });
+
+    /// <summary>The topics in a request for Metadata 4; none: it asks for the brokers alone.</summary>
+    public static IReadOnlyList<string> TopicsIn(ScriptedBroker.Request request)
+    {
+        var reader = new WireReader(request.Bytes);
+        reader.ReadNullableString(); // client id
+        var topics = new List<string>();
+        for (var left = reader.ReadArrayLength(2); left > 0; left--)
+        {
+            topics.Add(reader.ReadString());
+        }
+
+        return topics;
+    }
 
     private static byte[] Frame(int correlationId, Action<WireWriter> write)
     {

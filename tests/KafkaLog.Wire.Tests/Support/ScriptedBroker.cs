@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 
 namespace KafkaLog.Wire.Tests.Support;
 
@@ -10,13 +11,16 @@ internal sealed class ScriptedBroker : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly Func<Request, byte[]?> _answer;
+    private readonly Func<Stream, Task<Stream>> _encrypt;
     private readonly List<TcpClient> _clients = [];
     private readonly Task _running;
 
     /// <param name="answer">The bytes to send for a request, with the size in front; null: none.</param>
-    public ScriptedBroker(Func<Request, byte[]?> answer)
+    /// <param name="encrypt">What comes before the first request; null: nothing.</param>
+    public ScriptedBroker(Func<Request, byte[]?> answer, Func<Stream, Task<Stream>>? encrypt = null)
     {
         _answer = answer;
+        _encrypt = encrypt ?? Task.FromResult;
         _listener.Start();
         _running = RunAsync();
     }
@@ -94,7 +98,7 @@ internal sealed class ScriptedBroker : IAsyncDisposable
     {
         try
         {
-            var stream = client.GetStream();
+            await using var stream = await _encrypt(client.GetStream());
             var size = new byte[4];
             while (true)
             {
@@ -114,7 +118,7 @@ internal sealed class ScriptedBroker : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException or AuthenticationException)
         {
             // hung up
         }

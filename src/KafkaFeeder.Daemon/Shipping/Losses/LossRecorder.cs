@@ -56,6 +56,15 @@ internal sealed class LossRecorder(
         FeederLog.Lost(logger, PathOf(segment), position, endPosition, reason);
     }
 
+    /// <summary>Records that the brokers had acknowledged and have no longer. What retention has left of them is still on disk.</summary>
+    public void LostByBrokers(string segment, long records)
+    {
+        var reason = $"the brokers had acknowledged {Words.Count(records, "record", "records")} and have lost them: "
+            + "an unclean election of a leader, or the loss of a disk";
+        ledger.Add(LedgerKind.Lost, directory, segment, 0, 0, records, reason);
+        FeederLog.LostByBrokers(logger, component, directory, records);
+    }
+
     /// <summary>
     /// Records that a file was cut before the acknowledged position. The bytes up to that position had been shipped, so nothing of
     /// those is lost, but somebody cuts files that must not be cut. Bytes written after the position are lost. Both entries are

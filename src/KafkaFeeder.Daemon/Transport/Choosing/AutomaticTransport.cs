@@ -13,7 +13,8 @@ namespace KafkaFeeder.Daemon.Transport.Choosing;
 /// <param name="openClient">Opens the other one.</param>
 /// <param name="log">The settings of the log.</param>
 /// <param name="logger">Logs the change.</param>
-internal sealed class AutomaticTransport(WireTransport wire, Func<IBatchTransport> openClient, LogOptions log, ILogger logger) : IBatchTransport
+internal sealed class AutomaticTransport(WireTransport wire, Func<IBatchTransport> openClient, LogOptions log, ILogger logger)
+    : IBatchTransport
 {
     private IBatchTransport _inner = wire;
 

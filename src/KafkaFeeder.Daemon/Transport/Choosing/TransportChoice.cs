@@ -21,7 +21,7 @@ internal readonly record struct TransportChoice(bool IsWire, string Why)
                 : log.OriginHeaders ? "origin_headers is set"
                 : log.StrictOrder == true ? "strict_order is set"
                 : null);
-        return needsClient is not null ? new(false, needsClient)
+        return needsClient is not null ? new(false, group.Transport == TransportKind.Wire ? $"not by wire: {needsClient}" : needsClient)
             : group.Transport == TransportKind.Wire ? new(true, $"transport: wire for {group.Name}")
             : new(true, "it resumes exactly");
     }

@@ -25,6 +25,12 @@ internal sealed class LaneEntry(StoredBatch batch, int startRecord, Piece[] piec
     /// <summary>Its records one by one, if they were sent one by one; null: they were not.</summary>
     public RecordByRecord? Records { get; set; }
 
+    /// <summary>
+    /// Records that the leader named when it refused a batch, with what it says of them. They are reported as refused when it is their
+    /// turn, without sending them again; once, since it may take them later.
+    /// </summary>
+    public Dictionary<(int Partition, long Count), RejectedRecord> Named { get; } = [];
+
     /// <summary>Records of one partition before this batch were refused: its own begin earlier.</summary>
     public void Shift(int partition, int records)
     {

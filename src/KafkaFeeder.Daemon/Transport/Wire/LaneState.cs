@@ -28,7 +28,8 @@ internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, I
         foreach (var lane in Lanes)
         {
             text.Append(CultureInfo.InvariantCulture, $";{lane.ProducerId}.{lane.ProducerEpoch},");
-            text.Append(CultureInfo.InvariantCulture, $"{Uri.EscapeDataString(lane.FileName ?? "")},{lane.Seed},{lane.Position},{lane.Record}");
+            text.Append(CultureInfo.InvariantCulture, $"{Uri.EscapeDataString(lane.FileName ?? "")},{lane.Seed},");
+            text.Append(CultureInfo.InvariantCulture, $"{lane.Position},{lane.Record}");
             foreach (var partition in lane.Partitions)
             {
                 text.Append(CultureInfo.InvariantCulture, $",{partition.AtAcknowledged}.{partition.EndOffsetAtAcknowledged}");

@@ -69,10 +69,6 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
             var all = await Task.WhenAll(answers).ConfigureAwait(false);
             return new LeaderAnswers([.. all.SelectMany(a => a)], null);
         }
-        catch (NotSupportedException e)
-        {
-            return new LeaderAnswers([], e.Message);
-        }
         catch (KafkaErrorException e) when (e.Error is KafkaError.TopicAuthorizationFailed or KafkaError.ClusterAuthorizationFailed)
         {
             return new LeaderAnswers([], $"reading topic {topic} is not allowed ({e.Error}): the right READ is needed");

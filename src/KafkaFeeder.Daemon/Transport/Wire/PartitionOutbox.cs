@@ -14,6 +14,12 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     /// </summary>
     private static readonly TimeSpan Old = TimeSpan.FromHours(1);
 
+    /// <summary>
+    /// A broker works through the requests of a connection one by one, so more would only wait there. What waits here meanwhile is
+    /// merged: the slower the acknowledgements, the larger the batches.
+    /// </summary>
+    private const int MaxInFlight = 2;
+
     private readonly Queue<(long First, long End, SentBatch Batch)> _unacknowledged = new();
     private readonly Queue<WireBatch> _waiting = new();
     private int _inFlight;
@@ -79,7 +85,7 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
         }
 
         var goesAlone = GoesAlone(next, now);
-        if (_inFlight > 0 && (goesAlone || _isOneAlone))
+        if (_inFlight == MaxInFlight || (_inFlight > 0 && (goesAlone || _isOneAlone)))
         {
             return null;
         }
@@ -90,6 +96,14 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
         _inFlight++;
         return next;
     }
+
+    /// <summary>The batch after the one that was just taken, if it can be merged with it; null: there is none.</summary>
+    /// <param name="maxBytes">How large it may be.</param>
+    /// <param name="now">The time.</param>
+    public WireBatch? TakeMergeable(long maxBytes, DateTimeOffset now) =>
+        _waiting.TryPeek(out var next) && next.IsMergeable && next.Bytes.Length <= maxBytes && GoesAlone(next, now) == _isOneAlone
+            ? _waiting.Dequeue()
+            : null;
 
     /// <summary>A batch has its answer.</summary>
     public void Answered(bool isAcknowledged)

@@ -8,8 +8,11 @@ internal sealed class SentBatch(StoredBatch batch, Action<BatchOutcome> onOutcom
     /// <summary>Partitions in which some of its records are not acknowledged.</summary>
     public int OpenPieces { get; set; }
 
-    /// <summary>Why the brokers refused records of it; null: they did not.</summary>
-    public (RejectedRecord Record, bool IsOfSize)? Refusal { get; set; }
+    /// <summary>Records of it that the brokers refused. Unless they are sent one by one, the indexes are not known.</summary>
+    public List<RejectedRecord> Refusals { get; } = [];
+
+    /// <summary>True if they were refused because of their size.</summary>
+    public bool IsRefusedForSize { get; set; }
 
     /// <summary>Its records, if they are sent one by one; null: they are not.</summary>
     public RecordByRecordRun? Run { get; set; }
@@ -28,8 +31,25 @@ internal sealed class SentBatch(StoredBatch batch, Action<BatchOutcome> onOutcom
 /// <summary>Sends the records of a batch one by one, each after the one before was acknowledged.</summary>
 /// <param name="records">What the lane knows of them.</param>
 /// <param name="toSend">Those that are to be sent, in order.</param>
-internal sealed class RecordByRecordRun(RecordByRecord records, Queue<WireBatch> toSend)
+/// <param name="named">By index: those of them that the leader has named before when it refused a batch.</param>
+internal sealed class RecordByRecordRun(RecordByRecord records, Queue<WireBatch> toSend, Dictionary<int, RejectedRecord> named)
 {
+    /// <summary>
+    /// Those that are next and that the leader has named. The records before them are acknowledged, so when these are set aside, the
+    /// acknowledged position passes them before any later sequence is used.
+    /// </summary>
+    public List<RejectedRecord> TakeNamed()
+    {
+        var taken = new List<RejectedRecord>();
+        while (!IsOneInFlight && toSend.TryPeek(out var next) && named.Remove(next.Index, out var refusal))
+        {
+            taken.Add(refusal);
+            toSend.Dequeue().Release();
+        }
+
+        return taken;
+    }
+
     public RecordByRecord Records => records;
 
     public Queue<WireBatch> ToSend => toSend;

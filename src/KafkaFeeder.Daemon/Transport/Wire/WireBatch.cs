@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 using KafkaLog.Wire.Producing;
 
@@ -31,8 +32,8 @@ internal sealed class WireBatch(PartitionOutbox outbox, byte[] buffer, Action<Wi
     /// <summary>Largest timestamp, ms since 1970 UTC.</summary>
     public long MaxTimestamp => BinaryPrimitives.ReadInt64BigEndian(Bytes.Span[MaxTimestampPosition..]);
 
-    /// <summary>Bytes without the header.</summary>
-    public int RecordsBytes => Bytes.Length - RecordBatchHeader.Bytes;
+    /// <summary>True if it can be sent together with its neighbours: its records are not compressed.</summary>
+    public bool IsMergeable => OneOf is null && RecordBatchHeader.Read(Bytes.Span).Compression == CompressionType.None;
 
     public override void Answered(in AppendResult result)
     {

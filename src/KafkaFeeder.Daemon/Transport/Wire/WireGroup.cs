@@ -3,7 +3,6 @@ using KafkaFeeder.Daemon.Telemetry;
 using KafkaLog.Format.Compression;
 using KafkaLog.Format.Records;
 using KafkaLog.Wire.Batches;
-using KafkaLog.Wire.Connections;
 using KafkaLog.Wire.Partitioning;
 using KafkaLog.Wire.Producing;
 using KafkaLog.Wire.Security;
@@ -62,9 +61,11 @@ internal sealed class WireGroup(IProducerCluster cluster, BrokerHealth health, s
     }
 
     /// <summary>Something that is not the fault of a log or a topic went wrong.</summary>
-    public void Failed(Exception e)
+    /// <param name="e">What went wrong.</param>
+    /// <param name="isNoBroker">True if all brokers were tried.</param>
+    public void Failed(Exception e, bool isNoBroker)
     {
-        var code = e is AuthenticationException ? Authentication : e is ConnectionLostException ? AllBrokersDown : Transport;
+        var code = e is AuthenticationException ? Authentication : isNoBroker ? AllBrokersDown : Transport;
         health.Failed(code, e.Message, ProduceErrors.KindOf(code));
     }
 

@@ -6,6 +6,7 @@ using KafkaLog.Wire.Batches;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Partitioning;
 using KafkaLog.Wire.Producing;
+using KafkaLog.Wire.Security;
 
 namespace KafkaFeeder.Daemon.Transport.Wire;
 
@@ -23,6 +24,10 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 internal sealed class WireTransport : IBatchTransport
 {
     private const int MaxLanes = 16;
+
+    /// <summary>Smaller batches are gathered at once; larger ones go as they are, unless they have to wait.</summary>
+    private const int SmallBytes = 16 << 10;
+
     private const int CodecBits = 0x07; // of the attributes of a batch; the others are set by brokers only
 
     /// <summary>More failures in a row for a wrong sequence are not explained by requests that were under way.</summary>
@@ -341,7 +346,7 @@ internal sealed class WireTransport : IBatchTransport
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            await PauseAsync(e, FirstPause).ConfigureAwait(false);
+            await PauseAsync(e, isNoBroker: false, FirstPause).ConfigureAwait(false);
         }
     }
 
@@ -427,7 +432,7 @@ internal sealed class WireTransport : IBatchTransport
     private void AddWhole(PartitionOutbox outbox, ReadOnlySpan<byte> stored, in RecordBatchHeader header, in Piece piece, int skip)
     {
         var isCompressed = header.Compression != CompressionType.None;
-        if (skip == 0 && stored.Length <= _batchLimit && (isCompressed || (_group.Codec is null && stored.Length > _batchLimit / 2))
+        if (skip == 0 && stored.Length <= _batchLimit && (isCompressed || (_group.Codec is null && stored.Length >= SmallBytes))
             && header.LastOffsetDelta == header.RecordsCount - 1
             && (header.Attributes & ~CodecBits) == 0)
         {
@@ -496,6 +501,7 @@ internal sealed class WireTransport : IBatchTransport
 
         var next = entry.Pieces.ToDictionary(p => p.Partition, p => p.First);
         var toSend = new Queue<WireBatch>();
+        var named = new Dictionary<int, RejectedRecord>();
         var one = new BatchAssembler();
         var records = _group.Decoder.Decode(request.Stored);
         for (var i = 0; records.MoveNext(); i++)
@@ -512,11 +518,15 @@ internal sealed class WireTransport : IBatchTransport
                 one.Reset();
                 one.Append(records.Current);
                 toSend.Enqueue(WireOf(outbox, one, count, sent, i));
+                if (entry.Named.Remove((partitions[i], count), out var refusal))
+                {
+                    named[i] = refusal with { Index = i };
+                }
             }
         }
 
         one.Dispose();
-        sent.Run = new RecordByRecordRun(known, toSend);
+        sent.Run = new RecordByRecordRun(known, toSend, named);
         SendNextRecord(sent);
     }
 
@@ -551,6 +561,14 @@ internal sealed class WireTransport : IBatchTransport
         {
             if (sent.Run.IsOneInFlight)
             {
+                return;
+            }
+
+            if (sent.Run.TakeNamed() is { Count: > 0 } refused)
+            {
+                _open.Remove(sent);
+                sent.Refusals.AddRange(refused);
+                EndNotAcknowledged(sent, OutcomeKind.Rejected, refused[0].Reason);
                 return;
             }
 
@@ -705,8 +723,37 @@ internal sealed class WireTransport : IBatchTransport
         while (_failure is null && outbox.TakeSendable(_time.GetUtcNow()) is { } next)
         {
             _inFlight++;
-            _group.Cluster.Append(next);
+            _group.Cluster.Append(next.IsMergeable ? MergedWithNext(outbox, next) : next);
         }
+    }
+
+    /// <summary>A batch and those after it, as many as fit into one.</summary>
+    private WireBatch MergedWithNext(PartitionOutbox outbox, WireBatch first)
+    {
+        BatchAssembler? merged = null;
+        var bytes = first.Bytes.Length;
+        while (outbox.TakeMergeable(_batchLimit - bytes, _time.GetUtcNow()) is { } next)
+        {
+            if (merged is null)
+            {
+                merged = _group.RentAssembler();
+                merged.AppendBatch(first.Bytes.Span, 0);
+                first.Release();
+            }
+
+            merged.AppendBatch(next.Bytes.Span, 0);
+            next.Release();
+            bytes += next.Bytes.Length;
+        }
+
+        if (merged is null)
+        {
+            return first;
+        }
+
+        var batch = WireOf(outbox, merged, first.First);
+        _group.Return(merged);
+        return batch;
     }
 
     // ---- answers ----
@@ -768,10 +815,16 @@ internal sealed class WireTransport : IBatchTransport
         }
         else if (kind == OutcomeKind.Rejected)
         {
-            var refusal = new RejectedRecord(batch.OneOf is null ? 0 : batch.Index, result.Error.ToString(), ProduceErrors.WhyRejected(code));
+            var refusal = new RejectedRecord(batch.Index, result.Error.ToString(), ProduceErrors.WhyRejected(code));
             foreach (var sent in batch.OneOf is { } one ? [one] : batch.Outbox.Between(batch.First, batch.End))
             {
-                sent.Refusal = (refusal, ProduceErrors.IsOfSize(code));
+                sent.Refusals.Add(refusal);
+                sent.IsRefusedForSize = ProduceErrors.IsOfSize(code);
+            }
+
+            foreach (var named in batch.OneOf is null ? result.Refused : [])
+            {
+                Name(batch.Outbox, batch.First + named.Index, refusal);
             }
         }
         else
@@ -784,13 +837,21 @@ internal sealed class WireTransport : IBatchTransport
 
         if (result.Lost is { } lost)
         {
-            _group.Failed(lost);
+            _group.Failed(lost, isNoBroker: false);
         }
 
         var isSequel = result.Error is KafkaError.OutOfOrderSequenceNumber; // of a failure before
         if (_failure is null || (_failure.IsSequel && !isSequel))
         {
             _failure = new Failure(kind, error, isSequel);
+        }
+    }
+
+    private static void Name(PartitionOutbox outbox, long count, RejectedRecord refusal)
+    {
+        foreach (var sent in outbox.Between(count, count + 1))
+        {
+            outbox.Lane.Find(sent.Batch)?.Named.TryAdd((outbox.Partition, count), refusal);
         }
     }
 
@@ -828,11 +889,11 @@ internal sealed class WireTransport : IBatchTransport
             left.Release();
         }
 
-        sent.End(sent.Refusal is { } refusal
-            ? new BatchOutcome(OutcomeKind.Rejected, refusal.Record.Reason, 0, [refusal.Record])
+        sent.End(sent.Refusals is [var first, ..]
+            ? new BatchOutcome(OutcomeKind.Rejected, first.Reason, 0, sent.Refusals)
             {
                 Acknowledged = acknowledged,
-                IsOfSize = refusal.IsOfSize,
+                IsOfSize = sent.IsRefusedForSize,
             }
             : new BatchOutcome(kind, error) { Acknowledged = acknowledged });
     }
@@ -842,11 +903,14 @@ internal sealed class WireTransport : IBatchTransport
     private async Task AskAsync()
     {
         var pause = FirstPause;
+        var isNoBroker = false;
         while (!_closed.IsCancellationRequested)
         {
             try
             {
+                isNoBroker = true;
                 var topic = await _questions.TopicAsync(_closed.Token).ConfigureAwait(false);
+                isNoBroker = false;
                 var found = await _questions.AskAsync(QuestionsFor(topic), _closed.Token).ConfigureAwait(false);
                 Found(found);
                 return;
@@ -855,9 +919,14 @@ internal sealed class WireTransport : IBatchTransport
             {
                 return;
             }
+            catch (BrokerTooOldException e)
+            {
+                Found(new LeaderAnswers([], e.Message));
+                return;
+            }
             catch (Exception e)
             {
-                await PauseAsync(e, pause).ConfigureAwait(false);
+                await PauseAsync(e, isNoBroker, pause).ConfigureAwait(false);
                 pause = pause < LongestPause ? pause * 2 : LongestPause;
             }
         }
@@ -898,7 +967,9 @@ internal sealed class WireTransport : IBatchTransport
 
     private bool IsAnotherTopic(TopicMetadata topic)
     {
-        var (name, id) = _topic is { } known ? (known.Name, known.Id) : _saved is { } saved ? (saved.Topic, saved.TopicId) : (topic.Name, topic.Id);
+        var (name, id) = _topic is { } known ? (known.Name, known.Id)
+            : _saved is { } saved ? (saved.Topic, saved.TopicId)
+            : (topic.Name, topic.Id);
         return name != topic.Name || (id != topic.Id && id != Guid.Empty && topic.Id != Guid.Empty);
     }
 
@@ -937,7 +1008,7 @@ internal sealed class WireTransport : IBatchTransport
 
             _former.Clear();
             _lanes.ForEach(lane => lane.IsOfEarlierRun = false);
-            var lost = known.Sum(p => p.Lost);
+            var lost = known.Sum(p => p.Lost) is > 0 and var records ? new LostRecords(_askedFor!.FileName, records) : null;
             known.Where(p => p.Lost > 0).Select(p => p.Lane).Distinct().ToList().ForEach(Remove);
             _doubt ??= found.Doubt;
             CannotAsk = found.Doubt;
@@ -949,7 +1020,10 @@ internal sealed class WireTransport : IBatchTransport
             }
             else
             {
-                _finding = new ResumeFinding(IsExact: true, _note ?? found.How(present), lost);
+                _finding = new ResumeFinding(IsExact: true, _note ?? found.How(present), lost)
+                {
+                    IsNews = present > 0 || _note is not null || lost is not null,
+                };
             }
 
             _doubt = null;
@@ -1011,7 +1085,7 @@ internal sealed class WireTransport : IBatchTransport
         }
         catch (Exception e)
         {
-            _group.Failed(e);
+            _group.Failed(e, isNoBroker: false);
             NotConfirmed(outbox, e.Message);
         }
     }
@@ -1028,7 +1102,7 @@ internal sealed class WireTransport : IBatchTransport
     }
 
     /// <summary>Nothing can be asked now. If somebody must repair something, the batches are returned with the reason.</summary>
-    private async Task PauseAsync(Exception e, TimeSpan pause)
+    private async Task PauseAsync(Exception e, bool isNoBroker, TimeSpan pause)
     {
         _group.Cluster.Forget(_log.Topic); // a leader that cannot be reached may be one no longer
         lock (_lock)
@@ -1040,7 +1114,7 @@ internal sealed class WireTransport : IBatchTransport
             else
             {
                 _refusal = null;
-                _group.Failed(e);
+                _group.Failed(e, isNoBroker);
             }
         }
 
