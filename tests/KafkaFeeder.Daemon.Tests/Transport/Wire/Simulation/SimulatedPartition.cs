@@ -165,7 +165,7 @@ internal sealed class SimulatedPartition
         return !replica.IsLeader ? new(KafkaError.NotLeaderOrFollower)
             : replica.InSync.Count < MinInSync ? new(KafkaError.NotEnoughReplicas)
             : batch.Bytes > maxBytes ? new(KafkaError.MessageTooLarge)
-            : batch.Values.Any(v => v.Contains("bad", StringComparison.Ordinal)) ? new(KafkaError.InvalidRecord)
+            : Enumerable.Range(0, batch.Count).Any(batch.IsRefused) ? new(KafkaError.InvalidRecord)
             : replica.Append(batch);
     }
 
