@@ -1072,7 +1072,7 @@ internal sealed class WireTransport : IBatchTransport
 
                 if (!await _questions.HasAsync(outbox.Lane, outbox.Partition, present, _closed.Token).ConfigureAwait(false))
                 {
-                    NotConfirmed(outbox, $"the leader of partition {outbox.Partition} of {_log.Topic} does not have what the one before had");
+                    NotConfirmed(outbox, $"the next leader of partition {outbox.Partition} of {_log.Topic} has less than the one before");
                     return;
                 }
 
