@@ -180,7 +180,7 @@ internal sealed class LaneBook
         .. _lanes.SelectMany(lane => lane.Partitions.Select((sequence, partition) => new LaneQuestion(
             lane,
             partition,
-            lane.IsOfEarlierRun ? _mayHaveSent : Math.Max(sequence.Next, sequence.Present) > sequence.Acknowledged,
+            lane.IsOfEarlierRun ? _mayHaveSent && lane.FileName is not null : Math.Max(sequence.Next, sequence.Present) > sequence.Acknowledged,
             lane.IsOfEarlierRun ? isOld(lane) : mayBeForgotten(lane, partition)))),
         .. _former.SelectMany(lane => Enumerable.Range(0, Math.Min(lane.Partitions.Count, Topic!.Partitions.Count))
             .Select(partition => new LaneQuestion(lane, partition, MayBeThere: false, MayBeForgotten: false))),

@@ -129,7 +129,8 @@ internal sealed class SimulatedConnection(SimulatedCluster cluster, SimulatedCli
         var partition = request.Topic.Partitions[request.Sent.Partition];
         var append = partition.Append(broker, request.Batch, cluster.MaxBatchBytes);
         cluster.Trace?.Invoke(
-            $"broker {broker}: partition {partition.Number} {request.Batch}{(IsBroken ? " (late)" : "")} -> {append.Error} {append.BaseOffset}");
+            $"broker {broker}: partition {partition.Number} {request.Batch}{(IsBroken ? " (late)" : "")} "
+                + $"-> {append.Error} {append.BaseOffset}");
         if (append.Error != KafkaError.None)
         {
             Answer(request, new(append.Error, -1) { Refused = Named(request.Batch, append.Error) });
