@@ -63,9 +63,9 @@ public sealed class StateDirectoryTests
         using var folder = new TempFolder();
         var state = new StateDirectory(folder.File("checkpoint"), folder.File("journal"));
         state.Create();
+        var start = new Checkpoint { Component = "orders", Directory = "/a" };
         using (StateLock.TryTake(state.LockPath))
         using (var store = CheckpointStore.Open(state.CheckpointDirectory, _ => { }, commitsInline: true))
-        var start = new Checkpoint { Component = "orders", Directory = "/a" };
         using (var journal = Journal.Restore(state.JournalPath("/a", "orders"), start, new Dictionary<string, SentMark>()))
         {
             Assert.True(store.SaveAsync(store.Of("/a", "orders"), new CheckpointChange()).IsCompletedSuccessfully);

@@ -108,10 +108,32 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
     }
 
     /// <summary>
+    /// A batch is to be sent, so all before it is settled or sent: records of earlier batches that were sent one by one and are not
+    /// acknowledged were set aside.
+    /// </summary>
+    /// <returns>True if there were any that still had a place.</returns>
+    public bool RefuseBefore(StoredBatch batch)
+    {
+        var any = false;
+        for (var node = _entries.First; node is not null && node.Value.Batch.Position < batch.Position; node = node.Next)
+        {
+            any |= RefuseRest(node.Value);
+        }
+
+        return any;
+    }
+
+    /// <summary>
     /// A batch cannot be sent any more. Its records that the leader has keep their place; all later ones move up to the others'.
     /// </summary>
     public void Drop(LaneEntry entry)
     {
+        if (entry.Records is { } records)
+        {
+            DropRecords(entry, records);
+            return;
+        }
+
         foreach (var piece in entry.Pieces)
         {
             var missing = (int)(piece.End - Math.Clamp(_partitions[piece.Partition].Present, piece.First, piece.End));
@@ -122,6 +144,29 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
 
             entry.Cut(piece.Partition, missing);
             _partitions[piece.Partition].Next -= missing;
+        }
+    }
+
+    private void DropRecords(LaneEntry entry, RecordByRecord records)
+    {
+        var next = entry.Pieces.ToDictionary(p => p.Partition, p => p.First);
+        for (var i = entry.StartRecord; i < records.Acknowledged.Length; i++)
+        {
+            var partition = records.Partitions[i];
+            if (records.Refused[i])
+            {
+                continue;
+            }
+
+            if (records.Acknowledged[i] || next[partition] < _partitions[partition].Present)
+            {
+                records.Acknowledged[i] = true; // it keeps its place
+                next[partition]++;
+            }
+            else
+            {
+                Refuse(entry, i);
+            }
         }
     }
 
@@ -144,19 +189,28 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
     private void Pass()
     {
         var entry = _entries.First!.Value;
-        for (var i = entry.StartRecord; entry.Records is { } records && i < records.Acknowledged.Length; i++)
-        {
-            if (!records.Acknowledged[i] && !records.Refused[i])
-            {
-                Refuse(entry, i); // it was set aside, and with it the batch was settled
-            }
-        }
-
+        RefuseRest(entry);
         PassRecords(entry, entry.Batch.RecordsCount);
         Position = entry.Batch.EndPosition;
         Record = 0;
         _entries.RemoveFirst();
         _byBatch.Remove(entry.Batch);
+    }
+
+    /// <summary>A batch is settled: its records that are not acknowledged were set aside.</summary>
+    private bool RefuseRest(LaneEntry entry)
+    {
+        var any = false;
+        for (var i = entry.StartRecord; entry.Records is { } records && i < records.Acknowledged.Length; i++)
+        {
+            if (!records.Acknowledged[i] && !records.Refused[i])
+            {
+                Refuse(entry, i);
+                any = true;
+            }
+        }
+
+        return any;
     }
 
     /// <summary>The acknowledged position passes the records of a batch before an index.</summary>

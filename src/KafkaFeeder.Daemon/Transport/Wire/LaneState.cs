@@ -8,7 +8,7 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 /// The lanes of a log as one word of ASCII, for the checkpoint:
 /// <code>
 /// 1;clusterId;topicId;topic;lane;lane...     lane: producerId.epoch,file,seed,position,record,partition0,partition1...
-/// partition: records before the acknowledged position . offset after the last acknowledged record
+/// partition: records before the acknowledged position . offset that all later records are behind
 /// </code>
 /// A lane that is free has no file. Names are escaped as in a URI.
 /// </summary>
@@ -32,7 +32,7 @@ internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, I
             text.Append(CultureInfo.InvariantCulture, $"{lane.Position},{lane.Record}");
             foreach (var partition in lane.Partitions)
             {
-                text.Append(CultureInfo.InvariantCulture, $",{partition.AtAcknowledged}.{partition.EndOffset}");
+                text.Append(CultureInfo.InvariantCulture, $",{partition.AtAcknowledged}.{partition.EndOffsetAtAcknowledged}");
             }
         }
 

@@ -80,6 +80,15 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
     public Task<TailRead> ReadTailAsync(Lane lane, int partition, CancellationToken cancellation) =>
         cluster.ReadTailAsync(topic, partition, lane.ProducerId, lane.Partitions[partition].EndOffset, cancellation);
 
+    /// <summary>True if the leader has, of a lane, the records before a count: it may be another leader than the one that said so.</summary>
+    /// <exception cref="IOException">It cannot be asked now.</exception>
+    public async Task<bool> HasAsync(Lane lane, int partition, long count, CancellationToken cancellation)
+    {
+        var producers = await cluster.ProducersAsync(topic, partition, cancellation).ConfigureAwait(false);
+        return producers.Any(p => p.ProducerId == lane.ProducerId && p.LastSequence >= 0
+            && PartitionSequence.CountAfter(p.LastSequence, count) >= count);
+    }
+
     private async Task<LeaderAnswer> AnswerAsync(
         LaneQuestion question, IReadOnlyList<ProducerState> producers, CancellationToken cancellation)
     {
@@ -90,7 +99,7 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
             var count = PartitionSequence.CountAfter(producer.LastSequence, sequence.Acknowledged);
             return new LeaderAnswer(lane, partition, sequence.Acknowledged, count, sequence.EndOffset)
             {
-                KnowsProducer = true,
+                LastTimestamp = producer.LastTimestamp,
                 Lost = Math.Max(0, sequence.Acknowledged - count),
             };
         }
@@ -140,8 +149,10 @@ internal readonly record struct LaneQuestion(Lane Lane, int Partition, bool MayB
 /// <param name="EndOffset">The offset after the last record that all in-sync replicas have.</param>
 internal readonly record struct LeaderAnswer(Lane Lane, int Partition, long Acknowledged, long Present, long EndOffset)
 {
-    /// <summary>True if the leader remembers the producer.</summary>
-    public bool KnowsProducer { get; init; }
+    /// <summary>
+    /// The timestamp of the last record of the producer that the leader has, ms since 1970 UTC; null: it does not remember the producer.
+    /// </summary>
+    public long? LastTimestamp { get; init; }
 
     /// <summary>True if the end of the partition was read, since the leader does not remember the producer.</summary>
     public bool IsOfTail { get; init; }

@@ -24,6 +24,7 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     private readonly Queue<WireBatch> _waiting = new();
     private int _inFlight;
     private bool _isOneAlone; // what is in flight
+    private long _oldestSent = long.MaxValue; // ms since 1970 UTC, since the leader last said what it has
     private bool _isLeaderSure; // it has acknowledged something of this producer since the last failure, or said that it knows it
 
     public Lane Lane => lane;
@@ -32,17 +33,20 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
 
     public PartitionSequence Sequence => lane.Partitions[partition];
 
+    /// <summary>True while somebody waits until all in-sync replicas have what the leader has.</summary>
+    public bool IsConfirming { get; set; }
+
     /// <summary>The batch that is gathered; null: none is.</summary>
     public BatchAssembler? Gathering { get; set; }
 
     /// <summary>The count of its first record.</summary>
     public long GatheringFirst { get; set; }
 
-    /// <summary>True if something old was sent since the leader last said what it has: see <see cref="IsOld"/>.</summary>
-    public bool HasSentOld { get; private set; }
-
     /// <summary>True if the leader may forget the producer because of records with this timestamp, in ms since 1970 UTC.</summary>
     public static bool IsOld(long timestamp, DateTimeOffset now) => timestamp < (now - Old).ToUnixTimeMilliseconds();
+
+    /// <summary>True if the leader may have forgotten the producer: what it was sent is old by now, see <see cref="IsOld"/>.</summary>
+    public bool MayBeForgotten(DateTimeOffset now) => IsOld(_oldestSent, now);
 
     /// <summary>Records that wait for their acknowledgement, in order.</summary>
     public void Await(in Piece piece, SentBatch batch)
@@ -87,7 +91,7 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
         }
 
         _isOneAlone = goesAlone;
-        HasSentOld |= IsOld(next.MaxTimestamp, now);
+        _oldestSent = Math.Min(_oldestSent, next.MaxTimestamp);
         _waiting.Dequeue();
         _inFlight++;
         return next;
@@ -109,10 +113,12 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     }
 
     /// <summary>The leader said what it has of this producer.</summary>
-    public void LeaderSaid(bool knowsProducer)
+    /// <param name="lastTimestamp">The timestamp of the last record of this producer that it has, ms since 1970 UTC; null: it does not
+    /// know this producer.</param>
+    public void LeaderSaid(long? lastTimestamp)
     {
-        _isLeaderSure = knowsProducer;
-        HasSentOld = false;
+        _isLeaderSure = lastTimestamp is not null;
+        _oldestSent = lastTimestamp ?? long.MaxValue;
     }
 
     /// <summary>Nothing of what waits is sent: after a failure, everything is given again.</summary>

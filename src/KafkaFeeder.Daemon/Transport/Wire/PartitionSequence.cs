@@ -6,6 +6,9 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 /// </summary>
 internal sealed class PartitionSequence(long count, long endOffset)
 {
+    private readonly Queue<(long Count, long EndOffset)> _ends = new(); // of what was acknowledged behind the acknowledged position
+    private long _endOffsetAtAcknowledged = endOffset;
+
     /// <summary>Records before the acknowledged position of the file.</summary>
     public long AtAcknowledged { get; set; } = count;
 
@@ -23,6 +26,23 @@ internal sealed class PartitionSequence(long count, long endOffset)
     /// <summary>The offset in the partition after the last acknowledged record: later ones are behind it.</summary>
     public long EndOffset { get; private set; } = endOffset;
 
+    /// <summary>
+    /// An offset in the partition that all records after the acknowledged position of the file are behind. They may be acknowledged, and
+    /// after a crash they are looked for.
+    /// </summary>
+    public long EndOffsetAtAcknowledged
+    {
+        get
+        {
+            while (_ends.TryPeek(out var end) && end.Count <= AtAcknowledged)
+            {
+                _endOffsetAtAcknowledged = _ends.Dequeue().EndOffset;
+            }
+
+            return _endOffsetAtAcknowledged;
+        }
+    }
+
     /// <summary>The sequence of a record.</summary>
     public static int SequenceOf(long count) => (int)(count & int.MaxValue);
 
@@ -36,6 +56,11 @@ internal sealed class PartitionSequence(long count, long endOffset)
     /// <summary>Records before this count are acknowledged; the last of them is before this offset.</summary>
     public void Acknowledge(long count, long endOffset)
     {
+        if (count > Acknowledged)
+        {
+            _ends.Enqueue((count, Math.Max(EndOffset, endOffset)));
+        }
+
         Acknowledged = Math.Max(Acknowledged, count);
         Present = Math.Max(Present, Acknowledged);
         EndOffset = Math.Max(EndOffset, endOffset);

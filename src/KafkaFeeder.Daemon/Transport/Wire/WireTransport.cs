@@ -133,8 +133,17 @@ internal sealed class WireTransport : IBatchTransport
                 return false;
             }
 
-            var lane = LaneOf(batch.FileName) ?? TakeLane(batch);
-            return lane is not null && lane.TakenAt <= _savedState;
+            if ((LaneOf(batch.FileName) ?? TakeLane(batch)) is not { } lane)
+            {
+                return false;
+            }
+
+            if (lane.RefuseBefore(batch))
+            {
+                lane.TakenAt = ++_stateNumber; // what follows is counted differently
+            }
+
+            return lane.TakenAt <= _savedState;
         }
     }
 
@@ -969,7 +978,7 @@ internal sealed class WireTransport : IBatchTransport
 
     private bool MayBeForgotten(Lane lane, int partition) =>
         lane.IsOfEarlierRun ? lane.FileName != _askedFor?.FileName || PartitionOutbox.IsOld(_askedFor!.BaseTimestamp, _time.GetUtcNow())
-        : OutboxOf(lane, partition).HasSentOld;
+        : OutboxOf(lane, partition).MayBeForgotten(_time.GetUtcNow());
 
     private void Found(LeaderAnswers found)
     {
@@ -982,16 +991,17 @@ internal sealed class WireTransport : IBatchTransport
                 var before = outbox.Sequence.Acknowledged;
                 outbox.Sequence.Acknowledge(answer.Acknowledged, answer.EndOffset);
                 outbox.Sequence.LeaderHas(answer.Present);
-                outbox.LeaderSaid(answer.KnowsProducer);
+                outbox.LeaderSaid(answer.LastTimestamp);
                 present += outbox.Sequence.Present - before;
-                if (outbox.Sequence.Present > outbox.Sequence.Acknowledged)
+                if (outbox.Sequence.Present > outbox.Sequence.Acknowledged && !outbox.IsConfirming)
                 {
+                    outbox.IsConfirming = true;
                     _ = ConfirmAsync(outbox);
                 }
             }
 
             var known = found.Partitions.Where(a => _lanes.Contains(a.Lane)).ToList();
-            if (found.Partitions.Any(a => a.KnowsProducer && _former.Contains(a.Lane)))
+            if (found.Partitions.Any(a => a.LastTimestamp is not null && _former.Contains(a.Lane)))
             {
                 _doubt ??= $"topic {_log.Topic} is another one than before, and something was sent to it already";
             }
@@ -1025,7 +1035,8 @@ internal sealed class WireTransport : IBatchTransport
     }
 
     /// <summary>
-    /// Waits until all in-sync replicas have what the leader of a partition has. A later batch that is acknowledged shows it as well.
+    /// Waits until all in-sync replicas have what the leader of a partition has. A later batch that is acknowledged shows it as well. If
+    /// there is a new leader that does not have it, it is sent again.
     /// </summary>
     private async Task ConfirmAsync(PartitionOutbox outbox)
     {
@@ -1034,11 +1045,13 @@ internal sealed class WireTransport : IBatchTransport
         {
             while (true)
             {
+                long present;
                 var tail = await _questions.ReadTailAsync(outbox.Lane, outbox.Partition, _closed.Token).ConfigureAwait(false);
                 lock (_lock)
                 {
                     if (!_outboxes.ContainsValue(outbox) || !_isAsked)
                     {
+                        outbox.IsConfirming = false;
                         return;
                     }
 
@@ -1049,9 +1062,18 @@ internal sealed class WireTransport : IBatchTransport
 
                     if (outbox.Sequence.Acknowledged >= outbox.Sequence.Present)
                     {
+                        outbox.IsConfirming = false;
                         _open.Where(s => s.Run is not null).ToList().ForEach(SendNextRecord);
                         return;
                     }
+
+                    present = outbox.Sequence.Present;
+                }
+
+                if (!await _questions.HasAsync(outbox.Lane, outbox.Partition, present, _closed.Token).ConfigureAwait(false))
+                {
+                    NotConfirmed(outbox, $"the leader of partition {outbox.Partition} of {_log.Topic} does not have what the one before had");
+                    return;
                 }
 
                 await Task.Delay(pause, _time, _closed.Token).ConfigureAwait(false);
@@ -1063,12 +1085,19 @@ internal sealed class WireTransport : IBatchTransport
         }
         catch (Exception e)
         {
-            lock (_lock)
-            {
-                _group.Failed(e, isNoBroker: false);
-                _failure ??= new Failure(OutcomeKind.Retriable, e.Message, IsSequel: false);
-                EndFailure();
-            }
+            _group.Failed(e, isNoBroker: false);
+            NotConfirmed(outbox, e.Message);
+        }
+    }
+
+    /// <summary>What was sent is not certain any more: it is returned, and the leaders are asked again.</summary>
+    private void NotConfirmed(PartitionOutbox outbox, string error)
+    {
+        lock (_lock)
+        {
+            outbox.IsConfirming = false;
+            _failure ??= new Failure(OutcomeKind.Retriable, error, IsSequel: false);
+            EndFailure();
         }
     }
 

@@ -76,11 +76,15 @@ internal sealed record RunPlan
 
     public bool MayRead { get; }
 
-    /// <summary>How old the next record is when it is written.</summary>
-    public TimeSpan Age(Random random) => _ages switch
+    /// <summary>
+    /// How old a record is when it is written. Records are written by age: where an old one follows a young one, the transport may take
+    /// what brokers have forgotten for what they never had.
+    /// </summary>
+    /// <param name="record">The number of the record.</param>
+    public TimeSpan Age(int record) => _ages switch
     {
         0 => TimeSpan.FromDays(3),
-        1 when random.Next(10) == 0 => TimeSpan.FromDays(2),
+        1 when record < Records / 2 => TimeSpan.FromDays(2),
         _ => TimeSpan.Zero,
     };
 

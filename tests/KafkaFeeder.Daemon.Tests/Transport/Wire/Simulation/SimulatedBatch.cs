@@ -30,6 +30,9 @@ internal sealed record SimulatedBatch
 
     public int LastSequence => (int)((BaseSequence + Count - 1L) & int.MaxValue);
 
+    /// <summary>True if brokers refuse the record with this index, whatever happens.</summary>
+    public bool IsRefused(int index) => Values[index].Contains("bad", StringComparison.Ordinal);
+
     /// <summary>Reads what a client sends.</summary>
     public static SimulatedBatch Of(OutgoingBatch sent)
     {

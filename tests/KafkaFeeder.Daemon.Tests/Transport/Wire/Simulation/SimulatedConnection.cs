@@ -132,7 +132,7 @@ internal sealed class SimulatedConnection(SimulatedCluster cluster, SimulatedCli
             $"broker {broker}: partition {partition.Number} {request.Batch}{(IsBroken ? " (late)" : "")} -> {append.Error} {append.BaseOffset}");
         if (append.Error != KafkaError.None)
         {
-            Answer(request, new(append.Error, -1));
+            Answer(request, new(append.Error, -1) { Refused = Named(request.Batch, append.Error) });
             return;
         }
 
@@ -141,6 +141,11 @@ internal sealed class SimulatedConnection(SimulatedCluster cluster, SimulatedCli
         request.EndOffset = append.EndOffset;
         _waiting = request;
     }
+
+    /// <summary>Some brokers name the records that they refuse, others do not.</summary>
+    private List<RefusedRecord> Named(SimulatedBatch batch, KafkaError error) =>
+        error != KafkaError.InvalidRecord || cluster.Random.Next(2) == 0 ? []
+            : [.. Enumerable.Range(0, batch.Count).Where(i => batch.IsRefused(i)).Select(i => new RefusedRecord(i, null))];
 
     private void Answer(Request request, AppendResult result)
     {
