@@ -974,7 +974,7 @@ internal sealed class WireTransport : IBatchTransport
     }
 
     private bool MayBeThere(Lane lane, PartitionSequence sequence) =>
-        lane.IsOfEarlierRun ? _mayHaveSent : sequence.Next > sequence.Acknowledged;
+        lane.IsOfEarlierRun ? _mayHaveSent && lane.FileName is not null : sequence.Next > sequence.Acknowledged;
 
     private bool MayBeForgotten(Lane lane, int partition) =>
         lane.IsOfEarlierRun ? lane.FileName != _askedFor?.FileName || PartitionOutbox.IsOld(_askedFor!.BaseTimestamp, _time.GetUtcNow())
