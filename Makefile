@@ -52,6 +52,7 @@ fuzz:
 
 bench: build
 	@scripts/setup kafka bench
+	@scripts/publish-packaged out/packaged src/KafkaFeeder.Daemon:kafkafeeder
 	@bench/shipping/shipping
 
 bench-daemon:

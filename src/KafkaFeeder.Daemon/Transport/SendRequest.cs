@@ -17,6 +17,11 @@ internal readonly ref struct SendRequest(StoredBatch batch, ReadOnlySpan<byte> s
     /// <summary>By index: true for records that must not be sent. Null: send all. Not to be read after the outcome was reported.</summary>
     public bool[]? Skipped { get; init; }
 
+    /// <summary>The number of records at its front that must not be sent.</summary>
+    public int LeadingSkipped => Skipped is null ? 0
+        : Array.IndexOf(Skipped, false) is var first and >= 0 ? first
+        : Skipped.Length;
+
     /// <summary>True: send the records one by one, to find those that the brokers will never accept.</summary>
     public bool IsIsolated { get; init; }
 }

@@ -41,18 +41,22 @@ public sealed class PartitionTests
     public void Batches_of_a_stretch_share_a_partition_and_the_next_stretch_has_the_next()
     {
         var place = new PlacePartition(1_000);
-        var first = place.Of("0123456789abcdef", 0, 6);
-        Assert.Equal(first, place.Of("0123456789abcdef", 999, 6));
-        Assert.Equal((first + 1) % 6, place.Of("0123456789abcdef", 1_000, 6));
-        Assert.Equal(first, place.Of("0123456789abcdef", 6_000, 6));
-        Assert.Equal(0, place.Of("0123456789abcdef", 5_000, 1));
+        var seed = PlacePartition.SeedOf("0123456789abcdef");
+        var first = place.Of(seed, 0, 6);
+        Assert.Equal(first, place.Of(seed, 999, 6));
+        Assert.Equal((first + 1) % 6, place.Of(seed, 1_000, 6));
+        Assert.Equal(first, place.Of(seed, 6_000, 6));
+        Assert.Equal(0, place.Of(seed, 5_000, 1));
     }
 
     [Fact]
     public void Files_start_at_different_partitions()
     {
         var place = new PlacePartition(PlacePartition.DefaultStretchBytes);
-        var counts = Enumerable.Range(0, 6_000).GroupBy(i => place.Of($"{i:x16}", 0, 6)).Select(g => g.Count()).ToList();
+        var counts = Enumerable.Range(0, 6_000)
+            .GroupBy(i => place.Of(PlacePartition.SeedOf($"{i:x16}"), 0, 6))
+            .Select(g => g.Count())
+            .ToList();
         Assert.Equal(6, counts.Count);
         Assert.All(counts, c => Assert.InRange(c, 800, 1_200));
     }

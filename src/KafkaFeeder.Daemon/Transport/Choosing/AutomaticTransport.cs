@@ -6,8 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace KafkaFeeder.Daemon.Transport.Choosing;
 
 /// <summary>
-/// The wire transport, until the brokers turn out not to tell what they have: then the client library. That is known before anything is
-/// sent. Used by the thread of the log.
+/// The wire transport, until the brokers turn out not to tell what they have: then the client library. Used by the thread of the log.
 /// </summary>
 /// <param name="wire">The wire transport.</param>
 /// <param name="openClient">Opens the other one.</param>
@@ -38,6 +37,7 @@ internal sealed class AutomaticTransport(WireTransport wire, Func<IBatchTranspor
             FeederLog.TransportChosen(logger, log.Component, "the client library", why);
             _inner = openClient();
             wire.Dispose();
+            return finding ?? new ResumeFinding(IsExact: false, why);
         }
 
         return finding;

@@ -80,7 +80,7 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
     public Task<TailRead> ReadTailAsync(Lane lane, int partition, CancellationToken cancellation) =>
         cluster.ReadTailAsync(topic, partition, lane.ProducerId, lane.Partitions[partition].EndOffset, cancellation);
 
-    /// <summary>True if the leader has, of a lane, the records before a count: it may be another leader than the one that said so.</summary>
+    /// <summary>True if the leader has the records of a lane before a count. It may be another leader than the one that said so.</summary>
     /// <exception cref="IOException">It cannot be asked now.</exception>
     public async Task<bool> HasAsync(Lane lane, int partition, long count, CancellationToken cancellation)
     {

@@ -100,10 +100,16 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     /// <summary>The batch after the one that was just taken, if it can be merged with it; null: there is none.</summary>
     /// <param name="maxBytes">How large it may be.</param>
     /// <param name="now">The time.</param>
-    public WireBatch? TakeMergeable(long maxBytes, DateTimeOffset now) =>
-        _waiting.TryPeek(out var next) && next.IsMergeable && next.Bytes.Length <= maxBytes && GoesAlone(next, now) == _isOneAlone
-            ? _waiting.Dequeue()
-            : null;
+    public WireBatch? TakeMergeable(long maxBytes, DateTimeOffset now)
+    {
+        if (!_waiting.TryPeek(out var next) || !next.IsMergeable || next.Bytes.Length > maxBytes || GoesAlone(next, now) != _isOneAlone)
+        {
+            return null;
+        }
+
+        _oldestSent = Math.Min(_oldestSent, next.MaxTimestamp);
+        return _waiting.Dequeue();
+    }
 
     /// <summary>A batch has its answer.</summary>
     public void Answered(bool isAcknowledged)

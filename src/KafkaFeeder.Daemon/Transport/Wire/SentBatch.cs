@@ -26,6 +26,20 @@ internal sealed class SentBatch(StoredBatch batch, Action<BatchOutcome> onOutcom
         HasEnded = true;
         onOutcome(outcome);
     }
+
+    /// <summary>Not all of its records are acknowledged: reports which were refused, or else what went wrong.</summary>
+    public void EndNotAcknowledged(OutcomeKind kind, string error)
+    {
+        var acknowledged = Run?.Records.Acknowledged.ToArray();
+        while (Run is { } run && run.ToSend.TryDequeue(out var left))
+        {
+            left.Release();
+        }
+
+        End(Refusals is [var first, ..]
+            ? new BatchOutcome(OutcomeKind.Rejected, first.Reason, 0, Refusals) { Acknowledged = acknowledged, IsOfSize = IsRefusedForSize }
+            : new BatchOutcome(kind, error) { Acknowledged = acknowledged });
+    }
 }
 
 /// <summary>Sends the records of a batch one by one, each after the one before was acknowledged.</summary>
