@@ -11,7 +11,8 @@ using Xunit;
 namespace KafkaFeeder.EndToEnd.Tests;
 
 /// <summary>The Kafka client for stored batches and a real broker that wants TLS and SASL: what works, and what a failure says.</summary>
-public sealed class WireSecurityTests(SecuredClusterFixture fixture) : IClassFixture<SecuredClusterFixture>
+[Collection(SecuredCluster.Name)]
+public sealed class WireSecurityTests(SecuredClusterFixture fixture)
 {
     private const string Address = "127.0.0.1:[0-9]+";
 

@@ -25,11 +25,17 @@ public sealed partial class Daemon : IDisposable
     private readonly int _port = FreePort();
     private Process? _process;
 
-    public Daemon(KafkaCluster cluster, string bootstrapServers, string more = "")
+    /// <param name="cluster">The brokers.</param>
+    /// <param name="bootstrapServers">Which of their listeners it uses.</param>
+    /// <param name="more">More of conf.yaml.</param>
+    /// <param name="clientProperties">More properties of the group.</param>
+    public Daemon(
+        KafkaCluster cluster, string bootstrapServers, string more = "", IReadOnlyDictionary<string, string>? clientProperties = null)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         Directory.CreateDirectory(LogDir);
-        var properties = string.Concat(cluster.ClientProperties.Select(p => $"{p.Key}: {p.Value}, "));
+        var all = cluster.ClientProperties.Concat(clientProperties ?? new Dictionary<string, string>());
+        var properties = string.Concat(all.Select(p => $"{p.Key}: {p.Value}, "));
         File.WriteAllText(ConfPath, $$"""
             log_dir: {{LogDir}}
             checkpoint_dir: {{_folder}}/state/checkpoint
@@ -99,6 +105,10 @@ public sealed partial class Daemon : IDisposable
         var folder = Directory.CreateDirectory(Path.Combine(LogDir, below)).FullName;
         File.WriteAllText(Path.Combine(folder, "kafkafeeder.yaml"), yaml);
     }
+
+    /// <summary>Another text in conf.yaml; the next start reads it.</summary>
+    public void ReplaceInConf(string text, string by) =>
+        File.WriteAllText(ConfPath, File.ReadAllText(ConfPath).Replace(text, by, StringComparison.Ordinal));
 
     /// <summary>The smallest configuration of one log.</summary>
     public void Configure(string component, string topic, string settings = "") =>
@@ -205,11 +215,11 @@ public sealed partial class Daemon : IDisposable
         Linger = TimeSpan.FromMilliseconds(10),
     });
 
-    /// <summary>Numbered messages as the hole-checker reads them, from <paramref name="first"/> on; the key is the producer.</summary>
-    public static void Append(LogWriter writer, int first, int count, int producer = 1)
+    /// <summary>Numbered messages as the hole-checker reads them, from <paramref name="first"/> on, of some age; the key is the producer.</summary>
+    public static void Append(LogWriter writer, int first, int count, int producer = 1, TimeSpan age = default)
     {
         ArgumentNullException.ThrowIfNull(writer);
-        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = (TimeProvider.System.GetUtcNow() - age).ToUnixTimeMilliseconds();
         var key = Encoding.UTF8.GetBytes($"p{producer}");
         for (var n = first; n < first + count; n++)
         {

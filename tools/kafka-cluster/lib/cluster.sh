@@ -10,15 +10,16 @@ command_start() {
     cat "$DIR/env"
 }
 
-# Sets DIR, NODE_COUNT, WANTED_GENERATION, SECURED, PROPERTIES, PARENT_PID; START_REST is what follows "--".
+# Sets DIR, NODE_COUNT, WANTED_GENERATION, SECURED, PROXIED, PROPERTIES, PARENT_PID; START_REST is what follows "--".
 parse_start_options() {
-    NODE_COUNT=3 WANTED_GENERATION='' SECURED='' PROPERTIES=() PARENT_PID='' START_REST=()
+    NODE_COUNT=3 WANTED_GENERATION='' SECURED='' PROXIED='' PROPERTIES=() PARENT_PID='' START_REST=()
     while [ $# -gt 0 ]; do
         case $1 in
             --dir) need_value "$@"; DIR=$2; shift ;;
             --nodes) need_value "$@"; need_number --nodes "$2" 1; NODE_COUNT=$2; shift ;;
             --generation) need_value "$@"; WANTED_GENERATION=$2; shift ;;
             --secured) SECURED=yes ;;
+            --proxied) PROXIED=yes ;;
             --property)
                 need_value "$@"
                 [[ $2 == ?*=* ]] || usage_error "--property is \"$2\"; it must be name=value, as in Kafka's server.properties."
@@ -36,6 +37,7 @@ parse_start_options() {
 
 start_cluster() {
     find_kafka "$WANTED_GENERATION"
+    [ -z "$PROXIED" ] || [ "$GENERATION" = modern ] || not_to_be_had "--proxied needs a modern Kafka; this one is $KAFKA_VERSION."
     need_security
     make_folder
     make_certificates
@@ -71,7 +73,7 @@ configure_nodes() {
     if [ "$NODE_COUNT" -ge 3 ]; then replication=3 min_insync=2; fi
     echo "$replication" >"$DIR/replication"
     # The ports, together, so that they differ.
-    { all_nodes; secured_ports; } >"$DIR/ports"
+    { all_nodes; secured_ports; proxied_ports; } >"$DIR/ports"
     paste "$DIR/ports" <(free_ports "$(wc -l <"$DIR/ports")") | while read -r node port; do echo "$port" >"$DIR/$node.port"; done
     "${GENERATION}_write_configuration" "$replication" "$min_insync"
     for node in $(all_nodes); do
@@ -98,6 +100,7 @@ KAFKA_LIBS='$KAFKA_LIBS'
 CLIENT_PROPERTIES='$("${GENERATION}_client_properties")'
 EOF
     secured_environment >>"$DIR/env"
+    proxied_environment >>"$DIR/env"
 }
 
 # All at once: the brokers look for the controller (or ZooKeeper) while it starts.

@@ -8,7 +8,7 @@ kafka-cluster: a small Apache Kafka cluster on loopback, for demos, tests and ch
 
   kafka-cluster which [--generation modern|old]
       Prints which Kafka would be used: GENERATION, KAFKA_VERSION and KAFKA_LIBS. Downloads it if necessary.
-  kafka-cluster start --dir D [--nodes N] [--generation modern|old] [--secured] [--property K=V]... [--parent-pid PID]
+  kafka-cluster start --dir D [--nodes N] [--generation modern|old] [--secured] [--proxied] [--property K=V]... [--parent-pid PID]
       Starts N brokers (default 3) on free loopback ports and waits until all of them answer. All files are in D,
       which must be empty or not exist. The brokers outlive this command. With --parent-pid they are destroyed
       as soon as that process has ended, however it ended.
@@ -42,6 +42,10 @@ With --secured (modern only) each broker has more listeners, and D/env their add
   OTHER_NAME_BOOTSTRAP  TLS; the certificate of the broker is for the host other.example
 The files are in SECURITY_DIR. ca.pem signed these certificates. No broker trusts other-ca.pem, nor other-client.pem with
 other-client.key, which it signed.
+
+With --proxied (modern only) each broker has one more listener, whose advertised port is that of a proxy, which you start:
+  PROXIED_BOOTSTRAP     the ports where the proxy must listen
+  PROXY_ROUTES          from where to where it forwards, one for each broker: "PORT:PORT PORT:PORT PORT:PORT"
 
 Defaults with 3 nodes or more: replication factor 3, min.insync.replicas 2; with fewer: 1 and 1. Unclean leader election
 and automatic topic creation are off. Modern clusters have one controller beside the brokers, so that brokers may be killed

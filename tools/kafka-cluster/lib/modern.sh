@@ -22,7 +22,7 @@ EOF
         cat >"$DIR/$node.properties" <<EOF
 controller.quorum.voters=1000@127.0.0.1:$controller_port
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 log.dirs=$DIR/data/$node
 num.network.threads=2
 num.io.threads=4
@@ -54,8 +54,8 @@ EOF
             cat >>"$DIR/$node.properties" <<EOF
 process.roles=broker
 node.id=${node#broker-}
-listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")$(secured_listeners "$node")
-advertised.listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")$(secured_listeners "$node")
+listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")$(secured_listeners "$node")$(proxied_listener "$node")
+advertised.listeners=PLAINTEXT://127.0.0.1:$(port_of "$node")$(secured_listeners "$node")$(proxied_advertised_listener "$node")
 EOF
             secured_properties >>"$DIR/$node.properties"
             modern_format_broker "$node"

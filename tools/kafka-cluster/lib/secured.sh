@@ -72,7 +72,8 @@ secured_properties() {
     [ -n "$SECURED" ] || return 0
     # ScramLoginModule and PlainLoginModule find the users: in the cluster's metadata, and in the text here.
     cat <<EOF
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,SSL_1_2:SSL,EXPIRED:SSL,OTHER_NAME:SSL
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,\
+SASL_SSL:SASL_SSL,SSL:SSL,SSL_1_2:SSL,EXPIRED:SSL,OTHER_NAME:SSL
 ssl.keystore.type=PEM
 ssl.keystore.location=$directory/broker.keystore.pem
 ssl.truststore.type=PEM
