@@ -66,7 +66,12 @@ internal sealed class SimulatedConnection(SimulatedCluster cluster, SimulatedCli
             return;
         }
 
-        if (_waiting.Topic.Partitions[_waiting.Sent.Partition].Answer(broker, _waiting.EndOffset) is { } error)
+        if (_waiting.Topic != cluster.Topic)
+        {
+            Answer(_waiting, new(KafkaError.UnknownTopicOrPartition, -1));
+            _waiting = null;
+        }
+        else if (_waiting.Topic.Partitions[_waiting.Sent.Partition].Answer(broker, _waiting.EndOffset) is { } error)
         {
             Answer(_waiting, error == KafkaError.None ? new(error, _waiting.BaseOffset) : new(error, -1));
             _waiting = null;
