@@ -84,11 +84,12 @@ internal sealed class CheckpointKeeper : IDisposable
         var journalPath = state.JournalPath(directory, component);
         var (sent, hasRebooted) = Journal.ReadLast(journalPath);
         var twice = DuplicateWindow.Between(start, sent);
-        if (twice.Records > 0 && !findsOut)
+        if (!findsOut && (twice.Records > 0 || start.TransportState.Length > 0))
         {
             // Saved before the journal is overwritten. A crash between the two counts them twice, but never not at all.
-            start = start with { PossibleDuplicates = start.PossibleDuplicates + twice.Records };
-            var counted = new CheckpointChange { PossibleDuplicates = start.PossibleDuplicates, TransportState = start.TransportState };
+            // What another transport has saved does not hold any more.
+            start = start with { PossibleDuplicates = start.PossibleDuplicates + twice.Records, TransportState = "" };
+            var counted = new CheckpointChange { PossibleDuplicates = start.PossibleDuplicates };
             await store.SaveAsync(stored, counted).ConfigureAwait(false);
         }
 

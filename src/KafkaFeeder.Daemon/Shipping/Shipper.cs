@@ -52,6 +52,7 @@ internal sealed class Shipper : IDisposable
         Channel.CreateUnbounded<(PendingBatch, BatchOutcome)>(new UnboundedChannelOptions { SingleReader = true });
 
     private bool _isUncertaintyLogged;
+    private ResumeFinding? _found; // until it is recorded
     private TimeSpan _pause = ShortPause;
     private long _shownAt;
     private long _turnBegan;
@@ -74,6 +75,7 @@ internal sealed class Shipper : IDisposable
         _logged = new RepeatLimit(time);
         _faultLogged = new RepeatLimit(time);
         _source = openSource(OnReset);
+        _source.OnSkipped = _transport.BytesSkipped;
         _absent = new AbsentSegments(_source, status, logger, time);
         _refused = new RefusedRecords(_source, recorder, time);
     }
@@ -520,7 +522,7 @@ internal sealed class Shipper : IDisposable
     /// <summary>If records may be sent twice, that is saved before they are.</summary>
     private void TakeFinding()
     {
-        if (_transport.TakeFinding() is not { } finding)
+        if ((_found ??= _transport.TakeFinding()) is not { } finding)
         {
             return;
         }
@@ -537,6 +539,7 @@ internal sealed class Shipper : IDisposable
         }
 
         _status.PossibleDuplicates = _keeper.PossibleDuplicates;
+        _found = null;
     }
 
     private void PrepareResends()

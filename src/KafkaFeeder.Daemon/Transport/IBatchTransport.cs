@@ -66,6 +66,11 @@ internal interface IBatchTransport : IDisposable
     {
     }
 
+    /// <summary>Bytes of a file were skipped as damage. To be called before the next batch of it.</summary>
+    void BytesSkipped(string fileName)
+    {
+    }
+
     /// <summary>
     /// State for the checkpoint that the next run needs to continue exactly at the current acknowledged positions, as one word of
     /// ASCII; "" if there is none. It must contain what it is valid for (cluster, topic): settings may change between two runs, and

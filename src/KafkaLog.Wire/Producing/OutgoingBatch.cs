@@ -16,7 +16,7 @@ internal abstract class OutgoingBatch
     /// <summary>The bytes; they must not change before <see cref="Answered"/>.</summary>
     public required ReadOnlyMemory<byte> Bytes { get; init; }
 
-    /// <summary>Called once.</summary>
+    /// <summary>Called once. Must not throw: other batches of the request wait for theirs.</summary>
     public abstract void Answered(in AppendResult result);
 }
 

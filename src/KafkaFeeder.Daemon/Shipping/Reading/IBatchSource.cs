@@ -36,6 +36,9 @@ internal interface IBatchSource : IDisposable
     /// </summary>
     IEnumerable<BatchPlace> AfterAcknowledged { get; }
 
+    /// <summary>Called with the name of a file when bytes of it were skipped, before a batch behind them is returned.</summary>
+    Action<string>? OnSkipped { set; }
+
     /// <summary>True if there is something to save, besides what <see cref="HasFound"/> says.</summary>
     bool HasChanges { get; }
 

@@ -70,6 +70,8 @@ internal sealed class LogCursor : IBatchSource
     public IEnumerable<BatchPlace> AfterAcknowledged => _open.OrderBy(s => s.Name).SelectMany(s => s.AfterAcknowledged)
         .Select(b => new BatchPlace(b.Stored, b.LeadingSettled));
 
+    public Action<string>? OnSkipped { private get; set; }
+
     public int Count => _set.Names.Count - _notSegments.Count;
 
     public int AwaitingCount => _open.Count(s => s.IsReadToEnd);
@@ -140,8 +142,11 @@ internal sealed class LogCursor : IBatchSource
                     stored = segment.CurrentBytes;
                     return batch;
                 case ReadOutcome.Batch: // a batch without data
+                    _changed.Add(segment);
+                    break;
                 case ReadOutcome.Skipped:
                     _changed.Add(segment);
+                    OnSkipped?.Invoke(segment.Name.FileName);
                     break;
                 case ReadOutcome.Searching:
                     WaitSearching(segment);

@@ -49,6 +49,8 @@ internal sealed class AutomaticTransport(WireTransport wire, Func<IBatchTranspor
 
     public void Dropped(StoredBatch batch) => _inner.Dropped(batch);
 
+    public void BytesSkipped(string fileName) => _inner.BytesSkipped(fileName);
+
     public void FileChanged(string fileName) => _inner.FileChanged(fileName);
 
     public string StateAt(IEnumerable<BatchPlace> afterAcknowledged, IReadOnlyCollection<string> finished) =>

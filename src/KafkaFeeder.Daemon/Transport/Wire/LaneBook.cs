@@ -13,6 +13,7 @@ internal sealed class LaneBook
     private readonly List<Lane> _lanes = [];
     private readonly List<Lane> _former = []; // of a topic that was deleted, until it is known that they sent nothing to the next one
     private readonly Func<string> _clusterId;
+    private readonly string _partitioning;
     private readonly bool _mayHaveSent;
     private LaneState? _saved; // until it is compared with the cluster
     private string? _doubt;
@@ -23,18 +24,20 @@ internal sealed class LaneBook
 
     /// <param name="savedState">See <see cref="ITransportPool.Open"/>.</param>
     /// <param name="mayHaveSent">See <see cref="ITransportPool.Open"/>.</param>
+    /// <param name="partitioning">See <see cref="LaneState.Partitioning"/>.</param>
     /// <param name="clusterId">The id of the cluster; "" if it has none.</param>
-    public LaneBook(string savedState, bool mayHaveSent, Func<string> clusterId)
+    public LaneBook(string savedState, bool mayHaveSent, string partitioning, Func<string> clusterId)
     {
         _clusterId = clusterId;
+        _partitioning = partitioning;
         _mayHaveSent = mayHaveSent;
-        if (LaneState.TryParse(savedState, out _saved))
+        if (LaneState.TryParse(savedState, out _saved) && _saved.Partitioning == partitioning)
         {
             _lanes.AddRange(_saved.Lanes);
         }
         else if (mayHaveSent)
         {
-            _doubt = "nothing is known of how the last run sent";
+            _doubt = _saved is null ? "nothing is known of how the last run sent" : "the last run spread the records in another way";
         }
     }
 
@@ -66,6 +69,11 @@ internal sealed class LaneBook
         var free = _lanes.Where(l => l.IsAtRest && l.Partitions.Count == partitions).ToList();
         var lane = free.Find(l => l.FileName is null) ?? (_lanes.Count < MaxLanes ? null : free.MinBy(l => l.TakenAt));
         needsNew = false;
+        if (lane is null && _lanes.Count >= MaxLanes && _lanes.Where(l => !l.HasEntries).MinBy(l => l.TakenAt) is { } stuck)
+        {
+            Doubt(stuck, $"the leaders have more of {stuck.FileName} than is in it");
+        }
+
         if (lane is null)
         {
             _lanes.RemoveAll(l => l.IsAtRest && l.FileName is null && l.Partitions.Count != partitions);
@@ -140,7 +148,8 @@ internal sealed class LaneBook
         }
 
         _returned = _number;
-        return Topic is { } topic ? new LaneState(_clusterId(), topic.Id, topic.Name, _lanes).ToString() : _saved?.ToString() ?? "";
+        return Topic is { } topic ? new LaneState(_clusterId(), topic.Id, topic.Name, _partitioning, _lanes).ToString()
+            : _saved?.ToString() ?? "";
     }
 
     /// <summary>The last state is on disk.</summary>
@@ -156,8 +165,9 @@ internal sealed class LaneBook
         List<Lane> unused = [];
         if (IsAnother(topic))
         {
+            var isRenamed = (Topic?.Name ?? _saved?.Topic) != topic.Name;
             _note = $"topic {topic.Name} is another one than before: nothing of this log is in it";
-            _doubt = null;
+            _doubt = isRenamed && _mayHaveSent ? "the topic was another one: what was sent to this one earlier is not known" : null;
             _former.AddRange(_lanes);
             unused = [.. _lanes];
         }
@@ -209,6 +219,11 @@ internal sealed class LaneBook
             Remove(lane);
         }
 
+        if (lost is not null)
+        {
+            Doubt("the brokers have lost acknowledged records"); // of other partitions, too, records are sent again
+        }
+
         var finding = _doubt is { } doubt
             ? new ResumeFinding(IsExact: false, doubt, lost)
             : new ResumeFinding(IsExact: true, _note ?? answers.How(present), lost)
@@ -225,6 +240,9 @@ internal sealed class LaneBook
         ? _mayHaveSent && lane.FileName is not null
         : Math.Max(sequence.Next, sequence.Present) > sequence.Acknowledged;
 
+    private bool IsAnotherCluster() =>
+        _saved is { ClusterId: { Length: > 0 } before } && _clusterId() is { Length: > 0 } now && before != now;
+
     private void Doubt(LeaderAnswers answers) => _doubt ??= answers.Doubt;
 
     private bool IsAnother(TopicMetadata topic)
@@ -232,6 +250,6 @@ internal sealed class LaneBook
         var (name, id) = Topic is { } known ? (known.Name, known.Id)
             : _saved is { } saved ? (saved.Topic, saved.TopicId)
             : (topic.Name, topic.Id);
-        return name != topic.Name || (id != topic.Id && id != Guid.Empty && topic.Id != Guid.Empty);
+        return name != topic.Name || IsAnotherCluster() || (id != topic.Id && id != Guid.Empty && topic.Id != Guid.Empty);
     }
 }

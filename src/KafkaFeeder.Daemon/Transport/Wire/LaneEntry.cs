@@ -22,6 +22,9 @@ internal sealed class LaneEntry(StoredBatch batch, int startRecord, Piece[] piec
 
     public Piece[] Pieces { get; private set; } = pieces;
 
+    /// <summary>True if a leader could not read the batch as it is stored: its records are sent anew.</summary>
+    public bool IsUnreadable { get; set; }
+
     /// <summary>Its records one by one, if they were sent one by one; null: they were not.</summary>
     public RecordByRecord? Records { get; set; }
 
@@ -34,6 +37,7 @@ internal sealed class LaneEntry(StoredBatch batch, int startRecord, Piece[] piec
     /// <summary>Records of one partition before this batch were refused: its own begin earlier.</summary>
     public void Shift(int partition, int records)
     {
+        Named.Clear(); // it goes by counts
         for (var i = 0; i < Pieces.Length; i++)
         {
             if (Pieces[i].Partition == partition)
@@ -46,6 +50,7 @@ internal sealed class LaneEntry(StoredBatch batch, int startRecord, Piece[] piec
     /// <summary>Some of its own records of a partition have no place in the sequence.</summary>
     public void Cut(int partition, int records)
     {
+        Named.Clear();
         for (var i = 0; i < Pieces.Length; i++)
         {
             if (Pieces[i].Partition == partition)

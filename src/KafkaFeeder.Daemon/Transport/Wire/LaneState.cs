@@ -7,7 +7,7 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 /// <summary>
 /// The lanes of a log as one word of ASCII, for the checkpoint:
 /// <code>
-/// 1;clusterId;topicId;topic;lane;lane...     lane: producerId.epoch,file,seed,position,record,partition0,partition1...
+/// 1;clusterId;topicId;topic;partitions;lane;lane...     lane: producerId.epoch,file,seed,position,record,partition0,partition1...
 /// partition: records before the acknowledged position . offset that all later records are behind
 /// </code>
 /// A lane that is free has no file. Names are escaped as in a URI.
@@ -15,8 +15,9 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 /// <param name="ClusterId">The cluster that the lanes belong to; "": it has no id.</param>
 /// <param name="TopicId">The topic; empty: the brokers do not tell ids of topics.</param>
 /// <param name="Topic">The name of the topic.</param>
+/// <param name="Partitioning">How records were spread over the partitions: with another way they cannot be counted again.</param>
 /// <param name="Lanes">The lanes.</param>
-internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, IReadOnlyList<Lane> Lanes)
+internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, string Partitioning, IReadOnlyList<Lane> Lanes)
 {
     private const string Version = "1";
 
@@ -25,6 +26,7 @@ internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, I
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{Version};{Uri.EscapeDataString(ClusterId)};{TopicId:N};{Uri.EscapeDataString(Topic)}");
+        text.Append(CultureInfo.InvariantCulture, $";{Partitioning}");
         foreach (var lane in Lanes)
         {
             text.Append(CultureInfo.InvariantCulture, $";{lane.ProducerId}.{lane.ProducerEpoch},");
@@ -45,13 +47,13 @@ internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, I
     {
         state = null;
         var parts = text.Split(';');
-        if (parts.Length < 4 || parts[0] != Version || !Guid.TryParseExact(parts[2], "N", out var topicId))
+        if (parts.Length < 5 || parts[0] != Version || !Guid.TryParseExact(parts[2], "N", out var topicId))
         {
             return false;
         }
 
         var lanes = new List<Lane>();
-        foreach (var part in parts[4..])
+        foreach (var part in parts[5..])
         {
             if (LaneOf(part.Split(',')) is not { } lane)
             {
@@ -61,7 +63,7 @@ internal sealed record LaneState(string ClusterId, Guid TopicId, string Topic, I
             lanes.Add(lane);
         }
 
-        state = new LaneState(Uri.UnescapeDataString(parts[1]), topicId, Uri.UnescapeDataString(parts[3]), lanes);
+        state = new LaneState(Uri.UnescapeDataString(parts[1]), topicId, Uri.UnescapeDataString(parts[3]), parts[4], lanes);
         return true;
     }
 

@@ -28,7 +28,8 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
         var error = known.Error == KafkaError.None && known.Partitions.Count == 0 ? KafkaError.LeaderNotAvailable : known.Error;
         if (error == KafkaError.None)
         {
-            return known;
+            return IsWhole(known) ? known with { Partitions = [.. known.Partitions.OrderBy(p => p.Partition)] }
+                : throw new IOException($"the brokers do not tell all partitions of topic {topic}");
         }
 
         cluster.Forget(topic);
@@ -89,6 +90,9 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
             && PartitionSequence.CountAfter(p.LastSequence, count) >= count);
     }
 
+    private static bool IsWhole(TopicMetadata known) =>
+        known.Partitions.Select(p => p.Partition).Order().SequenceEqual(Enumerable.Range(0, known.Partitions.Count));
+
     private async Task<LeaderAnswer> AnswerAsync(
         LaneQuestion question, IReadOnlyList<ProducerState> producers, CancellationToken cancellation)
     {
@@ -123,8 +127,8 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
             var isLast = time.GetElapsedTime(began) >= ReplicaLag;
             var tail = await ReadTailAsync(lane, partition, cancellation).ConfigureAwait(false);
             var count = tail.LastSequence is { } last ? PartitionSequence.CountAfter(last, sequence.Acknowledged) : sequence.Acknowledged;
-            var lost = Math.Max(0, sequence.EndOffset - tail.HighWatermark);
-            if (isLast || lost > 0 || (!lane.IsOfEarlierRun && count == sequence.Next))
+            var lost = isLast ? Math.Max(0, sequence.EndOffset - tail.HighWatermark) : 0; // that of a new leader lags for a moment
+            if (isLast || (!lane.IsOfEarlierRun && count == sequence.Next))
             {
                 return new LeaderAnswer(lane, partition, count, count, tail.EndOffset) { Lost = lost, IsOfTail = true };
             }

@@ -237,29 +237,42 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     /// <summary>A batch and those after it, as many as fit into one.</summary>
     private WireBatch MergedWithNext(PartitionOutbox outbox, WireBatch first)
     {
-        BatchAssembler? merged = null;
-        var bytes = first.Bytes.Length;
-        while (outbox.TakeMergeable(_batchLimit - bytes, time.GetUtcNow()) is { } next)
-        {
-            if (merged is null)
-            {
-                merged = group.RentAssembler();
-                merged.AppendBatch(first.Bytes.Span, 0);
-                first.Release();
-            }
-
-            merged.AppendBatch(next.Bytes.Span, 0);
-            next.Release();
-            bytes += next.Bytes.Length;
-        }
-
-        if (merged is null)
+        if (outbox.NextToMerge(_batchLimit - first.Bytes.Length, time.GetUtcNow()) is null)
         {
             return first;
         }
 
-        var batch = Complete(outbox, merged, first.First);
+        var merged = group.RentAssembler();
+        if (TryAppend(merged, first))
+        {
+            while (outbox.NextToMerge(_batchLimit - merged.Bytes, time.GetUtcNow()) is { } next && TryAppend(merged, next))
+            {
+                outbox.TakeMerged();
+            }
+        }
+
+        var batch = merged.RecordsCount > first.RecordsCount ? Complete(outbox, merged, first.First) : first;
+        if (batch != first)
+        {
+            first.Release();
+        }
+
         group.Return(merged);
         return batch;
+    }
+
+    /// <summary>False if its records cannot be read: it goes as it is, and the broker says what it is.</summary>
+    private static bool TryAppend(BatchAssembler merged, WireBatch batch)
+    {
+        try
+        {
+            merged.AppendBatch(batch.Bytes.Span, 0);
+            return true;
+        }
+        catch (CorruptBatchException)
+        {
+            batch.IsMergeable = false;
+            return false;
+        }
     }
 }

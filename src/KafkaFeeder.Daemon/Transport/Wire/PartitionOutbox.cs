@@ -79,7 +79,8 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     /// <param name="now">The time.</param>
     public WireBatch? TakeSendable(DateTimeOffset now)
     {
-        if (!_waiting.TryPeek(out var next))
+        // What only the leader has may be lost with it; then a later sequence must not be there already.
+        if (!_waiting.TryPeek(out var next) || Sequence.Present > Sequence.Acknowledged)
         {
             return null;
         }
@@ -100,15 +101,17 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     /// <summary>The batch after the one that was just taken, if it can be merged with it; null: there is none.</summary>
     /// <param name="maxBytes">How large it may be.</param>
     /// <param name="now">The time.</param>
-    public WireBatch? TakeMergeable(long maxBytes, DateTimeOffset now)
-    {
-        if (!_waiting.TryPeek(out var next) || !next.IsMergeable || next.Bytes.Length > maxBytes || GoesAlone(next, now) != _isOneAlone)
-        {
-            return null;
-        }
+    public WireBatch? NextToMerge(long maxBytes, DateTimeOffset now) =>
+        _waiting.TryPeek(out var next) && next.IsMergeable && next.Bytes.Length <= maxBytes && GoesAlone(next, now) == _isOneAlone
+            ? next
+            : null;
 
-        _oldestSent = Math.Min(_oldestSent, next.MaxTimestamp);
-        return _waiting.Dequeue();
+    /// <summary>That batch was merged.</summary>
+    public void TakeMerged()
+    {
+        var merged = _waiting.Dequeue();
+        _oldestSent = Math.Min(_oldestSent, merged.MaxTimestamp);
+        merged.Release();
     }
 
     /// <summary>A batch has its answer.</summary>

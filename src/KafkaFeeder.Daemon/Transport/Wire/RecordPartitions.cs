@@ -1,3 +1,4 @@
+using System.Globalization;
 using KafkaFeeder.Daemon.Options;
 using KafkaLog.Format.Records;
 using KafkaLog.Wire.Partitioning;
@@ -13,6 +14,9 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 internal sealed class RecordPartitions(PartitionerKind partitioner, int stretchBytes)
 {
     private readonly PlacePartition _place = new(stretchBytes);
+
+    /// <summary>The way, as a word for the checkpoint.</summary>
+    public string Word => string.Create(CultureInfo.InvariantCulture, $"{partitioner}.{stretchBytes}");
 
     /// <summary>True if all records of a batch go to the same partition, whatever is in it.</summary>
     public bool IsOne(Lane lane) => lane.Partitions.Count == 1 || partitioner == PartitionerKind.Random;

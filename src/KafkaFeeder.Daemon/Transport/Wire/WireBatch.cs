@@ -12,6 +12,7 @@ internal sealed class WireBatch(PartitionOutbox outbox, byte[] buffer, Action<Wi
     private const int MaxTimestampPosition = 35;
 
     private byte[]? _buffer = buffer;
+    private bool? _isMergeable;
 
     public PartitionOutbox Outbox => outbox;
 
@@ -33,7 +34,11 @@ internal sealed class WireBatch(PartitionOutbox outbox, byte[] buffer, Action<Wi
     public long MaxTimestamp => BinaryPrimitives.ReadInt64BigEndian(Bytes.Span[MaxTimestampPosition..]);
 
     /// <summary>True if it can be sent together with its neighbours: its records are not compressed.</summary>
-    public bool IsMergeable => OneOf is null && RecordBatchHeader.Read(Bytes.Span).Compression == CompressionType.None;
+    public bool IsMergeable
+    {
+        get => _isMergeable ??= OneOf is null && RecordBatchHeader.Read(Bytes.Span).Compression == CompressionType.None;
+        set => _isMergeable = value;
+    }
 
     public override void Answered(in AppendResult result)
     {

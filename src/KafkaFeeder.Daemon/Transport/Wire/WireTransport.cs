@@ -61,7 +61,7 @@ internal sealed class WireTransport : IBatchTransport
         _time = time;
         _questions = new LeaderQuestions(group.Cluster, log.Topic, time);
         _partitions = new RecordPartitions(log.Partitioner, group.StretchBytes);
-        _lanes = new LaneBook(savedState, mayHaveSent, () => group.Cluster.ClusterId ?? "");
+        _lanes = new LaneBook(savedState, mayHaveSent, _partitions.Word, () => group.Cluster.ClusterId ?? "");
         _outboxes = new Outboxes(group, log.Topic, time, Answered);
         _oneByOne = new OneByOne(group, _partitions, _outboxes);
     }
@@ -151,7 +151,14 @@ internal sealed class WireTransport : IBatchTransport
                 return 0;
             }
 
-            Send(_lanes.Of(request.Batch.FileName)!, sent, request);
+            // A failure may have come and gone since IsReadyFor: then other batches are to be sent before this one.
+            if (!_isAsked || _finding is not null || _lanes.Of(request.Batch.FileName) is not { } lane || !_lanes.IsSaved(lane))
+            {
+                sent.End(new BatchOutcome(OutcomeKind.Retriable, "what the brokers have is asked again"));
+                return 0;
+            }
+
+            Send(lane, sent, request);
             if (!sent.HasEnded)
             {
                 _open.Add(sent);
@@ -173,10 +180,9 @@ internal sealed class WireTransport : IBatchTransport
     {
         lock (_lock)
         {
-            if (_lanes.Of(batch.FileName) is { } lane && lane.Find(batch) is { } entry)
+            if (_lanes.Of(batch.FileName) is { } lane && lane.Find(batch) is { } entry && !(_isAsked && lane.TryTakeBack(entry)))
             {
-                lane.Drop(entry);
-                _lanes.Recounted(lane);
+                CannotBeCounted($"a batch of {batch.FileName} cannot be read again");
             }
         }
     }
@@ -211,6 +217,17 @@ internal sealed class WireTransport : IBatchTransport
         }
     }
 
+    public void BytesSkipped(string fileName)
+    {
+        lock (_lock)
+        {
+            if (_lanes.Of(fileName) is { IsAhead: true } or { IsOfEarlierRun: true })
+            {
+                CannotBeCounted($"{fileName} was damaged where it had been sent");
+            }
+        }
+    }
+
     public string StateAt(IEnumerable<BatchPlace> afterAcknowledged, IReadOnlyCollection<string> finished)
     {
         lock (_lock)
@@ -241,6 +258,20 @@ internal sealed class WireTransport : IBatchTransport
             _outboxes.IsStopped = true;
             _outboxes.Clear();
         }
+    }
+
+    /// <summary>
+    /// The records of a file cannot be counted as they were when they were sent. Everything is returned, and sent with other producer ids.
+    /// </summary>
+    private void CannotBeCounted(string why)
+    {
+        _lanes.Doubt(why);
+        if (_isAsked && _failure is null)
+        {
+            Fail(OutcomeKind.Retriable, why, isSequel: false);
+        }
+
+        EndFailure();
     }
 
     /// <summary>
@@ -291,7 +322,7 @@ internal sealed class WireTransport : IBatchTransport
         }
 
         var entry = lane.Find(request.Batch);
-        var isWhole = request.Skipped is null && entry is null or { StartRecord: 0, Records: null };
+        var isWhole = request.Skipped is null && entry is null or { StartRecord: 0, Records: null, IsUnreadable: false };
         if (isWhole && _partitions.IsOne(lane) && RecordBatchHeader.TryRead(request.Stored, out var header) && header.Magic == 2)
         {
             SendWhole(lane, sent, request, header, entry);
@@ -380,9 +411,8 @@ internal sealed class WireTransport : IBatchTransport
     {
         lock (_lock)
         {
-            var isAcknowledged = result.Error == KafkaError.None;
-            _outboxes.Answered(batch, isAcknowledged);
-            if (isAcknowledged)
+            _outboxes.Answered(batch, result.Error == KafkaError.None);
+            if (result.Error == KafkaError.None)
             {
                 _sequenceFailures = 0;
                 _group.Health.Acknowledged();
@@ -444,7 +474,10 @@ internal sealed class WireTransport : IBatchTransport
             // The code for a broken producer is about the sequence: the leaders are asked what they have.
             _sequenceFailures += kind == OutcomeKind.Fatal ? 1 : 0;
             kind = kind is OutcomeKind.Fatal or OutcomeKind.Unknown ? OutcomeKind.Retriable : kind;
-            _group.Cluster.Forget(_topic);
+            if (result.Error is KafkaError.CorruptMessage or KafkaError.UnknownServerError)
+            {
+                NoteUnreadable(batch);
+            }
         }
 
         if (result.Lost is { } lost)
@@ -480,6 +513,18 @@ internal sealed class WireTransport : IBatchTransport
         }
     }
 
+    /// <summary>The records are sent anew next time; if they cannot be read here either, they are damage.</summary>
+    private static void NoteUnreadable(WireBatch batch)
+    {
+        foreach (var sent in batch.Outbox.Between(batch.First, batch.End))
+        {
+            if (batch.Outbox.Lane.Find(sent.Batch) is { } entry)
+            {
+                entry.IsUnreadable = true;
+            }
+        }
+    }
+
     private void Fail(OutcomeKind kind, string error, bool isSequel)
     {
         _failure = new Failure(kind, error, isSequel);
@@ -498,6 +543,7 @@ internal sealed class WireTransport : IBatchTransport
         _outboxes.IsStopped = _isClosed;
         _outboxes.Clear();
         _isAsked = false;
+        _group.Cluster.Forget(_topic); // the leaders may be others
         if (_sequenceFailures > MaxSequenceFailures)
         {
             _lanes.Doubt($"the leader takes no sequence of this producer: {failure.Error}");
@@ -631,6 +677,7 @@ internal sealed class WireTransport : IBatchTransport
                     if (tail.LastSequence is { } last)
                     {
                         Acknowledge(outbox, PartitionSequence.CountAfter(last, outbox.Sequence.Acknowledged), tail.EndOffset);
+                        _outboxes.Send(outbox);
                     }
 
                     if (outbox.Sequence.Acknowledged >= outbox.Sequence.Present)
@@ -707,7 +754,7 @@ internal sealed class WireTransport : IBatchTransport
             }
             else
             {
-                _refusal = null;
+                _refusal = isNoBroker ? null : (OutcomeKind.Retriable, e.Message);
                 _group.Failed(e, isNoBroker);
             }
         }

@@ -12,7 +12,8 @@ public sealed class LaneStateTests
     {
         var taken = new Lane(1000, 3, [new PartitionSequence(5, 7), new PartitionSequence(1L << 33, 1L << 40)]);
         taken.Take("a file; with, all.of-it.szn", 42, 1234, 2);
-        var text = new LaneState("cluster;1", Topic, "orders topic", [taken, new Lane(1001, 0, [new PartitionSequence(0, 0)])]).ToString();
+        var free = new Lane(1001, 0, [new PartitionSequence(0, 0)]);
+        var text = new LaneState("cluster;1", Topic, "orders topic", "Murmur2Random.1048576", [taken, free]).ToString();
         Assert.DoesNotContain(text, c => c is <= ' ' or > '~');
 
         Assert.True(LaneState.TryParse(text, out var read));
@@ -29,12 +30,12 @@ public sealed class LaneStateTests
     [InlineData("1")]
     [InlineData("2;;0123456789abcdef0123456789abcdef;orders")]
     [InlineData("1;;no-guid;orders")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;1000.0,file,1,0")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;1000.99999,file,1,0,0,0.0")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;-1.0,file,1,0,0,0.0")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;1000.0,file,1,0,0,0.-1")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;1000.0,file,1,0,0,0")]
-    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;1000.0,file,1,99999999999999999999,0,0.0")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;1000.0,file,1,0")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;1000.99999,file,1,0,0,0.0")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;-1.0,file,1,0,0,0.0")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;1000.0,file,1,0,0,0.-1")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;1000.0,file,1,0,0,0")]
+    [InlineData("1;;0123456789abcdef0123456789abcdef;orders;p;1000.0,file,1,99999999999999999999,0,0.0")]
     public void Of_what_is_no_state_nothing_is_known(string text) => Assert.False(LaneState.TryParse(text, out _));
 }
