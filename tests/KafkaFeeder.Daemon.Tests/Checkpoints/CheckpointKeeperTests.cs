@@ -220,23 +220,57 @@ public sealed class CheckpointKeeperTests : IDisposable
     }
 
     [Fact]
-    public void The_next_run_gets_the_transport_state_even_when_duplicates_are_counted_first()
+    public void The_state_of_a_transport_is_for_the_next_run_that_finds_out_what_the_brokers_have()
     {
-        using (var keeper = Open())
+        using (var keeper = Open(findsOut: true))
         {
-            Assert.Equal("", TransportState);
+            Assert.Equal(("", false), (keeper.TransportState, keeper.MayHaveSent));
             keeper.BeginSave(new CheckpointChange { Segments = [At(100)], TransportState = "id=7" });
             Assert.Null(keeper.TakeSaved()!.Error);
             keeper.Sending(Name, new SentMark(300, 30, 30));
         }
 
-        using (var next = Open())
+        using (var next = Open(findsOut: true))
         {
-            Assert.Equal((20, "id=7"), (next.PossibleDuplicates, TransportState));
+            Assert.Equal((0, "id=7", true), (next.PossibleDuplicates, next.TransportState, next.MayHaveSent));
+            next.Resolve(isExact: true, "they were asked", isNews: true, NullLogger.Instance);
+            Assert.Equal((0, false), (next.PossibleDuplicates, next.MustSave));
         }
 
-        using var last = Open();
-        Assert.Equal("id=7", TransportState);
+        using (var other = Open()) // by a transport that does not find out: the numbers do not hold after it has sent something
+        {
+            Assert.Equal((20, "", ""), (other.PossibleDuplicates, other.TransportState, TransportState));
+        }
+
+        using var last = Open(findsOut: true);
+        Assert.Equal((20, ""), (last.PossibleDuplicates, last.TransportState));
+    }
+
+    [Fact]
+    public void What_cannot_be_found_out_is_counted_and_saved_before_anything_is_sent()
+    {
+        using (var keeper = Open(findsOut: true))
+        {
+            Assert.Null(Save(keeper, At(100)));
+            keeper.Sending(Name, new SentMark(300, 30, 30));
+        }
+
+        using (Open(findsOut: true))
+        {
+            // It dies before it has found anything out.
+        }
+
+        using (var keeper = Open(findsOut: true))
+        {
+            Assert.Equal((0, true), (keeper.PossibleDuplicates, keeper.MayHaveSent));
+            keeper.Resolve(isExact: false, "it is not known", isNews: true, NullLogger.Instance);
+            Assert.Equal((20, true), (keeper.PossibleDuplicates, keeper.MustSave));
+            Assert.Null(Save(keeper, At(100)));
+            Assert.False(keeper.MustSave);
+        }
+
+        using var next = Open(findsOut: true);
+        Assert.Equal((20, false), (next.PossibleDuplicates, next.MayHaveSent)); // it is not counted twice
     }
 
     private static SegmentCheckpoint At(long position) =>
@@ -261,11 +295,11 @@ public sealed class CheckpointKeeperTests : IDisposable
         return keeper.IsDue(Interval, 1000);
     }
 
-    private CheckpointKeeper Open()
+    private CheckpointKeeper Open(bool findsOut = false)
     {
         _store?.Dispose();
         _store = CheckpointStore.Open(_state.CheckpointDirectory, _ => { }, commitsInline: true);
-        return CheckpointKeeper.OpenAsync(_store, _state, _folder.Path, "orders", Interval, NullLogger.Instance, _time)
+        return CheckpointKeeper.OpenAsync(_store, _state, _folder.Path, "orders", Interval, NullLogger.Instance, _time, findsOut)
             .GetAwaiter().GetResult();
     }
 }

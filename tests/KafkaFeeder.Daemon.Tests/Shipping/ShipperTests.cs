@@ -78,10 +78,6 @@ public sealed class ShipperTests : IDisposable
         Transport.AnswerAll();
         _rig.Turn(3);
         Assert.Equal((true, "-1"), (_rig.Saved(path).IsDone, _rig.Saved()!.TransportState));
-        _rig.Crash();
-        _rig.Start();
-        _rig.Turn();
-        Assert.Equal("-1", _rig.Saved()!.TransportState);
     }
 
     [Fact]
