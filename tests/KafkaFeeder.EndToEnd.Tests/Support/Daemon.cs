@@ -215,7 +215,9 @@ public sealed partial class Daemon : IDisposable
         Linger = TimeSpan.FromMilliseconds(10),
     });
 
-    /// <summary>Numbered messages as the hole-checker reads them, from <paramref name="first"/> on, of some age; the key is the producer.</summary>
+    /// <summary>
+    /// Numbered messages as the hole-checker reads them, from <paramref name="first"/> on, of some age; the key is the producer.
+    /// </summary>
     public static void Append(LogWriter writer, int first, int count, int producer = 1, TimeSpan age = default)
     {
         ArgumentNullException.ThrowIfNull(writer);

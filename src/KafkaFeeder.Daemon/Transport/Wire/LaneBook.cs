@@ -180,7 +180,7 @@ internal sealed class LaneBook
         .. _lanes.SelectMany(lane => lane.Partitions.Select((sequence, partition) => new LaneQuestion(
             lane,
             partition,
-            lane.IsOfEarlierRun ? _mayHaveSent && lane.FileName is not null : Math.Max(sequence.Next, sequence.Present) > sequence.Acknowledged,
+            MayBeThere(lane, sequence),
             lane.IsOfEarlierRun ? isOld(lane) : mayBeForgotten(lane, partition)))),
         .. _former.SelectMany(lane => Enumerable.Range(0, Math.Min(lane.Partitions.Count, Topic!.Partitions.Count))
             .Select(partition => new LaneQuestion(lane, partition, MayBeThere: false, MayBeForgotten: false))),
@@ -219,6 +219,11 @@ internal sealed class LaneBook
         _note = null;
         return finding;
     }
+
+    /// <summary>A lane is saved as free only when everything is acknowledged, and as taken before anything is sent with it.</summary>
+    private bool MayBeThere(Lane lane, PartitionSequence sequence) => lane.IsOfEarlierRun
+        ? _mayHaveSent && lane.FileName is not null
+        : Math.Max(sequence.Next, sequence.Present) > sequence.Acknowledged;
 
     private void Doubt(LeaderAnswers answers) => _doubt ??= answers.Doubt;
 

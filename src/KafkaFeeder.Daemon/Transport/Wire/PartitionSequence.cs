@@ -66,6 +66,14 @@ internal sealed class PartitionSequence(long count, long endOffset)
         EndOffset = Math.Max(EndOffset, endOffset);
     }
 
+    /// <summary>The partition is shorter than it was, as after an unclean election: later records are behind its end now.</summary>
+    public void CutTo(long endOffset)
+    {
+        EndOffset = Math.Min(EndOffset, endOffset);
+        _endOffsetAtAcknowledged = Math.Min(EndOffsetAtAcknowledged, endOffset);
+        _ends.Clear();
+    }
+
     /// <summary>The leader has the records before this count, and none after it.</summary>
     public void LeaderHas(long count) => Present = Math.Max(Acknowledged, count);
 }

@@ -25,6 +25,9 @@ internal sealed class WireTransport : IBatchTransport
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
+    /// <summary>If others have written to a partition for so long, records that its leader has must be among theirs.</summary>
+    private static readonly TimeSpan LongestSearch = TimeSpan.FromMinutes(1);
+
     private readonly WireGroup _group;
     private readonly string _topic;
     private readonly TimeProvider _time;
@@ -609,6 +612,8 @@ internal sealed class WireTransport : IBatchTransport
     private async Task ConfirmAsync(PartitionOutbox outbox)
     {
         var pause = FirstPause;
+        var began = _time.GetTimestamp();
+        long? firstEnd = null;
         try
         {
             while (true)
@@ -636,11 +641,23 @@ internal sealed class WireTransport : IBatchTransport
                     }
 
                     present = outbox.Sequence.Present;
+                    if (tail.HighWatermark < outbox.Sequence.EndOffset)
+                    {
+                        outbox.Sequence.CutTo(tail.HighWatermark);
+                    }
+                    else if (tail.LastSequence is null && tail.HighWatermark > firstEnd && _time.GetElapsedTime(began) > LongestSearch)
+                    {
+                        _lanes.Doubt($"the leader of partition {outbox.Partition} of {_topic} has records that cannot be found there");
+                        NotConfirmed(outbox, "what the leader has is not found at the end of its partition");
+                        return;
+                    }
                 }
+
+                firstEnd ??= tail.HighWatermark;
 
                 if (!await _questions.HasAsync(outbox.Lane, outbox.Partition, present, _closed.Token).ConfigureAwait(false))
                 {
-                    NotConfirmed(outbox, $"the leader of partition {outbox.Partition} of {_topic} does not have what the one before had");
+                    NotConfirmed(outbox, $"the next leader of partition {outbox.Partition} of {_topic} has less than the one before");
                     return;
                 }
 

@@ -29,7 +29,7 @@ internal sealed record RunPlan
         IsLong = random.Next(4) == 0;
         MakesTopicAgain = random.Next(8) == 0;
         AddsPartitions = random.Next(8) == 0;
-        IsUnclean = Set("KF_UNCLEAN") && random.Next(8) == 0;
+        IsUnclean = random.Next(8) == 0;
         MayRead = random.Next(20) != 0;
     }
 
@@ -87,6 +87,4 @@ internal sealed record RunPlan
         1 when record < Records / 2 => TimeSpan.FromDays(2),
         _ => TimeSpan.Zero,
     };
-
-    private static bool Set(string name) => Environment.GetEnvironmentVariable(name) is not null;
 }

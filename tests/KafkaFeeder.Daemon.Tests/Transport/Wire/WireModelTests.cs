@@ -16,7 +16,7 @@ namespace KafkaFeeder.Daemon.Tests.Transport.Wire;
 /// </summary>
 public sealed class WireModelTests
 {
-    private const int Seeds = 200;
+    private const int Seeds = 80;
 
     [Fact]
     public void Every_record_arrives_once_and_in_order_whatever_dies()
@@ -268,15 +268,19 @@ public sealed class WireModelTests
                 }
 
                 Advance(TimeSpan.FromSeconds(i % 20 == 19 ? 30 : 1));
-                if (i % 5 == 4 && _cluster.IsQuiet && (_plan.Magic == 2 ? _rig.IsDone() : _rig.Status.LagBytes == 0)) // other files may still grow
+                if (i % 5 == 4 && _cluster.IsQuiet && IsDone())
                 {
                     return;
                 }
             }
 
-            Assert.Fail($"not done: {_rig.Status.State} {_rig.Status.Error}, {_rig.Status.LagBytes} bytes left; quiet {_cluster.IsQuiet}, done {_rig.IsDone()}; "
+            Assert.Fail(
+                $"not done: {_rig.Status.State} {_rig.Status.Error}, {_rig.Status.LagBytes} bytes left, quiet: {_cluster.IsQuiet}; "
                 + string.Join('\n', _cluster.Topic.Partitions));
         }
+
+        /// <summary>Files of an older magic are not ours: they may grow again later.</summary>
+        private bool IsDone() => _plan.Magic == 2 ? _rig.IsDone() : _rig.Status.LagBytes == 0;
 
         private void Check()
         {
@@ -319,7 +323,7 @@ public sealed class WireModelTests
                     var order = writer.ToList();
                     Assert.True(
                         order.SequenceEqual(order.Order(StringComparer.Ordinal)),
-                        $"partition {partition.Number} is not in order: {Some([.. order.Zip(order.Order(StringComparer.Ordinal)).Where(p => p.First != p.Second).Select(p => p.First)])}");
+                        $"partition {partition.Number} is not in order: {Some(order)}");
                 }
             }
         }

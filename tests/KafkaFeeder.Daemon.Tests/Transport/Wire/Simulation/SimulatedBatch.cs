@@ -60,7 +60,8 @@ internal sealed record SimulatedBatch
     }
 
     public override string ToString() =>
-        $"producer {ProducerId} sequence {BaseSequence}..{LastSequence} [{Values[0]}..{Values[^1]}]{(BaseOffset < 0 ? "" : $" at {BaseOffset}")}";
+        $"producer {ProducerId} sequence {BaseSequence}..{LastSequence} [{Values[0]}..{Values[^1]}]"
+        + $"{(BaseOffset < 0 ? "" : $" at {BaseOffset}")}";
 }
 
 /// <summary>An answer of a broker to a batch.</summary>

@@ -3,7 +3,9 @@ using KafkaLog.Wire.Producing;
 
 namespace KafkaFeeder.Daemon.Tests.Transport.Wire.Simulation;
 
-/// <summary>What one run of the daemon sees of the cluster, as <see cref="ProducerCluster"/> does: what is known of the topic is kept.</summary>
+/// <summary>
+/// What one run of the daemon sees of the cluster, as <see cref="ProducerCluster"/> does: what is known of the topic is kept.
+/// </summary>
 internal sealed class SimulatedClient(SimulatedCluster cluster) : IProducerCluster
 {
     private readonly Dictionary<int, SimulatedConnection> _connections = [];

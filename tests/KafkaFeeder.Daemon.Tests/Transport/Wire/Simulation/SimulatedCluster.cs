@@ -43,7 +43,8 @@ internal sealed class SimulatedCluster(Random random, TimeProvider time, int par
     public bool[] Alive { get; } = [true, true, true];
 
     /// <summary>True if nothing is on the way.</summary>
-    public bool IsQuiet => _questions.Count == 0 && _connections.TrueForAll(c => c.IsIdle) && Topic.Partitions.TrueForAll(p => p.IsSettled(Alive));
+    public bool IsQuiet => _questions.Count == 0 && _connections.TrueForAll(c => c.IsIdle)
+        && Topic.Partitions.TrueForAll(p => p.IsSettled(Alive));
 
     /// <summary>A producer id that nobody had before.</summary>
     public long NewProducerId() => _nextProducerId++;

@@ -66,7 +66,12 @@ internal sealed class SimulatedConnection(SimulatedCluster cluster, SimulatedCli
             return;
         }
 
-        if (_waiting.Topic.Partitions[_waiting.Sent.Partition].Answer(broker, _waiting.EndOffset) is { } error)
+        if (_waiting.Topic != cluster.Topic)
+        {
+            Answer(_waiting, new(KafkaError.UnknownTopicOrPartition, -1));
+            _waiting = null;
+        }
+        else if (_waiting.Topic.Partitions[_waiting.Sent.Partition].Answer(broker, _waiting.EndOffset) is { } error)
         {
             Answer(_waiting, error == KafkaError.None ? new(error, _waiting.BaseOffset) : new(error, -1));
             _waiting = null;
@@ -129,7 +134,8 @@ internal sealed class SimulatedConnection(SimulatedCluster cluster, SimulatedCli
         var partition = request.Topic.Partitions[request.Sent.Partition];
         var append = partition.Append(broker, request.Batch, cluster.MaxBatchBytes);
         cluster.Trace?.Invoke(
-            $"broker {broker}: partition {partition.Number} {request.Batch}{(IsBroken ? " (late)" : "")} -> {append.Error} {append.BaseOffset}");
+            $"broker {broker}: partition {partition.Number} {request.Batch}{(IsBroken ? " (late)" : "")} "
+                + $"-> {append.Error} {append.BaseOffset}");
         if (append.Error != KafkaError.None)
         {
             Answer(request, new(append.Error, -1) { Refused = Named(request.Batch, append.Error) });

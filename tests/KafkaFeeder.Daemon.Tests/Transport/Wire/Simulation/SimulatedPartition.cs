@@ -46,9 +46,9 @@ internal sealed class SimulatedPartition
     public bool IsSettled(bool[] alive) => Leader >= 0 && Replicas[Leader].HighWatermark == Replicas[Leader].End
         && Enumerable.Range(0, Brokers).All(b => !alive[b] || (InSync.Contains(b) && Replicas[b].End == Replicas[Leader].End));
 
-    public override string ToString() => $"partition {Number}: leader {Leader}, in sync {string.Join(' ', InSync)}; "
-        + string.Join("; ", Replicas.Select(r => $"{(r.IsLeader ? "leader" : "follower")} epoch {r.Epoch} end {r.End} high {r.HighWatermark} "
-            + $"ends {string.Join(' ', r.Ends)}"));
+    public override string ToString() =>
+        $"partition {Number}: leader {Leader}, in sync {string.Join(' ', InSync)}; " + string.Join("; ", Replicas.Select(r =>
+            $"{(r.IsLeader ? "leader" : "follower")} epoch {r.Epoch} end {r.End} high {r.HighWatermark} ends {string.Join(' ', r.Ends)}"));
 
     /// <summary>A broker becomes the leader.</summary>
     public void Lead(int broker, DateTimeOffset now)

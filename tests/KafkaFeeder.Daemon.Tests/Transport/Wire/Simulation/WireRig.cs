@@ -77,7 +77,8 @@ internal sealed class WireRig : IDisposable
         Trace?.Invoke("daemon: starts");
         var ledger = new Ledger(_state.LedgerPath, _time);
         Status = new LogStatus(Log, Logs, _time, ledger.AccountOf(Logs, Log.Component));
-        _store = CheckpointStore.Open(_state.CheckpointDirectory, problem => throw new InvalidOperationException(problem), commitsInline: true);
+        _store = CheckpointStore.Open(
+            _state.CheckpointDirectory, problem => throw new InvalidOperationException(problem), commitsInline: true);
         var keeper = CheckpointKeeper.OpenAsync(
             _store, _state, Logs, Log.Component, Options.CheckpointInterval, NullLogger.Instance, _time, findsOut: true)
             .GetAwaiter().GetResult();
