@@ -2,6 +2,7 @@
 # make demo    a million events through a real Kafka while a broker and the daemon are killed
 # make test    all tests; ends with the line "tests: N passed, N failed"
 # make test-unit  of these, what takes about a minute: no other processes, no brokers
+# make storm   two million records while the daemon is killed 200 times, brokers fail, requests and answers are lost: docs/STORM.md
 # make pack    the NuGet packages of the format and the sink, in out/packages
 # make fuzz    ten minutes of damaged and hostile files for the format library; FUZZ_SECONDS=N for longer
 # make deb     the Debian packages, in out/deb: packaging/deb/README.md
@@ -13,7 +14,7 @@
 
 PROGRAMS := src/KafkaFeeder.Daemon:kafkafeeder tools/hole-checker:hole-checker tools/kafkalog:kafkalog samples/order-service:order-service
 
-.PHONY: build demo test test-unit fuzz pack bench bench-daemon deb deb-test release clean
+.PHONY: build demo test test-unit storm fuzz pack bench bench-daemon deb deb-test release clean
 
 build:
 	@scripts/setup run
@@ -30,6 +31,10 @@ test:
 test-unit:
 	@scripts/setup run
 	@tests/run unit
+
+storm: build
+	@scripts/setup kafka storm
+	@scripts/storm
 
 pack:
 	@scripts/pack

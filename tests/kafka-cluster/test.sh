@@ -235,7 +235,7 @@ destroy_leaves_nothing() {
 
 a_secured_broker_starts() {
     local listener
-    "$KAFKA_CLUSTER" start --dir "$TEMP/secured" --nodes 1 --secured --parent-pid $$
+    "$KAFKA_CLUSTER" start --dir "$TEMP/secured" --nodes 1 --secured --proxied --parent-pid $$
     # shellcheck disable=SC1091
     . "$TEMP/secured/env"
     for listener in "$SASL_SSL_BOOTSTRAP" "$SSL_BOOTSTRAP" "$SSL_1_2_BOOTSTRAP" "$EXPIRED_BOOTSTRAP" "$OTHER_NAME_BOOTSTRAP"; do
@@ -255,6 +255,16 @@ the_certificates_are_what_they_are_for() {
     contains "$(verdict_on "$SASL_SSL_BOOTSTRAP" -CAfile "$SECURITY_DIR/other-ca.pem")" "unable to"
     contains "$(verdict_on "$EXPIRED_BOOTSTRAP")" "certificate has expired"
     contains "$(verdict_on "$OTHER_NAME_BOOTSTRAP" -verify_ip 127.0.0.1)" "IP address mismatch"
+}
+a_proxied_broker_advertises_the_port_of_the_proxy() {
+    local proxy own
+    # shellcheck disable=SC1091
+    . "$TEMP/secured/env"
+    IFS=: read -r proxy own <<<"$PROXY_ROUTES"
+    [ "$PROXIED_BOOTSTRAP" = "127.0.0.1:$proxy" ] && [ "$proxy" != "$own" ]
+    contains "$(grep ^advertised "$TEMP/secured/broker-1.properties")" "PROXIED://127.0.0.1:$proxy"
+    (exec 3<>"/dev/tcp/127.0.0.1/$own")
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$proxy") 2>/dev/null # that one is for the proxy
 }
 a_secured_broker_comes_back() {
     "$KAFKA_CLUSTER" kill 1 --dir "$TEMP/secured"
@@ -369,6 +379,7 @@ if to_be_had modern; then
     try "destroy leaves nothing" destroy_leaves_nothing
     try "a secured broker starts" a_secured_broker_starts
     try "the certificates are what they are for" the_certificates_are_what_they_are_for
+    try "a proxied broker advertises the port of the proxy" a_proxied_broker_advertises_the_port_of_the_proxy
     try "a secured broker comes back" a_secured_broker_comes_back
     try "a secured cluster leaves nothing" a_secured_cluster_leaves_nothing
 else

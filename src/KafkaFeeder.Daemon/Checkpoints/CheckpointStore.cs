@@ -266,7 +266,10 @@ internal sealed class CheckpointStore : IDisposable
         File.Move(next, path, overwrite: true);
     }
 
-    /// <summary>Deletes older files. A file that cannot be deleted does no harm; the next snapshot tries again.</summary>
+    /// <summary>
+    /// Deletes older files, changes before the snapshot that they follow: a crash between the two must not leave changes that follow
+    /// nothing. A file that cannot be deleted does no harm; the next snapshot tries again.
+    /// </summary>
     private void DeleteBefore(long number)
     {
         try
@@ -277,7 +280,7 @@ internal sealed class CheckpointStore : IDisposable
                 _version1.Remove(path);
             }
 
-            foreach (var (_, path) in CheckpointFiles.Find(_directory).Where(f => f.Number < number))
+            foreach (var (_, path) in CheckpointFiles.Find(_directory).Where(f => f.Number < number).Reverse())
             {
                 File.Delete(path);
             }

@@ -68,6 +68,11 @@ internal sealed class LeaderQuestions(IProducerCluster cluster, string topic, Ti
                 return await Task.WhenAll(partition.Select(q => AnswerAsync(q, producers, cancellation))).ConfigureAwait(false);
             });
             var all = await Task.WhenAll(answers).ConfigureAwait(false);
+            if (questions.Count == 0)
+            {
+                _ = await cluster.ProducersAsync(topic, 0, cancellation).ConfigureAwait(false); // whether asking is allowed, before sending
+            }
+
             return new LeaderAnswers([.. all.SelectMany(a => a)], null);
         }
         catch (KafkaErrorException e) when (e.Error is KafkaError.TopicAuthorizationFailed or KafkaError.ClusterAuthorizationFailed)

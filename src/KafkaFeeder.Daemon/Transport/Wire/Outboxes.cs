@@ -8,8 +8,8 @@ using KafkaLog.Wire.Producing;
 namespace KafkaFeeder.Daemon.Transport.Wire;
 
 /// <summary>
-/// Makes batches for the partitions of one log and sends them. A stored batch goes as it lies if it is compressed or not small; small
-/// ones are gathered, and those that have to wait are merged with their neighbours. Not thread-safe.
+/// Makes batches for the partitions of one log and sends them. A stored batch goes as it lies if it is not small, or is compressed and
+/// need not wait; other small ones are gathered, and those that have to wait are merged with their neighbours. Not thread-safe.
 /// </summary>
 /// <param name="group">What the logs of the broker group share.</param>
 /// <param name="topic">The topic.</param>
@@ -57,7 +57,7 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     public void AddWhole(PartitionOutbox outbox, ReadOnlySpan<byte> stored, in RecordBatchHeader header, in Piece piece, int skip)
     {
         var isCompressed = header.Compression != CompressionType.None;
-        if (skip == 0 && stored.Length <= _batchLimit && (isCompressed || (group.Codec is null && stored.Length >= SmallBytes))
+        if (skip == 0 && stored.Length <= _batchLimit && GoesAsItIs(outbox, stored, isCompressed)
             && header.LastOffsetDelta == header.RecordsCount - 1
             && (header.Attributes & ~CodecBits) == 0)
         {
@@ -150,6 +150,27 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
             _outboxes.Remove(key);
             Discard(outbox);
             outbox.Clear();
+        }
+    }
+
+    /// <summary>
+    /// Small compressed batches that have to wait are opened and merged: else a log with a batch for each record would send one or two
+    /// records in the time of one answer.
+    /// </summary>
+    private bool GoesAsItIs(PartitionOutbox outbox, ReadOnlySpan<byte> stored, bool isCompressed) =>
+        isCompressed ? stored.Length >= SmallBytes || !outbox.IsBusy || !IsReadable(stored)
+            : group.Codec is null && stored.Length >= SmallBytes;
+
+    private bool IsReadable(ReadOnlySpan<byte> stored)
+    {
+        try
+        {
+            ThrowIfUnreadable(stored);
+            return true;
+        }
+        catch (Exception e) when (e is CorruptBatchException or UnsupportedBatchException)
+        {
+            return false;
         }
     }
 

@@ -42,6 +42,9 @@ internal sealed class PartitionOutbox(Lane lane, int partition)
     /// <summary>The count of its first record.</summary>
     public long GatheringFirst { get; set; }
 
+    /// <summary>True if the next batch would have to wait.</summary>
+    public bool IsBusy => Gathering is not null || _waiting.Count > 0 || _inFlight == MaxInFlight || (_inFlight > 0 && _isOneAlone);
+
     /// <summary>True if the leader may forget the producer because of records with this timestamp, in ms since 1970 UTC.</summary>
     public static bool IsOld(long timestamp, DateTimeOffset now) => timestamp < (now - Old).ToUnixTimeMilliseconds();
 
