@@ -1,3 +1,4 @@
+using KafkaFeeder.Daemon.Transport;
 using KafkaFeeder.Daemon.Transport.Wire;
 using KafkaLog.Wire.Messages;
 using Xunit;
