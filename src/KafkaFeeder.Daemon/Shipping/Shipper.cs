@@ -46,6 +46,7 @@ internal sealed class Shipper : IDisposable
     private readonly ShippingState _state;
     private readonly RepeatLimit _logged;
     private readonly RepeatLimit _faultLogged;
+    private readonly RepeatLimit _foundLogged;
     private readonly RefusedRecords _refused;
     private readonly Queue<PendingBatch> _resends = new();
     private readonly Channel<(PendingBatch Batch, BatchOutcome Outcome)> _outcomes =
@@ -74,6 +75,7 @@ internal sealed class Shipper : IDisposable
         _state = new ShippingState(time);
         _logged = new RepeatLimit(time);
         _faultLogged = new RepeatLimit(time);
+        _foundLogged = new RepeatLimit(time);
         _source = openSource(OnReset);
         _source.OnSkipped = _transport.BytesSkipped;
         _absent = new AbsentSegments(_source, status, logger, time);
@@ -258,45 +260,55 @@ internal sealed class Shipper : IDisposable
     private bool SendWhatFits()
     {
         var sent = false;
-        while (MayAdd())
+        try
         {
-            if (_resends.TryPeek(out var again))
+            while (MayAdd() && TrySendNext())
             {
-                if (!_window.Fits(again, IsStrict) || !_transport.IsReadyFor(again.Stored))
-                {
-                    break;
-                }
-
-                _resends.Dequeue();
-                SendAgainOrRecover(again);
+                sent = true;
             }
-            else if (_source.TryReadNext(HasTime, out var bytes) is { } batch)
-            {
-                // If the batch does not fit, it is the first of the next window. If its file was just found to differ from the
-                // checkpoint, a new checkpoint must be saved before it is sent.
-                if (_keeper.MustSave || !_window.Fits(batch, IsStrict) || !_transport.IsReadyFor(batch.Stored))
-                {
-                    _resends.Enqueue(batch);
-                    break;
-                }
-
-                SendOrKeep(batch, bytes);
-            }
-            else
-            {
-                break;
-            }
-
-            sent = true;
         }
-
-        if (sent)
+        finally
         {
-            _transport.SendNow();
-            _window.Complete();
+            if (sent)
+            {
+                _transport.SendNow(); // also after a failure: what was given to the transport may wait there for more
+                _window.Complete();
+            }
         }
 
         return sent || !HasTime();
+    }
+
+    /// <summary>Sends one more batch. False if there is none, or it must wait.</summary>
+    private bool TrySendNext()
+    {
+        if (_resends.TryPeek(out var again))
+        {
+            if (!_window.Fits(again, IsStrict) || !_transport.IsReadyFor(again.Stored))
+            {
+                return false;
+            }
+
+            _resends.Dequeue();
+            SendAgainOrRecover(again);
+            return true;
+        }
+
+        if (_source.TryReadNext(HasTime, out var bytes) is not { } batch)
+        {
+            return false;
+        }
+
+        // If the batch does not fit, it is the first of the next window. If its file was just found to differ from the
+        // checkpoint, a new checkpoint must be saved before it is sent.
+        if (_keeper.MustSave || !_window.Fits(batch, IsStrict) || !_transport.IsReadyFor(batch.Stored))
+        {
+            _resends.Enqueue(batch);
+            return false;
+        }
+
+        SendOrKeep(batch, bytes);
+        return true;
     }
 
     private bool HasTime() => _time.GetElapsedTime(_turnBegan) < LongestTurn;
@@ -532,10 +544,11 @@ internal sealed class Shipper : IDisposable
             _recorder.LostByBrokers(lost.FileName, lost.Records);
         }
 
-        _keeper.Resolve(finding.IsExact, finding.How, finding.IsNews, _logger);
+        _keeper.Resolve(finding.IsExact, finding.How, finding.IsNews && _foundLogged.TryTake(), _logger);
         if (!finding.IsExact)
         {
-            _keeper.AddPossibleDuplicates(_source.Pending.Where(b => b.WasSent).Sum(b => (long)b.Stored.RecordsCount - b.SettledCount));
+            var sentAgain = _source.Pending.Where(b => b.WasSent).Sum(b => (long)b.Stored.RecordsCount - b.SettledCount);
+            _keeper.AddPossibleDuplicates(sentAgain + finding.Ahead);
         }
 
         _status.PossibleDuplicates = _keeper.PossibleDuplicates;
@@ -579,7 +592,8 @@ internal sealed class Shipper : IDisposable
         try
         {
             var finished = change.Segments.Where(s => s.IsDone).Select(s => s.Name).ToList();
-            change = change with { TransportState = _transport.StateAt(_source.AfterAcknowledged, finished) };
+            var state = _transport.StateAt(_source.AfterAcknowledged, finished);
+            change = change with { TransportState = _found is null ? state : "" }; // what is not recorded yet must not be forgotten
         }
         catch
         {

@@ -95,6 +95,9 @@ internal readonly record struct BatchPlace(StoredBatch Batch, int LeadingSettled
 /// <param name="Lost">Records that the brokers had acknowledged and have no longer; null: none.</param>
 internal sealed record ResumeFinding(bool IsExact, string How, LostRecords? Lost = null)
 {
+    /// <summary>Records that the brokers have, that were not read again yet, and that will be sent again nevertheless.</summary>
+    public long Ahead { get; init; }
+
     /// <summary>True if the brokers have something that was not known to be there, or it is not known what they have.</summary>
     public bool IsNews { get; init; } = true;
 }

@@ -38,11 +38,8 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
     /// <summary>True if an earlier run had this lane, until it is known what the brokers have.</summary>
     public bool IsOfEarlierRun { get; set; }
 
-    /// <summary>True if a batch after the acknowledged position has a place.</summary>
-    public bool HasEntries => _entries.Count > 0;
-
-    /// <summary>True if the leaders have records of the file that were not read again yet.</summary>
-    public bool IsAhead => _partitions.Exists(p => p.Present > p.Next);
+    /// <summary>Records of the file that the leaders have and that were not read again yet.</summary>
+    public long Ahead => _partitions.Sum(p => Math.Max(0, p.Present - p.Next));
 
     /// <summary>True if all records that were sent are acknowledged and settled: another file may take the lane.</summary>
     public bool IsAtRest => _entries.Count == 0 && !IsOfEarlierRun
@@ -156,7 +153,7 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
     /// <summary>Takes the place of the last batch back, if the leaders have nothing of it.</summary>
     public bool TryTakeBack(LaneEntry entry)
     {
-        if (_entries.Last?.Value != entry || entry.Records is not null
+        if (_entries.Last?.Value != entry || entry.WasSent || entry.Records is not null
             || entry.Pieces.Any(p => _partitions[p.Partition].Present > p.First))
         {
             return false;

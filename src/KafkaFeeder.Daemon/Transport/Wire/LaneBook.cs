@@ -8,7 +8,11 @@ namespace KafkaFeeder.Daemon.Transport.Wire;
 /// </summary>
 internal sealed class LaneBook
 {
-    private const int MaxLanes = 16;
+    /// <summary>If there are so many, a file takes the lane of another one that rests, although that file may grow.</summary>
+    private const int ManyLanes = 16;
+
+    /// <summary>For files that are written at the same time; more than a log has.</summary>
+    private const int MostLanes = 1000;
 
     private readonly List<Lane> _lanes = [];
     private readonly List<Lane> _former = []; // of a topic that was deleted, until it is known that they sent nothing to the next one
@@ -18,6 +22,7 @@ internal sealed class LaneBook
     private LaneState? _saved; // until it is compared with the cluster
     private string? _doubt;
     private string? _note;
+    private long _ahead; // records of lanes that were in doubt: see ResumeFinding.Ahead
     private long _number; // of the state
     private long _returned;
     private long _onDisk;
@@ -67,17 +72,12 @@ internal sealed class LaneBook
     {
         var partitions = Topic!.Partitions.Count;
         var free = _lanes.Where(l => l.IsAtRest && l.Partitions.Count == partitions).ToList();
-        var lane = free.Find(l => l.FileName is null) ?? (_lanes.Count < MaxLanes ? null : free.MinBy(l => l.TakenAt));
+        var lane = free.Find(l => l.FileName is null) ?? (_lanes.Count < ManyLanes ? null : free.MinBy(l => l.TakenAt));
         needsNew = false;
-        if (lane is null && _lanes.Count >= MaxLanes && _lanes.Where(l => !l.HasEntries).MinBy(l => l.TakenAt) is { } stuck)
-        {
-            Doubt(stuck, $"the leaders have more of {stuck.FileName} than is in it");
-        }
-
         if (lane is null)
         {
             _lanes.RemoveAll(l => l.IsAtRest && l.FileName is null && l.Partitions.Count != partitions);
-            needsNew = _lanes.Count <= MaxLanes;
+            needsNew = _lanes.Count < MostLanes;
             return null;
         }
 
@@ -142,12 +142,12 @@ internal sealed class LaneBook
     /// <param name="isInDoubt">True if a doubt was found and is not told yet.</param>
     public string State(bool isInDoubt)
     {
+        _returned = _number;
         if (isInDoubt || _doubt is not null || _former.Count > 0)
         {
             return "";
         }
 
-        _returned = _number;
         return Topic is { } topic ? new LaneState(_clusterId(), topic.Id, topic.Name, _partitioning, _lanes).ToString()
             : _saved?.ToString() ?? "";
     }
@@ -178,6 +178,7 @@ internal sealed class LaneBook
 
         Topic = topic;
         _saved = null;
+        _ahead += _former.Count > 0 ? 0 : unused.Sum(l => l.Ahead);
         unused.ForEach(Remove);
         return unused;
     }
@@ -225,13 +226,14 @@ internal sealed class LaneBook
         }
 
         var finding = _doubt is { } doubt
-            ? new ResumeFinding(IsExact: false, doubt, lost)
+            ? new ResumeFinding(IsExact: false, doubt, lost) { Ahead = _ahead + unused.Sum(l => l.Ahead) }
             : new ResumeFinding(IsExact: true, _note ?? answers.How(present), lost)
             {
                 IsNews = present > 0 || _note is not null || lost is not null,
             };
         _doubt = null;
         _note = null;
+        _ahead = 0;
         return finding;
     }
 

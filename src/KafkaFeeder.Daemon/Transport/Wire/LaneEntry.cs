@@ -22,6 +22,9 @@ internal sealed class LaneEntry(StoredBatch batch, int startRecord, Piece[] piec
 
     public Piece[] Pieces { get; private set; } = pieces;
 
+    /// <summary>True once it was given to be sent: an old request may still bring it to a leader.</summary>
+    public bool WasSent { get; set; }
+
     /// <summary>True if a leader could not read the batch as it is stored: its records are sent anew.</summary>
     public bool IsUnreadable { get; set; }
 

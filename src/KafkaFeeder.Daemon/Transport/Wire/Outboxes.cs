@@ -20,6 +20,9 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     /// <summary>Smaller batches are gathered at once; larger ones go as they are, unless they have to wait.</summary>
     private const int SmallBytes = 16 << 10;
 
+    /// <summary>A small compressed batch that has more in it goes as it is.</summary>
+    private const int MaxOpenedBytes = 64 << 10;
+
     private const int CodecBits = 0x07; // of the attributes of a batch; the others are set by brokers only
 
     private readonly Dictionary<(Lane Lane, int Partition), PartitionOutbox> _outboxes = [];
@@ -158,15 +161,15 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     /// records in the time of one answer.
     /// </summary>
     private bool GoesAsItIs(PartitionOutbox outbox, ReadOnlySpan<byte> stored, bool isCompressed) =>
-        isCompressed ? stored.Length >= SmallBytes || !outbox.IsBusy || !IsReadable(stored)
+        isCompressed ? stored.Length >= SmallBytes || !outbox.IsBusy || !IsWorthMerging(stored)
             : group.Codec is null && stored.Length >= SmallBytes;
 
-    private bool IsReadable(ReadOnlySpan<byte> stored)
+    private bool IsWorthMerging(ReadOnlySpan<byte> stored)
     {
         try
         {
             ThrowIfUnreadable(stored);
-            return true;
+            return group.Decoder.RecordsBytes <= MaxOpenedBytes;
         }
         catch (Exception e) when (e is CorruptBatchException or UnsupportedBatchException)
         {

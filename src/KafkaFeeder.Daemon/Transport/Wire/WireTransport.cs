@@ -208,7 +208,7 @@ internal sealed class WireTransport : IBatchTransport
             if (_isAsked)
             {
                 _lanes.Remove(lane);
-                _finding = new ResumeFinding(IsExact: false, why);
+                _finding = new ResumeFinding(IsExact: false, why, _finding?.Lost) { Ahead = lane.Ahead };
             }
             else
             {
@@ -221,9 +221,9 @@ internal sealed class WireTransport : IBatchTransport
     {
         lock (_lock)
         {
-            if (_lanes.Of(fileName) is { IsAhead: true } or { IsOfEarlierRun: true })
+            if (_lanes.Of(fileName) is { Ahead: > 0 } or { IsOfEarlierRun: true })
             {
-                CannotBeCounted($"{fileName} was damaged where it had been sent");
+                CannotBeCounted($"{fileName} has damage behind the acknowledged position: what was sent of it cannot be counted");
             }
         }
     }
@@ -332,6 +332,7 @@ internal sealed class WireTransport : IBatchTransport
             SendRecords(lane, sent, request, entry);
         }
 
+        lane.Find(request.Batch)!.WasSent = true;
         if (sent.OpenPieces == 0)
         {
             sent.End(new BatchOutcome(OutcomeKind.Acknowledged));
@@ -460,6 +461,7 @@ internal sealed class WireTransport : IBatchTransport
     {
         var code = (int)result.Error;
         var kind = ProduceErrors.KindOf(code);
+        var isSequel = false;
         if (kind == OutcomeKind.Rejected && ProduceErrors.IsOfSize(code) && batch.RecordsCount > 1)
         {
             _outboxes.TooLarge(batch);
@@ -472,7 +474,7 @@ internal sealed class WireTransport : IBatchTransport
         else
         {
             // The code for a broken producer is about the sequence: the leaders are asked what they have.
-            _sequenceFailures += kind == OutcomeKind.Fatal ? 1 : 0;
+            isSequel = kind == OutcomeKind.Fatal; // of a failure before, if there was one
             kind = kind is OutcomeKind.Fatal or OutcomeKind.Unknown ? OutcomeKind.Retriable : kind;
             if (result.Error is KafkaError.CorruptMessage or KafkaError.UnknownServerError)
             {
@@ -485,7 +487,6 @@ internal sealed class WireTransport : IBatchTransport
             _group.Failed(lost, isNoBroker: false);
         }
 
-        var isSequel = result.Error is KafkaError.OutOfOrderSequenceNumber; // of a failure before
         if (_failure is null || (_failure.IsSequel && !isSequel))
         {
             Fail(kind, $"{result.Error}{(result.Message is { Length: > 0 } message ? ": " + message : "")}", isSequel);
@@ -544,6 +545,7 @@ internal sealed class WireTransport : IBatchTransport
         _outboxes.Clear();
         _isAsked = false;
         _group.Cluster.Forget(_topic); // the leaders may be others
+        _sequenceFailures += failure.IsSequel ? 1 : 0;
         if (_sequenceFailures > MaxSequenceFailures)
         {
             _lanes.Doubt($"the leader takes no sequence of this producer: {failure.Error}");
