@@ -13,8 +13,9 @@ internal static class TlsAlert
 
     /// <summary>
     /// Whether the other side does not accept a certificate, or misses one: bad_certificate (42), unsupported_certificate,
-    /// certificate_revoked, certificate_expired, certificate_unknown (46), unknown_ca (48), access_denied (49), certificate_required (116).
+    /// certificate_revoked, certificate_expired, certificate_unknown (46), unknown_ca (48), access_denied (49), decrypt_error (51: the
+    /// signature of its authority is wrong), certificate_required (116).
     /// </summary>
     public static bool IsAboutCertificate(Exception e) =>
-        e is CryptographicException && (e.HResult & ReasonMask) - FirstReason is (>= 42 and <= 46) or 48 or 49 or 116;
+        e is CryptographicException && (e.HResult & ReasonMask) - FirstReason is (>= 42 and <= 46) or 48 or 49 or 51 or 116;
 }

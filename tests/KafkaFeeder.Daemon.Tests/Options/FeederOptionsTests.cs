@@ -236,8 +236,8 @@ public class FeederOptionsTests
     [InlineData("{ kafka: [] }", "conf.yaml:4: kafka_brokers.kafka is an empty list; expected at least one host:port such as kafka1:9092.")]
     [InlineData(
         "{ kafka: a:9092 }",
-        "conf.yaml:4: kafka_brokers.kafka is a single value; expected a list such as [kafka1:9092, kafka2:9092], or brokers: and "
-            + "properties:.")]
+        "conf.yaml:4: kafka_brokers.kafka is a single value; expected a list such as [kafka1:9092, kafka2:9092], or brokers:, "
+            + "properties: and transport:.")]
     [InlineData("{ kafka: [a] }", "conf.yaml:4: kafka_brokers.kafka[0] is \"a\"; expected host:port such as kafka1:9092.")]
     [InlineData("{ kafka: [a:1, \"b:0\"] }", "conf.yaml:4: kafka_brokers.kafka[1] is \"b:0\"; expected host:port such as kafka1:9092.")]
     [InlineData(

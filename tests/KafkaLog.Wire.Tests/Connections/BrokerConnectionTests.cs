@@ -2,6 +2,7 @@ using KafkaFeeder.Tests;
 using KafkaLog.Wire.Connections;
 using KafkaLog.Wire.Messages;
 using KafkaLog.Wire.Protocol;
+using KafkaLog.Wire.Security;
 using KafkaLog.Wire.Tests.Support;
 using Xunit;
 
@@ -161,7 +162,7 @@ public sealed class BrokerConnectionTests
             ? ScriptedBroker.Frame(request.CorrelationId, Versions)
             : ProducerId(request.CorrelationId, 7));
         await using var connection = await OpenAsync(broker);
-        await Assert.ThrowsAsync<ProtocolException>(
+        await Assert.ThrowsAsync<BrokerTooOldException>(
             () => connection.SendAsync<DescribeProducersRequest, DescribeProducersResponse>(new("t", [0])));
         Assert.Equal(7, (await SendAsync(connection)).ProducerId);
     }

@@ -71,9 +71,6 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
         Record = 0;
     }
 
-    /// <summary>The topic has more partitions: nothing was sent to them.</summary>
-    public void AddPartition(PartitionSequence partition) => _partitions.Add(partition);
-
     /// <summary>The place of a batch in the sequences; null: it has none yet.</summary>
     public LaneEntry? Find(StoredBatch batch) => _byBatch.TryGetValue(batch, out var node) ? node.Value : null;
 
