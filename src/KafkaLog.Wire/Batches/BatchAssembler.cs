@@ -7,7 +7,7 @@ namespace KafkaLog.Wire.Batches;
 
 /// <summary>
 /// Gathers the records for one partition into one record batch of magic 2, to be sent. It takes single records, and whole stored
-/// batches, of whose records only the numbers that depend on the batch are written anew: the length, the timestamp delta and the
+/// batches, of whose records only the numbers that depend on the batch are written again: the length, the timestamp delta and the
 /// offset delta. Its memory is of the shared pool and is kept until it is disposed of. Not thread-safe. Source: Kafka's
 /// <c>DefaultRecordBatch</c> and <c>DefaultRecord</c>.
 /// </summary>

@@ -196,7 +196,7 @@ internal sealed class BrokerLink : IAsyncDisposable
         }
     }
 
-    /// <summary>To be called with the lock: who asks from now on gets what there is, or begins anew.</summary>
+    /// <summary>To be called with the lock: who asks from now on gets what there is, or starts again.</summary>
     private void End()
     {
         _connecting = null;

@@ -4,7 +4,7 @@ namespace KafkaLog.Wire.Cluster;
 
 /// <summary>
 /// Joins two answers of brokers of which one may not know yet what the other knew (KIP-320): for each partition the leader with the
-/// higher epoch counts. Only answers with the same topic id are joined (KIP-516): epochs of a topic that was created again begin anew,
+/// higher epoch counts. Only answers with the same topic id are joined (KIP-516): the epochs of a topic that was created again start at 0,
 /// and without an id an old leader would be kept forever. Pure.
 /// </summary>
 internal static class LatestLeaders

@@ -8,7 +8,7 @@ using KafkaLog.Wire.Security;
 namespace KafkaLog.Wire.Connections;
 
 /// <summary>
-/// The certificates in the files of TLS options. They are read before each handshake, but made anew only if the files have changed:
+/// The certificates in the files of TLS options. They are read before each handshake, but loaded again only if the files have changed:
 /// that a certificate was renewed needs no restart. Disposed of when no handshake needs them any more. Thread-safe.
 /// </summary>
 internal sealed class TlsFiles(TlsOptions tls) : IDisposable

@@ -131,7 +131,7 @@ internal readonly record struct ProduceRequest(short Acks, int TimeoutMs, IReadO
 /// <summary>A batch for a partition.</summary>
 /// <param name="Topic">The topic.</param>
 /// <param name="Partition">The partition.</param>
-/// <param name="Stamp">What is filled in on the way; null: the batch is complete.</param>
+/// <param name="Stamp">What is filled in when it is written; null: the batch is complete.</param>
 /// <param name="Bytes">The batch, magic 2.</param>
 internal readonly record struct PartitionBatch(string Topic, int Partition, BatchStamp? Stamp, ReadOnlyMemory<byte> Bytes)
 {

@@ -58,7 +58,7 @@ internal sealed class LaneBook
     /// <summary>The lane of a file; null: it has none.</summary>
     public Lane? Of(string fileName) => _lanes.Find(l => l.FileName == fileName);
 
-    /// <summary>True if the state in which the file got its lane, or was counted anew, is saved.</summary>
+    /// <summary>True if the state in which the file got its lane, or was counted again, is saved.</summary>
     public bool IsSaved(Lane lane) => lane.TakenAt <= _onDisk;
 
     /// <summary>What follows is counted differently: that has to be saved first.</summary>

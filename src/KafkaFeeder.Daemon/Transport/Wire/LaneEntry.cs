@@ -25,7 +25,7 @@ internal sealed class LaneEntry(StoredBatch batch, int startRecord, Piece[] piec
     /// <summary>True once it was given to be sent: an old request may still bring it to a leader.</summary>
     public bool WasSent { get; set; }
 
-    /// <summary>True if a leader could not read the batch as it is stored: its records are sent anew.</summary>
+    /// <summary>True if a leader could not read the batch as it is stored: it is decoded, and its records are sent in a new one.</summary>
     public bool IsUnreadable { get; set; }
 
     /// <summary>Its records one by one, if they were sent one by one; null: they were not.</summary>

@@ -514,7 +514,9 @@ internal sealed class WireTransport : IBatchTransport
         }
     }
 
-    /// <summary>The records are sent anew next time; if they cannot be read here either, they are damage.</summary>
+    /// <summary>
+    /// The batch is decoded next time, and its records are sent in a new one. If they cannot be read here either, they are damage.
+    /// </summary>
     private static void NoteUnreadable(WireBatch batch)
     {
         foreach (var sent in batch.Outbox.Between(batch.First, batch.End))
