@@ -70,6 +70,7 @@ internal sealed class Shipper : IDisposable
         _recorder = recorder;
         _status = status;
         _status.PossibleDuplicates = keeper.PossibleDuplicates;
+        _status.Transport = transport.Description;
         _logger = logger;
         _time = time;
         _state = new ShippingState(time);
@@ -552,6 +553,7 @@ internal sealed class Shipper : IDisposable
         }
 
         _status.PossibleDuplicates = _keeper.PossibleDuplicates;
+        _status.Transport = _transport.Description; // which may be another one, if the brokers do not tell what they have
         _found = null;
     }
 

@@ -105,6 +105,9 @@ internal sealed class LogStatus(
     /// <summary>Segment and position of the first unacknowledged byte; "" if there is none.</summary>
     public string Position { get; set; } = "";
 
+    /// <summary>How its records are sent, and to which brokers; "" until its shipper runs.</summary>
+    public string Transport { get; set; } = "";
+
     public long ShippedRecords => Interlocked.Read(ref _shippedRecords);
 
     public long ShippedBytes => Interlocked.Read(ref _shippedBytes);

@@ -70,6 +70,7 @@ internal static class StatusJson
         json.WriteString("directory", log.Directory);
         json.WriteString("topic", log.Options.Topic);
         json.WriteString("broker", log.Options.Broker);
+        json.WriteString("transport", log.Transport);
         json.WriteString("state", log.State.ToString().ToLowerInvariant());
         json.WriteBoolean("needsAttention", log.NeedsAttention);
         json.WriteString("error", log.Error);

@@ -78,6 +78,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
         var connection = await ConnectAsync(topic, partition, cancellation).ConfigureAwait(false);
         var scan = new TailScan(producerId, fromOffset);
         var maxBytes = FetchBytes;
+        var isCut = false;
         var from = fromOffset;
         while (true)
         {
@@ -95,10 +96,11 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
                     var first = await OffsetAsync(connection, topic, partition, ListOffsetsRequest.First).ConfigureAwait(false);
                     if (end <= from || first <= from)
                     {
-                        return new TailRead(scan.LastSequence, scan.EndOffset, end);
+                        return new TailRead(scan.LastSequence, scan.EndOffset, end) { IsCutAtStart = isCut };
                     }
 
                     from = first; // what was before it is deleted
+                    isCut = true;
                     continue;
                 default:
                     throw Forgetting(topic, new KafkaErrorException(fetched.Error, $"the end of partition {partition} cannot be read"));
@@ -108,7 +110,8 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
             {
                 if (fetched.Records.Length == 0)
                 {
-                    return new TailRead(scan.LastSequence, scan.EndOffset, from); // nothing is left below the high watermark
+                    // Nothing is left below the high watermark.
+                    return new TailRead(scan.LastSequence, scan.EndOffset, from) { IsCutAtStart = isCut };
                 }
 
                 maxBytes = Math.Min(maxBytes * 2, ResponseFrame.MaxBytes / 2);
@@ -117,7 +120,7 @@ internal sealed class ProducerCluster : IProducerCluster, IAsyncDisposable
             from = Math.Max(from, scan.NextOffset);
             if (from >= fetched.HighWatermark)
             {
-                return new TailRead(scan.LastSequence, scan.EndOffset, fetched.HighWatermark);
+                return new TailRead(scan.LastSequence, scan.EndOffset, fetched.HighWatermark) { IsCutAtStart = isCut };
             }
         }
     }

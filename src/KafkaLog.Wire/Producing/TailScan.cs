@@ -62,4 +62,8 @@ internal sealed class TailScan(long producerId, long fromOffset)
 /// <param name="LastSequence">The sequence of its last record there; null: it has none.</param>
 /// <param name="EndOffset">The offset after that record.</param>
 /// <param name="HighWatermark">The offset after the last record that all in-sync replicas have: it was read to there.</param>
-internal readonly record struct TailRead(int? LastSequence, long EndOffset, long HighWatermark);
+internal readonly record struct TailRead(int? LastSequence, long EndOffset, long HighWatermark)
+{
+    /// <summary>True if what was to be read first is deleted, as by retention: records of the producer may have been there.</summary>
+    public bool IsCutAtStart { get; init; }
+}

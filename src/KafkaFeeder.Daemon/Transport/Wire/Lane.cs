@@ -9,6 +9,7 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
 {
     private readonly LinkedList<LaneEntry> _entries = new(); // after the acknowledged position of the file, in order
     private readonly Dictionary<StoredBatch, LinkedListNode<LaneEntry>> _byBatch = new(ReferenceEqualityComparer.Instance);
+    private readonly List<LaneEntry> _oneByOne = []; // those of them whose records are sent one by one
     private readonly List<PartitionSequence> _partitions = [.. partitions];
 
     public long ProducerId => producerId;
@@ -93,6 +94,20 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
         return entry;
     }
 
+    /// <summary>The records of a batch are sent one by one.</summary>
+    /// <param name="entry">The batch.</param>
+    /// <param name="partitions">The partition of each record, by index.</param>
+    public RecordByRecord SendOneByOne(LaneEntry entry, int[] partitions)
+    {
+        if (entry.Records is null)
+        {
+            entry.Records = new RecordByRecord(partitions);
+            _oneByOne.Add(entry);
+        }
+
+        return entry.Records;
+    }
+
     /// <summary>A record that has a place was refused and set aside: all later ones of its partition move up.</summary>
     public void Refuse(LaneEntry entry, int index)
     {
@@ -115,9 +130,9 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
     public bool RefuseBefore(StoredBatch batch)
     {
         var any = false;
-        for (var node = _entries.First; node is not null && node.Value.Batch.Position < batch.Position; node = node.Next)
+        foreach (var entry in _oneByOne)
         {
-            any |= RefuseRest(node.Value);
+            any |= entry.Batch.Position < batch.Position && RefuseRest(entry);
         }
 
         return any;
@@ -208,6 +223,7 @@ internal sealed class Lane(long producerId, short producerEpoch, IEnumerable<Par
         Record = 0;
         _entries.RemoveFirst();
         _byBatch.Remove(entry.Batch);
+        _oneByOne.Remove(entry); // few have ever been there
     }
 
     /// <summary>A batch is settled: its records that are not acknowledged were set aside.</summary>

@@ -18,7 +18,7 @@ internal sealed class OneByOne(WireGroup group, RecordPartitions partitions, Out
         var start = entry?.StartRecord ?? request.LeadingSkipped;
         var partitionOf = partitions.Of(lane, request.Batch, group.Decoder.Decode(request.Stored));
         entry ??= lane.Add(request.Batch, start, RecordPartitions.Counts(partitionOf.AsSpan(start)));
-        var known = entry.Records ??= new RecordByRecord(partitionOf);
+        var known = lane.SendOneByOne(entry, partitionOf);
         SettleKnown(lane, entry, known, request.Skipped);
 
         var next = entry.Pieces.ToDictionary(p => p.Partition, p => p.First);

@@ -20,6 +20,9 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     /// <summary>Smaller batches are gathered at once; larger ones go as they are, unless they have to wait.</summary>
     private const int SmallBytes = 16 << 10;
 
+    /// <summary>Smaller compressed batches are opened and gathered if they have to wait: those of one record or a few.</summary>
+    private const int TinyBytes = 1 << 10;
+
     /// <summary>A small compressed batch that has more in it goes as it is.</summary>
     private const int MaxOpenedBytes = 64 << 10;
 
@@ -55,9 +58,10 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     /// <param name="header">Its header.</param>
     /// <param name="piece">Its place in the sequence.</param>
     /// <param name="skip">How many of its first records are left out.</param>
+    /// <returns>The memory that they take until they are acknowledged, in bytes.</returns>
     /// <exception cref="CorruptBatchException">Its records cannot be read; none was added.</exception>
     /// <exception cref="UnsupportedBatchException">The library of its codec is not installed; none was added.</exception>
-    public void AddWhole(PartitionOutbox outbox, ReadOnlySpan<byte> stored, in RecordBatchHeader header, in Piece piece, int skip)
+    public long AddWhole(PartitionOutbox outbox, ReadOnlySpan<byte> stored, in RecordBatchHeader header, in Piece piece, int skip)
     {
         var isCompressed = header.Compression != CompressionType.None;
         if (skip == 0 && stored.Length <= _batchLimit && GoesAsItIs(outbox, stored, isCompressed)
@@ -65,14 +69,14 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
             && (header.Attributes & ~CodecBits) == 0)
         {
             AddAsItIs(outbox, stored, piece);
-            return;
+            return stored.Length;
         }
 
         var most = BatchAssembler.MaxBytesOf(stored.Length, piece.Count - skip);
         if (!isCompressed && !header.IsControl && most <= _batchLimit)
         {
             GatheringFor(outbox, most, piece.First + skip).AppendBatch(stored, skip);
-            return;
+            return stored.Length;
         }
 
         ThrowIfUnreadable(stored);
@@ -84,6 +88,8 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
                 Add(outbox, records.Current, piece.First + i);
             }
         }
+
+        return group.Decoder.RecordsBytes;
     }
 
     /// <summary>Adds a record.</summary>
@@ -161,7 +167,7 @@ internal sealed class Outboxes(WireGroup group, string topic, TimeProvider time,
     /// records in the time of one answer.
     /// </summary>
     private bool GoesAsItIs(PartitionOutbox outbox, ReadOnlySpan<byte> stored, bool isCompressed) =>
-        isCompressed ? stored.Length >= SmallBytes || !outbox.IsBusy || !IsWorthMerging(stored)
+        isCompressed ? stored.Length >= TinyBytes || !outbox.IsBusy || !IsWorthMerging(stored)
             : group.Codec is null && stored.Length >= SmallBytes;
 
     private bool IsWorthMerging(ReadOnlySpan<byte> stored)

@@ -25,7 +25,7 @@ internal sealed class WireTransport : IBatchTransport
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>If others have written to a partition for so long, records that its leader has must be among theirs.</summary>
+    /// <summary>If the end of a partition still moves after so long, records that its leader has should have been found.</summary>
     private static readonly TimeSpan LongestSearch = TimeSpan.FromMinutes(1);
 
     private readonly WireGroup _group;
@@ -158,13 +158,13 @@ internal sealed class WireTransport : IBatchTransport
                 return 0;
             }
 
-            Send(lane, sent, request);
+            var bytes = Send(lane, sent, request);
             if (!sent.HasEnded)
             {
                 _open.Add(sent);
             }
 
-            return 2L * request.Stored.Length; // as it waits, and as a request
+            return 2 * bytes; // as it waits, and as a request
         }
     }
 
@@ -312,24 +312,28 @@ internal sealed class WireTransport : IBatchTransport
         }
     }
 
-    private void Send(Lane lane, SentBatch sent, in SendRequest request)
+    /// <summary>Sends a batch.</summary>
+    /// <returns>The memory that its records take until they are acknowledged, in bytes.</returns>
+    private long Send(Lane lane, SentBatch sent, in SendRequest request)
     {
         if (request.IsIsolated)
         {
             _oneByOne.Begin(lane, sent, request);
             SendNextRecord(sent);
-            return;
+            return _group.Decoder.RecordsBytes;
         }
 
         var entry = lane.Find(request.Batch);
         var isWhole = request.Skipped is null && entry is null or { StartRecord: 0, Records: null, IsUnreadable: false };
+        long bytes;
         if (isWhole && _partitions.IsOne(lane) && RecordBatchHeader.TryRead(request.Stored, out var header) && header.Magic == 2)
         {
-            SendWhole(lane, sent, request, header, entry);
+            bytes = SendWhole(lane, sent, request, header, entry);
         }
         else
         {
             SendRecords(lane, sent, request, entry);
+            bytes = _group.Decoder.RecordsBytes;
         }
 
         lane.Find(request.Batch)!.WasSent = true;
@@ -337,22 +341,21 @@ internal sealed class WireTransport : IBatchTransport
         {
             sent.End(new BatchOutcome(OutcomeKind.Acknowledged));
         }
+
+        return bytes;
     }
 
     /// <summary>Sends a batch whose records all go to one partition, without those that the leader has already.</summary>
-    private void SendWhole(Lane lane, SentBatch sent, in SendRequest request, in RecordBatchHeader header, LaneEntry? entry)
+    private long SendWhole(Lane lane, SentBatch sent, in SendRequest request, in RecordBatchHeader header, LaneEntry? entry)
     {
         var partition = _partitions.OfPlace(lane, request.Batch);
         entry ??= lane.Add(request.Batch, 0, [(partition, request.Batch.RecordsCount)]);
         var outbox = _outboxes.Of(lane, partition);
         var piece = entry.Pieces[0];
         var skip = (int)(Math.Clamp(outbox.Sequence.Present, piece.First, piece.End) - piece.First);
-        if (skip < piece.Count)
-        {
-            _outboxes.AddWhole(outbox, request.Stored, header, piece, skip);
-        }
-
+        var bytes = skip < piece.Count ? _outboxes.AddWhole(outbox, request.Stored, header, piece, skip) : 0;
         AwaitIfNeeded(outbox, piece, sent);
+        return bytes;
     }
 
     /// <summary>Sends the records of a batch to the partitions of their keys, without those that the leaders have already.</summary>
@@ -663,7 +666,7 @@ internal sealed class WireTransport : IBatchTransport
     {
         var pause = FirstPause;
         var began = _time.GetTimestamp();
-        long? firstEnd = null;
+        long? endThen = null; // the end of the partition after a long search
         try
         {
             while (true)
@@ -696,7 +699,7 @@ internal sealed class WireTransport : IBatchTransport
                     {
                         outbox.Sequence.CutTo(tail.HighWatermark);
                     }
-                    else if (tail.LastSequence is null && tail.HighWatermark > firstEnd && _time.GetElapsedTime(began) > LongestSearch)
+                    else if (tail.LastSequence is null && (tail.IsCutAtStart || tail.HighWatermark > endThen))
                     {
                         _lanes.Doubt($"the leader of partition {outbox.Partition} of {_topic} has records that cannot be found there");
                         NotConfirmed(outbox, "what the leader has is not found at the end of its partition");
@@ -704,7 +707,10 @@ internal sealed class WireTransport : IBatchTransport
                     }
                 }
 
-                firstEnd ??= tail.HighWatermark;
+                if (_time.GetElapsedTime(began) > LongestSearch)
+                {
+                    endThen ??= tail.HighWatermark;
+                }
 
                 if (!await _questions.HasAsync(outbox.Lane, outbox.Partition, present, _closed.Token).ConfigureAwait(false))
                 {

@@ -29,7 +29,7 @@ public sealed class LaneTests
     {
         var first = _lane.Add(_first, 0, [(0, 2), (1, 1)]);
         var second = _lane.Add(_second, 0, [(0, 1), (1, 1)]);
-        first.Records = new RecordByRecord([0, 1, 0]);
+        var firstRecords = _lane.SendOneByOne(first, [0, 1, 0]);
         _lane.Refuse(first, 0);
         Assert.Equal([new Piece(0, 0, 1), new Piece(1, 0, 1)], first.Pieces);
         Assert.Equal([new Piece(0, 1, 1), new Piece(1, 1, 1)], second.Pieces);
@@ -40,8 +40,8 @@ public sealed class LaneTests
     public void Before_a_batch_is_sent_what_was_set_aside_before_it_loses_its_place()
     {
         var first = _lane.Add(_first, 0, [(0, 3)]);
-        first.Records = new RecordByRecord([0, 0, 0]);
-        first.Records.Acknowledged[0] = true;
+        var firstRecords = _lane.SendOneByOne(first, [0, 0, 0]);
+        firstRecords.Acknowledged[0] = true;
         Assert.False(_lane.RefuseBefore(_first));
         Assert.True(_lane.RefuseBefore(_second));
         Assert.Equal(1, _lane.Partitions[0].Next);
@@ -71,9 +71,9 @@ public sealed class LaneTests
         _lane.Add(_first, 0, [(0, 2), (1, 1)]);
         _lane.Add(_second, 0, [(1, 2)]);
         var third = _lane.Add(_third, 0, [(0, 4)]);
-        third.Records = new RecordByRecord([0, 0, 0, 0]);
-        third.Records.Acknowledged[0] = true;
-        third.Records.Refused[1] = true;
+        var thirdRecords = _lane.SendOneByOne(third, [0, 0, 0, 0]);
+        thirdRecords.Acknowledged[0] = true;
+        thirdRecords.Refused[1] = true;
         _lane.AdvanceTo(_third, 2);
         Assert.Equal((50, 2), (_lane.Position, _lane.Record));
         Assert.Equal([3, 3], _lane.Partitions.Select(p => p.AtAcknowledged));
