@@ -54,6 +54,7 @@ internal sealed class Shipper : IDisposable
 
     private bool _isUncertaintyLogged;
     private ResumeFinding? _found; // until it is recorded
+    private string _lastFound = "";
     private TimeSpan _pause = ShortPause;
     private long _shownAt;
     private long _turnBegan;
@@ -545,7 +546,9 @@ internal sealed class Shipper : IDisposable
             _recorder.LostByBrokers(lost.FileName, lost.Records);
         }
 
-        _keeper.Resolve(finding.IsExact, finding.How, finding.IsNews && _foundLogged.TryTake(), _logger);
+        var isLogged = finding.IsNews && (finding.How != _lastFound || _foundLogged.TryTake()); // the same only from time to time
+        _lastFound = finding.How;
+        _keeper.Resolve(finding.IsExact, finding.How, isLogged, _logger);
         if (!finding.IsExact)
         {
             var sentAgain = _source.Pending.Where(b => b.WasSent).Sum(b => (long)b.Stored.RecordsCount - b.SettledCount);
